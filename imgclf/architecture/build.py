@@ -1,0 +1,156 @@
+"""`build_classifier`: a list of blocks becomes a plain functional `keras.Model`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.architecture.block import check_blocks, fit_block
+from imgclf.architecture.initializer import Initializer, check_initializer
+from imgclf.architecture.parts import Shape, show_shape
+from imgclf.errors import ArgumentError, BlockError
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["build_classifier", "check_fit"]
+
+
+def build_classifier(
+    image_shape: tuple[int | None, int | None, int],
+    num_classes: int,
+    blocks: Any,
+    *,
+    pixel_mean: Any = 0.0,
+    pixel_std: Any = 255.0,
+    kernel_initializer: str | Initializer = "glorot_uniform",
+    bias_initializer: str | Initializer = "zeros",
+    dtype: str = "float32",
+    name: str = "classifier",
+) -> keras.Model:
+    """Builds a network that takes raw pixels and gives probabilities.
+
+    The model is made of standard Keras layers only: a `Rescaling` of the pixels, the blocks, and a
+    dense layer with a float32 softmax. It is not compiled; `Classifier.fit` does that by its recipe,
+    or you do as with any Keras model.
+
+    Args:
+        image_shape: (height, width, channels); height and width may be None if the blocks allow.
+        num_classes: how many classes to tell apart, at least 2.
+        blocks: a list of blocks, such as `[conv_maxpool(32), global_pool()]`.
+        pixel_mean: taken from each pixel first, on the scale 0 to 255; one number, or one a
+            channel.
+        pixel_std: what the pixels are divided by then; 255 gives values from 0 to 1.
+        kernel_initializer: how the output layer's weights start.
+        bias_initializer: how the output layer's biases start.
+        dtype: the Keras dtype policy of the layers: "float32", "mixed_bfloat16", ….
+        name: the model's name.
+
+    Returns:
+        A model from (batch, height, width, channels), values 0 to 255 of any dtype, to
+        (batch, num_classes) float32 probabilities.
+
+    Raises:
+        BlockError: if a block does not fit the shape that reaches it; before any weight is made.
+        ArgumentError: if another argument cannot be used.
+
+    Example:
+        >>> from imgclf import conv_maxpool, flatten, dense_dropout
+        >>> model = build_classifier((32, 32, 3), 10, [conv_maxpool(8), flatten(), dense_dropout(16)])
+        >>> model.output_shape
+        (None, 10)
+    """
+    shape = checks.image_shape("image_shape", image_shape)
+    checks.integer("num_classes", num_classes, low=2)
+    blocks = check_blocks(blocks)
+    check_fit(blocks, shape)
+    scale, offset = _rescaling(pixel_mean, pixel_std, shape[2])
+    kernel_initializer = check_initializer("kernel_initializer", kernel_initializer)
+    bias_initializer = check_initializer("bias_initializer", bias_initializer)
+
+    import keras
+
+    with _dtype_policy(dtype):
+        images = keras.Input(shape, name="images", dtype="float32")
+        tensor = keras.layers.Rescaling(scale, offset, name="rescaling")(images)
+        for position, block in enumerate(blocks):
+            tensor = block(tensor, name=f"{block.block_name}_{position}")
+        logits = keras.layers.Dense(
+            num_classes,
+            kernel_initializer=_to_keras(kernel_initializer),
+            bias_initializer=_to_keras(bias_initializer),
+            name="logits",
+        )(tensor)
+        outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
+        return keras.Model(images, outputs, name=name)
+
+
+def check_fit(blocks: tuple[Any, ...], image_shape: Shape) -> Shape:
+    """The shape behind the last block; raises `BlockError` where a block does not fit.
+
+    Needs neither Keras nor TensorFlow.
+    """
+    shape: Shape = image_shape
+    for position, block in enumerate(blocks):
+        shape = fit_block(block, shape, f"blocks[{position}] {block!r}")
+    if len(shape) != 1:
+        raise BlockError(
+            f"The last block must leave a flat tensor, but leaves {show_shape(shape)}. "
+            "Add flatten() or global_pool() at the end."
+        )
+    return shape
+
+
+def _rescaling(mean: Any, std: Any, channels: int) -> tuple[Any, Any]:
+    """Scale and offset of a `Rescaling` layer: (x - mean) / std = x · scale + offset."""
+    means, stds = _per_channel("pixel_mean", mean, channels), _per_channel(
+        "pixel_std", std, channels
+    )
+    if (stds <= 0).any():
+        raise ArgumentError("`pixel_std` must be above 0. " + checks.received("pixel_std", std))
+    scale, offset = 1 / stds, -means / stds
+    if channels == 1 or (np.ptp(scale) == 0 and np.ptp(offset) == 0):
+        return float(scale[0]), float(offset[0]) + 0.0  # + 0.0 turns -0.0 into 0.0
+    return scale.tolist(), offset.tolist()
+
+
+def _per_channel(name: str, value: Any, channels: int) -> np.ndarray:
+    try:
+        array = np.asarray(value, np.float64)
+        spread = np.broadcast_to(array, (channels,))
+    except (ValueError, TypeError):
+        spread = None
+    if spread is None or not np.isfinite(spread).all():
+        raise ArgumentError(
+            f"`{name}` must be one number, or one for each of {channels} channels. "
+            + checks.received(name, value)
+        )
+    return spread
+
+
+def _to_keras(initializer: str | Initializer) -> Any:
+    return initializer.to_keras() if isinstance(initializer, Initializer) else initializer
+
+
+@contextlib.contextmanager
+def _dtype_policy(dtype: str) -> Iterator[None]:
+    """Keras gives new layers the global policy; it is set for the length of the building only."""
+    import keras
+
+    try:
+        wanted = keras.dtype_policies.get(dtype)
+    except (ValueError, TypeError) as error:
+        raise ArgumentError(
+            '`dtype` must be a Keras dtype policy such as "float32" or "mixed_bfloat16". '
+            + checks.received("dtype", dtype)
+        ) from error
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(wanted)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

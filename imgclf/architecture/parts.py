@@ -1,0 +1,458 @@
+"""The parts that blocks are made of: one Keras layer each, with the arithmetic of its shapes.
+
+A part knows what comes out of it, how many parameters and multiply-adds it costs and how far it
+sees, all without TensorFlow; and it makes its Keras layer. So a network can be checked, described
+and priced before a single weight exists, which a search does thousands of times.
+
+Shapes are (height, width, channels) or (features,), without the batch; height and width may be
+None. Multiply-adds count the products of convolutions and dense layers, for one picture; what
+biases, normalisation, pooling and activations add is left out, as is usual.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from imgclf.architecture.initializer import Initializer
+from imgclf.errors import BlockError
+
+__all__ = [
+    "Activate",
+    "BatchNorm",
+    "Convolve",
+    "Dense",
+    "Depthwise",
+    "Dropout",
+    "Flatten",
+    "GlobalPool",
+    "Part",
+    "Pool",
+    "Shape",
+    "Shortcut",
+]
+
+Shape = tuple[int | None, ...]
+Namer = Callable[[str], str]
+
+
+class Part(abc.ABC):
+    """One Keras layer and its arithmetic; a subclass overrides what is not neutral."""
+
+    kind: ClassVar[str]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape that comes out; raises `BlockError` if `shape` does not fit."""
+        return shape
+
+    def parameters(self, shape: Shape) -> int:  # noqa: ARG002
+        """How many numbers the layer holds, trained or not."""
+        return 0
+
+    def macs(self, shape: Shape) -> int | None:  # noqa: ARG002
+        """Multiply-adds for one picture; None where height or width is open."""
+        return 0
+
+    def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """((height, width) of the window, (height, width) of its step), in its input's pixels."""
+        return (1, 1), (1, 1)
+
+    @abc.abstractmethod
+    def make(self, name: str) -> Any:
+        """A new Keras layer."""
+
+    def apply(self, tensor: Any, namer: Namer) -> Any:
+        """Calls a new layer on a Keras tensor."""
+        return self.make(namer(self.kind))(tensor)
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolve(Part):
+    """`keras.layers.Conv2D`."""
+
+    kind = "conv"
+    filters: int
+    kernel_size: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    padding: str = "same"
+    use_bias: bool = True
+    kernel_initializer: str | Initializer = "glorot_uniform"
+    bias_initializer: str | Initializer = "zeros"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        size = _slide(self, "the kernel", _need_map(shape, "a convolution"))
+        return (*size, self.filters)
+
+    def parameters(self, shape: Shape) -> int:
+        return math.prod(self.kernel_size) * _channels(shape) * self.filters + self._biases()
+
+    def _biases(self) -> int:
+        return self.filters if self.use_bias else 0
+
+    def macs(self, shape: Shape) -> int | None:
+        return _product(self.output_shape(shape), *self.kernel_size, _channels(shape))
+
+    def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return self.kernel_size, self.strides
+
+    def make(self, name: str) -> Any:
+        import keras
+
+        return keras.layers.Conv2D(
+            self.filters,
+            self.kernel_size,
+            strides=self.strides,
+            padding=self.padding,
+            use_bias=self.use_bias,
+            kernel_initializer=_initializer(self.kernel_initializer),
+            bias_initializer=_initializer(self.bias_initializer),
+            name=name,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Depthwise(Part):
+    """`keras.layers.DepthwiseConv2D`: each channel is filtered on its own."""
+
+    kind = "depthwise"
+    kernel_size: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    padding: str = "same"
+    kernel_initializer: str | Initializer = "glorot_uniform"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        size = _slide(self, "the kernel", _need_map(shape, "a convolution"))
+        return (*size, _channels(shape))
+
+    def parameters(self, shape: Shape) -> int:
+        return math.prod(self.kernel_size) * _channels(shape)
+
+    def macs(self, shape: Shape) -> int | None:
+        return _product(self.output_shape(shape), *self.kernel_size)
+
+    def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return self.kernel_size, self.strides
+
+    def make(self, name: str) -> Any:
+        import keras
+
+        return keras.layers.DepthwiseConv2D(
+            self.kernel_size,
+            strides=self.strides,
+            padding=self.padding,
+            use_bias=False,
+            depthwise_initializer=_initializer(self.kernel_initializer),
+            name=name,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Pool(Part):
+    """`keras.layers.MaxPooling2D` or `AveragePooling2D`."""
+
+    kind = "pool"
+    pool_size: tuple[int, int]
+    strides: tuple[int, int]
+    padding: str = "same"
+    average: bool = False
+
+    @property
+    def kernel_size(self) -> tuple[int, int]:
+        """The window, under the name that all sliding parts share."""
+        return self.pool_size
+
+    def output_shape(self, shape: Shape) -> Shape:
+        *size, channels = _need_map(shape, "pooling")
+        for side, window in zip(size, self.pool_size, strict=True):
+            if side is not None and side < window:
+                raise BlockError(
+                    f"pooling needs at least {_times(self.pool_size)}, got {_times(size)}. "
+                    "Remove a pool or use larger images."
+                )
+        return (*_slide(self, "the pool", shape), channels)
+
+    def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return self.pool_size, self.strides
+
+    def make(self, name: str) -> Any:
+        import keras
+
+        kind = keras.layers.AveragePooling2D if self.average else keras.layers.MaxPooling2D
+        return kind(self.pool_size, strides=self.strides, padding=self.padding, name=name)
+
+
+@dataclasses.dataclass(frozen=True)
+class GlobalPool(Part):
+    """`keras.layers.GlobalAveragePooling2D` or `GlobalMaxPooling2D`."""
+
+    kind = "global_pool"
+    average: bool
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (_channels(_need_map(shape, "global pooling")),)
+
+    def make(self, name: str) -> Any:
+        import keras
+
+        layers = keras.layers
+        kind = layers.GlobalAveragePooling2D if self.average else layers.GlobalMaxPooling2D
+        return kind(name=name)
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchNorm(Part):
+    """`keras.layers.BatchNormalization`."""
+
+    kind = "norm"
+    momentum: float
+    epsilon: float
+    scale: bool
+    center: bool
+
+    def parameters(self, shape: Shape) -> int:
+        # The running mean and variance are always there.
+        return _channels(shape) * (2 + self.scale + self.center)
+
+    def make(self, name: str) -> Any:
+        import keras
+
+        return keras.layers.BatchNormalization(
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            scale=self.scale,
+            center=self.center,
+            name=name,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Activate(Part):
+    """`keras.layers.Activation`."""
+
+    kind = "activation"
+    function: str
+
+    def make(self, name: str) -> Any:
+        import keras
+
+        return keras.layers.Activation(self.function, name=name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dropout(Part):
+    """`keras.layers.Dropout`."""
+
+    kind = "dropout"
+    rate: float
+
+    def make(self, name: str) -> Any:
+        import keras
+
+        return keras.layers.Dropout(self.rate, name=name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Flatten(Part):
+    """`keras.layers.Flatten`."""
+
+    kind = "flatten"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if None in shape:
+            raise BlockError(
+                f"flatten needs a known height and width, got {_times(shape)}. "
+                "Use global_pool() for images of any size."
+            )
+        return (_product(shape),)
+
+    def make(self, name: str) -> Any:
+        import keras
+
+        return keras.layers.Flatten(name=name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dense(Part):
+    """`keras.layers.Dense`."""
+
+    kind = "dense"
+    units: int
+    use_bias: bool = True
+    kernel_initializer: str | Initializer = "glorot_uniform"
+    bias_initializer: str | Initializer = "zeros"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            raise BlockError(
+                f"a dense layer needs a flat tensor, got {_times(shape)}. "
+                "Put flatten() or global_pool() before it."
+            )
+        return (self.units,)
+
+    def parameters(self, shape: Shape) -> int:
+        return _channels(shape) * self.units + (self.units if self.use_bias else 0)
+
+    def macs(self, shape: Shape) -> int | None:
+        return _channels(shape) * self.units
+
+    def make(self, name: str) -> Any:
+        import keras
+
+        return keras.layers.Dense(
+            self.units,
+            use_bias=self.use_bias,
+            kernel_initializer=_initializer(self.kernel_initializer),
+            bias_initializer=_initializer(self.bias_initializer),
+            name=name,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Shortcut(Part):
+    """Parts with a way around them: `keras.layers.Add` of what they give and what they got.
+
+    Where the two differ in shape, a 1×1 convolution brings the way around to the same shape
+    (He et al. 2015, "Deep Residual Learning for Image Recognition", option B).
+    """
+
+    kind = "add"
+    inner: tuple[Part, ...]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        inside = out_of(self.inner, _need_map(shape, "residual"))
+        if len(inside) != 3:
+            raise BlockError("residual needs inner blocks that give a map, not a flat tensor.")
+        around = self._projection(shape)
+        outside = around.output_shape(shape) if around else shape
+        if inside != outside:
+            raise BlockError(
+                f"residual gives {_times(inside)} inside and {_times(outside)} on the way around. "
+                'Use padding="same" in the inner blocks.'
+            )
+        return inside
+
+    def _projection(self, shape: Shape) -> Convolve | None:
+        inside = out_of(self.inner, shape)
+        strides = self.window()[1]
+        if strides == (1, 1) and inside[-1] == shape[-1]:
+            return None
+        return Convolve(_channels(inside), (1, 1), strides=strides, use_bias=False)
+
+    def parameters(self, shape: Shape) -> int:
+        around = self._projection(shape)
+        extra = around.parameters(shape) if around else 0
+        return extra + sum(part.parameters(before) for part, before in steps(self.inner, shape))
+
+    def macs(self, shape: Shape) -> int | None:
+        costs = [part.macs(before) for part, before in steps(self.inner, shape)]
+        if around := self._projection(shape):
+            costs.append(around.macs(shape))
+        return total(costs)
+
+    def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        sees, jump = (1, 1), (1, 1)
+        for part in self.inner:
+            sees, jump = widen(sees, jump, part)
+        return sees, jump
+
+    def make(self, name: str) -> Any:
+        import keras
+
+        return keras.layers.Add(name=name)
+
+    def apply(self, tensor: Any, namer: Namer) -> Any:
+        shape = tuple(tensor.shape[1:])
+        around = self._projection(shape)
+        inside = tensor
+        for part in self.inner:
+            inside = part.apply(inside, namer)
+        outside = around.apply(tensor, namer) if around else tensor
+        return self.make(namer(self.kind))([inside, outside])
+
+
+def steps(parts: tuple[Part, ...], shape: Shape) -> list[tuple[Part, Shape]]:
+    """Each part with the shape that reaches it."""
+    pairs = []
+    for part in parts:
+        pairs.append((part, shape))
+        shape = part.output_shape(shape)
+    return pairs
+
+
+def out_of(parts: tuple[Part, ...], shape: Shape) -> Shape:
+    """The shape behind the last part."""
+    for part in parts:
+        shape = part.output_shape(shape)
+    return shape
+
+
+def widen(
+    sees: tuple[int, int], jump: tuple[int, int], part: Part
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Receptive field and step, in pixels of the image, after one more part.
+
+    Source: Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning".
+    """
+    window, strides = part.window()
+    (high, wide), (down, right) = sees, jump
+    return (
+        (high + (window[0] - 1) * down, wide + (window[1] - 1) * right),
+        (down * strides[0], right * strides[1]),
+    )
+
+
+def total(costs: list[int | None]) -> int | None:
+    """The sum, or None if any of it is open."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
+def _need_map(shape: Shape, what: str) -> Shape:
+    if len(shape) != 3:
+        raise BlockError(
+            f"{what} needs a map of (height, width, channels), got a flat tensor of {shape[0]}. "
+            "Put it before flatten() or global_pool()."
+        )
+    return shape
+
+
+def _slide(part: Any, what: str, shape: Shape) -> tuple[int | None, int | None]:
+    """Height and width after a window has moved over a map."""
+    sides = []
+    for side, window, stride in zip(shape, part.kernel_size, part.strides, strict=False):
+        if side is None:
+            sides.append(None)
+        elif part.padding == "same":
+            sides.append(-(-side // stride))
+        elif side < window:
+            raise BlockError(
+                f'with padding="valid" {what} of {_times(part.kernel_size)} needs a map of at '
+                f'least that size, got {_times(shape[:2])}. Use padding="same" or larger images.'
+            )
+        else:
+            sides.append((side - window) // stride + 1)
+    return sides[0], sides[1]
+
+
+def _channels(shape: Shape) -> int:
+    return int(shape[-1] or 0)
+
+
+def _product(shape: Shape, *factors: int) -> int | None:
+    sizes = [side for side in shape if side is not None]
+    return math.prod(sizes) * math.prod(factors) if len(sizes) == len(shape) else None
+
+
+def _times(shape: Any) -> str:
+    """A shape for people: 8×8×32; an open side is shown as ?."""
+    return "×".join("?" if side is None else str(side) for side in shape)
+
+
+show_shape = _times
+
+
+def _initializer(value: str | Initializer) -> Any:
+    return value.to_keras() if isinstance(value, Initializer) else value

@@ -1,0 +1,217 @@
+"""`Dataset`: the three splits that belong together, and the seeded, stratified cut into them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.data.split import Split, check_class_names, check_images, check_labels
+from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
+
+__all__ = ["Dataset"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Pictures to learn from, to choose by, and to be judged by.
+
+    Args:
+        train: what the network learns from.
+        validation: what early stopping and searches look at; None if there is none.
+        test: what only `Classifier.evaluate` looks at; None if there is none.
+        name: a short name for messages and records.
+        notes: what the user should know about how the data was read, a sentence each.
+
+    Raises:
+        DataError: if the splits differ in class names or image shape.
+    """
+
+    train: Split
+    validation: Split | None = None
+    test: Split | None = None
+    name: str = "data"
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for title, split in self.splits().items():
+            if not isinstance(split, Split):
+                raise ArgumentTypeError(
+                    f"`{title}` must be a Split. {checks.received(title, split)}"
+                )
+            if split.class_names != self.train.class_names:
+                raise DataError(
+                    f"`{title}` and `train` must have the same class names. Received: "
+                    f"{list(split.class_names)} and {list(self.train.class_names)}."
+                )
+            if split.image_shape != self.train.image_shape:
+                raise DataError(
+                    f"`{title}` and `train` must have the same image shape. Received: "
+                    f"{split.image_shape} and {self.train.image_shape}."
+                )
+        if len(self.train) == 0:
+            raise DataError("`train` must hold at least one picture. Received: none.")
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: Any,
+        labels: Any,
+        *,
+        validation: Any = 0.1,
+        test: Any = 0.1,
+        class_names: Any = None,
+        seed: int = 0,
+        name: str = "arrays",
+    ) -> Dataset:
+        """Makes a data set of arrays that are in memory.
+
+        Args:
+            images: (N, height, width, channels) or (N, height, width), values 0 to 255.
+            labels: (N,) integers from 0, or (N, classes) one-hot.
+            validation: the part of the pictures (0 to below 1) that is set aside for validation,
+                drawn by `seed`, each class alike; or a pair (images, labels); or None.
+            test: the same for testing.
+            class_names: one name a class; "0", "1", … if left out.
+            seed: decides which pictures are set aside.
+            name: a short name for messages and records.
+
+        Returns:
+            The data set; no picture is in two splits.
+
+        Raises:
+            DataError: if the arrays do not fit each other, or a class has too few pictures to be
+                in every split.
+
+        Example:
+            >>> import numpy as np
+            >>> images = np.zeros((100, 8, 8, 3), np.uint8)
+            >>> data = Dataset.from_arrays(images, np.arange(100) % 2, class_names=["cat", "dog"])
+            >>> len(data.train), len(data.validation), len(data.test)
+            (80, 10, 10)
+        """
+        if class_names is None:
+            class_names = [str(number) for number in range(_count_classes(labels))]
+        whole = Split(images, labels, check_class_names(class_names))
+        return cut(whole, validation=validation, test=test, seed=seed, name=name)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name a class, in the order of the label numbers."""
+        return tuple(self.train.class_names)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return self.train.num_classes
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of every picture."""
+        return self.train.image_shape
+
+    def splits(self) -> dict[str, Split]:
+        """The splits that are there, by name: "train", "validation", "test"."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {title: split for title, split in named.items() if split is not None}
+
+    def __repr__(self) -> str:
+        height, width, channels = self.image_shape
+        sizes = ", ".join(f"{len(split):,} {title}" for title, split in self.splits().items())
+        lines = [
+            f"Dataset {self.name!r}: {sizes}; images of {height}×{width}×{channels}, "
+            f"{self.num_classes} classes"
+        ]
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+
+def cut(
+    whole: Split,
+    *,
+    validation: Any,
+    test: Any,
+    seed: int,
+    name: str,
+    notes: tuple[str, ...] = (),
+) -> Dataset:
+    """Cuts one split into three; `validation` and `test` as in `Dataset.from_arrays`."""
+    checks.integer("seed", seed, low=0)
+    parts: dict[str, Split | None] = {"train": whole}
+    fractions: dict[str, float] = {}
+    for title, wanted in (("test", test), ("validation", validation)):
+        if wanted is None or (isinstance(wanted, (int, float)) and wanted == 0):
+            parts[title] = None
+        elif isinstance(wanted, Split):
+            parts[title] = wanted
+        elif isinstance(wanted, tuple) and len(wanted) == 2:
+            parts[title] = _given_pair(title, wanted, whole.class_names)
+        else:
+            fractions[title] = _fraction(title, wanted)
+    if sum(fractions.values()) >= 1:
+        raise ArgumentError(
+            "`validation` and `test` together must leave pictures to train on. "
+            f"Received: validation={validation!r}, test={test!r}."
+        )
+    parts.update(_stratified(whole, fractions, seed))
+    return Dataset(**parts, name=name, notes=notes)  # type: ignore[arg-type]
+
+
+def _fraction(title: str, value: Any) -> float:
+    try:
+        return checks.number(title, value, low=0, high=1, below=True)
+    except ArgumentError:
+        raise ArgumentTypeError(
+            f"`{title}` must be a part from 0 to below 1, a pair (images, labels), or None. "
+            + checks.received(title, value)
+        ) from None
+
+
+def _given_pair(title: str, pair: tuple[Any, Any], class_names: Any) -> Split:
+    try:
+        return Split(pair[0], pair[1], class_names)
+    except DataError as error:
+        raise DataError(f"`{title}`: {error}") from error
+
+
+def _count_classes(labels: Any) -> int:
+    array = np.asarray(labels)
+    if array.ndim == 2 and array.shape[1] > 1:
+        return int(array.shape[1])
+    checked = check_labels(array, num_classes=np.iinfo(np.int64).max)
+    return int(checked.max()) + 1 if len(checked) else 0
+
+
+def _stratified(whole: Split, fractions: dict[str, float], seed: int) -> dict[str, Split]:
+    """Each class shuffled by `seed` and cut in the same proportions; the order of files is kept."""
+    if not fractions:
+        return {}
+    rng = np.random.default_rng(seed)
+    chosen: dict[str, list[np.ndarray]] = {title: [] for title in (*fractions, "train")}
+    for label, class_name in enumerate(whole.class_names):
+        members = rng.permutation(np.flatnonzero(whole.labels == label))
+        if len(members) == 0:
+            continue
+        if len(members) <= len(fractions):
+            raise DataError(
+                f"Class {class_name!r} has {len(members)} picture(s), too few to be in train"
+                f" and {' and '.join(fractions)}. Add pictures, leave the class out, or pass "
+                + " and ".join(f"{title}=None" for title in fractions)
+                + "."
+            )
+        start = 0
+        for title, fraction in fractions.items():
+            size = max(1, round(len(members) * fraction))
+            chosen[title].append(members[start : start + size])
+            start += size
+        if start >= len(members):
+            raise DataError(
+                f"Class {class_name!r} has {len(members)} pictures: none is left to train on "
+                "after the cut. Set smaller parts aside."
+            )
+        chosen["train"].append(members[start:])
+    return {title: whole[np.sort(np.concatenate(parts))] for title, parts in chosen.items()}
+
+
+__all__ += ["check_images", "check_labels", "cut"]

@@ -1,0 +1,56 @@
+"""The digits data set: 1,797 scans of handwritten digits, 8×8 pixels, that need no network.
+
+They come with scikit-learn, on which imgclf depends.
+
+Source: the test part of E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI
+Machine Learning Repository, 1998, as in `sklearn.datasets.load_digits`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from imgclf.data.dataset import Dataset
+
+__all__ = ["load_digits"]
+
+# The scans count the dark pixels in 4×4 squares: 0 to 16.
+_DARKEST = 16
+
+
+def load_digits(validation: Any = 0.1, test: Any = 0.2, seed: int = 0) -> Dataset:
+    """Loads the handwritten digits 0 to 9 that come with scikit-learn.
+
+    Args:
+        validation: the part of the pictures (0 to below 1) that is set aside for validation, drawn
+            by `seed`, each class alike; or None.
+        test: the same for testing.
+        seed: decides which pictures are set aside.
+
+    Returns:
+        The data set: pictures (N, 8, 8, 1) uint8 from 0 (paper) to 255 (ink).
+
+    Raises:
+        ArgumentError: if `validation`, `test` or `seed` is not as above.
+
+    Example:
+        >>> data = load_digits()
+        >>> data.image_shape, data.num_classes, len(data.train)
+        ((8, 8, 1), 10, 1257)
+    """
+    from sklearn import datasets
+
+    scans = datasets.load_digits()
+    images = np.rint(scans.images * (255 / _DARKEST)).astype(np.uint8)
+    names = [str(digit) for digit in range(10)]
+    return Dataset.from_arrays(
+        images,
+        scans.target,
+        validation=validation,
+        test=test,
+        class_names=names,
+        seed=seed,
+        name="digits",
+    )

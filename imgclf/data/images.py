@@ -1,0 +1,269 @@
+"""Decodes one picture: the only place where imgclf turns a file into pixels.
+
+Checking, training, evaluating and predicting all call `decode_image`, so a picture cannot look
+different to the network than it did to the check. The steps and their order:
+
+1. The file must be a regular file (a pipe or a device would hang).
+2. Its first bytes must be JPEG, PNG, WebP, GIF or BMP, whatever its name says. Other formats that
+   Pillow knows are left out, since some of them start programs (EPS) or are parsed in Python.
+3. The header's size is checked before a pixel is decoded.
+4. It is decoded whole: a truncated file is an error, not a picture with a grey lower half.
+5. The EXIF orientation is applied.
+6. The mode becomes 8-bit grey or RGB: transparency is laid on white, 16-bit grey is scaled.
+7. It is resized by the policy that was asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.errors import ImageError, MissingFileError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = [
+    "FORMATS",
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "Header",
+    "ImageSpec",
+    "check_image",
+    "decode_image",
+    "read_header",
+]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp"})
+
+# Pillow's own limit before it warns of a decompression bomb (PIL.Image.MAX_IMAGE_PIXELS).
+MAX_PIXELS = 89_478_485
+
+# A JPEG is decoded at an eighth, a quarter or half of its size where that still leaves twice the
+# pixels that are needed: the final resize then has enough to average over.
+_DRAFT_MARGIN = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSpec:
+    """What a picture is turned into.
+
+    Args:
+        image_size: (height, width) in pixels, or one int for both; None keeps each picture's own.
+        channels: 1 for grey, 3 for colour.
+        resize: how a picture of another shape is fitted. "crop" fills the size and cuts what hangs
+            over on two sides; "pad" shows the whole picture between black bars; "stretch" ignores
+            its proportions.
+
+    Example:
+        >>> ImageSpec(64).image_size
+        (64, 64)
+    """
+
+    image_size: Any = None
+    channels: int = 3
+    resize: str = "crop"
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None:
+            size = checks.size_pair("image_size", self.image_size)
+            object.__setattr__(self, "image_size", size)
+        checks.one_of("channels", self.channels, [1, 3])
+        checks.one_of("resize", self.resize, ["crop", "pad", "stretch"])
+
+
+def decode_image(source: Any, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decodes one picture.
+
+    Args:
+        source: the path of a picture, or a PIL image.
+        spec: the size and number of channels to deliver.
+        max_pixels: pictures with more pixels are refused before they are decoded.
+
+    Returns:
+        (height, width, channels) uint8.
+
+    Raises:
+        MissingFileError: if there is no such file.
+        ImageError: if the file is not a whole picture in one of `FORMATS`, or is too large.
+
+    Example:
+        >>> from PIL import Image
+        >>> decode_image(Image.new("RGB", (40, 20), "red"), ImageSpec(8))[0, 0]
+        array([255,   0,   0], dtype=uint8)
+    """
+    from PIL import Image
+
+    if isinstance(source, Image.Image):
+        return _to_pixels(source, spec)
+    with _open(Path(source), max_pixels) as image:
+        if spec.image_size is not None:
+            side = max(spec.image_size) * _DRAFT_MARGIN
+            image.draft(None, (side, side))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # oddities that do not touch the pixels
+                image.load()
+                return _to_pixels(image, spec)
+        except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
+            raise ImageError(f"{show_path(source)}: damaged picture ({error}).") from error
+
+
+class Header(NamedTuple):
+    """What a picture's header says; the size is the one after EXIF rotation."""
+
+    height: int
+    width: int
+    mode: str
+    format: str
+
+
+def read_header(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
+    """The header of a picture, without decoding it. Raises as `decode_image` does."""
+    with _open(path, max_pixels) as image:
+        width, height = image.size
+        try:
+            # Pillow looks for EXIF at the end of a PNG too, and decodes all of it to get there.
+            known = image.format != "PNG" or "exif" in image.info
+            orientation = image.getexif().get(_ORIENTATION, 1) if known else 1
+        except Exception as error:
+            raise ImageError(f"{show_path(path)}: damaged picture ({error}).") from error
+        if isinstance(orientation, int) and 5 <= orientation <= 8:
+            width, height = height, width
+        return Header(height, width, image.mode, str(image.format))
+
+
+def check_image(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
+    """The header of a picture that is whole. Raises as `decode_image` does.
+
+    A file that ends as its format must is taken to be whole; only where it does not is the picture
+    decoded to find out, so that a folder is checked in a fraction of the time of an epoch.
+    """
+    header = read_header(path, max_pixels)
+    if not _ends_as_it_must(path, header.format):
+        decode_image(path, ImageSpec(_CHECK_SIZE), max_pixels)
+    return header
+
+
+def _ends_as_it_must(path: Path, image_format: str) -> bool:
+    ending = _ENDINGS.get(image_format)
+    if ending is None:
+        return False
+    with path.open("rb") as file:
+        file.seek(-min(len(ending), os.path.getsize(path)), os.SEEK_END)
+        return file.read() == ending
+
+
+# The end marker of JPEG, the last chunk of PNG with its checksum, the trailer of GIF.
+_ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
+_CHECK_SIZE = 8
+_ORIENTATION = 0x0112  # the EXIF tag
+
+# The first bytes of what is often named .jpg and is none, so that the message can say it.
+_OTHER_FORMATS = (
+    (0, b"%!PS", "EPS"),
+    (0, b"8BPS", "PSD"),
+    (0, b"%PDF", "PDF"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (0, b"SIMPLE  =", "FITS"),
+    (4, b"ftypheic", "HEIC"),
+    (4, b"ftypheix", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+    (4, b"ftypavif", "AVIF"),
+)
+
+
+def _what_it_is(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(16)
+    for offset, signature, name in _OTHER_FORMATS:
+        if start[offset:].startswith(signature):
+            return f"is {name}, not a {', '.join(FORMATS)} picture: save it as JPEG or PNG"
+    return f"is not a {', '.join(FORMATS)} picture"
+
+
+def _open(path: Path, max_pixels: int) -> Image.Image:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        status = os.stat(path)
+    except FileNotFoundError as error:
+        raise MissingFileError(f"{show_path(path)}: there is no such file.") from error
+    except OSError as error:
+        raise ImageError(f"{show_path(path)}: cannot be read ({error.strerror}).") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(f"{show_path(path)}: is not a regular file.")
+    if status.st_size == 0:
+        raise ImageError(f"{show_path(path)}: is empty (0 bytes).")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the size is checked below
+            image = Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{show_path(path)}: {_what_it_is(Path(path))}.") from error
+    except Exception as error:
+        raise ImageError(f"{show_path(path)}: cannot be read ({error}).") from error
+    width, height = image.size
+    if width * height > max_pixels:
+        image.close()
+        raise ImageError(
+            f"{show_path(path)}: has {width}×{height} pixels, more than {max_pixels:,} allowed."
+        )
+    return image
+
+
+def _to_pixels(image: Image.Image, spec: ImageSpec) -> np.ndarray:
+    from PIL import ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    plain = _to_mode(upright, "L" if spec.channels == 1 else "RGB")
+    if spec.image_size is not None:
+        plain = _resize(plain, spec)
+    pixels = np.asarray(plain, np.uint8)
+    return pixels[..., np.newaxis] if spec.channels == 1 else pixels
+
+
+def _to_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Grey or RGB of 8 bits; transparency is laid on white, as a page would show it."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        # 65535 / 255 = 257: the full range is scaled; Pillow's own conversion clips at 255.
+        image = Image.fromarray((np.asarray(image, np.uint32) // 257).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        values = np.asarray(image, np.float64)
+        scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
+        image = Image.fromarray((values * scale).clip(0, 255).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image.convert(mode)
+
+
+def _resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    from PIL import Image, ImageOps
+
+    height, width = spec.image_size
+    if image.size == (width, height):
+        return image
+    method = Image.Resampling.BILINEAR
+    if spec.resize == "crop":
+        return ImageOps.fit(image, (width, height), method)
+    if spec.resize == "pad":
+        return ImageOps.pad(image, (width, height), method, color=0)
+    return image.resize((width, height), method)
+
+
+def show_path(path: Any) -> str:
+    """A path for messages: control characters and bytes that are no text are escaped."""
+    text = os.fspath(path).encode("utf-8", "backslashreplace").decode()
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

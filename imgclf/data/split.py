@@ -1,0 +1,244 @@
+"""`Split`: pictures with their labels, the unit that training, evaluation and inspection take.
+
+Pictures are either an array, or an `ImageFiles` that decodes them as they are needed; a split
+treats both alike and never decodes more than was asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.data.image_files import ImageFiles
+from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
+
+__all__ = ["Split"]
+
+# Large enough to keep the processor busy, small enough (31 MB of CIFAR-10) not to be noticed.
+_HASH_BLOCK = 10_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Split:
+    """Pictures and labels that belong together.
+
+    Args:
+        images: (N, height, width, channels), values 0 to 255: a uint8 array (other integer dtypes
+            are converted, float32 is kept), or an `ImageFiles`. (N, height, width) counts as one
+            channel.
+        labels: (N,) integers from 0, or (N, number of classes) one-hot.
+        class_names: one name a class, in the order of the label numbers.
+
+    Raises:
+        DataError: if the pictures or labels are not as above. The message names what came.
+
+    Example:
+        >>> import numpy as np
+        >>> split = Split(np.zeros((3, 8, 8, 1), np.uint8), [0, 1, 1], class_names=["cat", "dog"])
+        >>> len(split), split.image_shape, split.label_counts()
+        (3, (8, 8, 1), {'cat': 1, 'dog': 2})
+        >>> split[1:].labels
+        array([1, 1])
+    """
+
+    images: Any
+    labels: Any
+    class_names: Sequence[str]
+
+    def __post_init__(self) -> None:
+        names = check_class_names(self.class_names)
+        images = check_images(self.images)
+        labels = check_labels(self.labels, len(names))
+        if len(images) != len(labels):
+            raise DataError(
+                "`images` and `labels` must have one entry a picture. "
+                f"Received: {len(images)} images and {len(labels)} labels."
+            )
+        object.__setattr__(self, "images", images)
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "class_names", names)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        height, width, channels = self.image_shape
+        pictures = f"{len(self):,} images of {height}×{width}×{channels}"
+        return f"Split({pictures}, {self.num_classes} classes)"
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]: ...
+    @overload
+    def __getitem__(self, index: slice | np.ndarray | list[int]) -> Split: ...
+
+    def __getitem__(self, index: Any) -> Any:
+        """`split[3]` is one (image, label); a slice, mask or index array gives a `Split`."""
+        if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
+            if not -len(self) <= index < len(self):
+                raise IndexError(
+                    f"This split has samples 0 to {len(self) - 1}. Received: index={index}."
+                )
+            return self.images[int(index)], int(self.labels[index])
+        if not isinstance(index, slice):
+            index = np.asarray(index)
+        return Split(self.images[index], self.labels[index], self.class_names)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the labels can take."""
+        return len(self.class_names)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of every picture."""
+        height, width, channels = self.images.shape[1:]
+        return int(height), int(width), int(channels)
+
+    def label_counts(self) -> dict[str, int]:
+        """How many pictures each class has, in the order of the label numbers."""
+        counts = np.bincount(self.labels, minlength=self.num_classes)
+        return dict(zip(self.class_names, map(int, counts), strict=True))
+
+    def batches(self, batch_size: int = 256) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pictures and labels in order, `batch_size` at a time; the last batch may be shorter.
+
+        Args:
+            batch_size: pictures in one batch.
+
+        Yields:
+            (images, labels): arrays of (batch, height, width, channels) and (batch,).
+        """
+        checks.integer("batch_size", batch_size, low=1)
+        for start in range(0, len(self), batch_size):
+            chosen = slice(start, start + batch_size)
+            yield np.asarray(self.images[chosen]), self.labels[chosen]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the pictures and labels, in hexadecimal.
+
+        For picture files their paths, sizes and times of change stand for their content, since
+        reading every file would take longer than the first epoch.
+        """
+        digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
+        digest.update(np.ascontiguousarray(self.labels, np.int64).tobytes())
+        if isinstance(self.images, ImageFiles):
+            digest.update(self.images.fingerprint().encode())
+        else:
+            for start in range(0, len(self), _HASH_BLOCK):
+                digest.update(np.ascontiguousarray(self.images[start : start + _HASH_BLOCK]).data)
+        return digest.hexdigest()
+
+
+def check_class_names(class_names: Any) -> tuple[str, ...]:
+    """At least two different names that are not empty, as a tuple."""
+    if isinstance(class_names, str) or not isinstance(class_names, Sequence):
+        raise ArgumentTypeError(
+            "`class_names` must be a list of names. " + checks.received("class_names", class_names)
+        )
+    names = tuple(class_names)
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise ArgumentTypeError(
+                "`class_names` must hold only names that are not empty. "
+                + checks.received("class_names", names)
+            )
+    if len(names) < 2:
+        raise ArgumentError(
+            "`class_names` must hold at least 2 names: one class leaves nothing to tell apart. "
+            + checks.received("class_names", names)
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ArgumentError(f"`class_names` must all differ. Twice in it: {', '.join(twice)}.")
+    return names
+
+
+def check_images(images: Any) -> np.ndarray | ImageFiles:
+    """Pictures as a (N, height, width, channels) array of 0 to 255, or the `ImageFiles` given."""
+    if isinstance(images, ImageFiles):
+        return images
+    try:
+        array = np.asarray(images)
+    except ValueError as error:
+        raise DataError(
+            "`images` must be one array: all pictures need the same height, width and channels."
+        ) from error
+    if array.dtype == np.bool_ or not np.issubdtype(array.dtype, np.number):
+        raise DataError(
+            "`images` must be numbers from 0 to 255, best as uint8. "
+            f"Received: dtype={array.dtype}, shape={array.shape}."
+        )
+    if array.ndim == 3:
+        array = array[..., np.newaxis]
+    if array.ndim != 4 or 0 in array.shape[1:]:
+        raise DataError(
+            "`images` must have the shape (N, height, width, channels). "
+            f"Received: shape={array.shape}."
+        )
+    return array if array.dtype == np.uint8 else _check_range(array)
+
+
+def _check_range(array: np.ndarray) -> np.ndarray:
+    """Integers from 0 to 255 as uint8, floats as float32."""
+    if np.issubdtype(array.dtype, np.complexfloating):
+        raise DataError("`images` must be real numbers from 0 to 255. Received: complex numbers.")
+    if array.size == 0:
+        return array.astype(np.uint8)
+    low, high = array.min(), array.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise DataError("`images` holds values that are not finite (NaN or infinity).")
+    if low < 0 or high > 255:
+        raise DataError(
+            f"`images` must hold values from 0 to 255. Received: values from {low:g} to {high:g}."
+        )
+    if np.issubdtype(array.dtype, np.integer):
+        return array.astype(np.uint8)
+    if 0 < high <= 1:
+        raise DataError(
+            "`images` must hold values from 0 to 255, but all are between 0 and 1: "
+            "they seem to be rescaled already. Multiply them by 255."
+        )
+    return array.astype(np.float32, copy=False)
+
+
+def check_labels(labels: Any, num_classes: int) -> np.ndarray:
+    """Labels as an (N,) int64 array of values below `num_classes`."""
+    array = np.asarray(labels)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]  # the (N, 1) that keras.datasets gives
+    if array.ndim == 2:
+        array = _from_one_hot(array, num_classes)
+    if array.ndim != 1:
+        raise DataError(
+            "`labels` must have the shape (N,), or (N, classes) one-hot. "
+            f"Received: shape={array.shape}."
+        )
+    if array.size == 0:
+        return array.astype(np.int64)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise DataError(
+            "`labels` must be integers that count the classes from 0. "
+            f"Received: dtype={array.dtype}."
+        )
+    if array.min() < 0 or array.max() >= num_classes:
+        raise DataError(
+            f"`labels` must be from 0 to {num_classes - 1}, since there are {num_classes} class "
+            f"names. Received: labels from {array.min()} to {array.max()}."
+        )
+    return array.astype(np.int64)
+
+
+def _from_one_hot(array: np.ndarray, num_classes: int) -> np.ndarray:
+    if array.shape[1] != num_classes:
+        raise DataError(
+            f"One-hot `labels` must have {num_classes} columns, one a class name. "
+            f"Received: shape={array.shape}."
+        )
+    if not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
+        raise DataError("One-hot `labels` must hold a single 1 in each row, and else 0.")
+    return array.argmax(axis=1)

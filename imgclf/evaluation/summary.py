@@ -1,0 +1,115 @@
+"""`str(evaluation)`: the figures as a text that people read in a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from imgclf.data.images import show_path
+
+if TYPE_CHECKING:
+    from imgclf.evaluation.evaluation import Evaluation
+
+__all__ = ["summarize"]
+
+# A table of more rows scrolls away; the weakest classes are what people look for in it.
+_MAX_ROWS = 40
+_WEAKEST = 20
+_NAME_WIDTH = 28
+_PAIRS = 5
+
+
+def summarize(evaluation: Evaluation) -> str:
+    """The whole report, lines of at most 80 columns or so, without a newline at its end."""
+    parts = [[headline(evaluation), *_overall(evaluation)], _table(evaluation)]
+    pairs = _pairs(evaluation)
+    return "\n\n".join("\n".join(part) for part in [*parts, pairs] if part)
+
+
+def headline(evaluation: Evaluation) -> str:
+    """One line: 91.2% accuracy (90.6% to 91.7%, 95% interval) on 10,000 images."""
+    low, high = evaluation.accuracy_interval
+    count = len(evaluation)
+    return (
+        f"{evaluation.accuracy:.1%} accuracy ({low:.1%} to {high:.1%}, 95% interval) "
+        f"on {count:,} image{'' if count == 1 else 's'}"
+    )
+
+
+def _overall(evaluation: Evaluation) -> list[str]:
+    tops = [f"top-{k} {share:.1%}" for k, share in evaluation.top_k_accuracies().items()]
+    first = [f"loss {evaluation.loss:.4f}", *tops]
+    second = [
+        f"balanced accuracy {evaluation.balanced_accuracy:.1%}",
+        f"calibration error {evaluation.calibration_error:.1%}",
+    ]
+    return [f"  {', '.join(first)}", f"  {', '.join(second)}"]
+
+
+def _table(evaluation: Evaluation) -> list[str]:
+    records: list[dict[str, Any]] = evaluation.per_class
+    title = "class"
+    note = []
+    if len(records) > _MAX_ROWS:
+        # Classes without a picture have no recall to be weak in.
+        seen = [record for record in records if record["support"]]
+        seen.sort(key=lambda record: record["recall"])
+        note = [f"… and {len(records) - len(seen[:_WEAKEST])} more classes, in `per_class`"]
+        records = seen[:_WEAKEST]
+        title = "weakest classes"
+    averages = [
+        {"class_name": f"{kind} average", **figures}
+        for kind, figures in evaluation.averages.items()
+    ]
+    names = [_short(record["class_name"]) for record in [*records, *averages]]
+    width = max(map(_columns, [title, *names]))
+    heads = f"{'precision':>9}  {'recall':>6}  {'95% interval':^17}  {'F1':>6}  {'images':>7}"
+    lines = [f"{_pad(title, width)}  {heads}"]
+    for name, record in zip(names, [*records, *averages], strict=True):
+        lines.append(f"{_pad(name, width)}  {_figures(record)}".rstrip())
+    return [f"  {line}" for line in [*lines[: len(records) + 1], *note, *lines[-len(averages) :]]]
+
+
+def _figures(record: dict[str, Any]) -> str:
+    interval = support = ""
+    if "support" in record:
+        low, high = record["recall_interval"]
+        interval = f"{low:6.1%} to {high:6.1%}"
+        support = f"{record['support']:,}"
+    return (
+        f"{record['precision']:9.1%}  {record['recall']:6.1%}  {interval:17}  "
+        f"{record['f1']:6.1%}  {support:>7}"
+    )
+
+
+def _pairs(evaluation: Evaluation) -> list[str]:
+    pairs = evaluation.confused_pairs(_PAIRS)
+    if not pairs:
+        return []
+    width = len(f"{pairs[0][2]:,}")
+    return [
+        "  most confused",
+        *(
+            f"  {count:{width},} × {_short(true)} taken for {_short(predicted)}"
+            for true, predicted, count in pairs
+        ),
+    ]
+
+
+def _short(name: str) -> str:
+    """A class name fit for a terminal: control characters escaped, cut in the middle if long."""
+    text = show_path(name)
+    if len(text) <= _NAME_WIDTH:
+        return text
+    return f"{text[: _NAME_WIDTH // 2]}…{text[-(_NAME_WIDTH // 2 - 1) :]}"
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal the text takes: Chinese and the like take two a sign."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    joined = sum(unicodedata.combining(char) > 0 for char in text)
+    return len(text) + wide - joined
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - _columns(text))

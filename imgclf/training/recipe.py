@@ -1,0 +1,131 @@
+"""`Recipe`: how to train, as a value that can be compared, stored, varied and printed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from imgclf import checks
+from imgclf.architecture.choices import Between, Choice, holds_choices
+from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.training.augmentation import Augmentation
+
+__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "Recipe"]
+
+OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+SCHEDULES = ("constant", "cosine", "linear")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "epochs": lambda name, value: checks.integer(name, value, low=1),
+    "batch_size": lambda name, value: checks.integer(name, value, low=1),
+    "optimizer": lambda name, value: checks.one_of(name, value, OPTIMIZERS),
+    "learning_rate": lambda name, value: checks.number(name, value, low=0, above=True),
+    "schedule": lambda name, value: checks.one_of(name, value, SCHEDULES),
+    "warmup": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
+    "momentum": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
+    "weight_decay": lambda name, value: checks.number(name, value, low=0),
+    "label_smoothing": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
+    "precision": lambda name, value: checks.one_of(name, value, PRECISIONS),
+    "patience": lambda name, value: value and checks.integer(name, value, low=1),
+    "seed": lambda name, value: checks.integer(name, value, low=0),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How to train. Any field but `precision` and `seed` may be a `choice` or `between` in a search.
+
+    Args:
+        epochs: how often all training pictures are seen.
+        batch_size: pictures in one step.
+        optimizer: "adam", "adamw", "sgd" (Nesterov) or "rmsprop". For another one, compile the
+            model yourself.
+        learning_rate: the highest learning rate.
+        schedule: how the learning rate goes on after the warm-up: "constant", or down to 0 along a
+            "linear" or "cosine" curve.
+        warmup: the part of all steps in which the learning rate rises from 0.
+        momentum: of "sgd" and "rmsprop"; the others have their own.
+        weight_decay: taken off the weights at each step, times the learning rate.
+        label_smoothing: the part of the label that is spread over all classes (Szegedy et al. 2015).
+        augmentation: random changes of the training pictures.
+        precision: "float32", "bfloat16" for the heavy products, or "auto": bfloat16 where the
+            processor has instructions for it.
+        patience: stop after so many epochs without a better validation accuracy, and go back to the
+            best weights; None trains all epochs and keeps the last weights.
+        seed: decides the first weights, dropout, augmentation and the order of the pictures.
+
+    Example:
+        >>> recipe = Recipe(epochs=3, learning_rate=0.01)
+        >>> recipe.replace(epochs=5).epochs
+        5
+    """
+
+    epochs: int | Choice | Between = 10
+    batch_size: int | Choice | Between = 128
+    optimizer: str | Choice = "adam"
+    learning_rate: float | Choice | Between = 0.001
+    schedule: str | Choice = "constant"
+    warmup: float | Choice | Between = 0.0
+    momentum: float | Choice | Between = 0.9
+    weight_decay: float | Choice | Between = 0.0
+    label_smoothing: float | Choice | Between = 0.0
+    augmentation: Augmentation = Augmentation()
+    precision: str = "auto"
+    patience: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, check in _CHECKS.items():
+            value = getattr(self, name)
+            if isinstance(value, (Choice, Between)):
+                if name in ("precision", "seed"):
+                    raise ArgumentTypeError(
+                        f"`{name}` must be one value: a search does not vary it. "
+                        + checks.received(name, value)
+                    )
+                for sample in value.samples():
+                    check(name, sample)
+            else:
+                check(name, value)
+        if isinstance(self.augmentation, dict):
+            object.__setattr__(self, "augmentation", _augmentation_from(self.augmentation))
+        if not isinstance(self.augmentation, Augmentation):
+            raise ArgumentTypeError(
+                "`augmentation` must be an Augmentation. "
+                + checks.received("augmentation", self.augmentation)
+            )
+
+    def replace(self, **changes: Any) -> Recipe:
+        """The same recipe with other values in some fields."""
+        for name in changes:
+            checks.one_of("field of Recipe", name, [field.name for field in dataclasses.fields(self)])
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain values, for JSON; `from_dict` reads it."""
+        if holds_choices(self):
+            raise ArgumentError(f"A recipe that holds a choice cannot be stored. Received: {self!r}.")
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """Reads what `to_dict` wrote; an unknown field is an error.
+
+        Example:
+            >>> Recipe.from_dict(Recipe(epochs=3).to_dict()) == Recipe(epochs=3)
+            True
+        """
+        if not isinstance(values, dict):
+            raise ArgumentTypeError(
+                "A stored recipe must be a dict. " + checks.received("values", values)
+            )
+        return cls().replace(**values)
+
+
+def _augmentation_from(values: dict[str, Any]) -> Augmentation:
+    known = [field.name for field in dataclasses.fields(Augmentation)]
+    for name in values:
+        checks.one_of("field of Augmentation", name, known)
+    return Augmentation(**values)
