@@ -48,6 +48,7 @@ _OWNERS = {
     "Recipe": "imgclf.training.recipe",
     "Preset": "imgclf.training.presets",
     "presets": "imgclf.training.presets",
+    "Prediction": "imgclf.prediction",
     "Evaluation": "imgclf.evaluation.evaluation",
     "search": "imgclf.tuning.search",
     "errors": "imgclf.errors",

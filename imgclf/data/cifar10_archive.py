@@ -107,7 +107,11 @@ def _from_folder(source: Path, names: Iterable[str]) -> Iterator[tuple[str, byte
         status = os.stat(file)
         where = f"{source}: member '{FOLDER_NAME}/{name}'"
         _check_member(stat.S_ISREG(status.st_mode), status.st_size, where)
-        yield name, file.read_bytes()
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise DataError(f"{where}: cannot be read ({error.strerror}).") from error
+        yield name, content
 
 
 def _from_tar(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imgclf import checks
 from imgclf.data.split import Split, check_class_names, check_images, check_labels
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Dataset"]
 
@@ -24,6 +27,9 @@ class Dataset:
         test: what only `Classifier.evaluate` looks at; None if there is none.
         name: a short name for messages and records.
         notes: what the user should know about how the data was read, a sentence each.
+        flip_safe: whether a picture that is mirrored left to right still means the same. Presets
+            mirror training pictures only then.
+        skipped: the files that could not be used, each with the reason.
 
     Raises:
         DataError: if the splits differ in class names or image shape.
@@ -34,6 +40,8 @@ class Dataset:
     test: Split | None = None
     name: str = "data"
     notes: tuple[str, ...] = ()
+    flip_safe: bool = True
+    skipped: tuple[tuple[Path, str], ...] = ()
 
     def __post_init__(self) -> None:
         for title, split in self.splits().items():
@@ -93,7 +101,7 @@ class Dataset:
             (80, 10, 10)
         """
         if class_names is None:
-            class_names = [str(number) for number in range(_count_classes(labels))]
+            class_names = [str(number) for number in range(count_classes(labels))]
         whole = Split(images, labels, check_class_names(class_names))
         return cut(whole, validation=validation, test=test, seed=seed, name=name)
 
@@ -175,7 +183,8 @@ def _given_pair(title: str, pair: tuple[Any, Any], class_names: Any) -> Split:
         raise DataError(f"`{title}`: {error}") from error
 
 
-def _count_classes(labels: Any) -> int:
+def count_classes(labels: Any) -> int:
+    """One more than the highest label, or the columns of one-hot labels."""
     array = np.asarray(labels)
     if array.ndim == 2 and array.shape[1] > 1:
         return int(array.shape[1])
@@ -214,4 +223,4 @@ def _stratified(whole: Split, fractions: dict[str, float], seed: int) -> dict[st
     return {title: whole[np.sort(np.concatenate(parts))] for title, parts in chosen.items()}
 
 
-__all__ += ["check_images", "check_labels", "cut"]
+__all__ += ["check_images", "check_labels", "count_classes", "cut"]

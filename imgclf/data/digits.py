@@ -8,6 +8,7 @@ Machine Learning Repository, 1998, as in `sklearn.datasets.load_digits`.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,14 @@ def load_digits(validation: Any = 0.1, test: Any = 0.2, seed: int = 0) -> Datase
     Example:
         >>> data = load_digits()
         >>> data.image_shape, data.num_classes, len(data.train)
-        ((8, 8, 1), 10, 1257)
+        ((8, 8, 1), 10, 1259)
     """
     from sklearn import datasets
 
     scans = datasets.load_digits()
     images = np.rint(scans.images * (255 / _DARKEST)).astype(np.uint8)
     names = [str(digit) for digit in range(10)]
-    return Dataset.from_arrays(
+    data = Dataset.from_arrays(
         images,
         scans.target,
         validation=validation,
@@ -54,3 +55,5 @@ def load_digits(validation: Any = 0.1, test: Any = 0.2, seed: int = 0) -> Datase
         seed=seed,
         name="digits",
     )
+    note = "A mirrored digit means something else: presets do not mirror these pictures."
+    return dataclasses.replace(data, notes=(note,), flip_safe=False)

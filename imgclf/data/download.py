@@ -160,18 +160,17 @@ def _transfer(url: str, sink: _Sink, bar: Any) -> None:
         raise (_FinalError if lasting else _TryAgainError)(answer) from error
     except (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.TooManyRedirects) as error:
         raise _FinalError(str(error)) from error
-    except exceptions.Timeout as error:
-        raise _TryAgainError(f"no answer for {_TIMEOUTS[1]:g} s") from error
     except exceptions.RequestException as error:
-        broken = f"the connection broke off after {sink.size:,} bytes"
-        raise _TryAgainError(broken if sink.size else _root_cause(error)) from error
+        raise _TryAgainError(_root_cause(error)) from error
 
 
 def _root_cause(error: BaseException) -> str:
     """The system's own word for a failed connection, out of the wrappings of HTTP libraries."""
     cause: BaseException | None = error
-    said = "the connection failed"
+    said = "the connection broke off"
     while cause is not None:
+        if isinstance(cause, TimeoutError):
+            return "the server did not answer in time"
         if isinstance(cause, OSError) and cause.strerror:
             said = cause.strerror
         cause = cause.__cause__ or cause.__context__

@@ -158,7 +158,8 @@ def _ends_as_it_must(path: Path, image_format: str) -> bool:
     if ending is None:
         return False
     with path.open("rb") as file:
-        file.seek(-min(len(ending), os.path.getsize(path)), os.SEEK_END)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(ending)))
         return file.read() == ending
 
 
@@ -210,15 +211,18 @@ def _open(path: Path, max_pixels: int) -> Image.Image:
             image = Image.open(path, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise ImageError(f"{show_path(path)}: {_what_it_is(Path(path))}.") from error
+    except Image.DecompressionBombError as error:  # twice the size that Pillow is wary of
+        raise ImageError(_too_large(path, max_pixels)) from error
     except Exception as error:
         raise ImageError(f"{show_path(path)}: cannot be read ({error}).") from error
-    width, height = image.size
-    if width * height > max_pixels:
+    if image.width * image.height > max_pixels:
         image.close()
-        raise ImageError(
-            f"{show_path(path)}: has {width}×{height} pixels, more than {max_pixels:,} allowed."
-        )
+        raise ImageError(_too_large(path, max_pixels))
     return image
+
+
+def _too_large(path: Path, max_pixels: int) -> str:
+    return f"{show_path(path)}: has more than {max_pixels:,} pixels, the most that is allowed."
 
 
 def _to_pixels(image: Image.Image, spec: ImageSpec) -> np.ndarray:

@@ -1,0 +1,34 @@
+"""Any Keras callback works: here one from Keras, and one of your own.
+
+    python examples/callbacks.py [--epochs N]
+"""
+
+import argparse
+
+import keras
+
+import imgclf
+
+parser = argparse.ArgumentParser(description="Train on digits with Keras callbacks.")
+parser.add_argument("--epochs", type=int, default=8)
+arguments = parser.parse_args()
+
+
+class Report(keras.callbacks.Callback):
+    """Prints a line when an epoch is better than all before it."""
+
+    def on_train_begin(self, logs=None):
+        self.best = 0.0
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs["val_accuracy"] > self.best:
+            self.best = logs["val_accuracy"]
+            print(f"epoch {epoch + 1}: the best so far, {self.best:.1%} on validation pictures")
+
+
+data = imgclf.load_digits()
+classifier = imgclf.Classifier.from_preset("fast", data, epochs=arguments.epochs)
+stopping = keras.callbacks.EarlyStopping("val_loss", patience=3, restore_best_weights=True)
+history = classifier.fit(data, callbacks=[Report(), stopping], verbose=0)
+print(f"{len(history.epoch)} epochs")
+print(classifier.evaluate(data.test))

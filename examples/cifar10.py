@@ -1,0 +1,40 @@
+"""CIFAR-10 from the pictures to a saved model that predicts.
+
+    python examples/cifar10.py [ARCHIVE] [--epochs N] [--preset NAME] [--out FOLDER]
+
+ARCHIVE is a copy of `cifar-10-python.tar.gz`; without it the official one is downloaded once.
+"""
+
+import argparse
+from pathlib import Path
+
+import imgclf
+from imgclf import plots
+
+parser = argparse.ArgumentParser(description="Train and test a classifier on CIFAR-10.")
+parser.add_argument("archive", nargs="?", help="your own copy of the archive")
+parser.add_argument("--epochs", type=int, default=6)
+parser.add_argument("--preset", default="fast", help='"fast", or "seed2017": the tutorial')
+parser.add_argument("--out", type=Path, default=Path("runs/cifar10-example"))
+arguments = parser.parse_args()
+
+# The last 10% of each training batch are set aside for validation.
+data = imgclf.load_cifar10(archive=arguments.archive)
+print(imgclf.inspect(data))
+
+# The same command again goes on where it stopped, or is done at once.
+classifier = imgclf.Classifier.from_preset(arguments.preset, data, epochs=arguments.epochs)
+history = classifier.fit(data, run_dir=arguments.out).history
+for epoch, (loss, accuracy) in enumerate(
+    zip(history["loss"], history["val_accuracy"], strict=True), start=1
+):
+    print(f"epoch {epoch}: loss {loss:.4f}, validation accuracy {accuracy:.1%}")
+
+model_file = classifier.save(arguments.out / "cifar10.keras")
+loaded = imgclf.load(model_file)
+evaluation = loaded.evaluate(data.test)
+print(evaluation)
+
+picture = arguments.out / "softmax_predictions.png"
+picture.write_bytes(plots.figure_png(evaluation.plot_predictions(n=4, seed=1)))
+print(f"Model: {model_file}\nPicture: {picture}")

@@ -1,0 +1,452 @@
+"""`Classifier`: a plain Keras model together with its class names and recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.architecture.block import block_from_dict, check_blocks
+from imgclf.architecture.build import build_classifier
+from imgclf.data.dataset import Dataset
+from imgclf.data.images import IMAGE_SUFFIXES, ImageSpec, decode_image
+from imgclf.data.split import Split, check_class_names, check_images
+from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, ModelFileError
+from imgclf.evaluation.evaluation import Evaluation
+from imgclf.files import model_file
+from imgclf.prediction import Prediction
+from imgclf.training import fit as training
+from imgclf.training.precision import dtype_policy
+from imgclf.training.presets import get_preset, pixel_statistics
+from imgclf.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["Classifier", "load"]
+
+_BATCH = 256
+
+
+class Classifier:
+    """A Keras model that knows the names of its classes and how it is trained.
+
+    The model stays a plain `keras.Model` at `model`; nothing of Keras is hidden.
+
+    Args:
+        model: any Keras model from (batch, height, width, channels) to (batch, classes)
+            probabilities, or to (batch, 1) for two classes; compiled or not. It takes pixels from
+            0 to 255: put a `Rescaling` layer first if it needs others.
+        class_names: one name a class; "0", "1", … if left out.
+        recipe: how `fit` trains; `Recipe()` if left out.
+        blocks: the blocks that the model was built of, to be stored with it.
+        resize: how pictures of another size are fitted: "crop", "pad" or "stretch".
+
+    Raises:
+        ArgumentError: if the model's shapes are not as above, or do not fit the names.
+
+    Example:
+        >>> import imgclf
+        >>> data = imgclf.load_digits()
+        >>> clf = imgclf.Classifier.from_preset("fast", data, epochs=1)
+        >>> clf
+        Classifier(8×8×1 → 10 classes, 1,221,514 parameters)
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        class_names: Sequence[str] | None = None,
+        *,
+        recipe: Recipe | None = None,
+        blocks: Sequence[Any] | None = None,
+        resize: str = "crop",
+    ) -> None:
+        outputs = _check_shapes(model)
+        if class_names is None:
+            class_names = [str(number) for number in range(outputs)]
+        names = check_class_names(class_names)
+        if len(names) != outputs:
+            raise ArgumentError(
+                f"`class_names` must hold a name for each of the model's {outputs} classes. "
+                f"Received: {len(names)} names."
+            )
+        if recipe is not None and not isinstance(recipe, Recipe):
+            raise ArgumentTypeError(f"`recipe` must be a Recipe. {checks.received('recipe', recipe)}")
+        self.model = model
+        self.class_names = names
+        self.recipe = recipe or Recipe()
+        self.blocks = None if blocks is None else check_blocks(blocks)
+        self.resize = ImageSpec(resize=resize).resize
+        self.history: dict[str, list[float]] = {}
+
+    @classmethod
+    def from_preset(cls, name: str, data: Dataset, **recipe_changes: Any) -> Classifier:
+        """A new, untrained classifier for this data.
+
+        Args:
+            name: of the preset; `imgclf.presets.PRESETS` lists them.
+            data: decides the image shape, the classes and the pixel statistics.
+            **recipe_changes: fields of the `Recipe` to change, such as `epochs=3` or `seed=1`.
+
+        Raises:
+            ArgumentError: for an unknown preset or field.
+        """
+        _check_dataset(data)
+        preset = get_preset(name)
+        recipe = preset.recipe(data, **recipe_changes)
+        model = preset.build(data, recipe)
+        return cls(model, data.class_names, recipe=recipe, blocks=preset.blocks(data.image_shape))
+
+    @classmethod
+    def from_blocks(cls, blocks: Any, data: Dataset, recipe: Recipe | None = None) -> Classifier:
+        """A new, untrained classifier of these blocks, with pixels standardised by the data.
+
+        Args:
+            blocks: a list of blocks without choices.
+            data: decides the image shape, the classes and the pixel statistics.
+            recipe: how `fit` trains; its seed decides the first weights.
+
+        Raises:
+            BlockError: if a block does not fit.
+        """
+        import keras
+
+        _check_dataset(data)
+        recipe = recipe or Recipe()
+        mean, std = pixel_statistics(data)
+        keras.utils.set_random_seed(recipe.seed)
+        model = build_classifier(
+            data.image_shape,
+            data.num_classes,
+            blocks,
+            pixel_mean=mean,
+            pixel_std=std,
+            dtype=dtype_policy(recipe.precision),
+        )
+        return cls(model, data.class_names, recipe=recipe, blocks=blocks)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes are told apart."""
+        return len(self.class_names)
+
+    @property
+    def image_shape(self) -> tuple[int | None, int | None, int]:
+        """(height, width, channels) that the model takes; None where any size will do."""
+        height, width, channels = self.model.input_shape[1:]
+        return height, width, channels
+
+    def __repr__(self) -> str:
+        shape = "×".join("?" if side is None else str(side) for side in self.image_shape)
+        count = self.model.count_params()
+        return f"Classifier({shape} → {self.num_classes} classes, {count:,} parameters)"
+
+    def fit(
+        self,
+        data: Any,
+        labels: Any = None,
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        validation_data: Any = None,
+        recipe: Recipe | None = None,
+        run_dir: Any = None,
+        callbacks: Sequence[Any] = (),
+        verbose: Any = "auto",
+    ) -> keras.callbacks.History:
+        """Trains the model.
+
+        Args:
+            data: a `Dataset`, a `Split`, or an array of images, then with `labels`.
+            labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
+            epochs: in place of the recipe's.
+            batch_size: in place of the recipe's.
+            validation_data: a `Split` or a pair (images, labels), in place of the data set's own.
+            recipe: in place of the classifier's.
+            run_dir: a folder for log, checkpoints, curves and the trained model. The same call
+                again goes on where the first stopped.
+            callbacks: any Keras callbacks.
+            verbose: "auto" or 1 shows live progress on a terminal and lines elsewhere; 2 shows
+                lines; 0 shows nothing. All on stderr.
+
+        Returns:
+            The `keras.callbacks.History`, as from `keras.Model.fit`.
+
+        Raises:
+            DataError: if pictures or labels cannot be used.
+            ArgumentError: if they do not fit the model.
+            NotFiniteError: if the loss becomes infinite or NaN.
+            RunFolderError: if the folder holds another run, or is in use.
+        """
+        changes = {"epochs": epochs, "batch_size": batch_size}
+        given = {name: value for name, value in changes.items() if value is not None}
+        self.recipe = (recipe or self.recipe).replace(**given)
+        history = training.fit(
+            self.model,
+            data if isinstance(data, Dataset) else self._split(data, labels),
+            self.recipe,
+            validation=None if validation_data is None else self._split(validation_data),
+            callbacks=callbacks,
+            run_dir=run_dir,
+            verbose=verbose,
+            config={"blocks": self._stored_blocks()},
+        )
+        self.history = history.history
+        if run_dir is not None:
+            self.save(Path(run_dir) / "model.keras")
+        return history
+
+    def evaluate(self, data: Any, labels: Any = None, *, batch_size: int = _BATCH) -> Evaluation:
+        """Judges the model on pictures that it has not seen.
+
+        Args:
+            data: a `Split`, such as `data.test`, or an array of images, then with `labels`.
+            labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
+            batch_size: pictures in one step; no figure depends on it.
+
+        Returns:
+            An `Evaluation`: accuracy with its interval, figures by class, confusion matrix, ….
+        """
+        split = self._split(data, labels)
+        if split.class_names != self.class_names:
+            raise DataError(
+                "`data` must have the class names that the classifier was trained with. "
+                f"Received: {list(split.class_names)} and {list(self.class_names)}."
+            )
+        if len(split) == 0:
+            raise DataError("`data` must hold at least one picture. Received: none.")
+        scores = self.predict_proba(split, batch_size=batch_size)
+        return Evaluation(split.labels, scores, self.class_names, images=split.images)
+
+    def predict(self, source: Any) -> list[Prediction]:
+        """Names what is in pictures.
+
+        Args:
+            source: an array of one or more images (0 to 255), the path of a picture or of a folder
+                of pictures, a PIL image, a list of paths or PIL images, or a `Split`.
+
+        Returns:
+            A `Prediction` a picture, in the order of the source (a folder's by path).
+        """
+        images, names = self._images(source)
+        scores = self._scores(images, _BATCH)
+        return [
+            Prediction(row, self.class_names, name)
+            for row, name in zip(scores, names, strict=True)
+        ]
+
+    def predict_proba(self, source: Any, *, batch_size: int = _BATCH) -> np.ndarray:
+        """The probability of each class for each picture.
+
+        Args:
+            source: as for `predict`.
+            batch_size: pictures in one step.
+
+        Returns:
+            (N, classes) float32; each row sums to 1.
+        """
+        checks.integer("batch_size", batch_size, low=1)
+        return self._scores(self._images(source)[0], batch_size)
+
+    def save(self, path: str | Path) -> Path:
+        """Saves everything in one `.keras` file, which plain Keras opens too.
+
+        Class names, recipe and blocks ride in the archive's metadata. The optimiser's state is not
+        in it: it belongs to the run folder's checkpoints.
+
+        Args:
+            path: ending in `.keras`.
+
+        Returns:
+            The path.
+
+        Raises:
+            ArgumentError: if the path does not end in `.keras`.
+        """
+        from imgclf import __version__
+
+        entry = {
+            "version": __version__,
+            "class_names": list(self.class_names),
+            "resize": self.resize,
+            "recipe": self.recipe.to_dict(),
+            "blocks": self._stored_blocks(),
+            "history": self.history,
+        }
+        model_file.write_model(self.model, path, entry)
+        return Path(path)
+
+    def _stored_blocks(self) -> list[dict[str, Any]] | None:
+        return None if self.blocks is None else [block.to_dict() for block in self.blocks]
+
+    def _split(self, data: Any, labels: Any = None) -> Split:
+        if isinstance(data, Split):
+            return data
+        if labels is None and isinstance(data, tuple) and len(data) == 2:
+            data, labels = data
+        if labels is None:
+            raise ArgumentTypeError(
+                "`data` must be a Dataset, a Split, or images with `labels`. "
+                + checks.received("data", type(data).__name__)
+            )
+        return Split(data, labels, self.class_names)
+
+    def _images(self, source: Any) -> tuple[Any, list[str | None]]:
+        """Pictures as an array or as `ImageFiles`, and the path of each where it has one."""
+        if isinstance(source, Split):
+            return source.images, [None] * len(source)
+        if isinstance(source, (str, Path)):
+            source = _paths(checks.existing_path("source", source))
+        elif hasattr(source, "convert") and hasattr(source, "size"):  # a PIL image
+            source = [source]
+        if isinstance(source, (list, tuple)) and source and not _is_numeric(source):
+            pictures = np.stack([decode_image(picture, self._spec()) for picture in source])
+            return pictures, [None if hasattr(p, "convert") else str(p) for p in source]
+        return self._array(source)
+
+    def _array(self, source: Any) -> tuple[Any, list[str | None]]:
+        array = np.asarray(source)
+        if array.ndim == 3 and array.shape[-1] == self.image_shape[-1]:
+            array = array[np.newaxis]
+        elif array.ndim == 2:
+            array = array[np.newaxis, ..., np.newaxis]
+        images = check_images(array)
+        return images, [None] * len(images)
+
+    def _spec(self) -> ImageSpec:
+        height, width, channels = self.image_shape
+        if channels not in (1, 3):
+            raise ArgumentError(
+                f"This model takes {channels} channels: give it arrays, since a picture has 1 or 3."
+            )
+        size = None if height is None or width is None else (height, width)
+        return ImageSpec(size, channels, self.resize)
+
+    def _scores(self, images: Any, batch_size: int) -> np.ndarray:
+        wanted, given = self.image_shape, tuple(images.shape[1:])
+        if any(side not in (None, size) for side, size in zip(wanted, given, strict=True)):
+            raise DataError(
+                f"Images must have the shape {wanted} that the model takes. Received: {given}."
+            )
+        if len(images) == 0:
+            return np.empty((0, self.num_classes), np.float32)
+        rows = [
+            self.model.predict_on_batch(_padded(np.asarray(images[start : start + batch_size]),
+                                                min(batch_size, len(images))))
+            for start in range(0, len(images), batch_size)
+        ]
+        scores = np.concatenate(rows)[: len(images)].astype(np.float32)
+        if scores.shape[1] == 1:
+            scores = np.concatenate([1 - scores, scores], axis=1)
+        _check_probabilities(scores)
+        return scores
+
+
+def load(path: str | Path, class_names: Sequence[str] | None = None) -> Classifier:
+    """Opens a saved classifier, or any `.keras` file of standard layers.
+
+    Args:
+        path: a `.keras` file, or the folder of a run.
+        class_names: the names of the classes, for a file that plain Keras saved.
+
+    Returns:
+        The classifier.
+
+    Raises:
+        MissingFileError: if there is no such file.
+        ModelFileError: if the file is damaged, no model, or of a newer imgclf.
+    """
+    target = checks.path("path", path)
+    if target.is_dir():
+        target = target / "model.keras"
+    entry = model_file.read_entry(target)
+
+    import keras
+
+    try:
+        model = keras.saving.load_model(target, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises many kinds for what it cannot read
+        raise ModelFileError(
+            f"{target}: Keras cannot read it ({str(error).splitlines()[0]}). "
+            "The file was left as it is."
+        ) from error
+    try:
+        blocks = entry.get("blocks")
+        clf = Classifier(
+            model,
+            class_names or entry.get("class_names"),
+            recipe=Recipe.from_dict(entry["recipe"]) if "recipe" in entry else None,
+            blocks=None if blocks is None else [block_from_dict(values) for values in blocks],
+            resize=entry.get("resize", "crop"),
+        )
+        clf.history = dict(entry.get("history", {}))
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{target}: its imgclf entry is not usable: {error}") from error
+    return clf
+
+
+def _check_shapes(model: Any) -> int:
+    """The number of classes of a model whose shapes are as a classifier's."""
+    try:
+        inputs, outputs = model.input_shape, model.output_shape
+    except (AttributeError, ValueError) as error:
+        raise ArgumentTypeError(
+            "`model` must be a built Keras model. " + checks.received("model", model)
+        ) from error
+    if not (isinstance(inputs, tuple) and len(inputs) == 4 and isinstance(outputs, tuple)):
+        raise ArgumentError(
+            "`model` must take one tensor (batch, height, width, channels) and give one "
+            f"(batch, classes). Received: {inputs} → {outputs}."
+        )
+    if len(outputs) != 2 or outputs[1] is None:
+        raise ArgumentError(
+            f"`model` must give (batch, classes). Received: {inputs} → {outputs}."
+        )
+    return max(2, int(outputs[1]))
+
+
+def _check_dataset(data: Any) -> None:
+    if not isinstance(data, Dataset):
+        raise ArgumentTypeError(
+            "`data` must be a Dataset, such as load_digits() gives. " + checks.received("data", data)
+        )
+
+
+def _check_probabilities(scores: np.ndarray) -> None:
+    if not np.isfinite(scores).all():
+        raise DataError("The model gives values that are not finite: its weights are unusable.")
+    sums = scores.sum(axis=1)
+    if scores.min() < 0 or np.abs(sums - 1).max() > 1e-2:
+        raise DataError(
+            "The model must give probabilities, rows that sum to 1. Received: sums from "
+            f"{sums.min():.3g} to {sums.max():.3g}. If it gives logits, add keras.layers.Softmax()."
+        )
+
+
+def _padded(images: np.ndarray, size: int) -> np.ndarray:
+    """A short last batch filled up to the others' size, so that Keras compiles one graph only."""
+    missing = size - len(images)
+    return np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)]) if missing else images
+
+
+def _paths(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+    )
+    if not found:
+        raise DataError(f"Folder {str(path)!r} holds no pictures.")
+    return found
+
+
+def _is_numeric(source: Any) -> bool:
+    return not (isinstance(source[0], (str, Path)) or hasattr(source[0], "convert"))
+
+

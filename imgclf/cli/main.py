@@ -1,0 +1,63 @@
+"""The command `imgclf`: gathers the commands, and turns failures into messages and exit codes.
+
+Nothing heavy is imported here: TensorFlow and Keras wait until a command needs them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+import click
+
+import imgclf
+from imgclf.cli.demo import demo
+from imgclf.cli.evaluate import evaluate
+from imgclf.cli.inspect import inspect
+from imgclf.cli.predict import predict
+from imgclf.cli.presets import presets
+from imgclf.cli.search import search
+from imgclf.cli.train import train
+from imgclf.errors import ImgclfError
+
+__all__ = ["main"]
+
+# What shells report for a program that Ctrl-C ended: 128 + SIGINT.
+_INTERRUPTED = 130
+
+
+class _Program(click.Group):
+    """The group of commands; knows which failure gives which exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # TensorFlow reads this when it is loaded; its start-up notices concern no user of ours.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        try:
+            return super().invoke(ctx)
+        except ImgclfError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted.", err=True)
+            ctx.exit(_INTERRUPTED)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            raise click.ClickException(str(error)) from error
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The commands in the order in which people need them."""
+        return list(self.commands)
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(imgclf.__version__, prog_name="imgclf")
+def main() -> None:
+    """Image classification for people with pictures, labels and an ordinary computer.
+
+    Start with `imgclf demo`: it needs no network and takes less than a minute.
+    """
+
+
+for _command in (demo, train, evaluate, predict, search, inspect, presets):
+    main.add_command(_command)

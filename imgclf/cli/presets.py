@@ -1,0 +1,25 @@
+"""`imgclf presets`: the named pairs of network and recipe."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["presets"]
+
+
+@click.command()
+def presets() -> None:
+    """List the presets with their recipes, and their size on CIFAR-10's pictures."""
+    from imgclf.architecture.describe import describe
+    from imgclf.training.presets import PRESETS
+
+    shape, classes = (32, 32, 3), 10
+    for preset in PRESETS.values():
+        size = describe(preset.blocks(shape, classes), shape, classes)
+        recipe = preset.base_recipe
+        click.echo(f"{preset.name}: {preset.description}")
+        click.echo(f"  on 32×32×3: {size.parameters:,} parameters, {size.macs:,} multiply-adds")
+        click.echo(
+            f"  {recipe.epochs} epochs, batch size {recipe.batch_size}, {recipe.optimizer} at "
+            f"{recipe.learning_rate:g}, schedule {recipe.schedule}"
+        )

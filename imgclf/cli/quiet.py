@@ -1,0 +1,31 @@
+"""Loads TensorFlow without its start-up notices, which no setting of its own silences."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+
+__all__ = ["load_tensorflow"]
+
+
+def load_tensorflow() -> None:
+    """Imports Keras and its backend; what they write to stderr is shown only if that fails."""
+    if "keras" in sys.modules:
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as notices:
+        os.dup2(notices.fileno(), 2)
+        try:
+            import keras
+
+            # The processor's features are reported at the first tensor.
+            keras.ops.zeros(1)
+        except BaseException:
+            notices.seek(0)
+            os.write(kept, notices.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

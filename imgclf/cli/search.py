@@ -1,0 +1,54 @@
+"""`imgclf search`: looks for a better network and recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgclf.cli import sources
+from imgclf.cli.quiet import load_tensorflow
+
+if TYPE_CHECKING:
+    from imgclf.data.dataset import Dataset
+
+__all__ = ["search"]
+
+
+@click.command()
+@sources.source_argument
+@click.option("--minutes", type=float, help="Begin no trial after so many minutes.")
+@click.option("--max-trials", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "--algorithm",
+    type=click.Choice(["bayesian", "random", "hyperband"]),
+    default="bayesian",
+    show_default=True,
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Of each trial.")
+@click.option("--batch", type=click.IntRange(1, 5), help="Only this CIFAR-10 batch.")
+@click.option("--out", default="runs/search", show_default=True, help="Folder; goes on if there.")
+@sources.archive_option
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+def search(source: str, batch: int | None, out: str, archive: str | None, **settings: Any) -> None:
+    """Search for a better network for SOURCE, by validation accuracy."""
+    import imgclf
+
+    if batch is not None and source != "cifar10":
+        raise click.UsageError("--batch goes with the source cifar10 only.")
+    data = _load(source, batch, archive)
+    given = {name: value for name, value in settings.items() if value is not None}
+    load_tensorflow()
+    result = imgclf.search(data, run_dir=Path(out), verbose=1, **given)
+    click.echo(str(result))
+
+
+def _load(source: str, batch: int | None, archive: str | None) -> Dataset:
+    import imgclf
+
+    if batch is None:
+        return sources.load(source, sources.DataOptions(archive=archive))
+    data = imgclf.load_cifar10(archive=archive, batches=(batch,))
+    click.echo(repr(data), err=True)
+    return data

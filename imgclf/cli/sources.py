@@ -1,0 +1,147 @@
+"""SOURCE on the command line: its options, how it is loaded, and what a run remembers of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgclf.errors import RunFolderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from imgclf.data.dataset import Dataset
+
+__all__ = [
+    "DataOptions",
+    "archive_option",
+    "load",
+    "picture_options",
+    "recall",
+    "remember",
+    "source_argument",
+    "source_name",
+    "validation_option",
+]
+
+# The file in a run folder that says what was trained on.
+_RECORD = "data.json"
+
+source_argument = click.argument("source")
+archive_option = click.option(
+    "--archive",
+    metavar="PATH",
+    help="For cifar10: an archive or unpacked folder of your own, instead of the download.",
+)
+validation_option = click.option(
+    "--validation",
+    type=float,
+    metavar="PART",
+    help="The part of the pictures to set aside for validation, such as 0.1.",
+)
+
+
+class _ImageSize(click.ParamType):
+    """`64` or `48x64` (height × width)."""
+
+    name = "image_size"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        sides = value.lower().replace("×", "x").split("x")
+        if len(sides) > 2 or not all(side.strip().isdecimal() for side in sides):
+            self.fail(f"{value!r} is neither a side such as 64 nor height×width: 48x64.", param, ctx)
+        numbers = [int(side) for side in sides]
+        return numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how pictures of folders and tables are read."""
+    for option in (
+        click.option(
+            "--resize",
+            type=click.Choice(["crop", "pad", "stretch"]),
+            help="How pictures are given that size: crop (the default), pad or stretch.",
+        ),
+        click.option("--color", type=click.Choice(["rgb", "gray"]), help="Chosen if left out."),
+        click.option(
+            "--image-size",
+            type=_ImageSize(),
+            metavar="SIZE",
+            help="64, or height×width: 48x64. Chosen from the pictures if left out.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+    """What the command line says about how to read a source; None leaves it to the library."""
+
+    archive: str | None = None
+    image_size: Any = None
+    color: str | None = None
+    resize: str | None = None
+    validation: float | None = None
+
+
+def load(source: str, options: DataOptions) -> Dataset:
+    """Loads a source and says on stderr what it holds.
+
+    The cut into splits does not depend on a run's seed, so that the test pictures of one run are
+    never training pictures of another.
+    """
+    from imgclf.data.source import load_source
+
+    settings = {name: value for name, value in vars(options).items() if value is not None}
+    data = load_source(source, **settings)
+    click.echo(repr(data), err=True)
+    if data.skipped:
+        click.echo(f"  {len(data.skipped)} files could not be used, such as:", err=True)
+        for path, reason in data.skipped[:3]:
+            click.echo(f"    {path}: {reason}", err=True)
+    return data
+
+
+def source_name(source: str) -> str:
+    """A name for folders: cifar10, digits, or that of the folder or table."""
+    place = Path(source)
+    return (place.stem if place.suffix == ".csv" else place.resolve().name) or "data"
+
+
+def remember(run: Path, source: str, options: DataOptions) -> None:
+    """Writes into a run folder what it is trained on; `evaluate` reads the same pictures then."""
+    from imgclf.files import atomic
+
+    run.mkdir(parents=True, exist_ok=True)
+    record = {"source": _identity(source), **vars(options)}
+    atomic.write_text(run / _RECORD, json.dumps(record, indent=2) + "\n")
+
+
+def recall(run: Path, source: str) -> DataOptions | None:
+    """How the run read this source; None if it was trained on another one, or on an unknown one."""
+    path = run / _RECORD
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text())
+        same = record.pop("source") == _identity(source)
+        options = DataOptions(**record)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RunFolderError(
+            f"{path}: is damaged ({error}). Delete it; `imgclf evaluate` then takes the source as "
+            "pictures that the run has not seen."
+        ) from error
+    return options if same else None
+
+
+def _identity(source: str) -> str:
+    from imgclf.data.source import NAMES
+
+    return source if source in NAMES else str(Path(source).expanduser().resolve())

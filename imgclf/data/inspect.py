@@ -1,0 +1,271 @@
+"""Shows what is in a data set before anything is trained on it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.data.dataset import Dataset, count_classes
+from imgclf.data.image_files import ImageFiles
+from imgclf.data.split import Split
+from imgclf.errors import ArgumentError, ArgumentTypeError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Inspection", "Sample", "SplitInspection", "inspect"]
+
+# Labels shown in their order, as many as the 2017 tutorial showed.
+_FIRST_LABELS = 20
+
+# Picture files decoded to find the range of their pixels; more would make a look take minutes.
+_DECODED = 256
+
+# Pictures drawn when no sample was asked for.
+_EXAMPLES = 10
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sample:
+    """One picture with its label.
+
+    Args:
+        index: where it stands in its split, from 0.
+        label: the number of its class.
+        class_name: the name of its class.
+        image: the picture, (height, width, channels), values 0 to 255.
+    """
+
+    index: int
+    label: int
+    class_name: str
+    image: np.ndarray
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        """The smallest and the largest value."""
+        return _plain(self.image.min()), _plain(self.image.max())
+
+    def __repr__(self) -> str:
+        return f"Sample({self.index}, {self.class_name!r}, shape={self.image.shape})"
+
+    def __str__(self) -> str:
+        low, high = self.pixel_range
+        return (
+            f"Sample {self.index}: {self.class_name} (label {self.label}), shape "
+            f"{_by(self.image.shape)}, values {low:g} to {high:g}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; the picture itself is left out."""
+        return {
+            "index": self.index,
+            "label": self.label,
+            "class_name": self.class_name,
+            "shape": list(self.image.shape),
+            "pixel_range": list(self.pixel_range),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitInspection:
+    """What is in one split.
+
+    Args:
+        name: "train", "validation", "test", or "data" for a split on its own.
+        samples: how many pictures there are.
+        image_shape: (height, width, channels) of every picture.
+        dtype: the type of the values.
+        label_counts: how many pictures each class has.
+        first_labels: the first 20 labels.
+        pixel_range: the smallest and the largest value; None if there are no pictures.
+        pixels_from: how many pictures the range is taken from: all, or, of picture files, at most
+            256 spread over the split.
+    """
+
+    name: str
+    samples: int
+    image_shape: tuple[int, int, int]
+    dtype: str
+    label_counts: dict[str, int]
+    first_labels: tuple[int, ...]
+    pixel_range: tuple[float, float] | None
+    pixels_from: int
+
+    def __str__(self) -> str:
+        width = max(map(len, self.label_counts))
+        lines = [
+            f"{self.name}: {self.samples:,} pictures of {_by(self.image_shape)}, {self.dtype}",
+            f"  values        {self._range_text()}",
+            f"  first labels  {' '.join(map(str, self.first_labels))}",
+            "  label counts",
+        ]
+        counts = enumerate(self.label_counts.items())
+        lines += [f"    {label:>3}  {name:<{width}}  {n:>7,}" for label, (name, n) in counts]
+        return "\n".join(lines)
+
+    def _range_text(self) -> str:
+        if self.pixel_range is None:
+            return "none"
+        low, high = self.pixel_range
+        text = f"{low:g} to {high:g}"
+        return text if self.pixels_from == self.samples else f"{text} in {self.pixels_from} of them"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON takes them."""
+        return dataclasses.asdict(self) | {
+            "image_shape": list(self.image_shape),
+            "first_labels": list(self.first_labels),
+            "pixel_range": None if self.pixel_range is None else list(self.pixel_range),
+        }
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Inspection:
+    """What `inspect` found; `str()` of it is a report.
+
+    Args:
+        name: the name of the data.
+        class_names: one name a class.
+        splits: a record for each split.
+        sample: the picture that was asked for, or None.
+        examples: the first pictures of the first split.
+        notes: what to know about how the data was read.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    splits: tuple[SplitInspection, ...]
+    sample: Sample | None
+    examples: tuple[Sample, ...]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [f"{self.name}: {len(self.class_names)} classes", *self.notes]
+        parts += map(str, self.splits)
+        if self.sample is not None:
+            parts.append(str(self.sample))
+        return "\n".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON takes them; pictures are left out."""
+        return {
+            "name": self.name,
+            "class_names": list(self.class_names),
+            "splits": [split.to_dict() for split in self.splits],
+            "sample": None if self.sample is None else self.sample.to_dict(),
+            "notes": list(self.notes),
+        }
+
+    def plot(self) -> Figure:
+        """Draws the sample that was asked for, or else the first pictures of the first split.
+
+        Returns:
+            A matplotlib figure; `figure.savefig("pictures.png")` writes it.
+        """
+        from imgclf import plots
+
+        shown = self.examples if self.sample is None else (self.sample,)
+        images = [sample.image for sample in shown]
+        titles = [f"{sample.index}: {sample.class_name}" for sample in shown]
+        return plots.image_grid(images, titles, columns=min(5, len(shown)), title=self.name)
+
+
+def inspect(data: Any, *, sample: int | None = None) -> Inspection:
+    """Looks at data: how many pictures of which classes, their shape, type and values.
+
+    Args:
+        data: a `Dataset`, a `Split`, or a pair (images, labels).
+        sample: a picture to look at, counted from 0; of a `Dataset`, in its train split.
+
+    Returns:
+        The records; print them, or draw pictures with `.plot()`.
+
+    Raises:
+        ArgumentError: if there is no such sample.
+        ArgumentTypeError: if `data` is none of the three.
+
+    Example:
+        >>> import imgclf
+        >>> found = inspect(imgclf.load_digits(), sample=7)
+        >>> found.splits[0].samples, found.splits[0].pixel_range
+        (1259, (0, 255))
+        >>> print(found.sample)
+        Sample 7: 1 (label 1), shape 8×8×1, values 0 to 255
+    """
+    name, splits, notes = _take_apart(data)
+    first = next(iter(splits.values()))
+    asked = None if sample is None else _take_sample(first, _check_sample(first, sample))
+    return Inspection(
+        name=name,
+        class_names=tuple(first.class_names),
+        splits=tuple(_look(title, split) for title, split in splits.items()),
+        sample=asked,
+        examples=tuple(_take_sample(first, index) for index in range(min(_EXAMPLES, len(first)))),
+        notes=notes,
+    )
+
+
+def _take_apart(data: Any) -> tuple[str, dict[str, Split], tuple[str, ...]]:
+    if isinstance(data, Dataset):
+        return data.name, data.splits(), data.notes
+    if isinstance(data, Split):
+        return "data", {"data": data}, ()
+    if isinstance(data, (tuple, list)) and len(data) == 2:
+        images, labels = data
+        names = [str(number) for number in range(max(2, count_classes(labels)))]
+        return "data", {"data": Split(images, labels, names)}, ()
+    raise ArgumentTypeError(
+        "`data` must be a Dataset, a Split, or a pair (images, labels). "
+        + checks.received("data", data)
+    )
+
+
+def _check_sample(split: Split, sample: Any) -> int:
+    if len(split) == 0:
+        raise ArgumentError(
+            f"`sample` cannot be given: there are no pictures. {checks.received('sample', sample)}"
+        )
+    return checks.integer("sample", sample, low=0, high=len(split) - 1)
+
+
+def _take_sample(split: Split, index: int) -> Sample:
+    image, label = split[index]
+    return Sample(index, label, split.class_names[label], image)
+
+
+def _look(title: str, split: Split) -> SplitInspection:
+    pixel_range, pixels_from = _pixel_range(split)
+    return SplitInspection(
+        name=title,
+        samples=len(split),
+        image_shape=split.image_shape,
+        dtype=str(split.images.dtype),
+        label_counts=split.label_counts(),
+        first_labels=tuple(map(int, split.labels[:_FIRST_LABELS])),
+        pixel_range=pixel_range,
+        pixels_from=pixels_from,
+    )
+
+
+def _pixel_range(split: Split) -> tuple[tuple[float, float] | None, int]:
+    looked_at = split
+    if isinstance(split.images, ImageFiles) and len(split) > _DECODED:
+        looked_at = split[np.linspace(0, len(split) - 1, _DECODED).astype(int)]
+    ranges = [(images.min(), images.max()) for images, _ in looked_at.batches()]
+    if not ranges:
+        return None, 0
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    return (_plain(low), _plain(high)), len(looked_at)
+
+
+def _plain(value: Any) -> float:
+    """A NumPy number as Python's own; an integer stays one."""
+    return value.item()
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))

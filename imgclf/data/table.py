@@ -1,0 +1,197 @@
+"""Pictures listed in a table: a CSV file or a data frame with a path and a label in each row."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imgclf import checks
+from imgclf.data.images import show_path
+from imgclf.data.labelled_files import SPLIT_NAMES, LabelledFile, PictureOptions, make_dataset
+from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imgclf.data.dataset import Dataset
+
+__all__ = ["load_csv"]
+
+_SPLIT_COLUMN = "split"
+
+# Where a row stands ("line 3"), and what it holds.
+Row = tuple[str, dict[str, Any]]
+
+
+def load_csv(
+    path: Any,
+    *,
+    path_column: str = "path",
+    label_column: str = "label",
+    root: str | os.PathLike[str] | None = None,
+    image_size: Any = None,
+    color: str | None = None,
+    resize: str = "crop",
+    validation: float | None = 0.15,
+    test: float | None = 0.15,
+    class_names: Any = None,
+    seed: int = 0,
+    max_skipped: float = 0.05,
+) -> Dataset:
+    r"""Loads the pictures that a table lists.
+
+    Args:
+        path: a CSV file with a header, in UTF-8, columns parted by commas; or a pandas `DataFrame`
+            or anything else with `columns` and `to_dict("records")`. A column `split` with `train`,
+            `val` (or `valid`, `validation`) or `test` in each row decides the splits.
+        path_column: the column that names the files.
+        label_column: the column that names the classes.
+        root: the folder that relative paths start from; the table's own if left out, or, for a data
+            frame, the current folder.
+        image_size: as in `load_folder`, like all that follow.
+        color: "rgb", "gray", or None to choose.
+        resize: "crop", "pad" or "stretch".
+        validation: the part to set aside; a `split` column with validation rows takes its place.
+        test: the same for testing.
+        class_names: the names of the classes in the order of their labels.
+        seed: decides which pictures are set aside.
+        max_skipped: the part of the files that may be missing or unusable.
+
+    Returns:
+        The data set; `Dataset.train.images` is an `ImageFiles` of (N, height, width, channels).
+
+    Raises:
+        MissingFileError: if there is no such table or `root`.
+        ArgumentError: if an argument is not as above, or a column is missing.
+        DataError: if a row cannot be understood, a file has two labels, there are fewer than two
+            classes, or too many files are unusable.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> temporary = tempfile.TemporaryDirectory()
+        >>> folder = Path(temporary.name)
+        >>> rows = ["path,label"]
+        >>> for number in range(20):
+        ...     Image.new("L", (16, 16), number).save(folder / f"{number}.png")
+        ...     rows.append(f"{number}.png,{'odd' if number % 2 else 'even'}")
+        >>> _ = (folder / "labels.csv").write_text("\n".join(rows))
+        >>> load_csv(folder / "labels.csv").train.label_counts()
+        {'even': 6, 'odd': 6}
+        >>> temporary.cleanup()
+    """
+    options = PictureOptions(
+        image_size, color, resize, validation, test, class_names, seed, max_skipped
+    )
+    start = None if root is None else checks.existing_path("root", root)
+    if _is_frame(path):
+        name, origin = "table", "the table"
+        columns, rows = list(map(str, path.columns)), list(_frame_rows(path))
+        start = start or Path()
+    else:
+        file = checks.existing_path("path", path)
+        name, origin = show_path(file.stem), show_path(file)
+        columns, rows = _csv_rows(file)
+        start = start or file.parent
+    _check_columns(columns, path_column=path_column, label_column=label_column)
+    try:
+        files, repeated = _to_files(rows, path_column, label_column, start)
+    except DataError as error:
+        raise DataError(f"{origin}, {error}") from error
+    notes: tuple[str, ...] = ()
+    if repeated:
+        notes = (f"Rows that name the same file again, passed over: {repeated}.",)
+    return make_dataset(files, options, name=name, origin=origin, notes=notes)
+
+
+def _is_frame(value: Any) -> bool:
+    return hasattr(value, "columns") and hasattr(value, "to_dict")
+
+
+def _frame_rows(frame: Any) -> Iterator[Row]:
+    for number, row in enumerate(frame.to_dict("records")):
+        yield f"row {number}", {str(column): cell for column, cell in row.items()}
+
+
+def _csv_rows(file: Path) -> tuple[list[str], list[Row]]:
+    if not file.is_file():
+        raise ArgumentError(
+            f"`path` must be a CSV file. {checks.received('path', str(file))} A folder of pictures "
+            "is read by load_folder()."
+        )
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            columns = list(reader.fieldnames or [])
+            return columns, [(f"line {reader.line_num}", row) for row in reader]
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{show_path(file)}: is not text in UTF-8 ({error.reason} at byte {error.start}). Save "
+            "the table as CSV in UTF-8."
+        ) from error
+    except csv.Error as error:
+        raise DataError(f"{show_path(file)}: is not a CSV table ({error}).") from error
+    except OSError as error:
+        raise DataError(f"{show_path(file)}: cannot be read ({error.strerror}).") from error
+
+
+def _check_columns(columns: list[str], **needed: str) -> None:
+    for argument, column in needed.items():
+        if not isinstance(column, str):
+            raise ArgumentTypeError(
+                f"`{argument}` must be the name of a column. {checks.received(argument, column)}"
+            )
+        if column not in columns:
+            raise ArgumentError(
+                f"`{argument}` must be one of the table's columns, {', '.join(map(repr, columns))}"
+                f". {checks.received(argument, column)}"
+            )
+
+
+def _to_files(
+    rows: list[Row], path_column: str, label_column: str, start: Path
+) -> tuple[list[LabelledFile], int]:
+    """The files in the order of their paths, each once; how many rows named one again."""
+    first: dict[Path, tuple[str, LabelledFile]] = {}
+    for where, row in rows:
+        path = start / _cell(row, path_column, where)
+        split = _split_of(row, where)
+        file = LabelledFile(path, show_path(_cell(row, label_column, where)), split)
+        earlier_where, earlier = first.setdefault(path, (where, file))
+        if earlier != file:
+            raise DataError(
+                f"{where} and {earlier_where} name the same file {show_path(path)}, but not the "
+                f"same class and split: {_describe(file)} and {_describe(earlier)}."
+            )
+    files = [file for _, file in first.values()]
+    return sorted(files, key=lambda file: os.fspath(file.path)), len(rows) - len(files)
+
+
+def _describe(file: LabelledFile) -> str:
+    return repr(file.class_name) if file.split is None else f"{file.class_name!r} in {file.split}"
+
+
+def _cell(row: dict[str, Any], column: str, where: str) -> str:
+    value = row.get(column)
+    missing = value is None or value != value  # noqa: PLR0124  NaN, as pandas marks a gap
+    text = "" if missing else str(value).strip()
+    if not text:
+        raise DataError(f"{where}: the column {column!r} is empty.")
+    if "\0" in text:
+        raise DataError(f"{where}: the column {column!r} holds a zero byte.")
+    return text
+
+
+def _split_of(row: dict[str, Any], where: str) -> str | None:
+    if _SPLIT_COLUMN not in row:
+        return None
+    text = _cell(row, _SPLIT_COLUMN, where)
+    if text.lower() not in SPLIT_NAMES:
+        raise DataError(
+            f"{where}: the column 'split' must hold one of {', '.join(SPLIT_NAMES)}. "
+            f"Received: {text!r}."
+        )
+    return SPLIT_NAMES[text.lower()]

@@ -1,0 +1,66 @@
+"""`Prediction`: what a classifier says of one picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from imgclf import checks
+
+__all__ = ["Prediction"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Prediction:
+    """The most likely class of a picture, and how likely each class is.
+
+    It unpacks as a pair: `name, probability = prediction`.
+
+    Args:
+        scores: (classes,) probabilities.
+        class_names: one name a class.
+        source: the path of the picture, if it came from a file.
+
+    Example:
+        >>> Prediction(np.array([0.2, 0.8]), ["cat", "dog"])
+        dog 80.0%
+    """
+
+    scores: np.ndarray
+    class_names: Sequence[str]
+    source: str | None = None
+
+    @property
+    def index(self) -> int:
+        """The label number of the most likely class."""
+        return int(np.argmax(self.scores))
+
+    @property
+    def class_name(self) -> str:
+        """The most likely class."""
+        return self.class_names[self.index]
+
+    @property
+    def probability(self) -> float:
+        """The probability of the most likely class."""
+        return float(self.scores[self.index])
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """The probability of each class by its name."""
+        return dict(zip(self.class_names, map(float, self.scores), strict=True))
+
+    def top(self, k: int = 3) -> list[tuple[str, float]]:
+        """The `k` most likely classes with their probabilities, the likeliest first."""
+        checks.integer("k", k, low=1, high=len(self.class_names))
+        order = np.argsort(-self.scores, kind="stable")[:k]
+        return [(self.class_names[index], float(self.scores[index])) for index in order]
+
+    def __iter__(self) -> Iterator[str | float]:
+        yield self.class_name
+        yield self.probability
+
+    def __repr__(self) -> str:
+        return f"{self.class_name} {self.probability:.1%}"

@@ -1,0 +1,98 @@
+"""From a recipe to what Keras needs: the optimiser with its schedule, the loss, the metric."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from imgclf.training.recipe import Recipe
+
+__all__ = ["compile_model", "is_compiled", "make_optimizer", "wants_one_hot"]
+
+
+def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int) -> None:
+    """Compiles a model with the recipe's optimiser, cross-entropy and accuracy.
+
+    Args:
+        model: a `keras.Model` that gives probabilities.
+        recipe: how to train.
+        steps_per_epoch: batches in an epoch, for the schedule's length.
+    """
+    import keras
+
+    if model.output_shape[-1] == 1:
+        loss: Any = keras.losses.BinaryCrossentropy(label_smoothing=recipe.label_smoothing)
+    elif recipe.label_smoothing:
+        # Keras's sparse cross-entropy has no label smoothing; the flow gives one-hot labels then.
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+    else:
+        loss = keras.losses.SparseCategoricalCrossentropy()
+    model.compile(make_optimizer(recipe, steps_per_epoch), loss, metrics=["accuracy"])
+
+
+def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> Any:
+    """The recipe's Keras optimiser."""
+    import keras
+
+    rate = _learning_rate(recipe, steps_per_epoch)
+    decay = recipe.weight_decay or None
+    optimizers = keras.optimizers
+    if recipe.optimizer == "sgd":
+        return optimizers.SGD(rate, momentum=recipe.momentum, nesterov=True, weight_decay=decay)
+    if recipe.optimizer == "rmsprop":
+        return optimizers.RMSprop(rate, momentum=recipe.momentum, weight_decay=decay)
+    kind = optimizers.AdamW if recipe.optimizer == "adamw" else optimizers.Adam
+    return kind(rate, weight_decay=recipe.weight_decay if recipe.optimizer == "adamw" else decay)
+
+
+def _learning_rate(recipe: Recipe, steps_per_epoch: int) -> Any:
+    """A plain number where it never changes, so that Keras's callbacks may change it."""
+    import keras
+
+    schedules = keras.optimizers.schedules
+    steps = recipe.epochs * steps_per_epoch
+    warmup = math.ceil(recipe.warmup * steps)
+    if recipe.schedule == "constant" and not warmup:
+        return recipe.learning_rate
+    if recipe.schedule == "cosine":
+        return schedules.CosineDecay(
+            recipe.learning_rate if not warmup else 0.0,
+            max(1, steps - warmup),
+            warmup_target=recipe.learning_rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    end = 0.0 if recipe.schedule == "linear" else recipe.learning_rate
+    if warmup:
+        return _warm_line(recipe.learning_rate, end, warmup, steps)
+    return schedules.PolynomialDecay(recipe.learning_rate, max(1, steps), end)
+
+
+def _warm_line(peak: float, end: float, warmup: int, steps: int) -> Any:
+    """Up from 0 in `warmup` steps, then straight to `end` at `steps`; Keras has no such schedule."""
+    import keras
+
+    class WarmLine(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step: Any) -> Any:
+            step = keras.ops.cast(step, "float32")
+            rise = peak * (step + 1) / warmup
+            part = keras.ops.clip((step - warmup) / max(1, steps - warmup), 0.0, 1.0)
+            return keras.ops.where(step < warmup, rise, peak + (end - peak) * part)
+
+        def get_config(self) -> dict[str, Any]:
+            return {"peak": peak, "end": end, "warmup": warmup, "steps": steps}
+
+    return WarmLine()
+
+
+def is_compiled(model: Any) -> bool:
+    """Whether a model has an optimiser and a loss."""
+    return bool(getattr(model, "compiled", False)) and model.optimizer is not None
+
+
+def wants_one_hot(model: Any) -> bool:
+    """Whether the compiled loss takes one-hot labels rather than integers."""
+    import keras
+
+    loss = keras.losses.get(model.loss) if isinstance(model.loss, str) else model.loss
+    name = getattr(loss, "__name__", type(loss).__name__).lower().replace("_", "")
+    return "sparse" not in name and name not in ("binarycrossentropy", "binaryfocalcrossentropy")

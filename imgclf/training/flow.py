@@ -1,0 +1,97 @@
+"""The flow of training pictures: order, decoding, augmentation, batches.
+
+The order of an epoch is `default_rng([seed, epoch]).permutation(n)`, and the randomness of each
+batch follows from (seed, epoch, batch): so the flow can start at any epoch and give exactly what an
+uninterrupted run would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from imgclf.data.split import Split
+from imgclf.training.augmentation import Augmentation
+
+__all__ = ["ordered", "shuffled", "steps_per_epoch"]
+
+
+def steps_per_epoch(split: Split, batch_size: int) -> int:
+    """Batches in an epoch; the last may be shorter."""
+    return -(-len(split) // batch_size)
+
+
+def shuffled(
+    split: Split,
+    *,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    augmentation: Augmentation,
+    one_hot: bool,
+) -> Any:
+    """An endless `tf.data.Dataset` of training batches, epoch after epoch.
+
+    Args:
+        split: the pictures.
+        batch_size: pictures in a batch; the last of an epoch may have fewer.
+        seed: of the recipe.
+        first_epoch: where to begin, counted from 0.
+        augmentation: what is changed at random.
+        one_hot: whether labels are given as (batch, classes) float32 or (batch,) int64.
+
+    Returns:
+        Batches (images, labels); images (batch, height, width, channels), 0 to 255.
+    """
+    import tensorflow as tf
+
+    def batches() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        epoch = first_epoch
+        while True:
+            order = np.random.default_rng([seed, epoch]).permutation(len(split))
+            for step, start in enumerate(range(0, len(split), batch_size)):
+                # Sorted: reading the array in order is faster, and a batch has no order.
+                chosen = np.sort(order[start : start + batch_size])
+                key = np.random.default_rng([seed, epoch, step]).integers(0, 2**31, 2)
+                yield np.asarray(split.images[chosen]), split.labels[chosen], key
+            epoch += 1
+
+    height, width, channels = split.image_shape
+    signature = (
+        tf.TensorSpec((None, height, width, channels), split.images.dtype),
+        tf.TensorSpec((None,), tf.int64),
+        tf.TensorSpec((2,), tf.int64),
+    )
+    flow = tf.data.Dataset.from_generator(batches, output_signature=signature)
+
+    def finish(images: Any, labels: Any, key: Any) -> tuple[Any, Any]:
+        if augmentation.active:
+            images = augmentation.apply(images, key)
+        return images, _labels(labels, split.num_classes, one_hot)
+
+    return flow.map(finish).prefetch(4)
+
+
+def ordered(split: Split, *, batch_size: int, one_hot: bool) -> Any:
+    """A `tf.data.Dataset` of the pictures in order, once."""
+    import tensorflow as tf
+
+    height, width, channels = split.image_shape
+    signature = (
+        tf.TensorSpec((None, height, width, channels), split.images.dtype),
+        tf.TensorSpec((None,), tf.int64),
+    )
+    flow = tf.data.Dataset.from_generator(
+        lambda: split.batches(batch_size), output_signature=signature
+    )
+    flow = flow.apply(tf.data.experimental.assert_cardinality(steps_per_epoch(split, batch_size)))
+    flow = flow.map(lambda images, labels: (images, _labels(labels, split.num_classes, one_hot)))
+    return flow.prefetch(4)
+
+
+def _labels(labels: Any, num_classes: int, one_hot: bool) -> Any:
+    import tensorflow as tf
+
+    return tf.one_hot(labels, num_classes) if one_hot else labels

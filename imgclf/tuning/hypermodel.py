@@ -1,0 +1,123 @@
+"""A space as a plain `keras_tuner.HyperModel`, for people who drive keras-tuner themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imgclf import checks
+from imgclf.architecture.build import build_classifier
+from imgclf.errors import ArgumentError
+from imgclf.training.compile import compile_model
+from imgclf.training.precision import dtype_policy
+from imgclf.training.recipe import Recipe
+from imgclf.tuning.space import Space
+
+if TYPE_CHECKING:
+    import keras
+    import keras_tuner
+
+__all__ = ["build_candidate", "hypermodel"]
+
+
+def build_candidate(
+    space: Space, blocks: Any, recipe: Recipe, pixel_mean: Any = 0.0, pixel_std: Any = 255.0
+) -> keras.Model:
+    """The network of one candidate, not compiled; the recipe's seed decides its first weights."""
+    import keras
+
+    keras.utils.set_random_seed(recipe.seed)
+    return build_classifier(
+        space.image_shape,
+        space.num_classes,
+        blocks,
+        pixel_mean=pixel_mean,
+        pixel_std=pixel_std,
+        dtype=dtype_policy(recipe.precision),
+    )
+
+
+def hypermodel(
+    blocks: Any,
+    image_shape: tuple[int | None, int | None, int],
+    num_classes: int,
+    recipe: Recipe | None = None,
+    *,
+    num_images: int | None = None,
+    max_params: int | None = None,
+    max_macs: int | None = None,
+    pixel_mean: Any = 0.0,
+    pixel_std: Any = 255.0,
+) -> keras_tuner.HyperModel:
+    """A `keras_tuner.HyperModel` for any of keras-tuner's tuners.
+
+    Its `build` gives compiled networks, and ends a trial whose candidate cannot fit with
+    keras-tuner's own `FailedTrialError` before anything is built. Its `fit` is Keras's, with the
+    candidate's batch size for arrays, and the recipe's epochs unless `search` is given others.
+
+    Args:
+        blocks: a list of blocks with choices.
+        image_shape: (height, width, channels) of the pictures.
+        num_classes: how many classes to tell apart.
+        recipe: how to train; its fields may be choices.
+        num_images: how many pictures an epoch has; needed if the learning rate changes by a
+            schedule or a warm-up.
+        max_params: the most numbers that a network may hold.
+        max_macs: the most multiply-adds that a picture may cost.
+        pixel_mean: as in `build_classifier`.
+        pixel_std: as in `build_classifier`.
+
+    Raises:
+        ArgumentError: if there is nothing to search, or the recipe asks for what plain Keras `fit`
+            cannot do.
+
+    Example:
+        >>> from imgclf import choice, conv, global_pool
+        >>> hyper = hypermodel([conv(choice(4, 8)), global_pool()], (8, 8, 1), 10)
+        >>> import keras_tuner
+        >>> hyper.build(keras_tuner.HyperParameters()).output_shape
+        (None, 10)
+    """
+    space = Space(blocks, recipe or Recipe(), image_shape, num_classes, max_params, max_macs)
+    _check_plain(space.recipe, num_images)
+
+    import keras_tuner
+
+    class ClassifierHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
+        def build(self, hp: Any) -> Any:
+            try:
+                blocks, recipe = space.draw(hp)
+                reason = space.fits(blocks)
+            except ArgumentError as error:
+                reason = str(error)
+            if reason is not None:
+                raise keras_tuner.errors.FailedTrialError(reason)
+            model = build_candidate(space, blocks, recipe, pixel_mean, pixel_std)
+            compile_model(model, recipe, -(-(num_images or 1) // recipe.batch_size))
+            return model
+
+        def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
+            recipe = space.draw(hp)[1]
+            pictures = args[0] if args else kwargs.get("x")
+            if hasattr(pictures, "shape"):  # a tf.data pipeline has batches of its own
+                kwargs.setdefault("batch_size", recipe.batch_size)
+            kwargs.setdefault("epochs", recipe.epochs)
+            return model.fit(*args, **kwargs)
+
+    return ClassifierHyperModel()
+
+
+def _check_plain(recipe: Recipe, num_images: int | None) -> None:
+    if recipe.label_smoothing != 0 or recipe.augmentation.active or recipe.patience is not None:
+        raise ArgumentError(
+            "`recipe` of a hypermodel must leave out label_smoothing, augmentation and patience: "
+            "Keras's own fit has none of them. Use imgclf.search(), which has. "
+            + checks.received("recipe", recipe)
+        )
+    if num_images is not None:
+        checks.integer("num_images", num_images, low=1)
+    elif recipe.schedule != "constant" or recipe.warmup != 0:
+        raise ArgumentError(
+            "`num_images` must be given where the recipe has a schedule or a warm-up, since their "
+            f"length follows from it. Received: schedule={recipe.schedule!r}, "
+            f"warmup={recipe.warmup!r}."
+        )

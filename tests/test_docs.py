@@ -1,0 +1,170 @@
+"""The docs say what is true: their code runs, their messages exist, their links lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import doctest
+import functools
+import importlib
+import io
+import re
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import imgclf
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+RUN = ["index.md", "tutorial.md", *(f"guides/{path.name}" for path in (DOCS / "guides").glob("*"))]
+
+FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
+COMMENTS_AND_CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
+
+
+def title(path: Path) -> str:
+    return path.relative_to(DOCS).as_posix()
+
+
+def python_blocks(page: str) -> list[tuple[str, str | None]]:
+    """Each block of Python with the ```text block that follows it, if one does."""
+    fences = [(found["info"], found["body"]) for found in FENCE.finditer((DOCS / page).read_text())]
+    return [
+        (body, after[1] if after[0] == "text" else None)
+        for (info, body), after in zip(fences, [*fences[1:], ("", "")], strict=True)
+        if info == "python"
+    ]
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path, tiny_cifar10, rng):
+    """The page's calls on a little data for a little while, in a folder of their own."""
+    from imgclf.training.presets import Preset
+    from imgclf.training.recipe import Recipe
+
+    monkeypatch.chdir(tmp_path)
+    rows = ["path,label"]
+    for number in range(24):
+        pixels = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{'cat' if number % 2 else 'dog'}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+
+    load = functools.partial(imgclf.load_cifar10, archive=tiny_cifar10)
+    monkeypatch.setattr(imgclf, "load_cifar10", load)
+    whole = Preset.recipe
+
+    def short(self: Preset, data: imgclf.Dataset, **changes: object) -> Recipe:
+        return whole(self, data, **changes).replace(epochs=1)
+
+    monkeypatch.setattr(Preset, "recipe", short)
+    search = imgclf.search
+
+    def little(*arguments: object, **settings: object) -> object:
+        given = {"recipe": Recipe(epochs=1)} | settings | {"max_trials": 2}
+        return search(*arguments, **given)
+
+    monkeypatch.setattr(imgclf, "search", little)
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_the_code_of_a_page_runs_from_top_to_bottom_and_prints_what_it_says(page, small):
+    import matplotlib.pyplot as plt
+
+    namespace: dict[str, object] = {"imgclf": imgclf}
+    for code, expected in python_blocks(page):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, page, "exec"), namespace)
+        if expected is not None:
+            flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+            same = doctest.OutputChecker().check_output(expected, printed.getvalue(), flags)
+            assert same, f"{page} says\n{expected}\nbut it prints\n{printed.getvalue()}"
+    plt.close("all")
+
+
+def test_every_page_is_in_the_navigation_and_every_entry_is_a_page():
+    navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:\n")[1]
+    entries = re.findall(r"([\w/-]+\.md)\s*$", navigation, re.MULTILINE)
+    assert sorted(entries) == [title(page) for page in PAGES]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=title)
+def test_links_and_included_files_are_there(page):
+    text = page.read_text()
+    included = re.findall(r'--8<-- "([^"]+)"', text)
+    missing = [name for name in included if not (ROOT / name).is_file()]
+    for target in re.findall(r"\]\(([^)]+)\)", COMMENTS_AND_CODE.sub("", text)):
+        assert not target.startswith("/"), f"{target} leads out of the docs"
+        place = target.partition("#")[0]
+        if place and "://" not in place and not (page.parent / place).is_file():
+            missing.append(target)
+    assert missing == []
+
+
+def documented() -> str:
+    return "\n".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+
+
+@pytest.mark.parametrize("name", sorted(imgclf._OWNERS))
+def test_every_public_name_is_in_the_reference(name):
+    value = getattr(imgclf, name)
+    owner = imgclf._OWNERS[name]
+    pages = documented()
+    if isinstance(value, types.ModuleType):
+        assert f"::: {owner}\n" in pages or f"## {name}\n" in pages
+        return
+    assert f"::: {owner}.{value.__name__}\n" in pages
+    if value.__name__ != name:
+        assert f"::: {owner}.{value.__name__}\n    options:\n      heading: {name}\n" in pages
+
+
+def test_whatever_the_reference_names_is_there():
+    for identifier in re.findall(r"^::: (\S+)$", documented(), re.MULTILINE):
+        module, _, name = identifier.rpartition(".")
+        owner = importlib.import_module(module)
+        assert hasattr(owner, name) or importlib.import_module(identifier), identifier
+
+
+def texts_in_the_code() -> str:
+    found = []
+    for path in sorted((ROOT / "imgclf").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = [
+                    part.value if isinstance(part, ast.Constant) else "…" for part in node.values
+                ]
+                found.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\n".join(found)
+
+
+def test_every_message_in_troubleshooting_is_one_that_the_code_gives():
+    text = (DOCS / "troubleshooting.md").read_text().split("\n## Installation")[0]
+    code = texts_in_the_code()
+    pieces = [
+        piece.strip(" `.;")
+        for heading in re.findall(r"^### (.+)$", text, re.MULTILINE)
+        for piece in heading.split("…")
+    ]
+    assert [piece for piece in pieces if piece and piece not in code] == []
+
+
+def test_every_command_has_a_page_with_its_help():
+    from imgclf.cli.main import main
+
+    for name in main.commands:
+        assert f"<!-- help: {name} -->" in (DOCS / "commands" / f"{name}.md").read_text()
+
+
+def test_the_site_loads_nothing_from_elsewhere():
+    settings = (ROOT / "mkdocs.yml").read_text()
+    assert "font: false" in settings
+    for page in [*PAGES, *DOCS.rglob("*.css"), *DOCS.rglob("*.svg")]:
+        assert not re.search(r"(src=|url\(|@import|!\[.*?\]\()[^\n]{0,3}https?:", page.read_text())
