@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 _HELP = re.compile(r"<!-- help:(?P<name>[ \w-]*)-->")
-_WIDTH = 88
+_WIDTH = 76
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

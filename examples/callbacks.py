@@ -1,6 +1,6 @@
 """Any Keras callback works: here one from Keras, and one of your own.
 
-    python examples/callbacks.py [--epochs N]
+python examples/callbacks.py [--epochs N]
 """
 
 import argparse
@@ -17,10 +17,10 @@ arguments = parser.parse_args()
 class Report(keras.callbacks.Callback):
     """Prints a line when an epoch is better than all before it."""
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None):  # noqa: ARG002, D102
         self.best = 0.0
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
         if logs["val_accuracy"] > self.best:
             self.best = logs["val_accuracy"]
             print(f"epoch {epoch + 1}: the best so far, {self.best:.1%} on validation pictures")

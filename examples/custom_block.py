@@ -1,6 +1,6 @@
 """Networks of blocks: the tutorial's way of building, a block inside a block, and a description.
 
-    python examples/custom_block.py [--epochs N]
+python examples/custom_block.py [--epochs N]
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python examples/own_images.py [FOLDER] [--epochs N]
 
-FOLDER holds a folder of pictures for each class. Without it, pictures of three digits are written to
-a temporary folder first, so that the script runs as it is.
+FOLDER holds a folder of pictures for each class. Without it, pictures of three digits are written
+to a temporary folder first, so that the script runs as it is.
 """
 
 import argparse

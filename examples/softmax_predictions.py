@@ -1,6 +1,6 @@
 """The tutorial's last picture: random test images, each with its three most likely classes.
 
-    python examples/softmax_predictions.py [--epochs N] [--seed N] [--out PNG]
+python examples/softmax_predictions.py [--epochs N] [--seed N] [--out PNG]
 """
 
 import argparse

@@ -54,6 +54,9 @@ _OWNERS = {
     "errors": "imgclf.errors",
 }
 
+# Public names that are modules themselves.
+_MODULES = {"errors", "presets"}
+
 __all__ = sorted([*_OWNERS, "__version__"])  # noqa: PLE0605
 
 
@@ -61,7 +64,7 @@ def __getattr__(name: str) -> Any:
     if name not in _OWNERS:
         raise AttributeError(f"module 'imgclf' has no attribute {name!r}")
     owner = importlib.import_module(_OWNERS[name])
-    value = owner if owner.__name__ == f"imgclf.{name}" else getattr(owner, name)
+    value = owner if name in _MODULES else getattr(owner, name)
     globals()[name] = value
     return value
 

@@ -52,8 +52,8 @@ class Classifier:
         >>> import imgclf
         >>> data = imgclf.load_digits()
         >>> clf = imgclf.Classifier.from_preset("fast", data, epochs=1)
-        >>> clf
-        Classifier(8×8×1 → 10 classes, 1,221,514 parameters)
+        >>> clf.image_shape, clf.num_classes, clf.recipe.epochs
+        ((8, 8, 1), 10, 1)
     """
 
     def __init__(

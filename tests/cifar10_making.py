@@ -6,12 +6,25 @@ import io
 import pickle
 import struct
 import tarfile
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-CIFAR10_NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CIFAR10_NAMES = [
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+]
 
 
 class Python2Pickler(pickle._Pickler):

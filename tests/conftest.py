@@ -96,7 +96,7 @@ def make_picture(rng: np.random.Generator, size: tuple[int, int], colour: int) -
 
 @pytest.fixture
 def photo_folder(tmp_path, rng) -> Path:
-    """Three classes of 10 pictures each: JPEG and PNG, of several sizes, some in an inner folder."""
+    """Three classes of 10 pictures: JPEG and PNG, of several sizes, some in an inner folder."""
     root = tmp_path / "photos"
     for colour, name in enumerate(["blossom", "meadow", "sky"]):
         (root / name / "more").mkdir(parents=True)

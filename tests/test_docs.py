@@ -45,7 +45,6 @@ def python_blocks(page: str) -> list[tuple[str, str | None]]:
 def small(monkeypatch, tmp_path, tiny_cifar10, rng):
     """The page's calls on a little data for a little while, in a folder of their own."""
     from imgclf.training.presets import Preset
-    from imgclf.training.recipe import Recipe
 
     monkeypatch.chdir(tmp_path)
     rows = ["path,label"]
@@ -59,19 +58,19 @@ def small(monkeypatch, tmp_path, tiny_cifar10, rng):
     monkeypatch.setattr(imgclf, "load_cifar10", load)
     whole = Preset.recipe
 
-    def short(self: Preset, data: imgclf.Dataset, **changes: object) -> Recipe:
+    def short(self: Preset, data: imgclf.Dataset, **changes: object) -> imgclf.Recipe:
         return whole(self, data, **changes).replace(epochs=1)
 
     monkeypatch.setattr(Preset, "recipe", short)
     search = imgclf.search
 
     def little(*arguments: object, **settings: object) -> object:
-        given = {"recipe": Recipe(epochs=1)} | settings | {"max_trials": 2}
-        return search(*arguments, **given)
+        return search(*arguments, **settings | {"max_trials": 2, "epochs": 1})
 
     monkeypatch.setattr(imgclf, "search", little)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:keras_tuner.*")
 @pytest.mark.parametrize("page", RUN)
 def test_the_code_of_a_page_runs_from_top_to_bottom_and_prints_what_it_says(page, small):
     import matplotlib.pyplot as plt

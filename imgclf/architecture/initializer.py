@@ -71,8 +71,8 @@ class Initializer:
         """A new `keras.initializers.Initializer`."""
         import keras
 
-        kind = type(keras.initializers.get(self.name))
-        return kind(**dict(self.settings))
+        class_name = "".join(word.capitalize() for word in self.name.split("_"))
+        return getattr(keras.initializers, class_name)(**dict(self.settings))
 
     def to_dict(self) -> dict[str, Any]:
         """The initialiser as plain values, for JSON."""

@@ -36,6 +36,7 @@ _SPLITS = ("train", "validation", "test", "all")
 @click.option("--out", help="Folder for the figures; that of the model if left out.")
 @json_option
 def evaluate(
+    *,
     model: str,
     source: str,
     archive: str | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,14 @@ from imgclf.cli.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
+    from imgclf.tuning.result import Trial
 
 __all__ = ["search"]
 
 
 @click.command()
 @sources.source_argument
-@click.option("--minutes", type=float, help="Begin no trial after so many minutes.")
+@click.option("--minutes", type=float, help="How long this call may take.")
 @click.option("--max-trials", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option(
     "--algorithm",
@@ -40,8 +42,23 @@ def search(source: str, batch: int | None, out: str, archive: str | None, **sett
     data = _load(source, batch, archive)
     given = {name: value for name, value in settings.items() if value is not None}
     load_tensorflow()
-    result = imgclf.search(data, run_dir=Path(out), verbose=1, **given)
+    result = imgclf.search(data, run_dir=Path(out), on_trial=_echo_trial, **given)
     click.echo(str(result))
+    click.echo(f"\nThe best blocks:\n{result.best_blocks!r}")
+    click.echo(f"\nIn {out}: journal.jsonl, best.keras")
+    words = ["imgclf", "evaluate", str(Path(out) / "best.keras"), source]
+    words += [] if archive is None else ["--archive", archive]
+    click.echo(f"Next:  {shlex.join(words)}")
+
+
+def _echo_trial(trial: Trial) -> None:
+    score = "–" if trial.score is None else f"{trial.score:.1%}"
+    why = f" ({trial.status}: {trial.reason})" if trial.reason else ""
+    click.echo(
+        f"trial {trial.number}: {score}{why}, {trial.parameters:,} parameters, "
+        f"{trial.seconds:.1f} s",
+        err=True,
+    )
 
 
 def _load(source: str, batch: int | None, archive: str | None) -> Dataset:

@@ -55,7 +55,9 @@ class _ImageSize(click.ParamType):
             return value
         sides = value.lower().replace("×", "x").split("x")
         if len(sides) > 2 or not all(side.strip().isdecimal() for side in sides):
-            self.fail(f"{value!r} is neither a side such as 64 nor height×width: 48x64.", param, ctx)
+            self.fail(
+                f"{value!r} is neither a side such as 64 nor height×width: 48x64.", param, ctx
+            )
         numbers = [int(side) for side in sides]
         return numbers[0] if len(numbers) == 1 else tuple(numbers)
 

@@ -40,6 +40,7 @@ _BATCH_FOLDER = "one-batch"
 @click.option("--quiet", is_flag=True, help="No progress.")
 @json_option
 def train(
+    *,
     source: str,
     preset: str,
     out: str | None,
@@ -67,7 +68,7 @@ def train(
         if not as_json:
             _echo_report("On batch 1 alone", reports[0])
     data = sources.load(source, options)
-    reports.append(_train(data, preset, changes, run, quiet, options.resize))
+    reports.append(_train(data, preset, changes, run, quiet=quiet, resize=options.resize))
     sources.remember(run, source, options)
     command = _evaluate_command(run, source, options)
     if as_json:
@@ -89,7 +90,13 @@ def _first_batch(options: sources.DataOptions) -> Dataset:
 
 
 def _train(
-    data: Dataset, preset: str, changes: dict[str, Any], run: Path, quiet: bool, resize: str | None = None
+    data: Dataset,
+    preset: str,
+    changes: dict[str, Any],
+    run: Path,
+    *,
+    quiet: bool,
+    resize: str | None = None,
 ) -> dict[str, Any]:
     import imgclf
 
@@ -113,8 +120,9 @@ def _echo_report(title: str, report: dict[str, Any]) -> None:
     accuracy = final.get("val_accuracy")
     shown = "no validation pictures" if accuracy is None else f"validation accuracy {accuracy:.1%}"
     epochs = report["epochs"]
+    trained = "1 epoch" if epochs == 1 else f"{epochs} epochs"
     click.echo(
-        f"{title}: {report['train_images']:,} pictures, {epochs} epoch{'' if epochs == 1 else 's'}, "
+        f"{title}: {report['train_images']:,} pictures, {trained}, "
         f"loss {final['loss']:.4f}, {shown}"
     )
 

@@ -1,9 +1,9 @@
 """Brings one file over the network, whole and with the right checksum, or not at all.
 
-The bytes go to a temporary file of this process in the target's folder; only when they are
-complete, have the expected SHA-256 and are on the disk does the file get its name. So a killed
-download leaves nothing under that name, and any number of processes may download at once without a
-lock: each brings its own copy, and each replaces the file by the same content.
+The bytes go to a temporary file of this process in the target's folder (`files.atomic`); only when
+they are complete, have the expected SHA-256 and are on the disk does the file get its name. So a
+killed download leaves nothing under that name, and any number of processes may download at once
+without a lock: each brings its own copy, and each replaces the file by the same content.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import contextlib
 import hashlib
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from imgclf.errors import DownloadError
+from imgclf.files import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,27 +122,15 @@ class _Sink:
 
 
 def _fetch(url: str, target: Path, sha256: str) -> None:
-    handle, partial = tempfile.mkstemp(
-        prefix=f".{target.name}.", suffix=".partial", dir=target.parent
-    )
-    try:
-        with os.fdopen(handle, "wb") as file:
-            sink = _Sink(file)
-            with _progress(url, sink) as bar:
-                _transfer(url, sink, bar)
-            if sink.sha256() != sha256:
-                raise _FinalError(
-                    f"wrong content: expected SHA-256 {sha256}, found {sink.sha256()} in "
-                    f"{sink.size:,} bytes, which were deleted"
-                )
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp made it readable by its owner only; a cache may be shared.
-        Path(partial).chmod(0o644)
-        Path(partial).replace(target)
-        _sync_folder(target.parent)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    with atomic.replacing(target) as partial, partial.open("wb") as file:
+        sink = _Sink(file)
+        with _progress(url, sink) as bar:
+            _transfer(url, sink, bar)
+        if sink.sha256() != sha256:
+            raise _FinalError(
+                f"wrong content: expected SHA-256 {sha256}, found {sink.sha256()} in "
+                f"{sink.size:,} bytes, which were deleted"
+            )
 
 
 def _transfer(url: str, sink: _Sink, bar: Any) -> None:
@@ -177,18 +165,8 @@ def _root_cause(error: BaseException) -> str:
     return said
 
 
-def _sync_folder(folder: Path) -> None:
-    """Makes the new name itself survive a power cut, where the system can sync a folder."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 def _remove_stale(target: Path) -> None:
-    for partial in target.parent.glob(f".{target.name}.*.partial"):
+    for partial in target.parent.glob(f".{target.stem}-*{target.suffix}"):
         with contextlib.suppress(OSError):
             if time.time() - partial.stat().st_mtime > _STALE_AFTER:
                 partial.unlink()

@@ -104,7 +104,7 @@ def load_folder(
         ...         picture.save(folder / name / f"{number}.png")
         >>> data = load_folder(folder)
         >>> data.class_names, data.image_shape, len(data.train)
-        (('night', 'snow'), (32, 32, 1), 16)
+        (('night', 'snow'), (32, 32, 1), 12)
         >>> temporary.cleanup()
     """
     options = PictureOptions(

@@ -163,8 +163,8 @@ def _ends_as_it_must(path: Path, image_format: str) -> bool:
         return file.read() == ending
 
 
-# The end marker of JPEG, the last chunk of PNG with its checksum, the trailer of GIF.
-_ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
+# The end marker of JPEG; the last chunk of PNG with its checksum; the last block's end of GIF.
+_ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b"\0;"}
 _CHECK_SIZE = 8
 _ORIENTATION = 0x0112  # the EXIF tag
 

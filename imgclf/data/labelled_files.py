@@ -234,9 +234,8 @@ def _choose_spec(
     image_size = options.image_size
     if image_size is None:
         median = statistics.median(min(header.height, header.width) for header in headers)
-        image_size = int(
-            np.clip(round(median / _SIDE_STEP) * _SIDE_STEP, _SMALLEST_SIDE, _LARGEST_SIDE)
-        )
+        nearest = int(median / _SIDE_STEP + 0.5) * _SIDE_STEP
+        image_size = min(max(nearest, _SMALLEST_SIDE), _LARGEST_SIDE)
         notes.append(
             f"Pictures are resized to {image_size}×{image_size} pixels, chosen from their median "
             f"shorter side of {median:g}; `image_size` sets another size."

@@ -92,7 +92,7 @@ def _storable(variable: Any) -> np.ndarray:
 
 def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]] | None:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             state = json.loads(str(archive["state"]))
             arrays = [archive[f"v{position}"] for position in range(len(archive.files) - 1)]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

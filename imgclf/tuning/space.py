@@ -121,7 +121,7 @@ class Space:
             for name, labels in picker.forks.items():
                 if name not in seen:
                     seen.add(name)
-                    pending += [{**forced, name: label} for label in labels]
+                    pending += [{**picker.taken, name: label} for label in labels]
         return hp
 
     def fits(self, blocks: Any) -> str | None:
@@ -200,7 +200,8 @@ class _Picker:
 
     def __init__(self, hp: Any) -> None:
         self.hp = hp
-        self.forks: dict[str, list[Any]] = {}
+        self.forks: dict[str, list[Any]] = {}  # decisions that others hang on: their options
+        self.taken: dict[str, Any] = {}  # and what was chosen
         self._branches: dict[str, tuple[str, list[tuple[str, Any]]]] = {}
 
     def __call__(self, name: str, decision: Choice | Between) -> Any:
@@ -214,7 +215,7 @@ class _Picker:
             label = ask(self.hp, place)
         number = labels.index(label)
         if holds_choices(decision.options):
-            self.forks[place] = labels
+            self.forks[place], self.taken[place] = labels, label
             self._branches[name] = (f"{place}[{number}]", [*conditions, (place, label)])
         return decision.options[number]
 

@@ -115,7 +115,9 @@ def test_what_is_missing_is_downloaded_once(server, cache, tiny_cifar10, capfd):
     assert out == ""
     first, second = err.splitlines()
     assert first == f"Downloading {server.url}"
-    assert second.startswith(f"Downloaded cifar-10-python.tar.gz: {len(server.content):,} bytes in ")
+    assert second.startswith(
+        f"Downloaded cifar-10-python.tar.gz: {len(server.content):,} bytes in "
+    )
 
 
 def test_a_path_of_ones_own_is_downloaded_to(server, cache, tmp_path):

@@ -1,0 +1,178 @@
+"""One check over every block, as a table; a new block joins the table."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import imgclf
+from imgclf import errors
+from imgclf.architecture import blocks
+from imgclf.architecture.block import ACTIVATIONS, block_from_dict
+from imgclf.architecture.initializer import INITIALIZERS
+
+MAP = (12, 10, 6)
+BLOCKS = [
+    (imgclf.conv(8), MAP, (12, 10, 8)),
+    (imgclf.conv(8, kernel_size=(5, 3), strides=2, padding="valid"), MAP, (4, 4, 8)),
+    (imgclf.conv(8, normalization="batch", dropout=0.2, activation="silu"), MAP, (12, 10, 8)),
+    (imgclf.conv_maxpool(8, kernel_size=7, strides=2), MAP, (3, 3, 8)),
+    (imgclf.conv_maxpool(8, pool_size=3, pool_strides=1, padding="valid"), MAP, (8, 6, 8)),
+    (imgclf.separable_conv(8, strides=2, normalization="batch"), MAP, (6, 5, 8)),
+    (imgclf.residual([imgclf.conv(6), imgclf.conv(6, activation=None)]), MAP, MAP),
+    (imgclf.residual([imgclf.conv(8, strides=2), imgclf.separable_conv(8)]), MAP, (6, 5, 8)),
+    (imgclf.maxpool(), MAP, (6, 5, 6)),
+    (imgclf.avgpool((3, 2)), MAP, (4, 5, 6)),
+    (imgclf.global_pool(dropout=0.1), MAP, (6,)),
+    (imgclf.global_pool("max"), MAP, (6,)),
+    (imgclf.flatten(dropout=0.5), MAP, (720,)),
+    (imgclf.batch_norm(momentum=0.6, scale=False), MAP, MAP),
+    (imgclf.activation("relu"), MAP, MAP),
+    (imgclf.dropout(0.3), MAP, MAP),
+    (imgclf.dense(7, normalization=imgclf.batch_norm(epsilon=1e-5)), (20,), (7,)),
+    (imgclf.dense_dropout(7, dropout=0.5), (20,), (7,)),
+]
+
+
+def model_of(block, shape):
+    image = keras.Input(shape)
+    return keras.Model(image, block(image))
+
+
+@pytest.mark.parametrize(("block", "shape", "expected"), BLOCKS, ids=lambda v: str(v))
+def test_every_block_keeps_its_promises(block, shape, expected):
+    model = model_of(block, shape)
+    assert block.output_shape(shape) == expected
+    assert model.output_shape[1:] == expected
+    assert sum(part.parameters(before) for part, before in steps(block, shape)) == (
+        model.count_params()
+    )
+    assert block_from_dict(json.loads(json.dumps(block.to_dict()))) == block
+    assert eval(repr(block), vars(blocks)) == block  # the repr is the call
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        block.filters = 3
+
+
+@pytest.mark.parametrize(("block", "shape", "expected"), BLOCKS, ids=lambda v: str(v))
+def test_every_block_trains_saves_and_loads(block, shape, expected, tmp_path, rng):
+    model = model_of(block, shape)
+    x = rng.normal(size=(4, *shape)).astype("float32")
+    model.compile("sgd", "mse")
+    if model.trainable_weights:  # Keras warns of a model without any
+        model.fit(x, np.zeros((4, *expected), "float32"), verbose=0)
+    model.save(tmp_path / "block.keras")
+    loaded = keras.saving.load_model(tmp_path / "block.keras")
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def steps(block, shape):
+    from imgclf.architecture.parts import steps as pairs
+
+    return pairs(block.parts(), shape)
+
+
+def test_all_activations_are_known_to_keras():
+    for name in ACTIVATIONS:
+        assert callable(keras.activations.get(name))
+
+
+def test_all_initializers_are_known_to_keras():
+    for name, fields in INITIALIZERS.items():
+        assert set(fields) <= set(imgclf.initializer(name).to_keras().get_config())
+
+
+def test_a_keras_initializer_becomes_a_value():
+    block = imgclf.conv(8, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.05))
+    assert repr(block.kernel_initializer) == "initializer('truncated_normal', mean=0.0, stddev=0.05)"
+    assert block_from_dict(block.to_dict()) == block
+
+
+def test_the_tutorials_initializer_has_its_spread():
+    start = imgclf.initializer("truncated_normal", stddev=0.05)
+    model = model_of(imgclf.dense(512, kernel_initializer=start), (512,))
+    weights = model.get_weights()[0]
+    assert np.abs(weights).max() < 0.12
+    assert weights.std() == pytest.approx(0.05 * 0.88, rel=0.05)  # cut at two deviations
+
+
+WRONG = [
+    (lambda: imgclf.conv(0), "`filters` must be an int of at least 1. Received: filters=0."),
+    (lambda: imgclf.conv("8"), "`filters` must be an int of at least 1. Received: filters='8'."),
+    (
+        lambda: imgclf.conv(8, kernel_size=0),
+        "`kernel_size` must be an int above 0 or a pair of them. Received: kernel_size=0.",
+    ),
+    (
+        lambda: imgclf.conv(8, padding="sam"),
+        "`padding` must be one of 'same', 'valid'. Received: padding='sam'. Did you mean 'same'?",
+    ),
+    (
+        lambda: imgclf.dropout(1.0),
+        "`rate` must be a number at least 0 and below 1. Received: rate=1.0.",
+    ),
+    (
+        lambda: imgclf.conv(8, normalization="layer"),
+        '`normalization` must be None, "batch" or batch_norm(...). '
+        "Received: normalization='layer'.",
+    ),
+    (
+        lambda: imgclf.separable_conv(8, strides=(1, 2)),
+        "`strides` of separable_conv must be the same down and right. Received: strides=(1, 2).",
+    ),
+    (
+        lambda: imgclf.initializer("truncated_normal", std=0.05),
+        "`initializer` 'truncated_normal' takes mean, stddev. Received: std=0.05.",
+    ),
+    (
+        lambda: imgclf.residual(imgclf.conv(8)),
+        "`blocks` must be a list of blocks such as [conv_maxpool(32), flatten()]. "
+        "Received: blocks=conv(8).",
+    ),
+    (
+        lambda: imgclf.choice(3),
+        "`choice` must be given at least 2 options. Received: options=(3,).",
+    ),
+    (
+        lambda: imgclf.between(3, 1),
+        "`between` must be given a low end below the high end. Received: low=3, high=1.",
+    ),
+    (
+        lambda: imgclf.optional(3),
+        "`optional` must be given a block such as conv(32). Received: block=3.",
+    ),
+    (
+        lambda: imgclf.conv(imgclf.choice(8, 0)),
+        "`filters` must be an int of at least 1. Received: filters=0.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), WRONG)
+def test_a_wrong_setting_fails_where_it_was_typed(make, message):
+    with pytest.raises(errors.ArgumentError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    kernel=st.integers(1, 5),
+    stride=st.integers(1, 3),
+    padding=st.sampled_from(["same", "valid"]),
+)
+@settings(max_examples=30, deadline=None)
+def test_shapes_agree_with_keras_or_are_refused(height, width, kernel, stride, padding):
+    block = imgclf.conv(2, kernel_size=kernel, strides=stride, padding=padding)
+    layer = keras.layers.Conv2D(2, kernel, strides=stride, padding=padding)
+    try:
+        shape = block.output_shape((height, width, 3))
+    except errors.BlockError:
+        assert padding == "valid"
+        assert min(height, width) < kernel
+    else:
+        assert shape == layer.compute_output_shape((None, height, width, 3))[1:]

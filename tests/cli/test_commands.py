@@ -1,0 +1,207 @@
+"""The commands, as people call them, on digits, photos and a tiny CIFAR-10."""
+
+import json
+import re
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+import imgclf
+from imgclf.cli.main import main
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(one) for one in arguments])
+
+
+def succeed(*arguments):
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "digits"
+    result = succeed("train", "digits", "--epochs", 2, "--out", run, "--quiet")
+    return run, result.stdout
+
+
+def test_demo_goes_the_whole_path(here):
+    result = succeed("demo", "--epochs", 1, "--out", "show")
+    for name in ("confusion.png", "mistakes.png", "predictions.png", "digits.keras"):
+        assert (here / "show" / name).stat().st_size > 0
+        assert f"show/{name}\n" in result.stdout
+    assert re.search(r"On the test pictures: \S+% accuracy \(.*95% interval\)", result.stdout)
+    assert len(re.findall(r"^  \d \(\S+%\), in truth \d$", result.stdout, re.MULTILINE)) == 5
+    following = result.stdout.split("What to do next:\n")[1].splitlines()
+    assert len(following) == 3
+    assert "epoch 1/1" in result.stderr
+
+
+def test_train_says_what_it_reached_and_what_to_type_next(digits_run):
+    run, text = digits_run
+    assert re.search(
+        r"^Trained: 1,259 pictures, 2 epochs, loss \S+, validation accuracy \S+%$",
+        text,
+        re.MULTILINE,
+    )
+    assert f"Next:  imgclf evaluate {run} digits\n" in text
+    for name in ("model.keras", "log.csv", "curves.png", "config.json", "data.json"):
+        assert (run / name).is_file()
+    assert "test" not in text.splitlines()[0]
+
+
+def test_train_names_free_folders_and_prints_json(here):
+    arguments = ("train", "digits", "--epochs", 1, "--quiet", "--json", "--seed", 3)
+    first = json.loads(succeed(*arguments).stdout)
+    second = json.loads(succeed(*arguments).stdout)
+    assert (first["run"], second["run"]) == ("runs/digits", "runs/digits-2")
+    assert first["final"] == second["final"]  # the seed decides
+    assert first["epochs"] == 1
+    assert first["next"] == "imgclf evaluate runs/digits digits"
+
+
+def test_evaluate_looks_at_the_test_pictures_and_writes_figures(digits_run, here):
+    run, _ = digits_run
+    result = succeed("evaluate", run, "digits", "--out", "figures")
+    classifier = imgclf.load(run)
+    expected = classifier.evaluate(imgclf.load_digits().test)
+    assert str(expected) in result.stdout
+    for name in ("confusion.png", "mistakes.png", "calibration.png", "evaluation.json"):
+        assert (here / "figures" / name).is_file()
+    stored = json.loads((here / "figures" / "evaluation.json").read_text())
+    assert stored["accuracy"] == expected.accuracy
+    as_json = succeed("evaluate", run / "model.keras", "digits", "--json", "--split", "validation")
+    assert json.loads(as_json.stdout)["num_images"] == 179
+    assert (run / "confusion.png").is_file()
+
+
+def test_photos_are_trained_on_evaluated_and_predicted(photo_folder, here):
+    succeed(
+        "train",
+        photo_folder,
+        "--epochs",
+        1,
+        "--quiet",
+        "--out",
+        "run",
+        "--image-size",
+        "24x32",
+        "--resize",
+        "pad",
+        "--validation",
+        0.2,
+    )
+    classifier = imgclf.load("run")
+    assert classifier.image_shape == (24, 32, 3)
+    assert classifier.resize == "pad"
+    own = json.loads(succeed("evaluate", "run", photo_folder, "--json").stdout)
+    assert own["num_images"] == 6  # of 30: those that were set aside
+    elsewhere = here / "elsewhere"
+    shutil.copytree(photo_folder / "sky", elsewhere / "sky")
+    other = json.loads(succeed("evaluate", "run", elsewhere, "--json").stdout)
+    assert other["num_images"] == 10
+    picture = photo_folder / "sky" / "0.jpg"
+    line = succeed("predict", "run", picture, "--top", 2).stdout
+    assert re.fullmatch(rf"{re.escape(str(picture))}: \w+ \S+%, \w+ \S+%\n", line)
+    records = json.loads(succeed("predict", "run", photo_folder / "sky", picture, "--json").stdout)
+    assert len(records) == 11
+    assert records[-1]["path"] == str(picture)
+    assert [one["class_name"] for one in records[-1]["top"]] == [
+        name for name, _ in classifier.predict(picture)[0].top(3)
+    ]
+
+
+def test_one_batch_first_then_all_five(tiny_cifar10, here):
+    result = succeed(
+        "train",
+        "cifar10",
+        "--archive",
+        tiny_cifar10,
+        "--preset",
+        "seed2017",
+        "--epochs",
+        1,
+        "--one-batch-first",
+        "--out",
+        "run",
+        "--quiet",
+    )
+    assert "On batch 1 alone: 27 pictures, 1 epoch" in result.stdout
+    assert "On all five batches: 135 pictures, 1 epoch" in result.stdout
+    assert (here / "run" / "one-batch" / "model.keras").is_file()
+    assert (here / "run" / "model.keras").is_file()
+    evaluated = succeed("evaluate", "run", "cifar10", "--archive", tiny_cifar10, "--json")
+    assert json.loads(evaluated.stdout)["num_images"] == 30
+
+
+def test_inspect_shows_one_batch_and_one_sample(tiny_cifar10, here):
+    result = succeed(
+        "inspect",
+        "cifar10",
+        "--archive",
+        tiny_cifar10,
+        "--batch",
+        1,
+        "--sample",
+        7,
+        "--out",
+        "seven.png",
+    )
+    assert "data: 30 pictures of 32×32×3, uint8" in result.stdout
+    assert "\nSample 7: " in result.stdout
+    assert (here / "seven.png").is_file()
+    record = json.loads(succeed("inspect", "digits", "--json").stdout)
+    assert [split["samples"] for split in record["splits"]] == [1259, 179, 359]
+
+
+def test_search_prints_its_best_blocks(tiny_cifar10, here):
+    result = succeed(
+        "search",
+        "cifar10",
+        "--archive",
+        tiny_cifar10,
+        "--batch",
+        1,
+        "--max-trials",
+        2,
+        "--epochs",
+        1,
+        "--algorithm",
+        "random",
+        "--out",
+        "found",
+    )
+    assert result.stderr.count("\ntrial ") == 2
+    assert "\nThe best blocks:\n[" in result.stdout
+    assert "Next:  imgclf evaluate found/best.keras cifar10 --archive " in result.stdout
+    assert (here / "found" / "best.keras").is_file()
+
+
+def test_presets_are_listed():
+    text = succeed("presets").stdout
+    assert "seed2017: " in text
+    assert "fast: " in text
+    assert "713,930 parameters" in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[], *([name] for name in main.commands)],
+    ids=lambda words: "-".join(words) or "main",
+)
+def test_help_is_there(command):
+    text = succeed(*command, "--help").stdout
+    assert text.startswith("Usage: ")
+
+
+def test_the_version_is_told():
+    assert succeed("--version").stdout == f"imgclf, version {imgclf.__version__}\n"

@@ -1,0 +1,130 @@
+"""What the command line says, and how it exits, when something is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from imgclf.cli.main import main
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(one) for one in arguments])
+
+
+def test_an_error_of_ours_is_a_message_and_exit_code_1():
+    result = call("inspect", "digitz")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == (
+        "Error: `source` must be 'cifar10', 'digits', a folder of pictures or a .csv file; there "
+        "is no such file or folder. Received: source='digitz'. Did you mean 'digits'?\n"
+    )
+
+
+def test_a_sample_out_of_range_is_a_message():
+    result = call("inspect", "digits", "--sample", 1259)
+    assert result.exit_code == 1
+    assert result.stderr.endswith(
+        "Error: `sample` must be an int from 0 to 1258. Received: sample=1259.\n"
+    )
+
+
+def test_a_missing_model_is_a_message():
+    result = call("predict", "nowhere.keras", "cat.jpg")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert "nowhere.keras" in result.stderr
+
+
+def test_an_empty_folder_of_pictures_is_a_message(tmp_path):
+    result = call("predict", "model.keras", tmp_path)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {tmp_path}: there are no pictures in this folder.\n"
+
+
+def test_an_unknown_preset_is_a_message():
+    result = call("train", "digits", "--preset", "fats", "--quiet")
+    assert result.exit_code == 1
+    assert "Error: `name` must be " in result.stderr
+    assert "Did you mean 'fast'?" in result.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_a_message(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = call("demo", "--out", tmp_path / "file")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+
+
+def test_a_damaged_record_of_a_run_is_a_message(tmp_path):
+    from imgclf.cli import sources
+    from imgclf.errors import RunFolderError
+
+    (tmp_path / "data.json").write_text(json.dumps(["no", "record"]))
+    with pytest.raises(RunFolderError, match="is damaged"):
+        sources.recall(tmp_path, "digits")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["inspect"], "Missing argument 'SOURCE'."),
+        (["inspect", "digits", "--batch", "1"], "--batch goes with the source cifar10 only."),
+        (["search", "digits", "--batch", "1"], "--batch goes with the source cifar10 only."),
+        (
+            ["train", "digits", "--one-batch-first"],
+            "--one-batch-first goes with the source cifar10 only.",
+        ),
+        (
+            ["train", "photos", "--image-size", "big"],
+            "Invalid value for '--image-size': 'big' is neither a side such as 64 nor "
+            "height×width: 48x64.",
+        ),
+        (
+            ["train", "digits", "--epochs", "0"],
+            "Invalid value for '--epochs': 0 is not in the range",
+        ),
+        (["tain"], "No such command 'tain'."),
+    ],
+)
+def test_wrong_usage_exits_2_and_points_to_the_help(arguments, message):
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "Usage: " in result.stderr
+    assert "--help' for help." in result.stderr
+    assert f"Error: {message}" in result.stderr
+
+
+def test_ctrl_c_exits_130(tmp_path):
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "imgclf",
+            "train",
+            "digits",
+            "--epochs",
+            "500",
+            "--out",
+            tmp_path / "r",
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    for line in process.stderr:
+        if line.startswith("epoch 1/"):
+            break
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert rest.endswith("\nInterrupted.\n")
+    assert "Traceback" not in rest

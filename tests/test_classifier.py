@@ -1,0 +1,195 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import imgclf
+from imgclf import Classifier, Recipe, errors, flatten
+
+OPENS_IN_PLAIN_KERAS = """
+import sys
+sys.modules["imgclf"] = None  # importing it fails
+import keras, numpy as np
+model = keras.saving.load_model(sys.argv[1])
+images = np.load(sys.argv[2])
+np.save(sys.argv[3], model.predict(images, verbose=0))
+"""
+
+
+@pytest.fixture(scope="module")
+def data():
+    return imgclf.load_digits()
+
+
+@pytest.fixture(scope="module")
+def clf(data):
+    recipe = Recipe(epochs=3, optimizer="adam", learning_rate=0.01)
+    clf = Classifier.from_blocks([flatten()], data, recipe)
+    clf.fit(data, verbose=0)
+    return clf
+
+
+def test_it_learns_and_is_judged(clf, data):
+    evaluation = clf.evaluate(data.test)
+    assert evaluation.accuracy > 0.8
+    assert evaluation.accuracy_interval[0] < evaluation.accuracy < evaluation.accuracy_interval[1]
+
+
+def test_figures_do_not_depend_on_the_batch_size(clf, data):
+    one, other = clf.evaluate(data.test, batch_size=7), clf.evaluate(data.test, batch_size=359)
+    assert one.accuracy == other.accuracy
+    assert one.loss == pytest.approx(other.loss, rel=1e-5)
+    assert one.loss == pytest.approx(
+        float(
+            keras.ops.mean(
+                keras.losses.sparse_categorical_crossentropy(
+                    data.test.labels, clf.model.predict(data.test.images, verbose=0)
+                )
+            )
+        ),
+        rel=1e-5,
+    )
+
+
+def test_a_saved_classifier_is_the_same(clf, data, tmp_path):
+    assert clf.save(tmp_path / "d.keras") == tmp_path / "d.keras"
+    loaded = imgclf.load(tmp_path / "d.keras")
+    np.testing.assert_array_equal(loaded.predict_proba(data.test), clf.predict_proba(data.test))
+    assert loaded.class_names == clf.class_names
+    assert loaded.recipe == clf.recipe
+    assert loaded.blocks == clf.blocks
+    assert loaded.history == clf.history
+
+
+def test_plain_keras_opens_it_where_imgclf_is_not_installed(clf, data, tmp_path):
+    clf.save(tmp_path / "d.keras")
+    np.save(tmp_path / "images.npy", data.test.images[:5])
+    script = [sys.executable, "-c", OPENS_IN_PLAIN_KERAS]
+    files = [tmp_path / "d.keras", tmp_path / "images.npy", tmp_path / "scores.npy"]
+    subprocess.run([*script, *map(str, files)], check=True, cwd=tmp_path)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "scores.npy"), clf.predict_proba(data.test.images[:5]), rtol=1e-5
+    )
+
+
+def test_all_kinds_of_sources_give_the_same_answer(clf, data, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    images = data.test.images[:3]
+    paths = [tmp_path / "pictures" / f"{number}.png" for number in range(3)]
+    pictures = [Image.fromarray(image[..., 0]) for image in images]
+    for picture, path in zip(pictures, paths, strict=True):
+        picture.save(path)
+    expected = [str(prediction) for prediction in clf.predict(images)]
+    for source in (paths, list(map(str, paths)), pictures, tmp_path / "pictures", data.test[:3]):
+        assert [str(prediction) for prediction in clf.predict(source)] == expected
+    for one in (paths[0], str(paths[0]), pictures[0], images[0], images[0][..., 0]):
+        assert [str(prediction) for prediction in clf.predict(one)] == expected[:1]
+
+
+def test_a_prediction_unpacks_as_name_and_probability(clf, data):
+    (prediction,) = clf.predict(data.test.images[0])
+    name, probability = prediction
+    assert (name, probability) == (prediction.class_name, prediction.probability)
+    assert prediction.top(2)[0] == (name, probability)
+    assert prediction.top(2)[1][1] <= probability
+    assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(errors.ArgumentError, match="`k` must be an int from 1 to 10"):
+        prediction.top(11)
+
+
+def test_any_keras_model_can_be_wrapped(data):
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, "softmax"),
+        ]
+    )
+    clf = Classifier(model, data.class_names)
+    clf.fit(data.train.images, data.train.labels, epochs=1, verbose=0)
+    assert clf.model is model
+    assert len(clf.predict(data.test.images[:2])) == 2
+
+
+def test_one_output_counts_as_two_classes(rng):
+    model = keras.Sequential(
+        [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]
+    )
+    clf = Classifier(model, ["cat", "dog"])
+    images, labels = rng.integers(0, 256, (20, 4, 4, 1)).astype("uint8"), np.arange(20) % 2
+    clf.fit(images, labels, epochs=1, verbose=0)
+    np.testing.assert_allclose(clf.predict_proba(images).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_plain_keras_file_is_loaded_with_names_given_by_hand(tmp_path, data):
+    model = imgclf.build_classifier((8, 8, 1), 10, [flatten()])
+    model.save(tmp_path / "plain.keras")
+    assert imgclf.load(tmp_path / "plain.keras").class_names[3] == "3"
+    named = imgclf.load(tmp_path / "plain.keras", class_names=[f"n{i}" for i in range(10)])
+    assert named.class_names[3] == "n3"
+
+
+def logits_model():
+    return Classifier(
+        keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    )
+
+
+WRONG = [
+    (
+        lambda clf, data: clf.predict("none.jpg"),
+        errors.MissingFileError,
+        "`source`: there is no file or folder 'none.jpg'.",
+    ),
+    (
+        lambda clf, data: clf.predict(np.zeros((2, 9, 9, 1), np.uint8)),
+        errors.DataError,
+        "Images must have the shape (8, 8, 1) that the model takes. Received: (9, 9, 1).",
+    ),
+    (
+        lambda clf, data: clf.evaluate(data.test[:0]),
+        errors.DataError,
+        "`data` must hold at least one picture. Received: none.",
+    ),
+    (
+        lambda clf, data: clf.evaluate(
+            imgclf.Split(data.test.images, data.test.labels, [*"abcdefghij"])
+        ),
+        errors.DataError,
+        "`data` must have the class names that the classifier was trained with. Received: "
+        "['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'] and "
+        "['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'].",
+    ),
+    (
+        lambda clf, data: Classifier(clf.model, ["a", "b"]),
+        errors.ArgumentError,
+        "`class_names` must hold a name for each of the model's 10 classes. Received: 2 names.",
+    ),
+    (
+        lambda clf, data: Classifier(3),
+        errors.ArgumentTypeError,
+        "`model` must be a built Keras model. Received: model=3.",
+    ),
+    (
+        lambda clf, data: Classifier.from_preset("fast", data.train),
+        errors.ArgumentTypeError,
+        "`data` must be a Dataset, such as load_digits() gives. "
+        "Received: data=Split(1,259 images of 8×8×1, 10 classes).",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), WRONG)
+def test_bad_arguments_are_named(clf, data, call, kind, message):
+    with pytest.raises(kind) as caught:
+        call(clf, data)
+    assert str(caught.value) == message
+
+
+def test_logits_are_noticed(data):
+    with pytest.raises(errors.DataError, match="add keras.layers.Softmax"):
+        logits_model().predict(data.test.images[:4])

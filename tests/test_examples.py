@@ -1,0 +1,51 @@
+"""Each script in examples/ runs as it is, here with tiny settings."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+# What each script is given, and a text that it must print.
+SETTINGS = {
+    "callbacks.py": (["--epochs", "1"], "accuracy ("),
+    "cifar10.py": (["{archive}", "--epochs", "1", "--out", "run"], "epoch 1: loss "),
+    "custom_block.py": (["--epochs", "1"], "accuracy ("),
+    "own_images.py": (["--epochs", "1"], "zero/0.png: "),
+    "search.py": (["--trials", "2", "--epochs", "1", "--out", "search"], "conv_maxpool("),
+    "softmax_predictions.py": (["--epochs", "1", "--out", "picture.png"], "Picture: picture.png"),
+}
+
+WRITTEN = {
+    "cifar10.py": ("run/cifar10.keras", "run/softmax_predictions.png"),
+    "softmax_predictions.py": ("picture.png",),
+}
+
+
+def run(name, arguments, cwd):
+    return subprocess.run(
+        [sys.executable, EXAMPLES / name, *arguments],
+        cwd=cwd,
+        env=os.environ
+        | {"PYTHONPATH": str(EXAMPLES.parent), "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_example_is_run_here():
+    assert sorted(SETTINGS) == sorted(path.name for path in EXAMPLES.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_the_example_runs(name, tmp_path, tiny_cifar10):
+    arguments, expected = SETTINGS[name]
+    done = run(name, [word.format(archive=tiny_cifar10) for word in arguments], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout
+    for written in WRITTEN.get(name, ()):
+        assert (tmp_path / written).stat().st_size > 0

@@ -1,0 +1,97 @@
+"""The package as a whole: what it exports, what importing it loads, what its papers say."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import imgclf
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"tensorflow", "keras", "keras_tuner", "matplotlib", "sklearn", "PIL", "scipy", "h5py"}
+LISTING = (
+    "import sys, json; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+)
+
+
+def modules_after(code, cwd):
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; {LISTING}"],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "code", ["import imgclf", "import imgclf.cli.main", "import imgclf; dir(imgclf)"]
+)
+def test_importing_loads_nothing_heavy(code):
+    loaded = modules_after(code, ROOT)
+    assert "imgclf" in loaded
+    assert not loaded & (HEAVY | {"numpy", "pooch", "rich"})
+
+
+def test_help_loads_nothing_heavy():
+    code = "from imgclf.cli.main import main; main(['train', '--help'], standalone_mode=False)"
+    assert not modules_after(code, ROOT) & HEAVY
+
+
+def test_inspect_needs_no_tensorflow():
+    code = "from imgclf.cli.main import main; main(['inspect', 'digits'], standalone_mode=False)"
+    assert not modules_after(code, ROOT) & {"tensorflow", "keras"}
+
+
+def test_the_public_names_are_sorted_and_all_resolve():
+    assert imgclf.__all__ == sorted(imgclf.__all__)
+    assert len(set(imgclf.__all__)) == len(imgclf.__all__)
+    assert dir(imgclf) == imgclf.__all__
+    for name in imgclf.__all__:
+        assert getattr(imgclf, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError) as caught:
+        imgclf.classfier  # noqa: B018
+    assert str(caught.value) == "module 'imgclf' has no attribute 'classfier'"
+
+
+def test_every_public_name_is_in_the_reference():
+    pages = [*(ROOT / "docs").glob("reference*.md"), *(ROOT / "docs").glob("reference/**/*.md")]
+    text = "\n".join(page.read_text() for page in pages)
+    missing = [
+        name
+        for name in imgclf.__all__
+        if name != "__version__" and not re.search(rf"\b{name}\b", text)
+    ]
+    assert missing == []
+
+
+def test_the_version_is_the_top_of_the_changelog_and_of_the_citation():
+    top = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert top.group(1) == imgclf.__version__
+    assert f"\nversion: {imgclf.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_readme_begins_with_the_two_commands():
+    commands = re.findall(r"^python3 -m venv .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert commands == [
+        "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/imgclf demo",
+        'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python -m pytest',
+    ]
+
+
+def test_python_in_the_readme_is_valid():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        compile(block, "README.md", "exec")
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (ROOT / "imgclf" / "py.typed").is_file()

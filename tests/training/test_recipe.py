@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+
+import imgclf
+from imgclf import Augmentation, Recipe, between, choice, errors
+from imgclf.training.precision import has_fast_bfloat16
+from imgclf.training.presets import get_preset
+
+
+def test_a_recipe_goes_through_plain_values_and_back():
+    recipe = Recipe(epochs=3, optimizer="sgd", augmentation=Augmentation(shift=2))
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    assert eval(repr(recipe), {"Recipe": Recipe, "Augmentation": Augmentation}) == recipe
+
+
+WRONG = [
+    (lambda: Recipe(epochs=0), "`epochs` must be an int of at least 1. Received: epochs=0."),
+    (
+        lambda: Recipe(optimizer="adan"),
+        "`optimizer` must be one of 'adam', 'adamw', 'rmsprop', 'sgd'. "
+        "Received: optimizer='adan'. Did you mean 'adam'?",
+    ),
+    (
+        lambda: Recipe(learning_rate=float("nan")),
+        "`learning_rate` must be a number above 0. Received: learning_rate=nan.",
+    ),
+    (
+        lambda: Recipe(learning_rate=between(0.0, 1.0)),
+        "`learning_rate` must be a number above 0. Received: learning_rate=0.0.",
+    ),
+    (
+        lambda: Recipe(seed=choice(1, 2)),
+        "`seed` must be one value: a search does not vary it. Received: seed=choice(1, 2).",
+    ),
+    (
+        lambda: Recipe(augmentation="flip"),
+        "`augmentation` must be an Augmentation. Received: augmentation='flip'.",
+    ),
+    (lambda: Augmentation(shift=-1), "`shift` must be an int of at least 0. Received: shift=-1."),
+    (lambda: Augmentation(flip=1), "`flip` must be True or False. Received: flip=1."),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), WRONG)
+def test_wrong_settings_are_named(make, message):
+    with pytest.raises(errors.ArgumentError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+def test_an_unknown_field_is_named():
+    with pytest.raises(errors.ArgumentError, match="Did you mean 'epochs'"):
+        Recipe.from_dict({"epoch": 3})
+
+
+def test_an_unknown_preset_proposes_the_nearest():
+    with pytest.raises(errors.ArgumentError, match="Did you mean 'fast'"):
+        get_preset("fats")
+
+
+@pytest.mark.parametrize("name", ["seed2017", "fast"])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (28, 64, 1), (96, 96, 3)])
+def test_presets_fit_all_sizes(name, shape):
+    blocks = get_preset(name).blocks(shape)
+    assert imgclf.describe(blocks, shape, 3).parameters > 0
+
+
+def test_seed2017_is_the_tutorials_network():
+    model_shapes = [
+        row.output_shape
+        for row in imgclf.describe(get_preset("seed2017").blocks((32, 32, 3)), (32, 32, 3), 10).rows
+    ]
+    assert model_shapes == [(8, 8, 32), (4, 4, 64), (2, 2, 128), (512,), (1024,), (128,), (10,)]
+    recipe = get_preset("seed2017").base_recipe
+    assert (recipe.epochs, recipe.batch_size, recipe.optimizer, recipe.learning_rate) == (
+        50,
+        256,
+        "adam",
+        0.001,
+    )
+
+
+def test_digits_are_never_mirrored():
+    assert not get_preset("fast").recipe(imgclf.load_digits()).augmentation.flip
+
+
+def test_the_same_seed_augments_alike_and_nothing_is_invented(rng):
+    images = rng.integers(0, 256, (6, 9, 7, 3)).astype("uint8")
+    change = Augmentation(flip=True, shift=2)
+    first, again = change.apply(images, (1, 2)), change.apply(images, (1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert first.dtype == "uint8"
+    assert first.shape == images.shape
+    for before, after in zip(images, np.asarray(first), strict=True):
+        assert set(after.ravel()) <= set(before.ravel())
+
+
+def test_a_flip_mirrors_some_pictures_whole(rng):
+    images = rng.integers(0, 256, (64, 5, 4, 1)).astype("uint8")
+    after = np.asarray(Augmentation(flip=True).apply(images, (3, 4)))
+    mirrored = [np.array_equal(b, a[:, ::-1]) for a, b in zip(images, after, strict=True)]
+    kept = [np.array_equal(b, a) for a, b in zip(images, after, strict=True)]
+    assert all(m or k for m, k in zip(mirrored, kept, strict=True))
+    assert 16 < sum(mirrored) < 48
+
+
+def test_a_shift_agrees_with_numpy(rng):
+    images = rng.integers(0, 256, (8, 6, 5, 2)).astype("uint8")
+    after = np.asarray(Augmentation(shift=2).apply(images, (5, 6)))
+    for picture, moved in zip(images, after, strict=True):
+        padded = np.pad(picture, [(2, 2), (2, 2), (0, 0)], mode="reflect")
+        windows = [padded[d : d + 6, r : r + 5] for d in range(5) for r in range(5)]
+        assert any(np.array_equal(moved, window) for window in windows)
+
+
+def test_cutout_greys_a_square(rng):
+    images = np.zeros((8, 16, 16, 1), np.uint8)
+    after = np.asarray(Augmentation(cutout=4).apply(images, (7, 8)))
+    counts = (after == 128).sum(axis=(1, 2, 3))
+    assert (counts > 0).all()
+    assert (counts <= 16).all()
+
+
+def test_bfloat16_is_read_off_the_processor(tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor : 0\nflags : fpu avx512f avx512_bf16\n")
+    assert has_fast_bfloat16(cpuinfo)
+    cpuinfo.write_text("processor : 0\nflags : fpu avx2\n")
+    assert not has_fast_bfloat16(cpuinfo)
+    assert not has_fast_bfloat16(tmp_path / "none")

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import keras_tuner
+import numpy as np
+import pytest
+
+from imgclf.architecture.blocks import conv_maxpool, flatten, maxpool
+from imgclf.architecture.choices import between, choice, repeat
+from imgclf.errors import ArgumentError
+from imgclf.training.augmentation import Augmentation
+from imgclf.training.recipe import Recipe
+from imgclf.tuning.hypermodel import hypermodel
+
+BLOCKS = [conv_maxpool(choice(2, 4)), flatten()]
+
+
+# keras-tuner's own locks, and TensorBoard's tensors, warn on new Pythons and NumPys.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("as_pipeline", [False, True])
+def test_keras_tuners_own_search_takes_it(tmp_path, rng, as_pipeline):
+    import tensorflow as tf
+
+    images = rng.integers(0, 256, (40, 8, 8, 1), dtype=np.uint8)
+    labels = rng.integers(0, 3, 40)
+    recipe = Recipe(epochs=2, batch_size=choice(8, 16), learning_rate=between(1e-3, 1e-2, log=True))
+    tuner = keras_tuner.RandomSearch(
+        hypermodel(BLOCKS, (8, 8, 1), 3, recipe),
+        objective="val_accuracy",
+        max_trials=2,
+        seed=1,
+        directory=tmp_path,
+    )
+    pipeline = tf.data.Dataset.from_tensor_slices((images, labels)).batch(10)
+    tuner.search(
+        *([pipeline] if as_pipeline else [images, labels]),
+        validation_data=(images, labels),
+        verbose=0,
+    )
+    assert 0 <= tuner.oracle.get_best_trials()[0].score <= 1
+    assert tuner.get_best_models()[0].output_shape == (None, 3)
+
+
+def test_the_drawn_batch_size_and_the_recipes_epochs_are_used(rng):
+    hyper = hypermodel(BLOCKS, (8, 8, 1), 3, Recipe(epochs=2, batch_size=choice(8, 16)))
+    hp = keras_tuner.HyperParameters()
+    hp.values["recipe.batch_size"] = 16
+    model = hyper.build(hp)
+    images, labels = rng.integers(0, 256, (32, 8, 8, 1)), rng.integers(0, 3, 32)
+    history = hyper.fit(hp, model, images, labels, verbose=0)
+    assert history.epoch == [0, 1]
+    assert history.params["steps"] == 2
+
+
+def test_a_candidate_that_cannot_fit_fails_its_trial_before_it_is_built():
+    hyper = hypermodel([repeat(maxpool(padding="valid"), 5, 6), flatten()], (8, 8, 1), 3)
+    with pytest.raises(keras_tuner.errors.FailedTrialError, match=r"blocks\[3\] maxpool"):
+        hyper.build(keras_tuner.HyperParameters())
+
+
+def test_a_limit_fails_a_trial():
+    hyper = hypermodel(BLOCKS, (8, 8, 1), 3, max_params=5)
+    with pytest.raises(keras_tuner.errors.FailedTrialError) as caught:
+        hyper.build(keras_tuner.HyperParameters())
+    assert str(caught.value) == "has 119 parameters, more than max_params=5"
+
+
+def test_a_schedule_has_the_length_of_the_training():
+    recipe = Recipe(epochs=3, batch_size=10, schedule="linear", learning_rate=0.5)
+    model = hypermodel(BLOCKS, (8, 8, 1), 3, recipe, num_images=95).build(
+        keras_tuner.HyperParameters()
+    )
+    schedule = model.optimizer._learning_rate
+    assert [float(schedule(step)) for step in (0, 15, 30)] == [0.5, 0.25, 0.0]
+
+
+def test_a_schedule_needs_the_number_of_images():
+    with pytest.raises(ArgumentError) as caught:
+        hypermodel(BLOCKS, (8, 8, 1), 3, Recipe(schedule="cosine"))
+    assert str(caught.value) == (
+        "`num_images` must be given where the recipe has a schedule or a warm-up, since their "
+        "length follows from it. Received: schedule='cosine', warmup=0.0."
+    )
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(label_smoothing=0.1),
+        Recipe(label_smoothing=choice(0.0, 0.1)),
+        Recipe(augmentation=Augmentation(flip=True)),
+        Recipe(patience=2),
+    ],
+)
+def test_what_plain_keras_cannot_do_is_refused(recipe):
+    with pytest.raises(ArgumentError, match="must leave out label_smoothing, augmentation and"):
+        hypermodel(BLOCKS, (8, 8, 1), 3, recipe)
