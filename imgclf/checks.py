@@ -31,9 +31,10 @@ def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
     allowed = f"an int from {low} to {high}" if high is not None else f"an int of at least {low}"
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise ArgumentTypeError(f"`{name}` must be {allowed}. {received(name, value)}")
+    value = int(value)
     if value < low or (high is not None and value > high):
         raise ArgumentError(f"`{name}` must be {allowed}. {received(name, value)}")
-    return int(value)
+    return value
 
 
 def number(
@@ -54,11 +55,12 @@ def number(
     allowed = " ".join(["a number", " and ".join(bounds)]).strip()
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ArgumentTypeError(f"`{name}` must be {allowed}. {received(name, value)}")
+    value = float(value)
     too_low = value <= low if above else value < low
     too_high = value >= high if below else value > high
     if not math.isfinite(value) or too_low or too_high:
         raise ArgumentError(f"`{name}` must be {allowed}. {received(name, value)}")
-    return float(value)
+    return value
 
 
 def flag(name: str, value: Any) -> bool:

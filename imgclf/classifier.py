@@ -75,7 +75,9 @@ class Classifier:
                 f"Received: {len(names)} names."
             )
         if recipe is not None and not isinstance(recipe, Recipe):
-            raise ArgumentTypeError(f"`recipe` must be a Recipe. {checks.received('recipe', recipe)}")
+            raise ArgumentTypeError(
+                f"`recipe` must be a Recipe. {checks.received('recipe', recipe)}"
+            )
         self.model = model
         self.class_names = names
         self.recipe = recipe or Recipe()
@@ -235,8 +237,7 @@ class Classifier:
         images, names = self._images(source)
         scores = self._scores(images, _BATCH)
         return [
-            Prediction(row, self.class_names, name)
-            for row, name in zip(scores, names, strict=True)
+            Prediction(row, self.class_names, name) for row, name in zip(scores, names, strict=True)
         ]
 
     def predict_proba(self, source: Any, *, batch_size: int = _BATCH) -> np.ndarray:
@@ -335,8 +336,11 @@ class Classifier:
         if len(images) == 0:
             return np.empty((0, self.num_classes), np.float32)
         rows = [
-            self.model.predict_on_batch(_padded(np.asarray(images[start : start + batch_size]),
-                                                min(batch_size, len(images))))
+            self.model.predict_on_batch(
+                _padded(
+                    np.asarray(images[start : start + batch_size]), min(batch_size, len(images))
+                )
+            )
             for start in range(0, len(images), batch_size)
         ]
         scores = np.concatenate(rows)[: len(images)].astype(np.float32)
@@ -403,16 +407,15 @@ def _check_shapes(model: Any) -> int:
             f"(batch, classes). Received: {inputs} → {outputs}."
         )
     if len(outputs) != 2 or outputs[1] is None:
-        raise ArgumentError(
-            f"`model` must give (batch, classes). Received: {inputs} → {outputs}."
-        )
+        raise ArgumentError(f"`model` must give (batch, classes). Received: {inputs} → {outputs}.")
     return max(2, int(outputs[1]))
 
 
 def _check_dataset(data: Any) -> None:
     if not isinstance(data, Dataset):
         raise ArgumentTypeError(
-            "`data` must be a Dataset, such as load_digits() gives. " + checks.received("data", data)
+            "`data` must be a Dataset, such as load_digits() gives. "
+            + checks.received("data", data)
         )
 
 
@@ -448,5 +451,3 @@ def _paths(path: Path) -> list[Path]:
 
 def _is_numeric(source: Any) -> bool:
     return not (isinstance(source[0], (str, Path)) or hasattr(source[0], "convert"))
-
-

@@ -191,5 +191,5 @@ def test_bad_arguments_are_named(clf, data, call, kind, message):
 
 
 def test_logits_are_noticed(data):
-    with pytest.raises(errors.DataError, match="add keras.layers.Softmax"):
+    with pytest.raises(errors.DataError, match=r"add keras\.layers\.Softmax"):
         logits_model().predict(data.test.images[:4])

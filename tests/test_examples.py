@@ -14,7 +14,7 @@ SETTINGS = {
     "callbacks.py": (["--epochs", "1"], "accuracy ("),
     "cifar10.py": (["{archive}", "--epochs", "1", "--out", "run"], "epoch 1: loss "),
     "custom_block.py": (["--epochs", "1"], "accuracy ("),
-    "own_images.py": (["--epochs", "1"], "zero/0.png: "),
+    "own_images.py": (["--epochs", "1"], "one/1.png: "),
     "search.py": (["--trials", "2", "--epochs", "1", "--out", "search"], "conv_maxpool("),
     "softmax_predictions.py": (["--epochs", "1", "--out", "picture.png"], "Picture: picture.png"),
 }

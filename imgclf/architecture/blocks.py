@@ -1,7 +1,8 @@
 """The blocks that come with imgclf. Each is settings, and the parts that they stand for.
 
 The lower-case names are what people type; they are the classes themselves, so that
-`conv_maxpool(32)` is a `ConvMaxpool`, and prints as what was typed.
+`conv_maxpool(32)` is a `ConvMaxpool`, and prints as what was typed. In a search, `choice(...)` or
+`between(...)` may stand in place of any setting.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Any, TypeAlias
 from imgclf import checks
 from imgclf.architecture import parts
 from imgclf.architecture.block import Block
-from imgclf.architecture.choices import Between, Choice
 from imgclf.architecture.initializer import Initializer
 from imgclf.errors import ArgumentError
 
@@ -32,13 +32,8 @@ __all__ = [
     "separable_conv",
 ]
 
-# Every setting may be a choice, for a search.
-Int: TypeAlias = int | Choice | Between
-Float: TypeAlias = float | Choice | Between
-Text: TypeAlias = str | Choice
-Flag: TypeAlias = bool | Choice
-Size: TypeAlias = int | tuple[int, int] | Choice | Between
-Init: TypeAlias = str | Initializer | Choice
+Size: TypeAlias = int | tuple[int, int]
+Init: TypeAlias = str | Initializer
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -60,10 +55,10 @@ class BatchNorm(Block):
         batch_norm(momentum=0.8)
     """
 
-    momentum: Float = 0.9
-    epsilon: Float = 1e-3
-    scale: Flag = True
-    center: Flag = True
+    momentum: float = 0.9
+    epsilon: float = 1e-3
+    scale: bool = True
+    center: bool = True
 
     def parts(self) -> tuple[parts.Part, ...]:
         return (_batch_norm(self),)
@@ -93,14 +88,14 @@ class Conv(Block):
         (32, 32, 16)
     """
 
-    filters: Int
+    filters: int
     kernel_size: Size = 3
     strides: Size = 1
-    padding: Text = "same"
-    activation: Text | None = "relu"
-    normalization: str | BatchNorm | Choice | None = None
-    dropout: Float = 0.0
-    use_bias: bool | Choice | None = None
+    padding: str = "same"
+    activation: str | None = "relu"
+    normalization: str | BatchNorm | None = None
+    dropout: float = 0.0
+    use_bias: bool | None = None
     kernel_initializer: Init = "glorot_uniform"
     bias_initializer: Init = "zeros"
 
@@ -137,16 +132,16 @@ class ConvMaxpool(Block):
         (8, 8, 32)
     """
 
-    filters: Int
+    filters: int
     kernel_size: Size = 3
     strides: Size = 1
     pool_size: Size = 2
     pool_strides: Size | None = None
-    padding: Text = "same"
-    activation: Text | None = "relu"
-    normalization: str | BatchNorm | Choice | None = None
-    dropout: Float = 0.0
-    use_bias: bool | Choice | None = None
+    padding: str = "same"
+    activation: str | None = "relu"
+    normalization: str | BatchNorm | None = None
+    dropout: float = 0.0
+    use_bias: bool | None = None
     kernel_initializer: Init = "glorot_uniform"
     bias_initializer: Init = "zeros"
 
@@ -181,14 +176,14 @@ class SeparableConv(Block):
         (16, 16, 64)
     """
 
-    filters: Int
+    filters: int
     kernel_size: Size = 3
     strides: Size = 1
-    padding: Text = "same"
-    activation: Text | None = "relu"
-    normalization: str | BatchNorm | Choice | None = None
-    dropout: Float = 0.0
-    use_bias: bool | Choice | None = None
+    padding: str = "same"
+    activation: str | None = "relu"
+    normalization: str | BatchNorm | None = None
+    dropout: float = 0.0
+    use_bias: bool | None = None
     kernel_initializer: Init = "glorot_uniform"
     bias_initializer: Init = "zeros"
 
@@ -218,7 +213,7 @@ class Residual(Block):
     """
 
     blocks: Any
-    activation: Text | None = "relu"
+    activation: str | None = "relu"
 
     def parts(self) -> tuple[parts.Part, ...]:
         inner = tuple(part for block in self.blocks for part in block.parts())
@@ -244,7 +239,7 @@ class Maxpool(Block):
 
     pool_size: Size = 2
     pool_strides: Size | None = None
-    padding: Text = "same"
+    padding: str = "same"
 
     def parts(self) -> tuple[parts.Part, ...]:
         return (_pool(self, average=False),)
@@ -269,7 +264,7 @@ class Avgpool(Block):
 
     pool_size: Size = 2
     pool_strides: Size | None = None
-    padding: Text = "same"
+    padding: str = "same"
 
     def parts(self) -> tuple[parts.Part, ...]:
         return (_pool(self, average=True),)
@@ -293,8 +288,8 @@ class GlobalPool(Block):
         (64,)
     """
 
-    kind: Text = "average"
-    dropout: Float = 0.0
+    kind: str = "average"
+    dropout: float = 0.0
 
     def parts(self) -> tuple[parts.Part, ...]:
         return (parts.GlobalPool(average=self.kind == "average"), *_drop(self.dropout))
@@ -315,7 +310,7 @@ class Flatten(Block):
         (512,)
     """
 
-    dropout: Float = 0.0
+    dropout: float = 0.0
 
     def parts(self) -> tuple[parts.Part, ...]:
         return (parts.Flatten(), *_drop(self.dropout))
@@ -341,10 +336,10 @@ class Dense(Block):
         (128,)
     """
 
-    units: Int
-    activation: Text | None = "relu"
-    normalization: str | BatchNorm | Choice | None = None
-    use_bias: bool | Choice | None = None
+    units: int
+    activation: str | None = "relu"
+    normalization: str | BatchNorm | None = None
+    use_bias: bool | None = None
     kernel_initializer: Init = "glorot_uniform"
     bias_initializer: Init = "zeros"
 
@@ -373,11 +368,11 @@ class DenseDropout(Block):
         dense_dropout(1024, dropout=0.5)
     """
 
-    units: Int
-    dropout: Float = 0.0
-    activation: Text | None = "relu"
-    normalization: str | BatchNorm | Choice | None = None
-    use_bias: bool | Choice | None = None
+    units: int
+    dropout: float = 0.0
+    activation: str | None = "relu"
+    normalization: str | BatchNorm | None = None
+    use_bias: bool | None = None
     kernel_initializer: Init = "glorot_uniform"
     bias_initializer: Init = "zeros"
 
@@ -400,7 +395,7 @@ class Dropout(Block):
         dropout(0.3)
     """
 
-    rate: Float
+    rate: float
 
     def parts(self) -> tuple[parts.Part, ...]:
         return _drop(self.rate)
@@ -421,7 +416,7 @@ class Activation(Block):
         activation('silu')
     """
 
-    activation: Text
+    activation: str
 
     def check(self) -> None:
         if self.activation is None:

@@ -35,8 +35,8 @@ def build_classifier(
     """Builds a network that takes raw pixels and gives probabilities.
 
     The model is made of standard Keras layers only: a `Rescaling` of the pixels, the blocks, and a
-    dense layer with a float32 softmax. It is not compiled; `Classifier.fit` does that by its recipe,
-    or you do as with any Keras model.
+    dense layer with a float32 softmax. It is not compiled; `Classifier.fit` does that by its
+    recipe, or you do as with any Keras model.
 
     Args:
         image_shape: (height, width, channels); height and width may be None if the blocks allow.
@@ -59,8 +59,8 @@ def build_classifier(
         ArgumentError: if another argument cannot be used.
 
     Example:
-        >>> from imgclf import conv_maxpool, flatten, dense_dropout
-        >>> model = build_classifier((32, 32, 3), 10, [conv_maxpool(8), flatten(), dense_dropout(16)])
+        >>> from imgclf import conv_maxpool, flatten
+        >>> model = build_classifier((32, 32, 3), 10, [conv_maxpool(8), flatten()])
         >>> model.output_shape
         (None, 10)
     """
@@ -107,8 +107,9 @@ def check_fit(blocks: tuple[Any, ...], image_shape: Shape) -> Shape:
 
 def _rescaling(mean: Any, std: Any, channels: int) -> tuple[Any, Any]:
     """Scale and offset of a `Rescaling` layer: (x - mean) / std = x · scale + offset."""
-    means, stds = _per_channel("pixel_mean", mean, channels), _per_channel(
-        "pixel_std", std, channels
+    means, stds = (
+        _per_channel("pixel_mean", mean, channels),
+        _per_channel("pixel_std", std, channels),
     )
     if (stds <= 0).any():
         raise ArgumentError("`pixel_std` must be above 0. " + checks.received("pixel_std", std))

@@ -158,10 +158,11 @@ def _check_block(name: str, block: Any) -> None:
         )
 
 
-choice = Choice
-between = Between
-optional = Optional
-repeat = Repeat
+# Typed as giving anything, as `dataclasses.field` is: a choice may stand where a value is expected.
+choice: Callable[..., Any] = Choice
+between: Callable[..., Any] = Between
+optional: Callable[..., Any] = Optional
+repeat: Callable[..., Any] = Repeat
 
 Pick = Callable[[str, "Choice | Between"], Any]
 

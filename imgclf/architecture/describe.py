@@ -235,7 +235,9 @@ class _LayerWindow:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    shape = f"{row.output_shape[0]:,}" if len(row.output_shape) == 1 else show_shape(row.output_shape)
+    shape = (
+        f"{row.output_shape[0]:,}" if len(row.output_shape) == 1 else show_shape(row.output_shape)
+    )
     sees = show_shape(row.receptive_field) if row.receptive_field else "all"
     return row.name, shape, f"{row.parameters:,}", _count(row.macs), sees
 

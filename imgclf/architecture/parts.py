@@ -421,7 +421,7 @@ def _need_map(shape: Shape, what: str) -> Shape:
 
 def _slide(part: Any, what: str, shape: Shape) -> tuple[int | None, int | None]:
     """Height and width after a window has moved over a map."""
-    sides = []
+    sides: list[int | None] = []
     for side, window, stride in zip(shape, part.kernel_size, part.strides, strict=False):
         if side is None:
             sides.append(None)

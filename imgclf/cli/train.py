@@ -64,7 +64,7 @@ def train(
     reports = []
     if one_batch_first:
         data = _first_batch(options)
-        reports.append(_train(data, preset, changes, run / _BATCH_FOLDER, quiet))
+        reports.append(_train(data, preset, changes, run / _BATCH_FOLDER, quiet=quiet))
         if not as_json:
             _echo_report("On batch 1 alone", reports[0])
     data = sources.load(source, options)

@@ -75,7 +75,9 @@ def read_entry(path: str | Path) -> dict[str, Any]:
     except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
         if isinstance(error, ModelFileError):
             raise
-        raise ModelFileError(f"{target}: is damaged ({error}). The file was left as it is.") from error
+        raise ModelFileError(
+            f"{target}: is damaged ({error}). The file was left as it is."
+        ) from error
     entry = metadata.get("imgclf", {})
     if not isinstance(entry, dict):
         raise ModelFileError(f"{target}: metadata.json: `imgclf` must be an object.")
@@ -89,7 +91,7 @@ def read_entry(path: str | Path) -> dict[str, Any]:
 
 
 def _without_training(model: Any) -> Any:
-    """The same layers in a model without optimiser, loss and metrics, which may be anyone's code."""
+    """The same layers without optimiser, loss and metrics, which may be anyone's code."""
     import keras
 
     if not isinstance(model, (keras.models.Sequential, keras.src.models.functional.Functional)):

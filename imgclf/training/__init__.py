@@ -1,1 +1,1 @@
-"""How a network is trained: recipes and presets, the flow of pictures, run folders, the fit itself."""
+"""How a network is trained: recipes, presets, the flow of pictures, run folders, the fit."""

@@ -31,9 +31,9 @@ class Augmentation:
         Augmentation(flip=True, shift=2, cutout=0)
     """
 
-    flip: bool | Choice = False
-    shift: int | Choice | Between = 0
-    cutout: int | Choice | Between = 0
+    flip: bool = False
+    shift: int = 0
+    cutout: int = 0
 
     def __post_init__(self) -> None:
         for sample in _samples(self.flip):

@@ -1,9 +1,9 @@
 """Checkpoints: the whole state of a training in one file, so that it can go on as if never stopped.
 
 A file holds every variable of the model (the states of dropout among them, which Keras's own
-`BackupAndRestore` leaves out) and of the optimiser, the history, and the states of the callbacks that
-offer one by `get_state` and `set_state`. It is written whole or not at all. Two are kept: if the
-newest is damaged, the one before is used.
+`BackupAndRestore` leaves out) and of the optimiser, the history, and the states of the callbacks
+that offer one by `get_state` and `set_state`. It is written whole or not at all. Two are kept: if
+the newest is damaged, the one before is used.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Checkpoints:
             f"v{position}": _storable(variable) for position, variable in enumerate(_state(model))
         }
         buffer = io.BytesIO()
-        np.savez(buffer, state=np.asarray(json.dumps(state)), **arrays)
+        arrays["state"] = np.asarray(json.dumps(state))
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]
         atomic.write_bytes(self.folder / f"epoch-{state['epoch']:05d}.npz", buffer.getvalue())
         for old in self._newest_first()[_KEPT:]:
             old.unlink(missing_ok=True)

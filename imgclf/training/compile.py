@@ -68,7 +68,7 @@ def _learning_rate(recipe: Recipe, steps_per_epoch: int) -> Any:
 
 
 def _warm_line(peak: float, end: float, warmup: int, steps: int) -> Any:
-    """Up from 0 in `warmup` steps, then straight to `end` at `steps`; Keras has no such schedule."""
+    """Up from 0 in `warmup` steps, then straight to `end` at `steps`; Keras has none such."""
     import keras
 
     class WarmLine(keras.optimizers.schedules.LearningRateSchedule):

@@ -162,7 +162,7 @@ def _train(
 
 
 def _restore(model: Any, folder: RunFolder | None, callbacks: list[Any]) -> dict[str, Any]:
-    """The state that the folder's checkpoint holds, put into model and callbacks; else a new one."""
+    """The state of the folder's checkpoint, put into model and callbacks; else a new one."""
     state = None
     if folder is not None:
         model.optimizer.build(model.trainable_variables)
@@ -191,9 +191,7 @@ def _history(model: Any, merged: dict[str, list[float]], epochs: Any = ()) -> An
 
 def _merge(before: dict[str, list[float]], after: dict[str, Any]) -> dict[str, list[float]]:
     names = [*before, *(name for name in after if name not in before)]
-    return {
-        name: [*before.get(name, []), *map(float, after.get(name, []))] for name in names
-    }
+    return {name: [*before.get(name, []), *map(float, after.get(name, []))] for name in names}
 
 
 def _patience(patience: int) -> Any:

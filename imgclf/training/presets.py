@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks
-from imgclf.architecture.blocks import conv_maxpool, dense_dropout, flatten, global_pool, residual
 from imgclf.architecture.blocks import conv as _conv
+from imgclf.architecture.blocks import conv_maxpool, dense_dropout, flatten, global_pool, residual
 from imgclf.architecture.build import build_classifier
 from imgclf.architecture.initializer import initializer
 from imgclf.data.dataset import Dataset
@@ -71,10 +71,14 @@ class Preset:
         import keras
 
         mean, std = pixel_statistics(data) if self.standardize else (0.0, 255.0)
-        start = {} if self.output_initializer is None else {
-            "kernel_initializer": self.output_initializer,
-            "bias_initializer": self.output_initializer,
-        }
+        start = (
+            {}
+            if self.output_initializer is None
+            else {
+                "kernel_initializer": self.output_initializer,
+                "bias_initializer": self.output_initializer,
+            }
+        )
         keras.utils.set_random_seed(recipe.seed)
         return build_classifier(
             data.image_shape,
@@ -94,7 +98,9 @@ def _scaled(recipe: Recipe, data: Dataset) -> Recipe:
     so that the optimiser takes enough steps.
     """
     shift = round(recipe.augmentation.shift * min(data.image_shape[:2]) / _BASE_SIDE)
-    batch_size = min(recipe.batch_size, max(32, 2 ** round(math.log2(max(1, len(data.train) / 40)))))
+    batch_size = min(
+        recipe.batch_size, max(32, 2 ** round(math.log2(max(1, len(data.train) / 40))))
+    )
     steps = -(-len(data.train) // batch_size)
     epochs = max(recipe.epochs, min(_MOST_EPOCHS, -(-_FEWEST_STEPS // steps)))
     augmentation = dataclasses.replace(recipe.augmentation, shift=shift)
@@ -120,9 +126,11 @@ def _seed2017_blocks(image_shape: tuple[int, int, int]) -> list[Any]:
     }
     blocks: list[Any] = []
     shape: Any = image_shape
+    block: Any
     for filters, kernel_size, strides in ((32, 7, 2), (64, 3, 1), (128, 2, 1)):
         block = _conv(filters, kernel_size=kernel_size, strides=strides, **plain)
-        if min(block.output_shape(shape)[:2]) >= 2:
+        height, width, _ = block.output_shape(shape)
+        if min(height, width) >= 2:
             block = conv_maxpool(filters, kernel_size=kernel_size, strides=strides, **plain)
         blocks.append(block)
         shape = block.output_shape(shape)

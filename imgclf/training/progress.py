@@ -1,4 +1,4 @@
-"""A Keras callback that shows how training goes: a live line on a terminal, plain lines elsewhere."""
+"""A Keras callback that shows how training goes: live on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ def _make_live(epochs: int, steps: int) -> Any:
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
             self.started = time.monotonic()
-            self.display.update(
-                self.task, completed=epoch * steps, epoch=f"{epoch + 1}/{epochs}"
-            )
+            self.display.update(self.task, completed=epoch * steps, epoch=f"{epoch + 1}/{epochs}")
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
             self.display.update(self.task, advance=1, figures=_figures(logs))

@@ -17,6 +17,8 @@ OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
+_NO_AUGMENTATION = Augmentation()
+
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "epochs": lambda name, value: checks.integer(name, value, low=1),
     "batch_size": lambda name, value: checks.integer(name, value, low=1),
@@ -35,7 +37,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How to train. Any field but `precision` and `seed` may be a `choice` or `between` in a search.
+    """How to train.
+
+    In a search any field but `precision` and `seed` may be a `choice` or `between`.
 
     Args:
         epochs: how often all training pictures are seen.
@@ -48,7 +52,8 @@ class Recipe:
         warmup: the part of all steps in which the learning rate rises from 0.
         momentum: of "sgd" and "rmsprop"; the others have their own.
         weight_decay: taken off the weights at each step, times the learning rate.
-        label_smoothing: the part of the label that is spread over all classes (Szegedy et al. 2015).
+        label_smoothing: the part of the label that is spread over all classes (Szegedy et al.
+            2015).
         augmentation: random changes of the training pictures.
         precision: "float32", "bfloat16" for the heavy products, or "auto": bfloat16 where the
             processor has instructions for it.
@@ -62,16 +67,16 @@ class Recipe:
         5
     """
 
-    epochs: int | Choice | Between = 10
-    batch_size: int | Choice | Between = 128
-    optimizer: str | Choice = "adam"
-    learning_rate: float | Choice | Between = 0.001
-    schedule: str | Choice = "constant"
-    warmup: float | Choice | Between = 0.0
-    momentum: float | Choice | Between = 0.9
-    weight_decay: float | Choice | Between = 0.0
-    label_smoothing: float | Choice | Between = 0.0
-    augmentation: Augmentation = Augmentation()
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: str = "adam"
+    learning_rate: float = 0.001
+    schedule: str = "constant"
+    warmup: float = 0.0
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    augmentation: Augmentation = _NO_AUGMENTATION
     precision: str = "auto"
     patience: int | None = None
     seed: int = 0
@@ -100,13 +105,17 @@ class Recipe:
     def replace(self, **changes: Any) -> Recipe:
         """The same recipe with other values in some fields."""
         for name in changes:
-            checks.one_of("field of Recipe", name, [field.name for field in dataclasses.fields(self)])
+            checks.one_of(
+                "field of Recipe", name, [field.name for field in dataclasses.fields(self)]
+            )
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain values, for JSON; `from_dict` reads it."""
         if holds_choices(self):
-            raise ArgumentError(f"A recipe that holds a choice cannot be stored. Received: {self!r}.")
+            raise ArgumentError(
+                f"A recipe that holds a choice cannot be stored. Received: {self!r}."
+            )
         return dataclasses.asdict(self)
 
     @classmethod

@@ -1,11 +1,11 @@
 """The folder of one run: what was asked for, the log, checkpoints, curves, and the model.
 
-    runs/cifar10/
-      config.json     recipe, network, fingerprints of the data, versions
-      log.csv         a row an epoch
-      curves.png      loss and accuracy by epoch
-      checkpoints/    the last two epochs, to go on from
-      model.keras     the trained network
+runs/cifar10/
+  config.json     recipe, network, fingerprints of the data, versions
+  log.csv         a row an epoch
+  curves.png      loss and accuracy by epoch
+  checkpoints/    the last two epochs, to go on from
+  model.keras     the trained network
 """
 
 from __future__ import annotations
@@ -98,9 +98,7 @@ class RunFolder:
             handle.seek(0)
             owner = handle.read().strip() or "another process"
             handle.close()
-            raise RunFolderError(
-                f"Run folder {str(self.path)!r} is in use by {owner}."
-            ) from None
+            raise RunFolderError(f"Run folder {str(self.path)!r} is in use by {owner}.") from None
         handle.seek(0)
         handle.truncate()
         handle.write(f"process {os.getpid()} on {socket.gethostname()}")

@@ -82,7 +82,7 @@ def hypermodel(
 
     import keras_tuner
 
-    class ClassifierHyperModel(keras_tuner.HyperModel):  # type: ignore[misc]
+    class ClassifierHyperModel(keras_tuner.HyperModel):
         def build(self, hp: Any) -> Any:
             try:
                 blocks, recipe = space.draw(hp)
@@ -92,14 +92,17 @@ def hypermodel(
             if reason is not None:
                 raise keras_tuner.errors.FailedTrialError(reason)
             model = build_candidate(space, blocks, recipe, pixel_mean, pixel_std)
-            compile_model(model, recipe, -(-(num_images or 1) // recipe.batch_size))
+            steps = -(-(num_images or 1) // int(recipe.batch_size))  # type: ignore[arg-type]
+            compile_model(model, recipe, steps)
             return model
 
         def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
             recipe = space.draw(hp)[1]
             pictures = args[0] if args else kwargs.get("x")
-            if hasattr(pictures, "shape"):  # a tf.data pipeline has batches of its own
+            if hasattr(pictures, "shape"):
                 kwargs.setdefault("batch_size", recipe.batch_size)
+            else:  # a tf.data pipeline has batches and an order of its own
+                kwargs.setdefault("shuffle", False)
             kwargs.setdefault("epochs", recipe.epochs)
             return model.fit(*args, **kwargs)
 

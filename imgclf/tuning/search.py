@@ -7,7 +7,6 @@ done here, so that a candidate which cannot work costs nothing, and a trial that
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import gc
 import sys
 import time
@@ -116,7 +115,7 @@ def search(
         checks.number("minutes", minutes, low=0, above=True)
     if algorithm == "hyperband" and not isinstance(space.recipe.epochs, int):
         raise ArgumentError(
-            "`epochs` must be an int where the algorithm is \"hyperband\", which varies them "
+            '`epochs` must be an int where the algorithm is "hyperband", which varies them '
             f"itself. {checks.received('epochs', space.recipe.epochs)}"
         )
     with contextlib.ExitStack() as stack:
@@ -126,7 +125,9 @@ def search(
             stack.enter_context(folder.lock())
             folder.claim(_config(space, data, algorithm, seed))
         deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        run = _Run(space, data, folder and folder.path, deadline, verbose, on_trial)
+        run = _Run(
+            space, data, None if folder is None else folder.path, deadline, verbose, on_trial
+        )
         with _quiet_oracle():
             oracle = _make_oracle(algorithm, space, max_trials, seed)
         return run.run(oracle, max_trials)
@@ -265,7 +266,7 @@ class _Run:
     def _train(self, blocks: Any, recipe: Recipe) -> tuple[float | None, bool]:
         """The score, and whether the time was over before the training's end."""
         model = build_candidate(self.space, blocks, recipe, *self.pixels)
-        keep_best, budget = _make_callbacks(recipe.epochs, self.deadline)
+        keep_best, budget = _make_callbacks(recipe.epochs, self.deadline)  # type: ignore[arg-type]
         history = training.fit(
             model,
             self.data.train,
@@ -399,7 +400,7 @@ def _refusing(kind: type, space: Space) -> type:
     keeps Hyperband's brackets in order.
     """
 
-    class Refusing(kind):  # type: ignore[misc,valid-type]
+    class Refusing(kind):
         refused = "nothing was drawn"
         replayed: dict[str, Any] | None = None
 
@@ -414,7 +415,7 @@ def _refusing(kind: type, space: Space) -> type:
                 if values is None:
                     return None
                 if self._accept(values):
-                    return values  # type: ignore[no-any-return]
+                    return values
             return None
 
         def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -427,7 +428,7 @@ def _refusing(kind: type, space: Space) -> type:
                 response = {"status": "RUNNING", "values": dict(self.replayed)}
                 self._accept(self.replayed)
                 self.replayed = None
-            return response  # type: ignore[no-any-return]
+            return response
 
         def _knows(self, values: Any) -> bool:
             promoted = "tuner/trial_id" in values  # Hyperband runs its better ones again

@@ -55,7 +55,8 @@ class Space:
 
     Example:
         >>> from imgclf import choice, conv, global_pool
-        >>> space = Space([conv(choice(8, 16)), global_pool()], Recipe(), (8, 8, 1), 10, max_params=200)
+        >>> blocks = [conv(choice(8, 16)), global_pool()]
+        >>> space = Space(blocks, Recipe(), (8, 8, 1), 10, max_params=200)
         >>> space.fits((conv(16), global_pool()))
         'has 330 parameters, more than max_params=200'
     """
@@ -229,7 +230,7 @@ class _Picker:
 
 
 def _labels(decision: Choice) -> tuple[list[Any], Callable[[Any, str], Any]]:
-    """The options as keras-tuner takes them: one plain type, in the same order; and the question."""
+    """The options as keras-tuner takes them, of one plain type in the same order; the question."""
     options = list(decision.options)
     if options == [True, False] and all(isinstance(option, bool) for option in options):
         return options, lambda hp, name: hp.Boolean(name, default=True)

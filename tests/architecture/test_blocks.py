@@ -43,7 +43,7 @@ def model_of(block, shape):
     return keras.Model(image, block(image))
 
 
-@pytest.mark.parametrize(("block", "shape", "expected"), BLOCKS, ids=lambda v: str(v))
+@pytest.mark.parametrize(("block", "shape", "expected"), BLOCKS, ids=str)
 def test_every_block_keeps_its_promises(block, shape, expected):
     model = model_of(block, shape)
     assert block.output_shape(shape) == expected
@@ -57,7 +57,7 @@ def test_every_block_keeps_its_promises(block, shape, expected):
         block.filters = 3
 
 
-@pytest.mark.parametrize(("block", "shape", "expected"), BLOCKS, ids=lambda v: str(v))
+@pytest.mark.parametrize(("block", "shape", "expected"), BLOCKS, ids=str)
 def test_every_block_trains_saves_and_loads(block, shape, expected, tmp_path, rng):
     model = model_of(block, shape)
     x = rng.normal(size=(4, *shape)).astype("float32")
@@ -87,7 +87,9 @@ def test_all_initializers_are_known_to_keras():
 
 def test_a_keras_initializer_becomes_a_value():
     block = imgclf.conv(8, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.05))
-    assert repr(block.kernel_initializer) == "initializer('truncated_normal', mean=0.0, stddev=0.05)"
+    assert (
+        repr(block.kernel_initializer) == "initializer('truncated_normal', mean=0.0, stddev=0.05)"
+    )
     assert block_from_dict(block.to_dict()) == block
 
 

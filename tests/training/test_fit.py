@@ -117,9 +117,9 @@ def test_another_recipe_in_the_same_folder_is_refused_with_the_difference(data, 
 
 
 def test_a_folder_in_use_is_refused_with_its_owner(data, tmp_path):
-    with RunFolder(tmp_path / "run").lock():
-        with pytest.raises(errors.RunFolderError, match=r"is in use by process \d+ on "):
-            new(data).fit(data, verbose=0, run_dir=tmp_path / "run")
+    in_use = pytest.raises(errors.RunFolderError, match=r"is in use by process \d+ on ")
+    with RunFolder(tmp_path / "run").lock(), in_use:
+        new(data).fit(data, verbose=0, run_dir=tmp_path / "run")
 
 
 def test_a_run_folder_that_is_a_file_is_refused(data, tmp_path):
@@ -141,7 +141,9 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_checkpoint(da
 
     with pytest.raises(errors.NotFiniteError) as caught:
         new(data).fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[Poison()])
-    assert str(caught.value).startswith("The loss became nan in epoch 3, step 1, at a learning rate")
+    assert str(caught.value).startswith(
+        "The loss became nan in epoch 3, step 1, at a learning rate"
+    )
     assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == [
         "epoch-00001.npz",
         "epoch-00002.npz",
@@ -215,9 +217,7 @@ WRONG = [
         "The model takes images of the shape (9, 9, 1), but the data has (8, 8, 1).",
     ),
     (
-        lambda clf, data: fit(
-            imgclf.build_classifier((8, 8, 1), 3, [flatten()]), data, RECIPE
-        ),
+        lambda clf, data: fit(imgclf.build_classifier((8, 8, 1), 3, [flatten()]), data, RECIPE),
         "The model tells 3 classes apart, but the data has 10.",
     ),
 ]

@@ -34,11 +34,11 @@ def gist(result):
 def test_a_search_gives_trials_and_a_classifier_of_the_best_score(data, algorithm):
     seen = []
     result = search(
-        data, BLOCKS, recipe=RECIPE, algorithm=algorithm, max_trials=5, on_trial=seen.append
+        data, BLOCKS, recipe=RECIPE, algorithm=algorithm, max_trials=4, on_trial=seen.append
     )
-    assert [trial.number for trial in result.trials] == [1, 2, 3, 4, 5]
+    assert [trial.number for trial in result.trials] == [1, 2, 3, 4]
     assert tuple(seen) == result.trials
-    assert len({(trial.blocks, trial.recipe) for trial in result.trials}) == 5
+    assert len({(trial.blocks, trial.recipe) for trial in result.trials}) == 4
     assert result.best.score == max(trial.score for trial in result.trials)
     assert result.stopped_by == "max_trials"
     clf = result.best_classifier
@@ -61,7 +61,7 @@ def test_hyperband_trains_the_better_ones_anew_for_longer(data):
 
 def test_the_same_seed_gives_the_same_search_and_another_seed_another(data):
     once, again, other = (
-        search(data, BLOCKS, recipe=RECIPE, algorithm="random", max_trials=2, seed=seed)
+        search(data, BLOCKS, recipe=RECIPE, algorithm="random", max_trials=1, seed=seed)
         for seed in (0, 0, 1)
     )
     assert gist(once) == gist(again)
@@ -139,26 +139,28 @@ def test_a_search_in_which_all_fails_says_the_last_reason(data):
 
 @pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
 def test_a_search_that_was_stopped_goes_on_to_the_same_end(data, tmp_path, algorithm):
-    settings = {"recipe": RECIPE.replace(epochs=2), "algorithm": algorithm, "max_trials": 5}
+    settings = {"recipe": RECIPE.replace(epochs=2), "algorithm": algorithm, "max_trials": 3}
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(trial):
-        if trial.number == 3:
-            raise Killed
+        if trial.number == 2:
+            raise KilledError
 
     whole = search(data, BLOCKS, **settings)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         search(data, BLOCKS, run_dir=tmp_path, on_trial=kill, **settings)
     with (tmp_path / "journal.jsonl").open("ab") as file:
-        file.write(b'{"number": 4, "blo')  # as a kill in the middle of a write leaves it
+        file.write(b'{"number": 3, "blo')  # as a kill in the middle of a write leaves it
     new = []
     resumed = search(data, BLOCKS, run_dir=tmp_path, on_trial=new.append, **settings)
-    assert [trial.number for trial in new] == [4, 5]
+    assert [trial.number for trial in new] == [3]
     assert gist(resumed) == gist(whole)
     expected = whole.best_classifier.predict_proba(data.test)
-    np.testing.assert_allclose(resumed.best_classifier.predict_proba(data.test), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        resumed.best_classifier.predict_proba(data.test), expected, atol=1e-6
+    )
 
 
 def test_a_finished_search_comes_back_from_its_folder_and_can_be_prolonged(data, tmp_path):
@@ -214,7 +216,11 @@ def test_a_trial_that_the_time_cut_is_not_recorded(data, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "kind", "message"),
     [
-        ({"blocks": [flatten()]}, ArgumentError, "There is nothing to search: neither"),
+        (
+            {"blocks": [flatten()], "recipe": Recipe()},
+            ArgumentError,
+            "There is nothing to search: neither",
+        ),
         ({"blocks": "defualt"}, ArgumentError, "Did you mean 'default'?"),
         ({"blocks": conv(choice(2, 4))}, ArgumentTypeError, "`blocks` must be a list of blocks"),
         ({"recipe": {"epochs": 1}}, ArgumentTypeError, "`recipe` must be a Recipe"),
@@ -293,7 +299,7 @@ def test_of_equal_scores_the_first_is_best_and_a_cut_trial_never():
 def test_the_best_blocks_are_code():
     blocks = Blocks([conv_maxpool(32, kernel_size=5), flatten(dropout=0.5)])
     assert repr(blocks) == "[\n    conv_maxpool(32, kernel_size=5),\n    flatten(dropout=0.5),\n]"
-    assert eval(repr(blocks)) == blocks  # noqa: S307
+    assert eval(repr(blocks)) == blocks
 
 
 def test_a_trial_survives_json():
