@@ -260,12 +260,13 @@ def check_blocks(blocks: Any, *, name: str = "blocks") -> tuple[Any, ...]:
             + checks.received(name, blocks)
         )
     for position, block in enumerate(blocks):
-        options = block.options if isinstance(block, Choice) else (block,)
-        for option in options:
-            if not isinstance(option, (Block, Optional, Repeat)):
+        inside = isinstance(block, Choice)
+        allowed = Block if inside else (Block, Optional, Repeat)
+        for option in block.options if inside else (block,):
+            if not isinstance(option, allowed):
                 raise ArgumentTypeError(
                     f"`{name}` must hold only blocks such as conv_maxpool(32). "
-                    f"Received: {name}[{position}]={option!r}."
+                    f"Received: {name}[{position}]={block!r}."
                 )
     return tuple(blocks)
 

@@ -92,7 +92,7 @@ def hypermodel(
             if reason is not None:
                 raise keras_tuner.errors.FailedTrialError(reason)
             model = build_candidate(space, blocks, recipe, pixel_mean, pixel_std)
-            steps = -(-(num_images or 1) // int(recipe.batch_size))  # type: ignore[arg-type]
+            steps = -(-(num_images or 1) // int(recipe.batch_size))
             compile_model(model, recipe, steps)
             return model
 

@@ -160,7 +160,7 @@ def _space(
 
 def _config(space: Space, data: Dataset, algorithm: str, seed: int) -> dict[str, Any]:
     """What makes a search this search; budget and number of trials may change from call to call."""
-    assert data.validation is not None  # _space has checked it
+    assert data.validation is not None  # noqa: S101  # _space has checked it
     return {
         "search": {
             "blocks": [repr(block) for block in space.blocks],
@@ -266,7 +266,7 @@ class _Run:
     def _train(self, blocks: Any, recipe: Recipe) -> tuple[float | None, bool]:
         """The score, and whether the time was over before the training's end."""
         model = build_candidate(self.space, blocks, recipe, *self.pixels)
-        keep_best, budget = _make_callbacks(recipe.epochs, self.deadline)  # type: ignore[arg-type]
+        keep_best, budget = _make_callbacks(recipe.epochs, self.deadline)
         history = training.fit(
             model,
             self.data.train,
@@ -311,7 +311,7 @@ class _Run:
                 raise SearchError("The time was over before the first trial had seen a batch.")
             raise SearchError(f"No candidate of the space can be used. The last: {oracle.refused}.")
         best = self.best or self.best_path
-        assert best is not None  # a score comes from a classifier, or from a journal in a folder
+        assert best is not None  # noqa: S101  # a score has a classifier, or a journal with a file
         return SearchResult(tuple(self.trials), stopped_by, best)
 
 
@@ -359,7 +359,7 @@ def _make_callbacks(epochs: int, deadline: float | None) -> tuple[Any, Any]:
 
 @contextlib.contextmanager
 def _quiet_oracle() -> Iterator[None]:
-    """keras-tuner's locks use names that Python has deprecated; the user can do nothing about it."""
+    """keras-tuner's locks use names that Python has deprecated; users can do nothing about it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
@@ -393,7 +393,7 @@ def _make_oracle(algorithm: str, space: Space, max_trials: int, seed: int) -> An
     return oracle
 
 
-def _refusing(kind: type, space: Space) -> type:
+def _refusing(kind: type, space: Space) -> type:  # noqa: C901  # one class, made lazily
     """The oracle class, made to redraw what cannot be used and to write nothing to the disk.
 
     `_random_values` is where all oracles draw; redrawing there rather than around `populate_space`
