@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any
 
 from imgclf.training.recipe import Recipe
 
-__all__ = ["compile_model", "is_compiled", "make_optimizer", "wants_one_hot"]
+__all__ = ["compile_model", "compiled_by_user", "make_optimizer", "wants_one_hot"]
+
+# The optimisers made here. A model that has one is compiled anew by the next fit, whose recipe may
+# differ and whose schedule starts from the beginning; one that the user compiled is left alone.
+_FROM_RECIPES: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int) -> None:
@@ -27,7 +32,9 @@ def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int) -> None:
         loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
     else:
         loss = keras.losses.SparseCategoricalCrossentropy()
-    model.compile(make_optimizer(recipe, steps_per_epoch), loss, metrics=["accuracy"])
+    optimizer = make_optimizer(recipe, steps_per_epoch)
+    _FROM_RECIPES.add(optimizer)
+    model.compile(optimizer, loss, metrics=["accuracy"])
 
 
 def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> Any:
@@ -84,9 +91,9 @@ def _warm_line(peak: float, end: float, warmup: int, steps: int) -> Any:
     return WarmLine()
 
 
-def is_compiled(model: Any) -> bool:
-    """Whether a model has an optimiser and a loss."""
-    return bool(getattr(model, "compiled", False)) and model.optimizer is not None
+def compiled_by_user(model: Any) -> bool:
+    """Whether a model has an optimiser and a loss that did not come from a recipe."""
+    return bool(model.compiled) and model.optimizer not in _FROM_RECIPES
 
 
 def wants_one_hot(model: Any) -> bool:

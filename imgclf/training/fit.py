@@ -12,7 +12,7 @@ from imgclf.data.dataset import Dataset
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError, NotFiniteError
 from imgclf.training import flow
-from imgclf.training.compile import compile_model, is_compiled, wants_one_hot
+from imgclf.training.compile import compile_model, compiled_by_user, wants_one_hot
 from imgclf.training.progress import make_progress
 from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
@@ -34,7 +34,7 @@ def fit(
     """Trains a model.
 
     Args:
-        model: a `keras.Model` that gives probabilities. If it is compiled, its own optimiser, loss
+        model: a `keras.Model` that gives probabilities. If you compiled it, your optimiser, loss
             and metrics are used, and of the recipe only the rest.
         data: a `Dataset`, or the training `Split`.
         recipe: how to train.
@@ -123,7 +123,7 @@ def _train(
 
     keras.utils.set_random_seed(recipe.seed)
     steps = flow.steps_per_epoch(train, recipe.batch_size)
-    if not is_compiled(model):
+    if not compiled_by_user(model):
         compile_model(model, recipe, steps)
     if recipe.patience is not None:
         if validation is None:

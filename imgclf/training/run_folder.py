@@ -49,11 +49,6 @@ class RunFolder:
             raise RunFolderError(f"Run folder {str(self.path)!r} cannot be written to.")
         self.checkpoints = Checkpoints(self.path / "checkpoints")
 
-    @property
-    def model_path(self) -> Path:
-        """Where the trained network goes."""
-        return self.path / "model.keras"
-
     def claim(self, config: dict[str, Any]) -> None:
         """Begins a run, or goes on with the one that is here if it was asked for the same.
 

@@ -169,6 +169,14 @@ def test_a_keras_callback_and_a_users_own_optimiser_just_work(data):
     assert float(clf.model.optimizer.learning_rate) < 0.01
 
 
+def test_a_second_fit_starts_its_schedule_anew(data):
+    clf = new(data)
+    clf.fit(data, verbose=0)
+    before = weights(clf)
+    clf.fit(data, epochs=1, verbose=0)
+    assert np.abs(weights(clf) - before).max() > 1e-3
+
+
 def test_every_optimizer_and_schedule_trains(data):
     for optimizer in ("adam", "adamw", "sgd", "rmsprop"):
         for schedule, warmup in (("constant", 0.0), ("cosine", 0.2), ("linear", 0.0)):
