@@ -185,10 +185,10 @@ def default_recipe(base: Recipe | None = None) -> Recipe:
 
     Example:
         >>> default_recipe().learning_rate
-        between(0.0001, 0.03, log=True)
+        between(0.0003, 0.01, log=True)
     """
     return (base or Recipe()).replace(
-        optimizer=choice("adam", "adamw", "sgd"), learning_rate=between(1e-4, 3e-2, log=True)
+        optimizer=choice("adam", "adamw", "sgd"), learning_rate=between(3e-4, 1e-2, log=True)
     )
 
 
