@@ -54,10 +54,16 @@ def main() -> None:
     parser.add_argument("preset")
     parser.add_argument("--archive")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--data-name", default="CIFAR-10", help="what the archive is, for the record")
+    parser.add_argument(
+        "--data-name", default="CIFAR-10", help="what the archive is, for the record"
+    )
     parser.add_argument("--out", default=Path(__file__).parent / "results", type=Path)
     options = parser.parse_args()
-    record: dict[str, object] = {"preset": options.preset, "data": options.data_name, **conditions()}
+    record: dict[str, object] = {
+        "preset": options.preset,
+        "data": options.data_name,
+        **conditions(),
+    }
     record["runs"] = [run(options.preset, options.archive, seed) for seed in options.seeds]
     record["seconds_of_the_process"] = time.monotonic() - STARTED
     if options.preset == "seed2017":

@@ -16,7 +16,6 @@ import io
 import json
 import os
 import socket
-from pathlib import Path
 from typing import Any
 
 from imgclf import checks, plots
