@@ -134,7 +134,7 @@ def _train(
         return _history(model, state["history"])
     own: list[Any] = [_make_finite_check(), *make_progress(verbose, recipe.epochs, steps)]
     if folder is not None:
-        own.append(_make_checkpoint_callback(folder, state["history"], callbacks, recipe.epochs))
+        own.append(_make_checkpoint_callback(folder, state["history"], callbacks))
     one_hot = wants_one_hot(model)
     history = model.fit(
         flow.shuffled(
@@ -157,6 +157,8 @@ def _train(
     )
     merged = _merge(state["history"], history.history)
     if folder is not None:
+        # Once more: at the end of training callbacks may have gone back to the best weights.
+        folder.checkpoints.save(model, _state(history.epoch[-1] + 1, merged, True, callbacks))
         folder.write_curves(merged)
     return _history(model, merged, history.epoch)
 
@@ -172,6 +174,18 @@ def _restore(model: Any, folder: RunFolder | None, callbacks: list[Any]) -> dict
     for callback, stored in zip(_with_state(callbacks), state["callbacks"], strict=False):
         callback.set_state(stored)
     return state
+
+
+def _state(
+    epoch: int, history: dict[str, list[float]], finished: bool, callbacks: list[Any]
+) -> dict[str, Any]:
+    """What a checkpoint keeps beside the variables."""
+    return {
+        "epoch": epoch,
+        "history": history,
+        "finished": finished,
+        "callbacks": [callback.get_state() for callback in _with_state(callbacks)],
+    }
 
 
 def _with_state(callbacks: list[Any]) -> list[Any]:
@@ -225,7 +239,7 @@ def _make_finite_check() -> Any:
 
 
 def _make_checkpoint_callback(
-    folder: RunFolder, before: dict[str, list[float]], callbacks: list[Any], epochs: int
+    folder: RunFolder, before: dict[str, list[float]], callbacks: list[Any]
 ) -> Any:
     import keras
 
@@ -238,13 +252,7 @@ def _make_checkpoint_callback(
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             self.seen = _merge(self.seen, {name: [value] for name, value in (logs or {}).items()})
-            finished = epoch + 1 >= epochs or self.model.stop_training
-            state = {
-                "epoch": epoch + 1,
-                "history": self.seen,
-                "finished": bool(finished),
-                "callbacks": [callback.get_state() for callback in _with_state(callbacks)],
-            }
+            state = _state(epoch + 1, self.seen, False, callbacks)
             folder.checkpoints.save(self.model, state)
             folder.write_log(self.seen)
 

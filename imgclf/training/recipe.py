@@ -58,7 +58,8 @@ class Recipe:
         precision: "float32", "bfloat16" for the heavy products, or "auto": bfloat16 where the
             processor has instructions for it.
         patience: stop after so many epochs without a better validation accuracy, and go back to the
-            best weights; None trains all epochs and keeps the last weights.
+            best weights; None trains all epochs and keeps the last weights. A run that is resumed
+            counts anew.
         seed: decides the first weights, dropout, augmentation and the order of the pictures.
 
     Example:

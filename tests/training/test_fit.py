@@ -158,6 +158,15 @@ def test_patience_stops_early_and_goes_back_to_the_best_weights(data):
     assert clf.evaluate(data.validation).accuracy == pytest.approx(max(seen))
 
 
+def test_a_finished_run_with_patience_gives_its_best_weights_again(data, tmp_path):
+    recipe = RECIPE.replace(epochs=30, patience=1, learning_rate=0.05)
+    first, again = new(data, recipe), new(data, recipe)
+    first.fit(data, verbose=0, run_dir=tmp_path / "run")
+    again.fit(data, verbose=0, run_dir=tmp_path / "run")
+    np.testing.assert_array_equal(weights(again), weights(first))
+    assert again.history == first.history
+
+
 def test_a_keras_callback_and_a_users_own_optimiser_just_work(data):
     model = imgclf.build_classifier((8, 8, 1), 10, BLOCKS)
     model.compile(keras.optimizers.Nadam(0.01), "categorical_crossentropy", metrics=["accuracy"])
