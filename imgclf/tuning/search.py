@@ -362,6 +362,8 @@ def _quiet_oracle() -> Iterator[None]:
     """keras-tuner's locks use names that Python has deprecated; users can do nothing about it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
+        # A Gaussian process over few trials: nothing that the user could change.
+        warnings.filterwarnings("ignore", module="sklearn")
         yield
 
 
