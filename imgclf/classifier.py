@@ -10,8 +10,8 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.architecture.block import block_from_dict, check_blocks
-from imgclf.architecture.build import build_classifier
 from imgclf.data.dataset import Dataset
+from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import IMAGE_SUFFIXES, ImageSpec, decode_image
 from imgclf.data.split import Split, check_class_names, check_images
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, ModelFileError
@@ -19,7 +19,7 @@ from imgclf.evaluation.evaluation import Evaluation
 from imgclf.files import model_file
 from imgclf.prediction import Prediction
 from imgclf.training import fit as training
-from imgclf.training.precision import dtype_policy
+from imgclf.training.network import new_network
 from imgclf.training.presets import get_preset, pixel_statistics
 from imgclf.training.recipe import Recipe
 
@@ -101,7 +101,8 @@ class Classifier:
         preset = get_preset(name)
         recipe = preset.recipe(data, **recipe_changes)
         model = preset.build(data, recipe)
-        return cls(model, data.class_names, recipe=recipe, blocks=preset.blocks(data.image_shape))
+        blocks = preset.blocks(data.image_shape)
+        return cls(model, data.class_names, recipe=recipe, blocks=blocks, resize=_resize_of(data))
 
     @classmethod
     def from_blocks(cls, blocks: Any, data: Dataset, recipe: Recipe | None = None) -> Classifier:
@@ -115,21 +116,13 @@ class Classifier:
         Raises:
             BlockError: if a block does not fit.
         """
-        import keras
-
         _check_dataset(data)
         recipe = recipe or Recipe()
         mean, std = pixel_statistics(data)
-        keras.utils.set_random_seed(recipe.seed)
-        model = build_classifier(
-            data.image_shape,
-            data.num_classes,
-            blocks,
-            pixel_mean=mean,
-            pixel_std=std,
-            dtype=dtype_policy(recipe.precision),
+        model = new_network(
+            data.image_shape, data.num_classes, blocks, recipe, pixel_mean=mean, pixel_std=std
         )
-        return cls(model, data.class_names, recipe=recipe, blocks=blocks)
+        return cls(model, data.class_names, recipe=recipe, blocks=blocks, resize=_resize_of(data))
 
     @property
     def num_classes(self) -> int:
@@ -417,6 +410,12 @@ def _check_dataset(data: Any) -> None:
             "`data` must be a Dataset, such as load_digits() gives. "
             + checks.received("data", data)
         )
+
+
+def _resize_of(data: Dataset) -> str:
+    """How the data's files were fitted, so that predicting fits pictures in the same way."""
+    images = data.train.images
+    return images.spec.resize if isinstance(images, ImageFiles) else ImageSpec().resize
 
 
 def _check_probabilities(scores: np.ndarray) -> None:

@@ -115,6 +115,18 @@ def test_any_keras_model_can_be_wrapped(data):
     assert len(clf.predict(data.test.images[:2])) == 2
 
 
+def test_photos_are_fitted_alike_in_training_and_predicting(photo_folder, tmp_path):
+    data = imgclf.load_folder(photo_folder, image_size=16, resize="pad")
+    clf = Classifier.from_blocks([flatten()], data, Recipe(epochs=1))
+    clf.save(tmp_path / "photos.keras")
+    loaded = imgclf.load(tmp_path / "photos.keras")
+    few = data.test[:3]
+    np.testing.assert_array_equal(
+        loaded.predict_proba(list(few.images.paths)), loaded.predict_proba(few)
+    )
+    assert loaded.resize == "pad"
+
+
 def test_one_output_counts_as_two_classes(rng):
     model = keras.Sequential(
         [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]

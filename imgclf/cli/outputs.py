@@ -40,6 +40,5 @@ def write_figure(path: Path, figure: Figure | Axes) -> Path:
     from imgclf import plots
     from imgclf.files import atomic
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(path, plots.figure_png(figure))
     return path

@@ -68,7 +68,7 @@ def train(
         if not as_json:
             _echo_report("On batch 1 alone", reports[0])
     data = sources.load(source, options)
-    reports.append(_train(data, preset, changes, run, quiet=quiet, resize=options.resize))
+    reports.append(_train(data, preset, changes, run, quiet=quiet))
     sources.remember(run, source, options)
     command = _evaluate_command(run, source, options)
     if as_json:
@@ -96,14 +96,11 @@ def _train(
     run: Path,
     *,
     quiet: bool,
-    resize: str | None = None,
 ) -> dict[str, Any]:
     import imgclf
 
     load_tensorflow()
     classifier = imgclf.Classifier.from_preset(preset, data, **changes)
-    if resize is not None:
-        classifier.resize = resize
     history = classifier.fit(data, run_dir=run, verbose=0 if quiet else "auto").history
     return {
         "run": str(run),

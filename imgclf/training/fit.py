@@ -160,7 +160,7 @@ def _train(
         # Once more: at the end of training callbacks may have gone back to the best weights.
         folder.checkpoints.save(model, _state(history.epoch[-1] + 1, merged, True, callbacks))
         folder.write_curves(merged)
-    return _history(model, merged, history.epoch)
+    return _history(model, merged)
 
 
 def _restore(model: Any, folder: RunFolder | None, callbacks: list[Any]) -> dict[str, Any]:
@@ -192,13 +192,13 @@ def _with_state(callbacks: list[Any]) -> list[Any]:
     return [c for c in callbacks if hasattr(c, "get_state") and hasattr(c, "set_state")]
 
 
-def _history(model: Any, merged: dict[str, list[float]], epochs: Any = ()) -> Any:
+def _history(model: Any, merged: dict[str, list[float]]) -> Any:
     import keras
 
     history = keras.callbacks.History()
     history.set_model(model)
     history.history = merged
-    history.epoch = list(range(len(next(iter(merged.values()), list(epochs)))))
+    history.epoch = list(range(len(merged["loss"])))
     model.history = history
     return history
 

@@ -12,11 +12,10 @@ import numpy as np
 from imgclf import checks
 from imgclf.architecture.blocks import conv as _conv
 from imgclf.architecture.blocks import conv_maxpool, dense_dropout, flatten, global_pool, residual
-from imgclf.architecture.build import build_classifier
 from imgclf.architecture.initializer import initializer
 from imgclf.data.dataset import Dataset
 from imgclf.training.augmentation import Augmentation
-from imgclf.training.precision import dtype_policy
+from imgclf.training.network import new_network
 from imgclf.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -68,8 +67,6 @@ class Preset:
 
     def build(self, data: Dataset, recipe: Recipe) -> keras.Model:
         """A new network for this data; the recipe's seed decides its first weights."""
-        import keras
-
         mean, std = pixel_statistics(data) if self.standardize else (0.0, 255.0)
         start = (
             {}
@@ -79,14 +76,13 @@ class Preset:
                 "bias_initializer": self.output_initializer,
             }
         )
-        keras.utils.set_random_seed(recipe.seed)
-        return build_classifier(
+        return new_network(
             data.image_shape,
             data.num_classes,
             self.blocks(data.image_shape),
+            recipe,
             pixel_mean=mean,
             pixel_std=std,
-            dtype=dtype_policy(recipe.precision),
             **start,
         )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
-from imgclf.architecture.build import build_classifier
 from imgclf.errors import ArgumentError
 from imgclf.training.compile import compile_model
-from imgclf.training.precision import dtype_policy
+from imgclf.training.network import new_network
 from imgclf.training.recipe import Recipe
 from imgclf.tuning.space import Space
 
@@ -23,16 +22,13 @@ def build_candidate(
     space: Space, blocks: Any, recipe: Recipe, pixel_mean: Any = 0.0, pixel_std: Any = 255.0
 ) -> keras.Model:
     """The network of one candidate, not compiled; the recipe's seed decides its first weights."""
-    import keras
-
-    keras.utils.set_random_seed(recipe.seed)
-    return build_classifier(
+    return new_network(
         space.image_shape,
         space.num_classes,
         blocks,
+        recipe,
         pixel_mean=pixel_mean,
         pixel_std=pixel_std,
-        dtype=dtype_policy(recipe.precision),
     )
 
 
