@@ -37,6 +37,8 @@ _OWNERS = {
     "maxpool": "imgclf.architecture.blocks",
     "residual": "imgclf.architecture.blocks",
     "separable_conv": "imgclf.architecture.blocks",
+    "whitening": "imgclf.architecture.blocks",
+    "adapt_whitening": "imgclf.architecture.whitening",
     "initializer": "imgclf.architecture.initializer",
     "between": "imgclf.architecture.choices",
     "choice": "imgclf.architecture.choices",

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from imgclf import checks
 from imgclf.architecture import parts
 from imgclf.architecture.block import Block
-from imgclf.architecture.initializer import Initializer
+from imgclf.architecture.initializer import Initializer, is_dirac
 from imgclf.errors import ArgumentError
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "maxpool",
     "residual",
     "separable_conv",
+    "whitening",
 ]
 
 Size: TypeAlias = int | tuple[int, int]
@@ -189,9 +190,36 @@ class SeparableConv(Block):
 
     def check(self) -> None:
         _check_depthwise_strides(self)
+        _check_not_dirac(self)
 
     def parts(self) -> tuple[parts.Part, ...]:
         return (*_separate(self), *_finish(self))
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Whitening(Block):
+    """A frozen convolution that decorrelates small patches → activation; the first block, if any.
+
+    Its filters are computed from the training pictures by `adapt_whitening`, not learned: two for
+    each number in a patch, a direction and its opposite.
+
+    Args:
+        kernel_size: int or (height, width) of a patch.
+        activation: a name that Keras knows, or None for none.
+
+    Shape:
+        (height, width, channels) → (height - k + 1, width - k + 1, 2 · k · k · channels)
+
+    Example:
+        >>> whitening(2).output_shape((32, 32, 3))
+        (31, 31, 24)
+    """
+
+    kernel_size: Size = 2
+    activation: str | None = "relu"
+
+    def parts(self) -> tuple[parts.Part, ...]:
+        return (parts.Whiten(_pair(self.kernel_size)), *_activate(self))
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -343,6 +371,9 @@ class Dense(Block):
     kernel_initializer: Init = "glorot_uniform"
     bias_initializer: Init = "zeros"
 
+    def check(self) -> None:
+        _check_not_dirac(self)
+
     def parts(self) -> tuple[parts.Part, ...]:
         return (_fully_connect(self), *_normalize(self), *_activate(self))
 
@@ -375,6 +406,9 @@ class DenseDropout(Block):
     use_bias: bool | None = None
     kernel_initializer: Init = "glorot_uniform"
     bias_initializer: Init = "zeros"
+
+    def check(self) -> None:
+        _check_not_dirac(self)
 
     def parts(self) -> tuple[parts.Part, ...]:
         return (_fully_connect(self), *_finish(self))
@@ -439,6 +473,7 @@ global_pool = GlobalPool
 maxpool = Maxpool
 residual = Residual
 separable_conv = SeparableConv
+whitening = Whitening
 
 
 def _pair(setting: Any) -> tuple[int, int]:
@@ -518,4 +553,12 @@ def _check_depthwise_strides(block: Any) -> None:
         raise ArgumentError(
             "`strides` of separable_conv must be the same down and right. "
             + checks.received("strides", block.strides)
+        )
+
+
+def _check_not_dirac(block: Any) -> None:
+    if is_dirac(block.kernel_initializer):
+        raise ArgumentError(
+            f"`kernel_initializer` of {block.block_name} cannot be 'dirac', which is for conv and "
+            "conv_maxpool. " + checks.received("kernel_initializer", block.kernel_initializer)
         )

@@ -6,15 +6,18 @@ import dataclasses
 import inspect
 from typing import Any
 
+import numpy as np
+
 from imgclf import checks
 from imgclf.errors import ArgumentError, ArgumentTypeError
 
-__all__ = ["INITIALIZERS", "Initializer", "initializer"]
+__all__ = ["INITIALIZERS", "Initializer", "dirac_kernel", "initializer", "is_dirac"]
 
 # Keras's initialisers by name, and the settings that each takes (beside the seed, which the
-# recipe's seed decides).
+# recipe's seed decides). "dirac" is the one that Keras does not have.
 INITIALIZERS: dict[str, tuple[str, ...]] = {
     "constant": ("value",),
+    "dirac": (),
     "glorot_normal": (),
     "glorot_uniform": (),
     "he_normal": (),
@@ -35,12 +38,16 @@ INITIALIZERS: dict[str, tuple[str, ...]] = {
 class Initializer:
     """A Keras initialiser with settings; where none are needed its name alone will do.
 
+    "dirac" is ours: a convolution starts as the identity, filter i passing channel i on, and only
+    the filters beyond the number of channels start at random. So a deep network starts as a
+    shallow one (Zagoruyko and Komodakis 2017, "DiracNets").
+
     Args:
-        name: a name of Keras, such as "he_normal" or "truncated_normal".
+        name: a name of Keras, such as "he_normal" or "truncated_normal", or "dirac".
         **settings: what that initialiser takes in Keras, such as `stddev`.
 
     Raises:
-        ArgumentError: for a name or a setting that Keras does not have.
+        ArgumentError: for an unknown name or setting.
 
     Example:
         >>> initializer("truncated_normal", stddev=0.05)
@@ -68,9 +75,15 @@ class Initializer:
         return f"initializer({self.name!r}{settings})"
 
     def to_keras(self) -> Any:
-        """A new `keras.initializers.Initializer`."""
+        """A new `keras.initializers.Initializer`.
+
+        For "dirac" that of the random filters: `dirac_kernel` puts in the others, so that a saved
+        layer names nothing but Keras's own.
+        """
         import keras
 
+        if self.name == "dirac":
+            return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
         class_name = "".join(word.capitalize() for word in self.name.split("_"))
         return getattr(keras.initializers, class_name)(**dict(self.settings))
 
@@ -82,8 +95,46 @@ class Initializer:
 initializer = Initializer
 
 
+def is_dirac(value: str | Initializer) -> bool:
+    """Whether an initialiser is "dirac", by name or as a value."""
+    return (value.name if isinstance(value, Initializer) else value) == "dirac"
+
+
+def dirac_kernel(kernel: np.ndarray) -> np.ndarray:
+    """A convolution's kernel whose first filters pass one channel on each.
+
+    Args:
+        kernel: (height, width, channels, filters), for what remains random.
+
+    Returns:
+        The same shape and dtype. With more channels than filters, the last channels are not
+        passed on.
+
+    Example:
+        >>> dirac_kernel(np.full((1, 1, 2, 3), 0.5)).tolist()
+        [[[[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]]]
+    """
+    height, width, channels, filters = kernel.shape
+    passed = np.arange(min(channels, filters))
+    kernel = kernel.copy()
+    kernel[..., passed] = 0
+    # With an even size the convolution of "same" padding looks one further down and right.
+    kernel[(height - 1) // 2, (width - 1) // 2, passed, passed] = 1
+    return kernel
+
+
 def check_initializer(name: str, value: Any) -> str | Initializer:
     """A known name, an `Initializer`, or a Keras initialiser, which becomes an `Initializer`."""
+    checked = _initializer_of(name, value)
+    if name == "bias_initializer" and is_dirac(checked):
+        raise ArgumentError(
+            "`bias_initializer` cannot be 'dirac', which is for kernels. "
+            + checks.received(name, value)
+        )
+    return checked
+
+
+def _initializer_of(name: str, value: Any) -> str | Initializer:
     if isinstance(value, Initializer):
         return value
     if isinstance(value, str):

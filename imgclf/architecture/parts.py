@@ -17,7 +17,9 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from imgclf.architecture.initializer import Initializer
+import numpy as np
+
+from imgclf.architecture.initializer import Initializer, dirac_kernel, is_dirac
 from imgclf.errors import BlockError
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Pool",
     "Shape",
     "Shortcut",
+    "Whiten",
 ]
 
 Shape = tuple[int | None, ...]
@@ -111,6 +114,54 @@ class Convolve(Part):
             bias_initializer=_initializer(self.bias_initializer),
             name=name,
         )
+
+    def apply(self, tensor: Any, namer: Namer) -> Any:
+        layer = self.make(namer(self.kind))
+        tensor = layer(tensor)
+        if is_dirac(self.kernel_initializer):
+            layer.kernel.assign(dirac_kernel(np.asarray(layer.kernel)))
+        return tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Whiten(Part):
+    """A frozen `keras.layers.Conv2D` whose filters decorrelate the patches that it sees.
+
+    It has two filters for each number in a patch: a direction and its opposite, so that none is
+    lost to the activation behind it. Until `adapt_whitening` has seen images, the directions are
+    the patch's numbers themselves.
+    """
+
+    kind = "whitening"
+    kernel_size: tuple[int, int]
+
+    def _convolve(self, shape: Shape) -> Convolve:
+        filters = 2 * math.prod(self.kernel_size) * _channels(_need_map(shape, "whitening"))
+        return Convolve(filters, self.kernel_size, padding="valid", use_bias=False)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return self._convolve(shape).output_shape(shape)
+
+    def parameters(self, shape: Shape) -> int:
+        return self._convolve(shape).parameters(shape)
+
+    def macs(self, shape: Shape) -> int | None:
+        return self._convolve(shape).macs(shape)
+
+    def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return self.kernel_size, (1, 1)
+
+    def make(self, name: str) -> Any:
+        raise NotImplementedError("its filters depend on the channels that reach it: use apply")
+
+    def apply(self, tensor: Any, namer: Namer) -> Any:
+        layer = self._convolve(tuple(tensor.shape[1:])).make(namer(self.kind))
+        tensor = layer(tensor)
+        numbers = layer.filters // 2
+        directions = np.eye(numbers, dtype=np.float32).reshape(*layer.kernel.shape[:3], numbers)
+        layer.kernel.assign(np.concatenate([directions, -directions], axis=-1))
+        layer.trainable = False
+        return tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -455,4 +506,6 @@ show_shape = _times
 
 
 def _initializer(value: str | Initializer) -> Any:
+    if is_dirac(value):
+        value = Initializer("dirac")
     return value.to_keras() if isinstance(value, Initializer) else value

@@ -12,6 +12,7 @@ from typing import Any
 
 from imgclf import checks
 from imgclf.architecture.choices import Between, Choice
+from imgclf.errors import ArgumentTypeError
 
 __all__ = ["Augmentation"]
 
@@ -21,8 +22,10 @@ class Augmentation:
     """What is changed at random in each training picture.
 
     Args:
-        flip: mirror half of the pictures left to right. Leave it off where a mirrored picture means
-            something else, as with digits and letters.
+        flip: mirror half of the pictures left to right: True draws anew each time, "alternate"
+            mirrors each picture in every other epoch, half of them in the even ones, so that two
+            epochs show each picture in both ways (Jordan 2024, arXiv:2404.00498). Leave it off
+            where a mirrored picture means something else, as with digits and letters.
         shift: move by up to this many pixels in each direction; the edge is mirrored in.
         cutout: grey out a square of this many pixels at a random place (DeVries and Taylor 2017).
 
@@ -31,13 +34,16 @@ class Augmentation:
         Augmentation(flip=True, shift=2, cutout=0)
     """
 
-    flip: bool = False
+    flip: bool | str = False
     shift: int = 0
     cutout: int = 0
 
     def __post_init__(self) -> None:
         for sample in _samples(self.flip):
-            checks.flag("flip", sample)
+            if not isinstance(sample, bool) and sample != "alternate":
+                raise ArgumentTypeError(
+                    '`flip` must be True, False or "alternate". ' + checks.received("flip", sample)
+                )
         for name in ("shift", "cutout"):
             for sample in _samples(getattr(self, name)):
                 checks.integer(name, sample, low=0)
@@ -47,12 +53,13 @@ class Augmentation:
         """Whether anything is changed at all."""
         return bool(self.flip or self.shift or self.cutout)
 
-    def apply(self, images: Any, seed: Any) -> Any:
+    def apply(self, images: Any, seed: Any, mirrored: Any = None) -> Any:
         """Changes a batch, inside or outside of a TensorFlow graph.
 
         Args:
             images: (batch, height, width, channels) tensor of any number type.
             seed: two integers; the same seed gives the same change.
+            mirrored: (batch,) booleans, the pictures that are mirrored; drawn if left out.
 
         Returns:
             A tensor of the same shape and dtype.
@@ -61,7 +68,7 @@ class Augmentation:
 
         seeds = tf.random.split(seed, 3)
         if self.flip:
-            images = _flip(images, seeds[0])
+            images = _flip(images, seeds[0], mirrored)
         if self.shift:
             images = _shift(images, self.shift, seeds[1])
         if self.cutout:
@@ -73,11 +80,12 @@ def _samples(value: Any) -> tuple[Any, ...]:
     return value.samples() if isinstance(value, (Choice, Between)) else (value,)
 
 
-def _flip(images: Any, seed: Any) -> Any:
+def _flip(images: Any, seed: Any, mirrored: Any) -> Any:
     import tensorflow as tf
 
-    mirrored = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed) < 0.5
-    return tf.where(mirrored, tf.reverse(images, axis=[2]), images)
+    if mirrored is None:
+        mirrored = tf.random.stateless_uniform([tf.shape(images)[0]], seed) < 0.5
+    return tf.where(tf.reshape(mirrored, [-1, 1, 1, 1]), tf.reverse(images, axis=[2]), images)
 
 
 def _shift(images: Any, reach: Any, seed: Any) -> Any:

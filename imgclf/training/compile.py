@@ -32,24 +32,48 @@ def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int) -> None:
         loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
     else:
         loss = keras.losses.SparseCategoricalCrossentropy()
-    optimizer = make_optimizer(recipe, steps_per_epoch)
+    optimizer = make_optimizer(recipe, steps_per_epoch, head=_head_of(model))
     _FROM_RECIPES.add(optimizer)
     model.compile(optimizer, loss, metrics=["accuracy"])
 
 
-def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> Any:
-    """The recipe's Keras optimiser."""
+def make_optimizer(recipe: Recipe, steps_per_epoch: int, head: str = "") -> Any:
+    """The recipe's Keras optimiser.
+
+    Args:
+        recipe: how to train.
+        steps_per_epoch: batches in an epoch, for the schedule's length.
+        head: the `path` of the output layer's kernel.
+    """
     import keras
 
     rate = _learning_rate(recipe, steps_per_epoch)
-    decay = recipe.weight_decay or None
-    optimizers = keras.optimizers
-    if recipe.optimizer == "sgd":
-        return optimizers.SGD(rate, momentum=recipe.momentum, nesterov=True, weight_decay=decay)
+    settings: dict[str, Any] = {"weight_decay": recipe.weight_decay or None}
+    if recipe.averaging:
+        settings |= {"use_ema": True, "ema_momentum": recipe.averaging}
+    if recipe.optimizer in ("sgd", "muon"):
+        from imgclf.training.optimizers import FilterMuon, GroupedSGD
+
+        grouped = FilterMuon if recipe.optimizer == "muon" else GroupedSGD
+        return grouped(
+            rate,
+            recipe.momentum,
+            bias_factor=(recipe.bias_learning_rate or recipe.learning_rate) / recipe.learning_rate,
+            head_factor=(recipe.head_learning_rate or recipe.learning_rate) / recipe.learning_rate,
+            head=head,
+            **settings,
+        )
     if recipe.optimizer == "rmsprop":
-        return optimizers.RMSprop(rate, momentum=recipe.momentum, weight_decay=decay)
-    kind = optimizers.AdamW if recipe.optimizer == "adamw" else optimizers.Adam
-    return kind(rate, weight_decay=recipe.weight_decay if recipe.optimizer == "adamw" else decay)
+        return keras.optimizers.RMSprop(rate, momentum=recipe.momentum, **settings)
+    if recipe.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, **settings | {"weight_decay": recipe.weight_decay})
+    return keras.optimizers.Adam(rate, **settings)
+
+
+def _head_of(model: Any) -> str:
+    """The path of the last kernel of two dimensions; "" where there is none."""
+    kernels = [variable.path for variable in model.trainable_variables if len(variable.shape) == 2]
+    return kernels[-1] if kernels else ""
 
 
 def _learning_rate(recipe: Recipe, steps_per_epoch: int) -> Any:

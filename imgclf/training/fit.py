@@ -13,6 +13,8 @@ from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError, NotFiniteError
 from imgclf.training import flow
 from imgclf.training.compile import compile_model, compiled_by_user, wants_one_hot
+from imgclf.training.early_size import any_input_size, early_sizes
+from imgclf.training.fused_norm import fused_batch_norm
 from imgclf.training.progress import make_progress
 from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
@@ -136,25 +138,28 @@ def _train(
     if folder is not None:
         own.append(_make_checkpoint_callback(folder, state["history"], callbacks))
     one_hot = wants_one_hot(model)
-    history = model.fit(
-        flow.shuffled(
-            train,
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            first_epoch=state["epoch"],
-            augmentation=recipe.augmentation,
-            one_hot=one_hot,
-        ),
-        epochs=recipe.epochs,
-        initial_epoch=state["epoch"],
-        steps_per_epoch=steps,
-        validation_data=None
-        if validation is None
-        else flow.ordered(validation, batch_size=max(256, recipe.batch_size), one_hot=one_hot),
-        callbacks=[*callbacks, *own],
-        shuffle=False,  # the flow has its own order
-        verbose=0,
-    )
+    size_at = early_sizes(recipe, train.image_shape, steps)
+    with fused_batch_norm(model), any_input_size(model) if size_at else contextlib.nullcontext():
+        history = model.fit(
+            flow.shuffled(
+                train,
+                batch_size=recipe.batch_size,
+                seed=recipe.seed,
+                first_epoch=state["epoch"],
+                augmentation=recipe.augmentation,
+                one_hot=one_hot,
+                size_at=size_at,
+            ),
+            epochs=recipe.epochs,
+            initial_epoch=state["epoch"],
+            steps_per_epoch=steps,
+            validation_data=None
+            if validation is None
+            else flow.ordered(validation, batch_size=max(256, recipe.batch_size), one_hot=one_hot),
+            callbacks=[*callbacks, *own],
+            shuffle=False,  # the flow has its own order
+            verbose=0,
+        )
     merged = _merge(state["history"], history.history)
     if folder is not None:
         # Once more: at the end of training callbacks may have gone back to the best weights.

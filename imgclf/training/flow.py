@@ -7,7 +7,8 @@ uninterrupted run would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def shuffled(
     first_epoch: int,
     augmentation: Augmentation,
     one_hot: bool,
+    size_at: Callable[[int], tuple[int, int]] | None = None,
 ) -> Any:
     """An endless `tf.data.Dataset` of training batches, epoch after epoch.
 
@@ -41,37 +43,66 @@ def shuffled(
         first_epoch: where to begin, counted from 0.
         augmentation: what is changed at random.
         one_hot: whether labels are given as (batch, classes) float32 or (batch,) int64.
+        size_at: (height, width) that pictures are scaled to, by the number of the step since the
+            beginning of the run; as they are if left out.
 
     Returns:
         Batches (images, labels); images (batch, height, width, channels), 0 to 255.
     """
     import tensorflow as tf
 
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        epoch = first_epoch
-        while True:
+    height, width, channels = split.image_shape
+    steps = steps_per_epoch(split, batch_size)
+
+    def batches() -> Iterator[tuple[np.ndarray, ...]]:
+        for epoch in itertools.count(first_epoch):
             order = np.random.default_rng([seed, epoch]).permutation(len(split))
+            mirrored = _mirrored(len(split), seed, epoch)
             for step, start in enumerate(range(0, len(split), batch_size)):
                 # Sorted: reading the array in order is faster, and a batch has no order.
                 chosen = np.sort(order[start : start + batch_size])
                 key = np.random.default_rng([seed, epoch, step]).integers(0, 2**31, 2)
-                yield np.asarray(split.images[chosen]), split.labels[chosen], key
-            epoch += 1
+                size = size_at(epoch * steps + step) if size_at else (height, width)
+                yield (
+                    np.asarray(split.images[chosen]),
+                    split.labels[chosen],
+                    mirrored[chosen],
+                    key,
+                    np.asarray(size, np.int32),
+                )
 
-    height, width, channels = split.image_shape
     signature = (
         tf.TensorSpec((None, height, width, channels), split.images.dtype),
         tf.TensorSpec((None,), tf.int64),
+        tf.TensorSpec((None,), tf.bool),
         tf.TensorSpec((2,), tf.int64),
+        tf.TensorSpec((2,), tf.int32),
     )
     flow = tf.data.Dataset.from_generator(batches, output_signature=signature)
 
-    def finish(images: Any, labels: Any, key: Any) -> tuple[Any, Any]:
+    def finish(images: Any, labels: Any, mirrored: Any, key: Any, size: Any) -> tuple[Any, Any]:
         if augmentation.active:
-            images = augmentation.apply(images, key)
+            by_epoch = augmentation.flip == "alternate"
+            images = augmentation.apply(images, key, mirrored if by_epoch else None)
+        if size_at:
+            images = _scaled(images, size)
         return images, _labels(labels, split.num_classes, one_hot)
 
     return flow.map(finish).prefetch(4)
+
+
+def _mirrored(count: int, seed: int, epoch: int) -> np.ndarray:
+    """Which pictures "alternate" mirrors in an epoch: half of them, and the others in the next."""
+    return (np.random.default_rng([seed, count]).random(count) < 0.5) ^ (epoch % 2 == 1)
+
+
+def _scaled(images: Any, size: Any) -> Any:
+    """Pictures of another size, as floats; averaged where they become smaller."""
+    import tensorflow as tf
+
+    smaller = tf.reduce_any(tf.shape(images)[1:3] != size)
+    images = tf.cast(images, tf.float32)
+    return tf.cond(smaller, lambda: tf.image.resize(images, size, antialias=True), lambda: images)
 
 
 def ordered(split: Split, *, batch_size: int, one_hot: bool) -> Any:

@@ -7,24 +7,19 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from imgclf import checks
 from imgclf.architecture.blocks import conv as _conv
 from imgclf.architecture.blocks import conv_maxpool, dense_dropout, flatten, global_pool, residual
 from imgclf.architecture.initializer import initializer
 from imgclf.data.dataset import Dataset
 from imgclf.training.augmentation import Augmentation
-from imgclf.training.network import new_network
+from imgclf.training.network import new_network, sample_images
 from imgclf.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["PRESETS", "Preset", "get_preset", "pixel_statistics"]
-
-# How many pictures the mean and the spread of the pixels are taken from.
-_SAMPLE = 5_000
+__all__ = ["PRESETS", "Preset", "get_preset"]
 
 # `_scaled`: the side of the pictures that presets are made for, and the bounds of a training.
 _BASE_SIDE = 32
@@ -67,23 +62,19 @@ class Preset:
 
     def build(self, data: Dataset, recipe: Recipe) -> keras.Model:
         """A new network for this data; the recipe's seed decides its first weights."""
-        mean, std = pixel_statistics(data) if self.standardize else (0.0, 255.0)
-        start = (
-            {}
-            if self.output_initializer is None
-            else {
-                "kernel_initializer": self.output_initializer,
-                "bias_initializer": self.output_initializer,
-            }
-        )
+        settings: dict[str, Any] = {}
+        if not self.standardize:
+            settings |= {"pixel_mean": 0.0, "pixel_std": 255.0}
+        if self.output_initializer is not None:
+            settings["kernel_initializer"] = self.output_initializer
+            settings["bias_initializer"] = self.output_initializer
         return new_network(
             data.image_shape,
             data.num_classes,
             self.blocks(data.image_shape),
             recipe,
-            pixel_mean=mean,
-            pixel_std=std,
-            **start,
+            sample_images(data.train),
+            **settings,
         )
 
 
@@ -101,15 +92,6 @@ def _scaled(recipe: Recipe, data: Dataset) -> Recipe:
     epochs = max(recipe.epochs, min(_MOST_EPOCHS, -(-_FEWEST_STEPS // steps)))
     augmentation = dataclasses.replace(recipe.augmentation, shift=shift)
     return recipe.replace(batch_size=batch_size, epochs=epochs, augmentation=augmentation)
-
-
-def pixel_statistics(data: Dataset) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel over training pictures, on the scale 0 to 255."""
-    chosen = np.linspace(0, len(data.train) - 1, min(_SAMPLE, len(data.train))).astype(int)
-    pixels = np.asarray(data.train.images[chosen], np.float32)
-    std = pixels.std(axis=(0, 1, 2), dtype=np.float64)
-    mean = pixels.mean(axis=(0, 1, 2), dtype=np.float64)
-    return mean.round(3).tolist(), np.maximum(std, 1.0).round(3).tolist()
 
 
 def _seed2017_blocks(image_shape: tuple[int, int, int]) -> list[Any]:

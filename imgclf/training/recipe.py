@@ -13,9 +13,12 @@ from imgclf.training.augmentation import Augmentation
 
 __all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "Recipe"]
 
-OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+OPTIMIZERS = ("adam", "adamw", "muon", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("auto", "float32", "bfloat16")
+
+# Those whose biases and output layer may have learning rates of their own.
+_GROUPED = ("muon", "sgd")
 
 _NO_AUGMENTATION = Augmentation()
 
@@ -24,11 +27,20 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "batch_size": lambda name, value: checks.integer(name, value, low=1),
     "optimizer": lambda name, value: checks.one_of(name, value, OPTIMIZERS),
     "learning_rate": lambda name, value: checks.number(name, value, low=0, above=True),
+    "bias_learning_rate": lambda name, value: (
+        value and checks.number(name, value, low=0, above=True)
+    ),
+    "head_learning_rate": lambda name, value: (
+        value and checks.number(name, value, low=0, above=True)
+    ),
     "schedule": lambda name, value: checks.one_of(name, value, SCHEDULES),
     "warmup": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
     "momentum": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
     "weight_decay": lambda name, value: checks.number(name, value, low=0),
     "label_smoothing": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
+    "averaging": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
+    "early_size": lambda name, value: checks.number(name, value, low=0, high=1, above=True),
+    "early_part": lambda name, value: checks.number(name, value, low=0, high=1),
     "precision": lambda name, value: checks.one_of(name, value, PRECISIONS),
     "patience": lambda name, value: value and checks.integer(name, value, low=1),
     "seed": lambda name, value: checks.integer(name, value, low=0),
@@ -44,17 +56,28 @@ class Recipe:
     Args:
         epochs: how often all training pictures are seen.
         batch_size: pictures in one step.
-        optimizer: "adam", "adamw", "sgd" (Nesterov) or "rmsprop". For another one, compile the
+        optimizer: "adam", "adamw", "sgd" (Nesterov), "rmsprop", or "muon", which makes each step of
+            a convolution's filters orthogonal and trains the rest by "sgd": it needs the fewest
+            epochs where a normalisation follows each convolution. For another one, compile the
             model yourself.
         learning_rate: the highest learning rate.
+        bias_learning_rate: of biases and of what normalisations learn, for "sgd" and "muon"; None
+            is `learning_rate`.
+        head_learning_rate: of the output layer, for "sgd" and "muon"; None is `learning_rate`.
         schedule: how the learning rate goes on after the warm-up: "constant", or down to 0 along a
             "linear" or "cosine" curve.
         warmup: the part of all steps in which the learning rate rises from 0.
-        momentum: of "sgd" and "rmsprop"; the others have their own.
+        momentum: of "sgd", "rmsprop" and the filters of "muon"; the others have their own.
         weight_decay: taken off the weights at each step, times the learning rate.
         label_smoothing: the part of the label that is spread over all classes (Szegedy et al.
             2015).
         augmentation: random changes of the training pictures.
+        averaging: above 0 the trained weights are an average over the steps, each step taking this
+            part of the average on and the rest from its weights, such as 0.99 (Keras's
+            `use_ema`).
+        early_size: pictures are scaled to this part of their sides in early epochs, which makes
+            those faster (progressive resizing). The network must end in a global pool.
+        early_part: the part of all steps that counts as early.
         precision: "float32", "bfloat16" for the heavy products, or "auto": bfloat16 where the
             processor has instructions for it.
         patience: stop after so many epochs without a better validation accuracy, and go back to the
@@ -72,12 +95,17 @@ class Recipe:
     batch_size: int = 128
     optimizer: str = "adam"
     learning_rate: float = 0.001
+    bias_learning_rate: float | None = None
+    head_learning_rate: float | None = None
     schedule: str = "constant"
     warmup: float = 0.0
     momentum: float = 0.9
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     augmentation: Augmentation = _NO_AUGMENTATION
+    averaging: float = 0.0
+    early_size: float = 1.0
+    early_part: float = 0.0
     precision: str = "auto"
     patience: int | None = None
     seed: int = 0
@@ -102,6 +130,16 @@ class Recipe:
                 "`augmentation` must be an Augmentation. "
                 + checks.received("augmentation", self.augmentation)
             )
+
+        self._check_groups()
+
+    def _check_groups(self) -> None:
+        for name in ("bias_learning_rate", "head_learning_rate"):
+            if getattr(self, name) is not None and self.optimizer not in _GROUPED:
+                raise ArgumentError(
+                    f"`{name}` needs one of the optimizers {list(_GROUPED)}. "
+                    + checks.received("optimizer", self.optimizer)
+                )
 
     def replace(self, **changes: Any) -> Recipe:
         """The same recipe with other values in some fields."""

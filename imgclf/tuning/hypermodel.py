@@ -12,24 +12,9 @@ from imgclf.training.recipe import Recipe
 from imgclf.tuning.space import Space
 
 if TYPE_CHECKING:
-    import keras
     import keras_tuner
 
-__all__ = ["build_candidate", "hypermodel"]
-
-
-def build_candidate(
-    space: Space, blocks: Any, recipe: Recipe, pixel_mean: Any = 0.0, pixel_std: Any = 255.0
-) -> keras.Model:
-    """The network of one candidate, not compiled; the recipe's seed decides its first weights."""
-    return new_network(
-        space.image_shape,
-        space.num_classes,
-        blocks,
-        recipe,
-        pixel_mean=pixel_mean,
-        pixel_std=pixel_std,
-    )
+__all__ = ["hypermodel"]
 
 
 def hypermodel(
@@ -87,7 +72,14 @@ def hypermodel(
                 reason = str(error)
             if reason is not None:
                 raise keras_tuner.errors.FailedTrialError(reason)
-            model = build_candidate(space, blocks, recipe, pixel_mean, pixel_std)
+            model = new_network(
+                image_shape,
+                num_classes,
+                blocks,
+                recipe,
+                pixel_mean=pixel_mean,
+                pixel_std=pixel_std,
+            )
             steps = -(-(num_images or 1) // int(recipe.batch_size))
             compile_model(model, recipe, steps)
             return model
@@ -106,10 +98,16 @@ def hypermodel(
 
 
 def _check_plain(recipe: Recipe, num_images: int | None) -> None:
-    if recipe.label_smoothing != 0 or recipe.augmentation.active or recipe.patience is not None:
+    ours = (
+        recipe.label_smoothing != 0
+        or recipe.augmentation.active
+        or recipe.patience is not None
+        or recipe.early_part != 0
+    )
+    if ours:
         raise ArgumentError(
-            "`recipe` of a hypermodel must leave out label_smoothing, augmentation and patience: "
-            "Keras's own fit has none of them. Use imgclf.search(), which has. "
+            "`recipe` of a hypermodel must leave out label_smoothing, augmentation, patience and "
+            "early_part: Keras's own fit has none of them. Use imgclf.search(), which has. "
             + checks.received("recipe", recipe)
         )
     if num_images is not None:

@@ -27,10 +27,9 @@ from imgclf.errors import (
     SearchError,
 )
 from imgclf.training import fit as training
-from imgclf.training.presets import pixel_statistics
+from imgclf.training.network import new_network, sample_images
 from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
-from imgclf.tuning.hypermodel import build_candidate
 from imgclf.tuning.journal import Journal
 from imgclf.tuning.result import SearchResult, Trial
 from imgclf.tuning.space import Space, candidate_key, default_recipe, default_space
@@ -196,7 +195,7 @@ class _Run:
         self.deadline = deadline
         self.verbose = verbose
         self.on_trial = on_trial
-        self.pixels = pixel_statistics(data)
+        self.sample = sample_images(data.train)
         self.trials: list[Trial] = []
         self.best: Classifier | None = None
 
@@ -265,7 +264,9 @@ class _Run:
 
     def _train(self, blocks: Any, recipe: Recipe) -> tuple[float | None, bool]:
         """The score, and whether the time was over before the training's end."""
-        model = build_candidate(self.space, blocks, recipe, *self.pixels)
+        model = new_network(
+            self.space.image_shape, self.space.num_classes, blocks, recipe, self.sample
+        )
         keep_best, budget = _make_callbacks(recipe.epochs, self.deadline)
         history = training.fit(
             model,

@@ -17,7 +17,7 @@ WRONG = [
     (lambda: Recipe(epochs=0), "`epochs` must be an int of at least 1. Received: epochs=0."),
     (
         lambda: Recipe(optimizer="adan"),
-        "`optimizer` must be one of 'adam', 'adamw', 'rmsprop', 'sgd'. "
+        "`optimizer` must be one of 'adam', 'adamw', 'muon', 'rmsprop', 'sgd'. "
         "Received: optimizer='adan'. Did you mean 'adam'?",
     ),
     (
@@ -37,7 +37,7 @@ WRONG = [
         "`augmentation` must be an Augmentation. Received: augmentation='flip'.",
     ),
     (lambda: Augmentation(shift=-1), "`shift` must be an int of at least 0. Received: shift=-1."),
-    (lambda: Augmentation(flip=1), "`flip` must be True or False. Received: flip=1."),
+    (lambda: Augmentation(flip=1), '`flip` must be True, False or "alternate". Received: flip=1.'),
 ]
 
 
