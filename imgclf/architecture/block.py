@@ -69,6 +69,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "pool_size": checks.size_pair,
     "pool_strides": _open_pair,
     "padding": lambda name, value: checks.one_of(name, value, ["same", "valid"]),
+    "pool_padding": lambda name, value: value and checks.one_of(name, value, ["same", "valid"]),
     "activation": _activation,
     "normalization": _normalization,
     "dropout": _rate,

@@ -117,7 +117,9 @@ class ConvMaxpool(Block):
         strides: int or (down, right), how far the convolution's window moves.
         pool_size: int or (height, width) of the pooling window.
         pool_strides: how far the pooling window moves; None is as far as it is large.
-        padding: "same" or "valid", for both.
+        padding: "same" or "valid", for the convolution.
+        pool_padding: the same for pooling; None is as `padding`. With "valid" an odd last row and
+            column are left out, which saves work: 15×15 becomes 7×7, not 8×8.
         activation: a name that Keras knows, or None for none.
         normalization: None, "batch", or batch_norm(...) with settings.
         dropout: the part of the values that are dropped in training, 0 to below 1.
@@ -139,6 +141,7 @@ class ConvMaxpool(Block):
     pool_size: Size = 2
     pool_strides: Size | None = None
     padding: str = "same"
+    pool_padding: str | None = None
     activation: str | None = "relu"
     normalization: str | BatchNorm | None = None
     dropout: float = 0.0
@@ -522,7 +525,8 @@ def _fully_connect(block: Any) -> parts.Dense:
 
 def _pool(block: Any, *, average: bool) -> parts.Pool:
     strides = block.pool_size if block.pool_strides is None else block.pool_strides
-    return parts.Pool(_pair(block.pool_size), _pair(strides), block.padding, average)
+    padding = getattr(block, "pool_padding", None) or block.padding
+    return parts.Pool(_pair(block.pool_size), _pair(strides), padding, average)
 
 
 def _finish(block: Any) -> tuple[parts.Part, ...]:

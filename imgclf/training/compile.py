@@ -58,7 +58,6 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int, head: str = "") -> Any:
         return grouped(
             rate,
             recipe.momentum,
-            bias_factor=(recipe.bias_learning_rate or recipe.learning_rate) / recipe.learning_rate,
             head_factor=(recipe.head_learning_rate or recipe.learning_rate) / recipe.learning_rate,
             head=head,
             **settings,

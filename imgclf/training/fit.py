@@ -15,6 +15,7 @@ from imgclf.training import flow
 from imgclf.training.compile import compile_model, compiled_by_user, wants_one_hot
 from imgclf.training.early_size import any_input_size, early_sizes
 from imgclf.training.fused_norm import fused_batch_norm
+from imgclf.training.precision import precision_note
 from imgclf.training.progress import make_progress
 from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
@@ -134,7 +135,7 @@ def _train(
     state = _restore(model, folder, callbacks)
     if state["finished"] or state["epoch"] >= recipe.epochs:
         return _history(model, state["history"])
-    own: list[Any] = [_make_finite_check(), *make_progress(verbose, recipe.epochs, steps)]
+    own: list[Any] = [_make_finite_check(), *_progress(model, recipe, steps, verbose)]
     if folder is not None:
         own.append(_make_checkpoint_callback(folder, state["history"], callbacks))
     one_hot = wants_one_hot(model)
@@ -166,6 +167,13 @@ def _train(
         folder.checkpoints.save(model, _state(history.epoch[-1] + 1, merged, True, callbacks))
         folder.write_curves(merged)
     return _history(model, merged)
+
+
+def _progress(model: Any, recipe: Recipe, steps: int, verbose: Any) -> list[Any]:
+    note = f"{recipe.epochs} × {steps} steps of {recipe.batch_size} pictures, " + precision_note(
+        model, recipe.precision
+    )
+    return make_progress(verbose, recipe.epochs, steps, note)
 
 
 def _restore(model: Any, folder: RunFolder | None, callbacks: list[Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Two Keras optimisers with parameter groups: Nesterov SGD, and Muon for the filters.
 
-Biases, the output layer and the rest of the weights learn best at rates of their own. Keras's
+The output layer learns best at a rate of its own, filters by a rule of their own. Keras's
 `MultiOptimizer` could give each group an optimiser, but has no learning rate that callbacks can
 read or change. Here one learning rate moves all groups, each by its own factor.
 
@@ -26,22 +26,18 @@ _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 @keras.saving.register_keras_serializable(package="imgclf")
 class GroupedSGD(keras.optimizers.Optimizer):
-    """Stochastic gradient descent with Nesterov momentum and three groups of parameters.
-
-    The groups: the output layer's kernel; everything of one dimension (biases, and the offsets
-    and factors of normalisation); the rest.
+    """Gradient descent with Nesterov momentum and a rate of its own for the output layer.
 
     Args:
-        learning_rate: of the rest; a number or a Keras schedule.
-        momentum: of all groups.
-        bias_factor: times `learning_rate` is the rate of the one-dimensional parameters.
+        learning_rate: of all but the output layer's kernel; a number or a Keras schedule.
+        momentum: of all.
         head_factor: times `learning_rate` is the rate of the output layer's kernel.
         head: the `path` of that kernel, such as "logits/kernel".
         weight_decay: taken off the parameters at each step, times their learning rate.
         **settings: what every Keras optimiser takes.
 
     Example:
-        >>> optimizer = GroupedSGD(0.1, momentum=0.9, bias_factor=2.0)
+        >>> optimizer = GroupedSGD(0.1, head_factor=0.5, head="logits/kernel")
         >>> round(float(optimizer.learning_rate), 3)
         0.1
     """
@@ -50,7 +46,6 @@ class GroupedSGD(keras.optimizers.Optimizer):
         self,
         learning_rate: Any = 0.01,
         momentum: float = 0.9,
-        bias_factor: float = 1.0,
         head_factor: float = 1.0,
         head: str = "",
         weight_decay: float | None = None,
@@ -60,7 +55,6 @@ class GroupedSGD(keras.optimizers.Optimizer):
         # Keras's own decay knows no groups: it is taken off in `update_step` here.
         super().__init__(learning_rate=learning_rate, name=name, **settings)
         self.momentum = momentum
-        self.bias_factor = bias_factor
         self.head_factor = head_factor
         self.head = head
         self.decay = weight_decay or 0.0
@@ -87,9 +81,7 @@ class GroupedSGD(keras.optimizers.Optimizer):
         self.assign_sub(variable, step)
 
     def _factor(self, variable: Any) -> float:
-        if self.head and variable.path.endswith(self.head):
-            return self.head_factor
-        return self.bias_factor if len(variable.shape) < 2 else 1.0
+        return self.head_factor if self.head and variable.path.endswith(self.head) else 1.0
 
     def _direction(self, gradient: Any, variable: Any) -> Any:
         """The gradient with its momentum, looking one step ahead (Nesterov)."""
@@ -107,7 +99,6 @@ class GroupedSGD(keras.optimizers.Optimizer):
         return {
             **super().get_config(),
             "momentum": self.momentum,
-            "bias_factor": self.bias_factor,
             "head_factor": self.head_factor,
             "head": self.head,
             "weight_decay": self.decay or None,
@@ -116,7 +107,7 @@ class GroupedSGD(keras.optimizers.Optimizer):
 
 @keras.saving.register_keras_serializable(package="imgclf")
 class FilterMuon(GroupedSGD):
-    """Muon for the filters of convolutions, Nesterov SGD for the other groups.
+    """Muon for the filters of convolutions, Nesterov SGD for all else.
 
     A filter bank is seen as a matrix of one row a filter. Each step it is scaled to a norm of
     √filters, then moved by the orthogonal matrix nearest to its momentum: so all directions are
@@ -129,8 +120,7 @@ class FilterMuon(GroupedSGD):
     Args:
         learning_rate: of the filters: the length of a step along each direction.
         momentum: of the filters.
-        sgd_momentum: of the other groups.
-        bias_factor: as in `GroupedSGD`.
+        sgd_momentum: of all else.
         head_factor: as in `GroupedSGD`.
         head: as in `GroupedSGD`.
         weight_decay: as in `GroupedSGD`; not of the filters, whose norm is fixed.

@@ -9,13 +9,14 @@ from typing import Any
 __all__ = ["make_progress"]
 
 
-def make_progress(verbose: Any, epochs: int, steps: int) -> list[Any]:
+def make_progress(verbose: Any, epochs: int, steps: int, note: str) -> list[Any]:
     """The callback for Keras's `verbose`: "auto" or 1 is live on a terminal, 2 is a line an epoch.
 
     Args:
         verbose: 0, 1, 2 or "auto".
         epochs: of the whole run.
         steps: batches in an epoch.
+        note: what is shown first, in one line.
 
     Returns:
         A list with the callback, or an empty one where nothing is to be shown.
@@ -23,7 +24,7 @@ def make_progress(verbose: Any, epochs: int, steps: int) -> list[Any]:
     if verbose == 0:
         return []
     live = verbose != 2 and sys.stderr.isatty()
-    return [_make_live(epochs, steps) if live else _make_lines(epochs)]
+    return [_make_live(epochs, steps, note) if live else _make_lines(epochs, note)]
 
 
 def _figures(logs: dict[str, Any] | None) -> str:
@@ -35,11 +36,14 @@ def _figures(logs: dict[str, Any] | None) -> str:
     return " ".join(words)
 
 
-def _make_lines(epochs: int) -> Any:
+def _make_lines(epochs: int, note: str) -> Any:
     import keras
 
     class Lines(keras.callbacks.Callback):
         """One line an epoch on stderr."""
+
+        def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+            sys.stderr.write(f"{note}\n")
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
             self.started = time.monotonic()
@@ -53,7 +57,7 @@ def _make_lines(epochs: int) -> Any:
     return Lines()
 
 
-def _make_live(epochs: int, steps: int) -> Any:
+def _make_live(epochs: int, steps: int, note: str) -> Any:
     import keras
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -75,6 +79,7 @@ def _make_live(epochs: int, steps: int) -> Any:
                 "training", total=epochs * steps, epoch=f"1/{epochs}", figures=""
             )
             self.display.start()
+            self.display.console.print(note, highlight=False)
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
             self.started = time.monotonic()

@@ -17,7 +17,7 @@ OPTIMIZERS = ("adam", "adamw", "muon", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
-# Those whose biases and output layer may have learning rates of their own.
+# Those whose output layer may have a learning rate of its own.
 _GROUPED = ("muon", "sgd")
 
 _NO_AUGMENTATION = Augmentation()
@@ -27,9 +27,6 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "batch_size": lambda name, value: checks.integer(name, value, low=1),
     "optimizer": lambda name, value: checks.one_of(name, value, OPTIMIZERS),
     "learning_rate": lambda name, value: checks.number(name, value, low=0, above=True),
-    "bias_learning_rate": lambda name, value: (
-        value and checks.number(name, value, low=0, above=True)
-    ),
     "head_learning_rate": lambda name, value: (
         value and checks.number(name, value, low=0, above=True)
     ),
@@ -61,8 +58,6 @@ class Recipe:
             epochs where a normalisation follows each convolution. For another one, compile the
             model yourself.
         learning_rate: the highest learning rate.
-        bias_learning_rate: of biases and of what normalisations learn, for "sgd" and "muon"; None
-            is `learning_rate`.
         head_learning_rate: of the output layer, for "sgd" and "muon"; None is `learning_rate`.
         schedule: how the learning rate goes on after the warm-up: "constant", or down to 0 along a
             "linear" or "cosine" curve.
@@ -95,7 +90,6 @@ class Recipe:
     batch_size: int = 128
     optimizer: str = "adam"
     learning_rate: float = 0.001
-    bias_learning_rate: float | None = None
     head_learning_rate: float | None = None
     schedule: str = "constant"
     warmup: float = 0.0
@@ -134,12 +128,11 @@ class Recipe:
         self._check_groups()
 
     def _check_groups(self) -> None:
-        for name in ("bias_learning_rate", "head_learning_rate"):
-            if getattr(self, name) is not None and self.optimizer not in _GROUPED:
-                raise ArgumentError(
-                    f"`{name}` needs one of the optimizers {list(_GROUPED)}. "
-                    + checks.received("optimizer", self.optimizer)
-                )
+        if self.head_learning_rate is not None and self.optimizer not in _GROUPED:
+            raise ArgumentError(
+                f"`head_learning_rate` needs one of the optimizers {list(_GROUPED)}. "
+                + checks.received("optimizer", self.optimizer)
+            )
 
     def replace(self, **changes: Any) -> Recipe:
         """The same recipe with other values in some fields."""

@@ -1,10 +1,7 @@
 import numpy as np
 import pytest
 
-import imgclf
 from imgclf import Augmentation, Recipe, between, choice, errors
-from imgclf.training.precision import has_fast_bfloat16
-from imgclf.training.presets import get_preset
 
 
 def test_a_recipe_goes_through_plain_values_and_back():
@@ -53,37 +50,6 @@ def test_an_unknown_field_is_named():
         Recipe.from_dict({"epoch": 3})
 
 
-def test_an_unknown_preset_proposes_the_nearest():
-    with pytest.raises(errors.ArgumentError, match="Did you mean 'fast'"):
-        get_preset("fats")
-
-
-@pytest.mark.parametrize("name", ["seed2017", "fast"])
-@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (28, 64, 1), (96, 96, 3)])
-def test_presets_fit_all_sizes(name, shape):
-    blocks = get_preset(name).blocks(shape)
-    assert imgclf.describe(blocks, shape, 3).parameters > 0
-
-
-def test_seed2017_is_the_tutorials_network():
-    model_shapes = [
-        row.output_shape
-        for row in imgclf.describe(get_preset("seed2017").blocks((32, 32, 3)), (32, 32, 3), 10).rows
-    ]
-    assert model_shapes == [(8, 8, 32), (4, 4, 64), (2, 2, 128), (512,), (1024,), (128,), (10,)]
-    recipe = get_preset("seed2017").base_recipe
-    assert (recipe.epochs, recipe.batch_size, recipe.optimizer, recipe.learning_rate) == (
-        50,
-        256,
-        "adam",
-        0.001,
-    )
-
-
-def test_digits_are_never_mirrored():
-    assert not get_preset("fast").recipe(imgclf.load_digits()).augmentation.flip
-
-
 def test_the_same_seed_augments_alike_and_nothing_is_invented(rng):
     images = rng.integers(0, 256, (6, 9, 7, 3)).astype("uint8")
     change = Augmentation(flip=True, shift=2)
@@ -121,10 +87,10 @@ def test_cutout_greys_a_square(rng):
     assert (counts <= 16).all()
 
 
-def test_bfloat16_is_read_off_the_processor(tmp_path):
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text("processor : 0\nflags : fpu avx512f avx512_bf16\n")
-    assert has_fast_bfloat16(cpuinfo)
-    cpuinfo.write_text("processor : 0\nflags : fpu avx2\n")
-    assert not has_fast_bfloat16(cpuinfo)
-    assert not has_fast_bfloat16(tmp_path / "none")
+def test_a_rate_for_the_output_layer_needs_an_optimizer_with_groups():
+    with pytest.raises(errors.ArgumentError) as caught:
+        Recipe(optimizer="adam", head_learning_rate=0.1)
+    assert str(caught.value) == (
+        "`head_learning_rate` needs one of the optimizers ['muon', 'sgd']. "
+        "Received: optimizer='adam'."
+    )

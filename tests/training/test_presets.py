@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+import imgclf
+from imgclf import errors
+from imgclf.training.presets import get_preset
+
+STAGED = ["quick", "fast", "accurate"]
+
+
+def colour_data(count=400, side=32):
+    """Pictures of two classes that differ in their colour, one of them in stripes."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(count) % 2
+    images = rng.integers(0, 120, (count, side, side, 3), np.uint8)
+    images[labels == 1, :, ::2, 0] += 100
+    return imgclf.Dataset.from_arrays(images, labels, class_names=["noise", "stripes"])
+
+
+def test_an_unknown_preset_proposes_the_nearest():
+    with pytest.raises(errors.ArgumentError, match="Did you mean 'fast'"):
+        get_preset("fats")
+
+
+@pytest.mark.parametrize("name", ["seed2017", *STAGED])
+@pytest.mark.parametrize("shape", [(2, 2, 1), (8, 8, 1), (32, 32, 3), (28, 64, 1), (224, 224, 3)])
+def test_presets_fit_all_sizes(name, shape):
+    blocks = get_preset(name).blocks(shape)
+    assert imgclf.describe(blocks, shape, 3).parameters > 0
+
+
+def test_seed2017_is_the_tutorials_network():
+    model_shapes = [
+        row.output_shape
+        for row in imgclf.describe(get_preset("seed2017").blocks((32, 32, 3)), (32, 32, 3), 10).rows
+    ]
+    assert model_shapes == [(8, 8, 32), (4, 4, 64), (2, 2, 128), (512,), (1024,), (128,), (10,)]
+    recipe = get_preset("seed2017").base_recipe
+    settings = (recipe.epochs, recipe.batch_size, recipe.optimizer, recipe.learning_rate)
+    assert settings == (50, 256, "adam", 0.001)
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_digits_are_never_mirrored_and_keep_their_size(name):
+    recipe = get_preset(name).recipe(imgclf.load_digits())
+    assert not recipe.augmentation.flip
+    assert recipe.early_part == 0
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_few_pictures_get_small_batches_and_as_many_steps_as_epochs_allow(name):
+    recipe = get_preset(name).recipe(colour_data())
+    assert recipe.batch_size == 32
+    assert get_preset(name).base_recipe.epochs < recipe.epochs <= 40
+
+
+def test_shifts_stay_the_same_part_of_the_picture():
+    assert get_preset("fast").recipe(colour_data(side=64)).augmentation.shift == 4
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_each_learns_digits_with_its_defaults(name):
+    data = imgclf.load_digits()
+    clf = imgclf.Classifier.from_preset(name, data)
+    clf.fit(data, epochs=4, verbose=0)
+    assert clf.evaluate(data.test).accuracy > 0.85
+
+
+def test_quick_learns_colour_pictures_by_its_own_recipe():
+    data = colour_data()
+    clf = imgclf.Classifier.from_preset("quick", data)
+    assert clf.recipe.early_part > 0
+    clf.fit(data, verbose=0)
+    assert clf.evaluate(data.test).accuracy > 0.9
+
+
+def test_a_preset_is_the_same_network_for_the_same_seed():
+    data = imgclf.load_digits()
+    one, same, other = (
+        imgclf.Classifier.from_preset("quick", data, seed=seed).model.get_weights()
+        for seed in (0, 0, 1)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
