@@ -1,4 +1,4 @@
-"""What a figure depends on beside the code: date, versions, processor."""
+"""What a figure depends on beside the code: date, versions, processor, other work."""
 
 from __future__ import annotations
 
@@ -7,32 +7,55 @@ import importlib.metadata
 import os
 import platform
 import resource
+import sys
 from pathlib import Path
+
+_PACKAGES = (
+    "imgclf",
+    "keras",
+    "keras-tuner",
+    "tensorflow",
+    "autokeras",
+    "torch",
+    "scikit-learn",
+    "scikit-image",
+    "onnxruntime",
+    "numpy",
+)
 
 
 def conditions() -> dict[str, object]:
-    """Date, versions and processor, to be stored with every result."""
-    packages = ("imgclf", "keras", "keras-tuner", "tensorflow", "numpy")
+    """Date, versions of what is installed, processor and load, to be stored with every run."""
+    versions = {name: _version(name) for name in _PACKAGES}
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in packages},
+        "versions": {name: version for name, version in versions.items() if version},
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "load_average": os.getloadavg(),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
     }
 
 
 def peak_memory_mb() -> float:
     """The largest resident memory of this process so far, in MB (10^6 bytes)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def _version(name: str) -> str:
+def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+        return _version_of_the_checkout() if name == "imgclf" else None
+
+
+def _version_of_the_checkout() -> str | None:
+    """Of an imgclf that is imported from its folder, without importing it."""
+    source = Path(__file__).parents[1] / "imgclf" / "__init__.py"
+    lines = source.read_text().splitlines() if source.exists() else []
+    found = [line.split('"')[1] for line in lines if line.startswith("__version__")]
+    return found[0] if found else None
 
 
 def _processor() -> str:

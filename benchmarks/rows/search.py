@@ -3,23 +3,16 @@
 On one CIFAR-10 batch: the preset `seed2017` and the winner of a search of the default space, each
 trained anew from three fresh seeds, same batch size and epochs. Validation accuracy is that of the
 last epoch for both.
-
-    python benchmarks/search_vs_seed.py --archive cifar-10-python.tar.gz --trials 20 --epochs 10
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime
-import importlib.metadata
-import json
-import platform
 import statistics
-from pathlib import Path
 from typing import Any
 
+from recorder import Recorder, arguments
+
 import imgclf
-from imgclf.training.presets import get_preset
 from imgclf.tuning.space import default_recipe
 
 BATCH_SIZE = 256  # the tutorial's; equal for all, so that equal epochs are equal steps
@@ -27,18 +20,23 @@ FRESH_SEEDS = (101, 102, 103)  # none of them was used in the search
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--archive", help="the CIFAR-10 archive; downloaded if left out")
+    parser = arguments(__doc__)
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--max-macs", type=int, help="the most multiply-adds a picture may cost")
     parser.add_argument("--run-dir", help="to go on with a search that was stopped")
-    parser.add_argument("--out", default="benchmarks/results/search_vs_seed.json", type=Path)
     options = parser.parse_args()
+    recorder = Recorder(options)
 
     data = imgclf.load_cifar10(archive=options.archive, batches=(1,))
-    preset = get_preset("seed2017")
-    hand_made = [
+    if options.pictures:
+        data = imgclf.Dataset(
+            train=data.train[: options.pictures],
+            validation=data.validation[: options.pictures],
+            test=data.test[: options.pictures],
+        )
+    hand_made = imgclf.presets.get_preset("seed2017")
+    tutorial = [
         accuracy(
             imgclf.Classifier.from_preset("seed2017", data, epochs=options.epochs, seed=seed), data
         )
@@ -54,8 +52,7 @@ def main() -> None:
             f"trial {trial.number}: {trial.score} {trial.blocks}", flush=True
         ),
     )
-    print(result)
-    searched = [
+    winner = [
         accuracy(
             imgclf.Classifier.from_blocks(
                 result.best_blocks, data, result.best_recipe.replace(seed=seed)
@@ -64,41 +61,24 @@ def main() -> None:
         )
         for seed in FRESH_SEEDS
     ]
-    record = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "versions": {
-            "python": platform.python_version(),
-            "imgclf": imgclf.__version__,
-            **{
-                name: importlib.metadata.version(name)
-                for name in ("tensorflow", "keras", "keras-tuner")
-            },
-        },
-        "processor": processor(),
-        "settings": {
-            "trials": len(result.trials),
-            "epochs": options.epochs,
-            "batch_size": BATCH_SIZE,
-            "steps": options.epochs * -(-len(data.train) // BATCH_SIZE),
-            "max_macs": options.max_macs,
-            "seeds": list(FRESH_SEEDS),
-        },
-        "seed2017": summary(hand_made),
-        "search": summary(searched),
-        "best_score_in_search": result.best.score,
-        "seed2017_blocks": list(map(repr, preset.blocks(data.image_shape))),
-        "best_blocks": list(map(repr, result.best_blocks)),
-        "best_recipe": repr(result.best_recipe),
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-    print(f"seed2017 {record['seed2017']}\nsearch   {record['search']}\n→ {options.out}")
+    recorder.write(
+        trials=len(result.trials),
+        epochs=options.epochs,
+        batch_size=BATCH_SIZE,
+        steps=options.epochs * -(-len(data.train) // BATCH_SIZE),
+        fresh_seeds=list(FRESH_SEEDS),
+        seed2017=summary(tutorial),
+        search=summary(winner),
+        best_score_in_search=result.best.score,
+        seed2017_blocks=list(map(repr, hand_made.blocks(data.image_shape))),
+        best_blocks=list(map(repr, result.best_blocks)),
+        best_recipe=repr(result.best_recipe),
+    )
 
 
 def accuracy(clf: imgclf.Classifier, data: imgclf.Dataset) -> float:
     """Validation accuracy after the last epoch."""
-    assert clf.recipe.batch_size == BATCH_SIZE
-    clf.fit(data, verbose=0)
+    clf.fit(data, batch_size=BATCH_SIZE, verbose=0)
     return clf.history["val_accuracy"][-1]
 
 
@@ -108,14 +88,6 @@ def summary(values: list[float]) -> dict[str, Any]:
         "spread": round(statistics.stdev(values), 4),
         "each": [round(value, 4) for value in values],
     }
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), "unknown")
 
 
 if __name__ == "__main__":

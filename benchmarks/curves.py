@@ -1,0 +1,129 @@
+"""Draws test accuracy against wall-clock seconds for all rows that have been run.
+
+    python benchmarks/curves.py
+
+The picture goes to `docs/img/accuracy-vs-time.svg`; the same files give the same picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from result_files import Run, mean, read, title, trained
+from run import HERE, RESULTS
+
+PICTURE = HERE.parent / "docs" / "img" / "accuracy-vs-time.svg"
+TUTORIAL = 0.6734  # what the tutorial of 2017 reports
+
+_OURS = ("#0b6e4f", "#0072b2", "#7b3294", "#1a9e96")  # imgclf; the others are grey and brown
+_OTHERS = ("#8c510a", "#d95f02", "#5f6b7a", "#b8860b", "#a63d40", "#3d3d3d", "#997c95", "#6b8e23")
+_LOWEST = 0.3
+_GAP = 0.033  # between two labels, as a part of the height of the picture
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path, default=PICTURE)
+    options = parser.parse_args()
+    rows = {
+        name: with_curve
+        for name, runs in trained(read(options.results)).items()
+        if (with_curve := [run for run in runs if run["curve"]])
+    }
+    if not rows:
+        raise SystemExit("No run with a curve was found: run benchmarks/run.py first.")
+    draw(rows, options.out)
+
+
+def draw(rows: dict[str, list[Run]], out: Path) -> None:
+    """One line a run, one label a row."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams["svg.hashsalt"] = "imgclf"
+    # White behind it, so that it can be read on a dark page as well.
+    figure = Figure(figsize=(9, 5.4), layout="constrained", facecolor="white")
+    axes = figure.add_subplot()
+    ends = {}
+    for name, color in _colors(list(rows)).items():
+        for run in rows[name]:
+            seconds, accuracies = zip(*run["curve"], strict=True)
+            axes.plot(
+                *(seconds, accuracies),
+                color=color,
+                linewidth=2.2 if _ours(name) else 1.3,
+                alpha=0.9,
+                marker="o" if len(seconds) < 20 else None,
+                markersize=3 if len(seconds) > 1 else 7,
+            )
+        last = max(rows[name], key=lambda run: run["seconds"])
+        ends[name] = (last["seconds"], mean(rows[name], "test_accuracy"), color)
+    axes.set_xscale("log")
+    axes.axhline(TUTORIAL, color="#888888", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+    _style(axes)
+    _label(axes, ends)
+    axes.text(
+        *(axes.get_xlim()[0] * 1.04, TUTORIAL + 0.006, "67.3%: the tutorial of 2017"),
+        fontsize=8.5,
+        color="#666666",
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, metadata={"Date": None} if out.suffix == ".svg" else None, dpi=150)
+
+
+def _ours(name: str) -> bool:
+    return title(name).startswith("imgclf")
+
+
+def _colors(names: list[str]) -> dict[str, str]:
+    ours = [name for name in names if _ours(name)]
+    others = [name for name in names if not _ours(name)]
+    colors = {name: _OURS[position % len(_OURS)] for position, name in enumerate(ours)}
+    return colors | {name: _OTHERS[place % len(_OTHERS)] for place, name in enumerate(others)}
+
+
+def _style(axes: Any) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+
+    axes.set_ylim(_LOWEST, 1.0)
+    axes.set_xlabel("seconds since the process started, evaluation taken out")
+    axes.set_title("CIFAR-10 test accuracy", loc="left", fontsize=11)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.grid(color="#e6e6e6", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _label(axes: Any, ends: dict[str, tuple[float, float, str]]) -> None:
+    """Beside the picture, at the height of each line's end, pushed apart where they are close."""
+    low, high = axes.get_ylim()
+    height = 2.0
+    for name, (seconds, accuracy, color) in sorted(ends.items(), key=lambda end: -end[1][1]):
+        height = min(height - _GAP, (max(accuracy, low) - low) / (high - low))
+        axes.annotate(
+            f"{title(name)}  {accuracy:.1%}",
+            xy=(seconds, accuracy),
+            xytext=(1.02, height),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=9,
+            color=color,
+            weight="bold" if _ours(name) else "normal",
+            arrowprops={
+                "arrowstyle": "-",
+                "relpos": (0, 0.5),  # to the beginning of the words
+                "color": color,
+                "linewidth": 0.6,
+                "alpha": 0.45,
+            },
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,421 @@
+"""Makes `docs/benchmarks.md` from the result files, so that no figure is typed by hand.
+
+    python benchmarks/page.py
+
+With `--check` it writes nothing, and exits with 1 if the page differs from what the files give.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from curves import PICTURE, TUTORIAL
+from result_files import Run, mean, read, read_single, seconds_until, title, trained, values
+from run import HERE, RESULTS, ROWS
+
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+BOUND = 0.673  # the tutorial's accuracy, as the race rounds it
+_NONE = "–"
+
+_INTRODUCTION = """\
+# Benchmarks
+
+This page is made by `benchmarks/page.py` from the files in `benchmarks/results/`, in which each run
+stands with its date, versions, processor, settings and load. How to run them, and what each row
+does, is in `benchmarks/README.md`:
+
+```console
+$ python benchmarks/run.py --archive cifar-10-python.tar.gz
+$ python benchmarks/curves.py
+$ python benchmarks/page.py
+```
+
+The clock starts with the process, so that importing, reading the archive and tracing count; the
+archive has been downloaded before. Evaluating on the test pictures along the way is taken out. One
+model, no averaging over changed test pictures unless a column says so."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path, default=PAGE)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    folder = options.results
+    text = page(read(folder), read_single(folder, "startup"), read_single(folder, "predict"))
+    if not options.check:
+        options.out.write_text(text)
+    elif options.out.read_text() != text:
+        sys.exit(f"{options.out} is stale: run python benchmarks/page.py.")
+
+
+def page(
+    results: dict[str, list[Run]], started: Run | None = None, predicted: Run | None = None
+) -> str:
+    """The whole page."""
+    sections = [
+        _INTRODUCTION,
+        accuracy(results),
+        first_67(results),
+        startup(started),
+        throughput(results),
+        prediction(predicted),
+        *(ablation(name, runs) for name, runs in results.items() if name.startswith("ablation-")),
+        tutorial(results),
+        search(results.get("search", [])),
+        conditions(results),
+        each_run(results),
+        missing(results),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def accuracy(results: dict[str, list[Run]]) -> str:
+    """The picture, and a line a row."""
+    rows = trained(results)
+    if not rows:
+        return ""
+    heads = [
+        "row",
+        "runs",
+        "test accuracy",
+        "with averaging",
+        "seconds",
+        "to the first step",
+        "images/s",
+        "peak memory",
+    ]
+    lines = [
+        [
+            title(name),
+            str(len(runs)),
+            _mean_and_spread(values(runs, "test_accuracy"), ".1%"),
+            _mean_and_spread(values(runs, "test_accuracy_averaged"), ".1%"),
+            _mean_and_spread(values(runs, "seconds"), ",.0f"),
+            _show(mean(runs, "seconds_to_first_step"), ".1f", " s"),
+            _show(mean(runs, "images_per_second"), ",.0f"),
+            _show(mean(runs, "peak_memory_mb"), ",.0f", " MB"),
+        ]
+        for name, runs in sorted(rows.items(), key=_best_first)
+    ]
+    picture = (
+        f"![Test accuracy against seconds](img/{PICTURE.name})\n\n" if PICTURE.exists() else ""
+    )
+    return (
+        f"## Accuracy and time\n\n{picture}{_table(heads, lines)}\n\n"
+        "Mean ± standard deviation over the runs. With averaging: over the mirrored picture and "
+        "two moved by one pixel, for the rows that offer it. Of a search, the accuracy is that of "
+        "the network that validation called the best. Images a second are those of training, from "
+        "after the first step to the end."
+    )
+
+
+def _best_first(row: tuple[str, list[Run]]) -> float:
+    return -statistics.mean(values(row[1], "test_accuracy"))
+
+
+def first_67(results: dict[str, list[Run]]) -> str:
+    """The race to the tutorial's accuracy."""
+    racers = {
+        name: [run for run in results.get(name, []) if run["curve"]]
+        for name in ("quick", "seed2017")
+    }
+    if not racers["quick"]:
+        return ""
+    lines = [
+        [
+            title(name),
+            ", ".join(_show(run["test_accuracy"], ".4f") for run in runs),
+            ", ".join(_show(run["seconds"], ",.1f") for run in runs),
+            ", ".join(_show(seconds_until(run, BOUND), ",.1f") for run in runs),
+        ]
+        for name, runs in racers.items()
+    ]
+    heads = [
+        "row",
+        "test accuracy, each run",
+        "seconds of the whole run, from the start of the process",
+        f"seconds until the end of the first epoch with {BOUND:.1%}",
+    ]
+    return "\n\n".join(
+        filter(
+            None,
+            [
+                f"## To the tutorial's {BOUND:.1%}",
+                _table(heads, lines),
+                _times_as_long(racers),
+            ],
+        )
+    )
+
+
+def _times_as_long(racers: dict[str, list[Run]]) -> str:
+    quick, whole = (mean(racers[name], "seconds") for name in ("quick", "seed2017"))
+    if quick is None or whole is None:
+        return ""
+    return f"All of `seed2017` takes {whole / quick:.1f} times as long as all of `quick`."
+
+
+def startup(started: Run | None) -> str:
+    """The phases from the command to the first training step."""
+    if started is None:
+        return ""
+    runs = started["runs"]
+    lines = [
+        [
+            phase,
+            _show(runs[0][phase], ".2f"),
+            _show(statistics.median(run[phase] for run in runs[1:] or runs), ".2f"),
+        ]
+        for phase in runs[0]
+    ]
+    first = "first run, nothing cached" if started["cold"] else "first run"
+    return "\n\n".join(
+        [
+            "## Start",
+            f"Seconds from the command to the end of the first training step of "
+            f"`{started['preset']}`, {len(runs)} runs on {started['date']}:",
+            _table(["phase", first, "median of the later runs"], lines),
+            "```console\n$ python benchmarks/startup.py --archive cifar-10-python.tar.gz\n```",
+        ]
+    )
+
+
+def throughput(results: dict[str, list[Run]]) -> str:
+    """Of the training step, against the peak of the machine."""
+    lines = [
+        [
+            title(name),
+            str(run["batch_size"]),
+            run["precision"],
+            *(_show(run["peak_gflops"][kind], ",.0f") for kind in ("bfloat16", "float32")),
+            *(_show(run["images_per_second"][kind], ",.0f") for kind in ("step", "fit", "input")),
+            *(_show(run["part_of_peak"][kind], ".0%") for kind in ("step", "fit")),
+        ]
+        for name, runs in results.items()
+        if name.startswith("throughput-")
+        for run in runs
+    ]
+    if not lines:
+        return ""
+    heads = ["network", "batch", "precision", "peak bfloat16", "peak float32"]
+    heads += ["step, images/s", "fit, images/s", "input, images/s", "step of peak", "fit of peak"]
+    return "\n\n".join(
+        [
+            "## Throughput",
+            _table(heads, lines),
+            "The peak is the best product of two matrices of 4,096 rows in GFLOP/s, measured in "
+            "turns with the rest in the same process. A picture costs three times the forward "
+            "multiply-adds, two operations each. Step: one constant batch; fit: the whole training "
+            "with its input; input: the batches alone. Each line is a process; the processes of "
+            "all rows took turns.",
+        ]
+    )
+
+
+def prediction(predicted: Run | None) -> str:
+    """Milliseconds a call, by the number of images."""
+    if predicted is None:
+        return ""
+    lines = [
+        [
+            f"{int(size):,}",
+            name,
+            _show(row["median_ms"], ",.2f"),
+            f"{row['p10_ms']:,.2f} to {row['p90_ms']:,.2f}",
+            _show(row["times_of_onnx_runtime"], ".2f"),
+            str(row["calls"]),
+        ]
+        for size, rows in predicted["images"].items()
+        for name, row in rows.items()
+    ]
+    heads = ["images", "by", "median, ms", "10% to 90%", "of ONNX Runtime's", "calls"]
+    return "\n\n".join(
+        [
+            "## Prediction",
+            f"The network of `{predicted['preset']}` on 32×32 pixels, batches of "
+            f"{predicted['batch']}; all took turns in one process, on {predicted['date']}.",
+            _table(heads, lines),
+            "```console\n$ python benchmarks/predict.py\n```",
+        ]
+    )
+
+
+def ablation(name: str, runs: list[Run]) -> str:
+    """A line a technique that was taken out."""
+    whole = [run for run in runs if "without" not in run["settings"]]
+    base = mean(whole, "test_accuracy")
+    techniques = dict.fromkeys(
+        run["settings"]["without"] for run in runs if "without" in run["settings"]
+    )
+    lines = [_ablation_line("nothing", whole, base)] + [
+        _ablation_line(
+            technique, [r for r in runs if r["settings"].get("without") == technique], base
+        )
+        for technique in techniques
+    ]
+    preset = name.removeprefix("ablation-")
+    return "\n\n".join(
+        [
+            f"## What each technique of `{preset}` brings",
+            _table(["without", "test accuracy", "difference", "seconds", "each run"], lines),
+        ]
+    )
+
+
+def _ablation_line(technique: str, runs: list[Run], base: float | None) -> list[str]:
+    reached = mean(runs, "test_accuracy")
+    difference = None if base is None or reached is None else 100 * (reached - base)
+    return [
+        technique,
+        _mean_and_spread(values(runs, "test_accuracy"), ".2%"),
+        _NONE if technique == "nothing" else _show(difference, "+.2f", " points"),
+        _show(mean(runs, "seconds"), ",.0f"),
+        ", ".join(_show(value, ".2%") for value in values(runs, "test_accuracy")),
+    ]
+
+
+def tutorial(results: dict[str, list[Run]]) -> str:
+    """The tutorial's own figures beside ours."""
+    runs = results.get("seed2017", [])
+    check = results.get("seed2017-one-batch", [])
+    lines = []
+    for run in check:
+        first, last = run["val_accuracy"][0], run["val_accuracy"][-1]
+        lines += [
+            ["validation accuracy after 1 epoch on one batch", "0.352", _show(first, ".3f")],
+            ["validation accuracy after 50 epochs on one batch", "0.578", _show(last, ".3f")],
+        ]
+    for run in runs:
+        low, high = run["test_accuracy_interval"]
+        result = f"{run['test_accuracy']:.3f} ({low:.3f} to {high:.3f}, 95% interval)"
+        lines.append(["test accuracy after 50 epochs on all batches", f"{TUTORIAL}", result])
+        memory = _show(run["peak_memory_mb"], ",.0f", " MB")
+        lines.append(["peak resident memory, reading and training", _NONE, memory])
+    if not lines:
+        return ""
+    return "\n\n".join(
+        [
+            "## The tutorial of 2017",
+            "The preset `seed2017` is the tutorial's network and recipe: no activations, 50 "
+            "epochs, batches of 256, Adam at 0.001, float32.",
+            _table(["what", "the tutorial's figure", "imgclf"], lines),
+            "The same flow from the command line, first on one batch, then on all five from "
+            "nothing:",
+            "```console\n"
+            "$ imgclf train cifar10 --preset seed2017 --one-batch-first --out runs/seed2017\n"
+            "$ imgclf evaluate runs/seed2017 cifar10\n"
+            "```",
+        ]
+    )
+
+
+def search(runs: list[Run]) -> str:
+    """The search's winner against the tutorial's network."""
+    parts = []
+    for run in runs:
+        macs = run["settings"].get("max_macs")
+        limit = f" with at most {macs / 1e6:.0f} million multiply-adds a picture" if macs else ""
+        lines = [
+            [label, _show(run[key]["mean"], ".3f"), ", ".join(f"{v:.3f}" for v in run[key]["each"])]
+            for label, key in (("the tutorial's, `seed2017`", "seed2017"), ("winner", "search"))
+        ]
+        parts += [
+            "One CIFAR-10 batch (9,000 pictures to train on, 1,000 for validation). The default "
+            f"space, {run['trials']} trials{limit}; each network was trained for the same "
+            f"{run['steps']} steps of {run['batch_size']} pictures ({run['epochs']} epochs). Then "
+            "the winner and the tutorial's network were trained anew from "
+            f"{len(run['fresh_seeds'])} fresh seeds each. Validation accuracy after the last "
+            "epoch:",
+            _table(["network", "mean", "each"], lines),
+            f"The winner is `[{', '.join(run['best_blocks'])}]`, trained by `{run['best_recipe']}`."
+            " It was chosen by the same 1,000 validation pictures on which both are compared, "
+            "which favours it a little. The two also differ in what the space does not vary: "
+            "searched networks standardise the pixels by the training pictures and may compute in "
+            "bfloat16, the tutorial's divides by 255 in float32.",
+            *([run["note"]] if "note" in run else []),
+        ]
+    return "\n\n".join(["## Search against the hand-made network", *parts]) if parts else ""
+
+
+def conditions(results: dict[str, list[Run]]) -> str:
+    """On what all this was measured."""
+    runs = [run for runs in results.values() for run in runs]
+    if not runs:
+        return ""
+    packages: dict[str, set[str]] = {}
+    for run in runs:
+        for package, version in {"Python": run["python"], **run["versions"]}.items():
+            packages.setdefault(package, set()).add(version)
+    machines = {f"{run['processor']}, {run['cores']} cores" for run in runs if run.get("cores")}
+    dates = [run["date"] for run in runs]
+    lines = [
+        ["processor", "; ".join(sorted(machines))],
+        ["pictures", "; ".join(sorted({run["data"] for run in runs}))],
+        ["dates", " to ".join(dict.fromkeys([min(dates), max(dates)]))],
+        *([package, ", ".join(sorted(found))] for package, found in sorted(packages.items())),
+    ]
+    return f"## Conditions\n\n{_table(['what', 'which'], lines)}"
+
+
+def each_run(results: dict[str, list[Run]]) -> str:
+    """A line a run; the notes that runs carry stand below."""
+    listed = {name: runs for name, runs in results.items() if name in trained(results)}
+    listed |= {name: results[name] for name in results if name.startswith("first-")}
+    lines, notes = [], []
+    for name, runs in listed.items():
+        for run in runs:
+            lines.append(
+                [
+                    title(name),
+                    str(run["seed"]),
+                    _show(run["test_accuracy"], ".2%"),
+                    _show(run["seconds"], ",.1f"),
+                    _show(run.get("seconds_with_evaluations"), ",.1f"),
+                    _show(run["peak_memory_mb"], ",.0f", " MB"),
+                    " ".join(map(str, run.get("load_average", [])[:1])),
+                    run["date"],
+                ]
+            )
+            if "note" in run:
+                notes.append(f"{title(name)}, seed {run['seed']}: {run['note']}")
+    if not lines:
+        return ""
+    heads = ["row", "seed", "test accuracy", "seconds", "with evaluating", "peak memory"]
+    table = _table([*heads, "load before", "date"], lines)
+    return "\n\n".join(["## Every run", table, *notes])
+
+
+def missing(results: dict[str, list[Run]]) -> str:
+    """What no file has a figure for."""
+    names = [f"`{name}`" for name in ROWS if not results.get(name)]
+    return f"## Not measured yet\n\n{', '.join(names)}." if names else ""
+
+
+def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [heads, ["---"] * len(heads), *lines]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def _show(value: float | None, form: str, unit: str = "") -> str:
+    return _NONE if value is None else f"{value:{form}}{unit}"
+
+
+def _mean_and_spread(found: list[float], form: str) -> str:
+    if not found:
+        return _NONE
+    middle = f"{statistics.mean(found):{form}}"
+    if len(found) == 1:
+        return middle
+    spread = f"{statistics.stdev(found):{form.replace('.1', '.2') if '%' in form else form}}"
+    return f"{middle} ± {spread}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""What is measured of a run: test accuracy against the clock, memory, time to the first step.
+
+The clock starts with the process (`run.py` tells when it started it). Looking at the test pictures
+on the way is no part of training: that time is taken out of `seconds` and of the curve, and kept
+in `seconds_with_evaluations`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from conditions import conditions, peak_memory_mb
+
+_STARTED = float(os.environ.get("BENCHMARK_STARTED", time.monotonic()))
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """The options that every row takes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--archive", required=True, help="cifar-10-python.tar.gz")
+    parser.add_argument("--out", required=True, type=Path, help="the JSON file to write")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pictures", type=int, help="only so many pictures, for a trial")
+    return parser
+
+
+class Recorder:
+    """Collects the figures of one run and writes them as JSON."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        given = {name: value for name, value in vars(options).items() if value is not None}
+        self._out = given.pop("out")
+        del given["archive"]  # a path of this machine; what the pictures are is said by `data`
+        self._record: dict[str, Any] = {"seed": given.pop("seed", 0), "settings": given}
+        self._record |= conditions()
+        self._evaluating = 0.0
+        self._first_step: float | None = None
+        self.curve: list[tuple[float, float]] = []
+
+    @property
+    def seconds(self) -> float:
+        """Since the process started, evaluating taken out."""
+        return time.monotonic() - _STARTED - self._evaluating
+
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """What happens inside is not counted."""
+        started = time.monotonic()
+        yield
+        self._evaluating += time.monotonic() - started
+
+    def step(self) -> None:
+        """To be called after each training step; the first is what counts."""
+        if self._first_step is None:
+            self._first_step = self.seconds
+
+    def point(self, test_accuracy: float) -> None:
+        """A point of the curve, at the present time."""
+        self.curve.append((round(self.seconds, 2), round(float(test_accuracy), 4)))
+        print(f"{self.seconds:7.1f} s  {test_accuracy:.2%}", flush=True)
+
+    def finish(self, images: int | None = None, **more: Any) -> None:
+        """Ends the clock and writes the file; the last point of the curve is the result.
+
+        Args:
+            images: training pictures seen after the first step, for `images_per_second`.
+            **more: further figures to keep.
+        """
+        seconds, accuracy = self.curve[-1]
+        self._record |= {
+            "test_accuracy": accuracy,
+            "seconds": seconds,
+            "seconds_with_evaluations": round(seconds + self._evaluating, 2),
+            "seconds_to_first_step": self._first_step and round(self._first_step, 2),
+            "images_per_second": self._rate(images),
+            "curve": self.curve,
+        }
+        self.write(**more)
+
+    def write(self, **more: Any) -> None:
+        """Writes the file, for rows that train nothing or that have figures of their own."""
+        self._record |= {"peak_memory_mb": round(peak_memory_mb()), **more}
+        self._out.write_text(json.dumps(self._record, indent=2) + "\n")
+
+    def _rate(self, images: int | None) -> float | None:
+        if not images or self._first_step is None:
+            return None
+        return round(images / max(self.curve[-1][0] - self._first_step, 1e-3), 1)

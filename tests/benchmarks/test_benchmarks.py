@@ -1,0 +1,145 @@
+"""The scripts of benchmarks/: the page agrees with the files, results are stored and resumed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+
+def run_of(seed, accuracy, **more):
+    return {
+        "seed": seed,
+        "settings": {},
+        "data": "CIFAR-10",
+        "date": "2026-11-24",
+        "python": "3.11.7",
+        "versions": {"imgclf": "0.1.0"},
+        "processor": "a processor",
+        "cores": 2,
+        "load_average": [0.1, 0.2, 0.3],
+        "test_accuracy": accuracy,
+        "seconds": 100.0 + seed,
+        "seconds_with_evaluations": 120.0,
+        "seconds_to_first_step": 9.0,
+        "images_per_second": 1000.0,
+        "peak_memory_mb": 900,
+        "curve": [[50.0, accuracy - 0.1], [100.0 + seed, accuracy]],
+        **more,
+    }
+
+
+def test_the_committed_page_is_what_the_result_files_give():
+    done = subprocess.run(
+        [sys.executable, FOLDER / "page.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_page_lists_each_run_with_mean_and_spread(tmp_path):
+    from page import page
+    from result_files import read
+    from run import store
+
+    for seed, accuracy in ((0, 0.90), (1, 0.92)):
+        store("fast", run_of(seed, accuracy), "CIFAR-10", tmp_path)
+    text = page(read(tmp_path))
+    assert "| imgclf fast | 2 | 91.0% ± 1.41% | – | 100 ± 1 | 9.0 s | 1,000 | 900 MB |" in text
+    assert "| imgclf fast | 0 | 90.00% | 100.0 | 120.0 | 900 MB | 0.1 | 2026-11-24 |" in text
+    assert "| imgclf fast | 1 | 92.00% | 101.0 | 120.0 | 900 MB | 0.1 | 2026-11-24 |" in text
+    assert "`fast`," not in text.split("## Not measured yet")[1]
+
+
+def test_the_page_says_what_a_technique_brings(tmp_path):
+    from page import page
+    from result_files import read
+    from run import store
+
+    store("ablation-fast", run_of(0, 0.90), "CIFAR-10", tmp_path)
+    without = run_of(0, 0.88, settings={"without": "flips"})
+    store("ablation-fast", without, "CIFAR-10", tmp_path)
+    assert "| flips | 88.00% | -2.00 points | 100 | 88.00% |" in page(read(tmp_path))
+
+
+def test_a_run_with_the_same_seed_replaces_the_older_one(tmp_path):
+    from run import store
+
+    for accuracy in (0.1, 0.2):
+        store("row", run_of(3, accuracy), "CIFAR-10", tmp_path)
+    runs = json.loads((tmp_path / "row.json").read_text())["runs"]
+    assert [run["test_accuracy"] for run in runs] == [0.2]
+
+
+def test_an_ablation_knows_which_runs_are_done(tmp_path):
+    from ablation import finished
+    from run import store
+
+    path = tmp_path / "ablation-fast.json"
+    assert finished(path) == set()
+    store("ablation-fast", run_of(0, 0.9), "CIFAR-10", tmp_path)
+    store("ablation-fast", run_of(1, 0.9, settings={"without": "flips"}), "CIFAR-10", tmp_path)
+    assert finished(path) == {(None, 0), ("flips", 1)}
+
+
+def test_techniques_that_a_preset_lacks_are_told_apart():
+    from techniques import TECHNIQUES
+
+    from imgclf import Augmentation, Recipe, conv_maxpool, flatten
+
+    recipe = Recipe(label_smoothing=0.1, augmentation=Augmentation(flip=True))
+    blocks = [conv_maxpool(8, normalization="batch"), flatten()]
+    used = {
+        name for name, removal in TECHNIQUES.items() if removal.changes_anything(recipe, blocks)
+    }
+    assert {"flips", "label smoothing", "batch normalisation"} <= used
+    assert used.isdisjoint({"shifts", "cutout", "weight decay", "warm-up"})
+    assert TECHNIQUES["batch normalisation"].blocks(blocks) == [conv_maxpool(8), flatten()]
+
+
+def test_averaging_over_views_is_right_where_all_views_agree(rng):
+    from views import averaged_accuracy
+
+    images = np.repeat(rng.integers(0, 256, (20, 1, 1, 3)), 8, axis=1).repeat(8, axis=2)
+    labels = images[:, 0, 0].argmax(axis=1)
+    assert averaged_accuracy(lambda view: view.mean(axis=(1, 2)), images, labels) == 1.0
+    assert averaged_accuracy(lambda view: -view.mean(axis=(1, 2)), images, labels) < 1.0
+
+
+def test_the_peers_read_the_archive_as_imgclf_does(tiny_cifar10):
+    from cifar10 import load
+
+    import imgclf
+
+    ours = imgclf.load_cifar10(archive=tiny_cifar10, validation=None)
+    theirs = load(str(tiny_cifar10))
+    assert np.array_equal(ours.train.images, theirs.train_images)
+    assert np.array_equal(ours.test.labels, theirs.test_labels)
+
+
+def test_the_picture_is_the_same_each_time(tmp_path):
+    from curves import draw
+
+    rows = {"fast": [run_of(0, 0.9), run_of(1, 0.91)], "keras-convnet": [run_of(0, 0.9)]}
+    draw(rows, tmp_path / "a.svg")
+    draw(rows, tmp_path / "b.svg")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_a_row_without_its_interpreter_says_why():
+    from run import ROWS, why_not
+
+    assert why_not(ROWS["airbench-muon"], {"imgclf": sys.executable}) == (
+        "no interpreter was given: --python torch=…/bin/python"
+    )
+    assert why_not(ROWS["airbench-muon"], {"torch": "/nowhere/python"}).startswith("[Errno 2]")
