@@ -17,10 +17,11 @@ from imgclf.data.split import Split, check_class_names, check_images
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, ModelFileError
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.files import model_file
+from imgclf.inference import Network
 from imgclf.prediction import Prediction
 from imgclf.training import fit as training
-from imgclf.training.network import new_network
-from imgclf.training.presets import get_preset, pixel_statistics
+from imgclf.training.network import new_network, sample_images
+from imgclf.training.presets import get_preset
 from imgclf.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Classifier:
         self.blocks = None if blocks is None else check_blocks(blocks)
         self.resize = ImageSpec(resize=resize).resize
         self.history: dict[str, list[float]] = {}
+        self._network: Network | None = None
 
     @classmethod
     def from_preset(cls, name: str, data: Dataset, **recipe_changes: Any) -> Classifier:
@@ -106,7 +108,9 @@ class Classifier:
 
     @classmethod
     def from_blocks(cls, blocks: Any, data: Dataset, recipe: Recipe | None = None) -> Classifier:
-        """A new, untrained classifier of these blocks, with pixels standardised by the data.
+        """A new, untrained classifier of these blocks.
+
+        Pixels are standardised, and `whitening` blocks adapted, by the training pictures.
 
         Args:
             blocks: a list of blocks without choices.
@@ -118,10 +122,8 @@ class Classifier:
         """
         _check_dataset(data)
         recipe = recipe or Recipe()
-        mean, std = pixel_statistics(data)
-        model = new_network(
-            data.image_shape, data.num_classes, blocks, recipe, pixel_mean=mean, pixel_std=std
-        )
+        sample = sample_images(data.train)
+        model = new_network(data.image_shape, data.num_classes, blocks, recipe, sample)
         return cls(model, data.class_names, recipe=recipe, blocks=blocks, resize=_resize_of(data))
 
     @property
@@ -328,15 +330,14 @@ class Classifier:
             )
         if len(images) == 0:
             return np.empty((0, self.num_classes), np.float32)
+        if self._network is None or not self._network.stands_for(self.model):
+            self._network = Network(self.model)
+        network = self._network
         rows = [
-            self.model.predict_on_batch(
-                _padded(
-                    np.asarray(images[start : start + batch_size]), min(batch_size, len(images))
-                )
-            )
+            network(np.asarray(images[start : start + batch_size]))
             for start in range(0, len(images), batch_size)
         ]
-        scores = np.concatenate(rows)[: len(images)].astype(np.float32)
+        scores = np.concatenate(rows).astype(np.float32)
         if scores.shape[1] == 1:
             scores = np.concatenate([1 - scores, scores], axis=1)
         _check_probabilities(scores)
@@ -427,12 +428,6 @@ def _check_probabilities(scores: np.ndarray) -> None:
             "The model must give probabilities, rows that sum to 1. Received: sums from "
             f"{sums.min():.3g} to {sums.max():.3g}. If it gives logits, add keras.layers.Softmax()."
         )
-
-
-def _padded(images: np.ndarray, size: int) -> np.ndarray:
-    """A short last batch filled up to the others' size, so that Keras compiles one graph only."""
-    missing = size - len(images)
-    return np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)]) if missing else images
 
 
 def _paths(path: Path) -> list[Path]:

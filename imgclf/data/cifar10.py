@@ -1,7 +1,8 @@
 """CIFAR-10: 60,000 colour photos of 32×32 pixels in ten classes.
 
-This module decides where the archive comes from and which batches go to which split; reading it is
-the work of `cifar10_archive`, bringing it that of `download`.
+This module decides where the archive comes from and which batches go to which split. Bringing it is
+the work of `download`, reading it that of `cifar10_archive`, and sparing that that of
+`cifar10_cache`.
 
 Source: Alex Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009,
 https://www.cs.toronto.edu/~kriz/cifar.html.
@@ -17,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks
-from imgclf.data.cifar10_archive import ARCHIVE_NAME, CLASS_NAMES, MAX_ROWS, read_batches
+from imgclf.data.cifar10_archive import ARCHIVE_NAME, CLASS_NAMES, MAX_ROWS
+from imgclf.data.cifar10_cache import CachedBatches
 from imgclf.data.dataset import Dataset, cut
 from imgclf.data.download import cache_folder, download
 from imgclf.data.split import Split
@@ -46,6 +48,11 @@ def load_cifar10(
 
     The environment may name another address of the archive (`IMGCLF_CIFAR10_URL`), the SHA-256 of
     what is there (`IMGCLF_CIFAR10_SHA256`), and the folder to keep it in (`IMGCLF_CACHE`).
+
+    The decoded pictures (185 MB) are kept beside the downloaded archive, those of an archive of
+    your own in the cache folder, under `cifar10-decoded`, so that the next start needs no
+    unzipping. They are used only while the archive is the file that they came from, and may be
+    deleted at any time.
 
     Args:
         path: the folder in which the archive is kept; the user's cache folder if left out. The
@@ -84,7 +91,8 @@ def load_cifar10(
     training = _Room(chosen, MAX_ROWS - tail_rows)
     tails = _Room(chosen, tail_rows)
     testing = _Room(["test"], MAX_ROWS)
-    for batch, images, labels in read_batches(source, [*chosen, "test"], sha256=sha256):
+    reader = _reader(source, sha256)
+    for batch, images, labels in reader.read([*chosen, "test"]):
         if batch == "test":
             testing.put(batch, images, labels)
             continue
@@ -98,7 +106,7 @@ def load_cifar10(
         test=testing.split(),
         seed=seed,
         name="cifar10",
-        notes=notes,
+        notes=(*notes, *reader.notes),
     )
 
 
@@ -135,7 +143,7 @@ def load_cifar10_batch(
         )
     source, sha256, _ = _locate(path, archive)
     room = _Room([batch], MAX_ROWS)
-    for number, images, labels in read_batches(source, [batch], sha256=sha256):
+    for number, images, labels in _reader(source, sha256).read([batch]):
         room.put(number, images, labels)
     return room.split()
 
@@ -225,6 +233,11 @@ def _locate(path: Any, archive: Any) -> tuple[Path, str | None, tuple[str, ...]]
             "network.",
         )
     return target, sha256, ()
+
+
+def _reader(source: Path, sha256: str | None) -> CachedBatches:
+    """Keeps decoded pictures beside a downloaded archive; nothing beside one of the user's own."""
+    return CachedBatches(source, sha256, cache_folder() if sha256 is None else source.parent)
 
 
 def _address() -> tuple[str, str]:

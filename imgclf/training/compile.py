@@ -25,16 +25,22 @@ def compile_model(model: Any, recipe: Recipe, steps_per_epoch: int) -> None:
     """
     import keras
 
+    # Metrics are objects, not "accuracy": of a name Keras makes the variables in the first step,
+    # which then is traced twice.
+    losses, metrics = keras.losses, keras.metrics
     if model.output_shape[-1] == 1:
-        loss: Any = keras.losses.BinaryCrossentropy(label_smoothing=recipe.label_smoothing)
+        loss: Any = losses.BinaryCrossentropy(label_smoothing=recipe.label_smoothing)
+        accuracy: Any = metrics.BinaryAccuracy(name="accuracy")
     elif recipe.label_smoothing:
         # Keras's sparse cross-entropy has no label smoothing; the flow gives one-hot labels then.
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+        loss = losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+        accuracy = metrics.CategoricalAccuracy(name="accuracy")
     else:
-        loss = keras.losses.SparseCategoricalCrossentropy()
+        loss = losses.SparseCategoricalCrossentropy()
+        accuracy = metrics.SparseCategoricalAccuracy(name="accuracy")
     optimizer = make_optimizer(recipe, steps_per_epoch, head=_head_of(model))
     _FROM_RECIPES.add(optimizer)
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    model.compile(optimizer, loss, metrics=[accuracy])
 
 
 def make_optimizer(recipe: Recipe, steps_per_epoch: int, head: str = "") -> Any:
