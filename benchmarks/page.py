@@ -64,6 +64,7 @@ def page(
         accuracy(results),
         first_67(results),
         startup(started),
+        other_pictures(results.get("other-pictures", [])),
         throughput(results),
         prediction(predicted),
         *(ablation(name, runs) for name, runs in results.items() if name.startswith("ablation-")),
@@ -183,6 +184,34 @@ def startup(started: Run | None) -> str:
             f"`{started['preset']}`, {len(runs)} runs on {started['date']}:",
             _table(["phase", first, "median of the later runs"], lines),
             "```console\n$ python benchmarks/startup.py --archive cifar-10-python.tar.gz\n```",
+        ]
+    )
+
+
+def other_pictures(runs: list[Run]) -> str:
+    """The presets on pictures that they were not tuned on."""
+    if not runs:
+        return ""
+    names = list(runs[0]["figures"])
+    lines = [
+        [preset]
+        + [
+            ", ".join(_show(run["figures"][name][preset]["test_accuracy"], ".1%") for run in runs)
+            for name in names
+        ]
+        for preset in runs[0]["figures"][names[0]]
+    ]
+    heads = ["preset"] + [
+        f"{name}: {trained_on} to train, {tested_on} to test"
+        for name, (trained_on, tested_on) in runs[0]["pictures"].items()
+    ]
+    return "\n\n".join(
+        [
+            "## Other pictures, same defaults",
+            "The presets were tuned on CIFAR-10. Test accuracy, each run, on scikit-learn's digits "
+            "and on tiles of the sample photos of scikit-image and scikit-learn, a class for each "
+            "photo:",
+            _table(heads, lines),
         ]
     )
 

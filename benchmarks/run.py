@@ -69,6 +69,7 @@ ROWS = {
     "seed2017": _preset("imgclf seed2017", "seed2017", "--tutorial-split"),
     "seed2017-one-batch": Row("the tutorial's quick check", "one_batch"),
     "search": Row("search", "search", ("--trials", "4", "--epochs", "8", "--max-macs", "25000000")),
+    "other-pictures": Row("other pictures", "other_pictures", needs="skimage"),
     "keras-tutorial": Row("Keras, the tutorial's network", "keras_tutorial", needs="keras"),
     "keras-convnet": Row("Keras, example convnet", "keras_convnet", needs="keras"),
     "hyperresnet": Row("keras-tuner HyperResNet", "hyperresnet", needs="keras_tuner"),

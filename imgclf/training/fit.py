@@ -146,7 +146,7 @@ def _train(
                 train,
                 batch_size=recipe.batch_size,
                 seed=recipe.seed,
-                first_epoch=state["epoch"],
+                epochs=range(state["epoch"], recipe.epochs),
                 augmentation=recipe.augmentation,
                 one_hot=one_hot,
                 size_at=size_at,

@@ -7,8 +7,8 @@ uninterrupted run would have seen.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -29,18 +29,18 @@ def shuffled(
     *,
     batch_size: int,
     seed: int,
-    first_epoch: int,
+    epochs: range,
     augmentation: Augmentation,
     one_hot: bool,
     size_at: Callable[[int], tuple[int, int]] | None = None,
 ) -> Any:
-    """An endless `tf.data.Dataset` of training batches, epoch after epoch.
+    """A `tf.data.Dataset` of training batches, epoch after epoch.
 
     Args:
         split: the pictures.
         batch_size: pictures in a batch; the last of an epoch may have fewer.
         seed: of the recipe.
-        first_epoch: where to begin, counted from 0.
+        epochs: which to give, counted from 0.
         augmentation: what is changed at random.
         one_hot: whether labels are given as (batch, classes) float32 or (batch,) int64.
         size_at: (height, width) that pictures are scaled to, by the number of the step since the
@@ -54,31 +54,25 @@ def shuffled(
     height, width, channels = split.image_shape
     steps = steps_per_epoch(split, batch_size)
 
-    def batches() -> Iterator[tuple[np.ndarray, ...]]:
-        for epoch in itertools.count(first_epoch):
-            order = np.random.default_rng([seed, epoch]).permutation(len(split))
-            mirrored = _mirrored(len(split), seed, epoch)
-            for step, start in enumerate(range(0, len(split), batch_size)):
-                # Sorted: reading the array in order is faster, and a batch has no order.
-                chosen = np.sort(order[start : start + batch_size])
-                key = np.random.default_rng([seed, epoch, step]).integers(0, 2**31, 2)
-                size = size_at(epoch * steps + step) if size_at else (height, width)
-                yield (
-                    np.asarray(split.images[chosen]),
-                    split.labels[chosen],
-                    mirrored[chosen],
-                    key,
-                    np.asarray(size, np.int32),
-                )
+    @functools.lru_cache(maxsize=1)
+    def plan(epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        order = np.random.default_rng([seed, epoch]).permutation(len(split))
+        return order, _mirrored(len(split), seed, epoch)
 
-    signature = (
-        tf.TensorSpec((None, height, width, channels), split.images.dtype),
-        tf.TensorSpec((None,), tf.int64),
-        tf.TensorSpec((None,), tf.bool),
-        tf.TensorSpec((2,), tf.int64),
-        tf.TensorSpec((2,), tf.int32),
-    )
-    flow = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    def batch(number: np.ndarray) -> tuple[np.ndarray, ...]:
+        epoch, step = divmod(int(number), steps)
+        order, mirrored = plan(epoch)
+        # Sorted: reading the array in order is faster, and a batch has no order.
+        chosen = np.sort(order[step * batch_size : (step + 1) * batch_size])
+        key = np.random.default_rng([seed, epoch, step]).integers(0, 2**31, 2)
+        size = size_at(int(number)) if size_at else (height, width)
+        return (
+            np.asarray(split.images[chosen]),
+            split.labels[chosen],
+            mirrored[chosen],
+            key,
+            np.asarray(size, np.int32),
+        )
 
     def finish(images: Any, labels: Any, mirrored: Any, key: Any, size: Any) -> tuple[Any, Any]:
         if augmentation.active:
@@ -88,7 +82,37 @@ def shuffled(
             images = _scaled(images, size)
         return images, _labels(labels, split.num_classes, one_hot)
 
-    return flow.map(finish).prefetch(4)
+    signature = (
+        tf.TensorSpec((None, height, width, channels), split.images.dtype),
+        tf.TensorSpec((None,), tf.int64),
+        tf.TensorSpec((None,), tf.bool),
+        tf.TensorSpec((2,), tf.int64),
+        tf.TensorSpec((2,), tf.int32),
+    )
+    numbers = range(epochs.start * steps, epochs.stop * steps)
+    return _from_function(batch, numbers, signature).map(finish).prefetch(4)
+
+
+def _from_function(function: Any, numbers: range, signature: tuple[Any, ...]) -> Any:
+    """A `tf.data.Dataset` of what a NumPy function gives for each number, in order.
+
+    In place of `Dataset.from_generator`, which makes the C library give memory back at each step
+    (seen with TensorFlow 2.21). There is nothing to tune automatically, and the thread that would
+    do so holds up the end of Keras's `fit` for seconds.
+    """
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+
+    def call(number: Any) -> Any:
+        tensors = tf.numpy_function(function, [number], [spec.dtype for spec in signature])
+        return tuple(
+            tf.ensure_shape(tensor, spec.shape)
+            for tensor, spec in zip(tensors, signature, strict=True)
+        )
+
+    return tf.data.Dataset.range(numbers.start, numbers.stop).map(call).with_options(options)
 
 
 def _mirrored(count: int, seed: int, epoch: int) -> np.ndarray:
@@ -110,14 +134,16 @@ def ordered(split: Split, *, batch_size: int, one_hot: bool) -> Any:
     import tensorflow as tf
 
     height, width, channels = split.image_shape
+
+    def batch(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = slice(int(number) * batch_size, (int(number) + 1) * batch_size)
+        return np.asarray(split.images[rows]), split.labels[rows]
+
     signature = (
         tf.TensorSpec((None, height, width, channels), split.images.dtype),
         tf.TensorSpec((None,), tf.int64),
     )
-    flow = tf.data.Dataset.from_generator(
-        lambda: split.batches(batch_size), output_signature=signature
-    )
-    flow = flow.apply(tf.data.experimental.assert_cardinality(steps_per_epoch(split, batch_size)))
+    flow = _from_function(batch, range(steps_per_epoch(split, batch_size)), signature)
     flow = flow.map(lambda images, labels: (images, _labels(labels, split.num_classes, one_hot)))
     return flow.prefetch(4)
 

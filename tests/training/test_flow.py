@@ -19,7 +19,7 @@ def epochs(split, flip, count, seed=0):
         split,
         batch_size=10,
         seed=seed,
-        first_epoch=0,
+        epochs=range(3),
         augmentation=Augmentation(flip=flip),
         one_hot=False,
     )
