@@ -73,6 +73,22 @@ def test_a_stopped_run_goes_on_to_the_very_same_weights(data, tmp_path, place):
     assert history.history == whole.history
 
 
+def test_muon_alternating_flips_and_averaging_go_on_to_the_very_same_weights(data, tmp_path):
+    recipe = RECIPE.replace(
+        optimizer="muon",
+        learning_rate=0.1,
+        head_learning_rate=0.01,
+        averaging=0.9,
+        augmentation=Augmentation(flip="alternate", shift=1),
+    )
+    whole, stopped, resumed = new(data, recipe), new(data, recipe), new(data, recipe)
+    whole.fit(data, verbose=0)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[Stop(2, 1)])
+    resumed.fit(data, verbose=0, run_dir=tmp_path / "run")
+    np.testing.assert_array_equal(weights(resumed), weights(whole))
+
+
 def test_a_finished_run_returns_at_once_with_its_history(data, tmp_path):
     first = new(data)
     first.fit(data, verbose=0, run_dir=tmp_path / "run")
