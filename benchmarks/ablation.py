@@ -1,9 +1,9 @@
-"""Takes one technique at a time out of a preset and trains with three seeds.
+"""Changes one thing at a time in a preset and trains with three seeds.
 
     python benchmarks/ablation.py fast --archive cifar-10-python.tar.gz
 
 A run whose result is there already is skipped, so that this can be stopped and started again.
-`techniques.py` says what is taken out; the results go to `results/ablation-PRESET.json`. What
+`variants.py` says what is changed; the results go to `results/ablation-PRESET.json`. What
 follows `--` is passed on to `rows/preset.py`.
 """
 
@@ -24,21 +24,21 @@ def main() -> None:
     parser.add_argument("preset")
     parser.add_argument("--archive", required=True, type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--only", nargs="+", help="these techniques")
+    parser.add_argument("--only", nargs="+", help="these variants")
     parser.add_argument("--data-name", default="CIFAR-10", help="what the archive is")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of results")
     own, passed_on = split_at_dashes(sys.argv[1:])
     options = parser.parse_args(own)
     name = f"ablation-{options.preset}"
     done = finished(options.results / f"{name}.json")
-    techniques = options.only or used_techniques(options.preset, options.archive)
-    for seed in options.seeds:  # all techniques once, then all of them again
-        for technique in [None, *techniques]:
-            if (technique, seed) in done:
+    variants = options.only or fitting_variants(options.preset, options.archive)
+    for seed in options.seeds:  # all variants once, then all of them again
+        for variant in [None, *variants]:
+            if (variant, seed) in done:
                 continue
-            print(f"== without {technique or 'nothing'}, seed {seed}", flush=True)
-            without = ["--without", technique] if technique else []
-            arguments = [options.preset, *without, "--seed", str(seed), *passed_on]
+            print(f"== {variant or 'as it is'}, seed {seed}", flush=True)
+            given = ["--variant", variant] if variant else []
+            arguments = [options.preset, *given, "--seed", str(seed), *passed_on]
             run = start(Row("", "preset"), arguments, options.archive, {"imgclf": sys.executable})
             if run is None:
                 print("failed")
@@ -47,23 +47,21 @@ def main() -> None:
 
 
 def finished(path: Path) -> set[tuple[str | None, int]]:
-    """(technique, seed) of the runs that are in the file."""
+    """(variant, seed) of the runs that are in the file."""
     runs = json.loads(path.read_text())["runs"] if path.exists() else []
-    return {(run["settings"].get("without"), run["seed"]) for run in runs}
+    return {(run["settings"].get("variant"), run["seed"]) for run in runs}
 
 
-def used_techniques(preset_name: str, archive: Path) -> list[str]:
-    """Those of `techniques.py` that the preset has, on CIFAR-10."""
-    from techniques import TECHNIQUES
+def fitting_variants(preset_name: str, archive: Path) -> list[str]:
+    """Those of `variants.py` that the preset is not already, on CIFAR-10."""
+    from variants import VARIANTS
 
     import imgclf
 
     data = imgclf.load_cifar10(archive=archive, validation=None)
     preset = imgclf.presets.get_preset(preset_name)
     recipe, blocks = preset.recipe(data), preset.blocks(data.image_shape)
-    return [
-        name for name, removal in TECHNIQUES.items() if removal.changes_anything(recipe, blocks)
-    ]
+    return [name for name, variant in VARIANTS.items() if variant.changes_anything(recipe, blocks)]
 
 
 if __name__ == "__main__":

@@ -277,34 +277,32 @@ def prediction(predicted: Run | None) -> str:
 
 
 def ablation(name: str, runs: list[Run]) -> str:
-    """A line a technique that was taken out."""
-    whole = [run for run in runs if "without" not in run["settings"]]
+    """A line a variant."""
+    whole = [run for run in runs if "variant" not in run["settings"]]
     base = mean(whole, "test_accuracy")
-    techniques = dict.fromkeys(
-        run["settings"]["without"] for run in runs if "without" in run["settings"]
+    variants = dict.fromkeys(
+        run["settings"]["variant"] for run in runs if "variant" in run["settings"]
     )
-    lines = [_ablation_line("nothing", whole, base)] + [
-        _ablation_line(
-            technique, [r for r in runs if r["settings"].get("without") == technique], base
-        )
-        for technique in techniques
+    lines = [_ablation_line("as it is", whole, base)] + [
+        _ablation_line(variant, [r for r in runs if r["settings"].get("variant") == variant], base)
+        for variant in variants
     ]
     preset = name.removeprefix("ablation-")
     return "\n\n".join(
         [
-            f"## What each technique of `{preset}` brings",
-            _table(["without", "test accuracy", "difference", "seconds", "each run"], lines),
+            f"## One change at a time in `{preset}`",
+            _table(["variant", "test accuracy", "difference", "seconds", "each run"], lines),
         ]
     )
 
 
-def _ablation_line(technique: str, runs: list[Run], base: float | None) -> list[str]:
+def _ablation_line(variant: str, runs: list[Run], base: float | None) -> list[str]:
     reached = mean(runs, "test_accuracy")
     difference = None if base is None or reached is None else 100 * (reached - base)
     return [
-        technique,
+        variant,
         _mean_and_spread(values(runs, "test_accuracy"), ".2%"),
-        _NONE if technique == "nothing" else _show(difference, "+.2f", " points"),
+        _NONE if variant == "as it is" else _show(difference, "+.2f", " points"),
         _show(mean(runs, "seconds"), ",.0f"),
         ", ".join(_show(value, ".2%") for value in values(runs, "test_accuracy")),
     ]

@@ -201,7 +201,7 @@ def store(name: str, run: dict[str, Any], data_name: str, results: Path = RESULT
 
 
 def _key(run: dict[str, Any]) -> tuple[str, int]:
-    return run["settings"].get("without", ""), run["seed"]
+    return run["settings"].get("variant", ""), run["seed"]
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def _options() -> Any:
     )
     parser.add_argument("--epochs", type=int, help="in place of the preset's")
     parser.add_argument("--epochs-times", type=float, help="times the preset's")
-    parser.add_argument("--without", help="a technique of techniques.py to take out")
+    parser.add_argument("--variant", help="one of variants.py")
     parser.add_argument("--tutorial-split", action="store_true", help="45,000 pictures to train on")
     parser.add_argument(
         "--averaged", action="store_true", help="also average over flips and shifts"
@@ -74,15 +74,15 @@ def _classifier(options: Any, data: imgclf.Dataset) -> imgclf.Classifier:
     for change in options.change:
         field, _, value = change.partition("=")
         changes[field] = _value(value)
-    if options.without:
-        from techniques import TECHNIQUES
+    if options.variant:
+        from variants import VARIANTS
 
-        removal = TECHNIQUES[options.without]
-        changes |= removal.recipe_changes(preset.recipe(data))
-        if removal.blocks:
-            make, remove = preset.make_blocks, removal.blocks
+        variant = VARIANTS[options.variant]
+        changes |= variant.recipe_changes(preset.recipe(data))
+        if variant.blocks:
+            make, change = preset.make_blocks, variant.blocks
             presets[options.preset] = dataclasses.replace(
-                preset, make_blocks=lambda shape: remove(make(shape))
+                preset, make_blocks=lambda shape: change(make(shape))
             )
     return imgclf.Classifier.from_preset(options.preset, data, **changes)
 

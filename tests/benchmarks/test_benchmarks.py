@@ -61,15 +61,15 @@ def test_the_page_lists_each_run_with_mean_and_spread(tmp_path):
     assert "`fast`," not in text.split("## Not measured yet")[1]
 
 
-def test_the_page_says_what_a_technique_brings(tmp_path):
+def test_the_page_says_what_a_change_brings(tmp_path):
     from page import page
     from result_files import read
     from run import store
 
     store("ablation-fast", run_of(0, 0.90), "CIFAR-10", tmp_path)
-    without = run_of(0, 0.88, settings={"without": "flips"})
+    without = run_of(0, 0.88, settings={"variant": "no flips"})
     store("ablation-fast", without, "CIFAR-10", tmp_path)
-    assert "| flips | 88.00% | -2.00 points | 100 | 88.00% |" in page(read(tmp_path))
+    assert "| no flips | 88.00% | -2.00 points | 100 | 88.00% |" in page(read(tmp_path))
 
 
 def test_a_run_with_the_same_seed_replaces_the_older_one(tmp_path):
@@ -88,23 +88,21 @@ def test_an_ablation_knows_which_runs_are_done(tmp_path):
     path = tmp_path / "ablation-fast.json"
     assert finished(path) == set()
     store("ablation-fast", run_of(0, 0.9), "CIFAR-10", tmp_path)
-    store("ablation-fast", run_of(1, 0.9, settings={"without": "flips"}), "CIFAR-10", tmp_path)
+    store("ablation-fast", run_of(1, 0.9, settings={"variant": "no flips"}), "CIFAR-10", tmp_path)
     assert finished(path) == {(None, 0), ("flips", 1)}
 
 
 def test_techniques_that_a_preset_lacks_are_told_apart():
-    from techniques import TECHNIQUES
+    from variants import VARIANTS
 
     from imgclf import Augmentation, Recipe, conv_maxpool, flatten
 
     recipe = Recipe(label_smoothing=0.1, augmentation=Augmentation(flip=True))
     blocks = [conv_maxpool(8, normalization="batch"), flatten()]
-    used = {
-        name for name, removal in TECHNIQUES.items() if removal.changes_anything(recipe, blocks)
-    }
+    used = {name for name, removal in VARIANTS.items() if removal.changes_anything(recipe, blocks)}
     assert {"flips", "label smoothing", "batch normalisation"} <= used
     assert used.isdisjoint({"shifts", "cutout", "weight decay", "warm-up"})
-    assert TECHNIQUES["batch normalisation"].blocks(blocks) == [conv_maxpool(8), flatten()]
+    assert VARIANTS["batch normalisation"].blocks(blocks) == [conv_maxpool(8), flatten()]
 
 
 def test_averaging_over_views_is_right_where_all_views_agree(rng):
@@ -143,3 +141,17 @@ def test_a_row_without_its_interpreter_says_why():
         "no interpreter was given: --python torch=…/bin/python"
     )
     assert why_not(ROWS["airbench-muon"], {"torch": "/nowhere/python"}).startswith("[Errno 2]")
+
+
+def test_each_variant_of_fast_is_another_network_or_recipe_that_fits():
+    from variants import VARIANTS
+
+    import imgclf
+
+    preset = imgclf.presets.get_preset("fast")
+    recipe, blocks = preset.base_recipe, preset.blocks((32, 32, 3))
+    for name, variant in VARIANTS.items():
+        assert variant.changes_anything(recipe, blocks), name
+        recipe.replace(**variant.recipe_changes(recipe))
+        changed = variant.blocks(blocks) if variant.blocks else blocks
+        imgclf.describe(changed, (32, 32, 3), 10)

@@ -1,0 +1,99 @@
+"""Variants of a preset, one change each, for the ablation: a technique out, or another one in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import imgclf
+
+Blocks = list[Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """What is changed.
+
+    Args:
+        recipe: fields of the `Recipe`.
+        augmentation: fields of its `Augmentation`.
+        blocks: list of blocks → list of other blocks.
+    """
+
+    recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    augmentation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    blocks: Callable[[Blocks], Blocks] | None = None
+
+    def recipe_changes(self, recipe: imgclf.Recipe) -> dict[str, Any]:
+        """What to pass to `Classifier.from_preset`."""
+        changes = dict(self.recipe)
+        if self.augmentation:
+            changes["augmentation"] = dataclasses.replace(recipe.augmentation, **self.augmentation)
+        return changes
+
+    def changes_anything(self, recipe: imgclf.Recipe, blocks: Blocks) -> bool:
+        """Whether the preset is not like that already."""
+        other_blocks = self.blocks is not None and self.blocks(blocks) != blocks
+        return other_blocks or recipe.replace(**self.recipe_changes(recipe)) != recipe
+
+
+def everywhere(**settings: Any) -> Callable[[Blocks], Blocks]:
+    """Sets fields of all blocks that have them, nested ones too."""
+    return lambda blocks: [_with(block, settings) for block in blocks]
+
+
+def _with(block: Any, settings: Mapping[str, Any]) -> Any:
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(block):
+        if field.name in settings:
+            changes[field.name] = settings[field.name]
+        elif field.name == "blocks":
+            changes["blocks"] = [_with(inner, settings) for inner in block.blocks]
+    return dataclasses.replace(block, **changes)
+
+
+def learned_first_layer(blocks: Blocks) -> Blocks:
+    """A convolution of the same size in place of whitening, for colour pictures."""
+    return [
+        imgclf.conv(24, kernel_size=block.kernel_size, padding="valid")
+        if isinstance(block, imgclf.whitening)
+        else block
+        for block in blocks
+    ]
+
+
+def no_way_around(blocks: Blocks) -> Blocks:
+    """The blocks inside of residual ones, without them."""
+    flat: Blocks = []
+    for block in blocks:
+        flat += block.blocks if isinstance(block, imgclf.residual) else [block]
+    return flat
+
+
+VARIANTS = {
+    "no flips": Variant(augmentation={"flip": False}),
+    "flips at random, not alternating": Variant(augmentation={"flip": True}),
+    "no shifts": Variant(augmentation={"shift": 0}),
+    "cutout of 8 added": Variant(augmentation={"cutout": 8}),
+    "full size from the start": Variant(recipe={"early_size": 1.0, "early_part": 0.0}),
+    "no label smoothing": Variant(recipe={"label_smoothing": 0.0}),
+    "constant learning rate": Variant(recipe={"schedule": "constant"}),
+    "averaging of weights (0.98) added": Variant(recipe={"averaging": 0.98}),
+    # A usual rate for networks with batch normalisation; it was not tuned.
+    "Nesterov SGD in place of Muon": Variant(
+        recipe={
+            "optimizer": "sgd",
+            "learning_rate": 0.05,
+            "momentum": 0.9,
+            "head_learning_rate": None,
+        }
+    ),
+    "one learning rate for all": Variant(recipe={"head_learning_rate": None}),
+    "batch normalisation with the defaults of `batch_norm`": Variant(
+        blocks=everywhere(normalization="batch")
+    ),
+    "no identity start": Variant(blocks=everywhere(kernel_initializer="glorot_uniform")),
+    "a learned first layer, not whitening": Variant(blocks=learned_first_layer),
+    "no way around": Variant(blocks=no_way_around),
+}
