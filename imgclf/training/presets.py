@@ -191,7 +191,7 @@ def _accurate_blocks(image_shape: tuple[int, int, int]) -> list[Any]:
 _NORM = batch_norm(momentum=0.6, epsilon=1e-5, scale=False)
 
 _MUON = Recipe(
-    epochs=6,
+    epochs=7,
     batch_size=500,
     optimizer="muon",
     learning_rate=0.15,
@@ -201,7 +201,7 @@ _MUON = Recipe(
     label_smoothing=0.2,
     augmentation=Augmentation(flip="alternate", shift=2),
     early_size=0.75,
-    early_part=0.6,
+    early_part=0.7,
 )
 
 PRESETS = {
@@ -226,7 +226,9 @@ PRESETS = {
             description="A first answer in seconds: a narrow network, and each picture once.",
             make_blocks=_quick_blocks,
             output_initializer="zeros",
-            base_recipe=_MUON.replace(epochs=1, batch_size=250, learning_rate=0.24),
+            base_recipe=_MUON.replace(
+                epochs=1, batch_size=250, learning_rate=0.24, early_size=0.625, early_part=0.8
+            ),
         ),
         Preset(
             name="fast",
@@ -240,7 +242,7 @@ PRESETS = {
             description="A better network in five times the time.",
             make_blocks=_accurate_blocks,
             output_initializer="zeros",
-            base_recipe=_MUON.replace(epochs=12),
+            base_recipe=_MUON.replace(epochs=13),
         ),
     )
 }
