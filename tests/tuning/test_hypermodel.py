@@ -90,8 +90,11 @@ def test_a_schedule_needs_the_number_of_images():
         Recipe(label_smoothing=choice(0.0, 0.1)),
         Recipe(augmentation=Augmentation(flip=True)),
         Recipe(patience=2),
+        Recipe(early_size=0.5, early_part=0.5),
     ],
 )
 def test_what_plain_keras_cannot_do_is_refused(recipe):
-    with pytest.raises(ArgumentError, match="must leave out label_smoothing, augmentation and"):
+    with pytest.raises(
+        ArgumentError, match="must leave out label_smoothing, augmentation, patience and"
+    ):
         hypermodel(BLOCKS, (8, 8, 1), 3, recipe)

@@ -76,9 +76,9 @@ def test_the_default_space_is_searched_by_name(data):
 
 def test_candidates_that_cannot_fit_are_never_built(data, monkeypatch):
     built = []
-    build = searching.build_candidate
+    build = searching.new_network
     monkeypatch.setattr(
-        searching, "build_candidate", lambda *args: (built.append(args[1]), build(*args))[1]
+        searching, "new_network", lambda *args: (built.append(args[2]), build(*args))[1]
     )
     blocks = [repeat(maxpool(padding="valid"), 1, 9), flatten()]  # 8×8 allows three
     recipe = RECIPE.replace(learning_rate=0.01)
