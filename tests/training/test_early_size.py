@@ -16,34 +16,30 @@ def data():
     return imgclf.Dataset(digits.train[:256], digits.validation[:60], digits.test, name="few")
 
 
-def test_early_batches_are_smaller_and_later_ones_whole(data):
-    batches = flow.shuffled(
+def batches(data, size_at):
+    return flow.shuffled(
         data.train,
         batch_size=64,
         seed=0,
         epochs=range(3),
         augmentation=RECIPE.augmentation,
         one_hot=False,
-        size_at=lambda step: (4, 4) if step < 6 else (8, 8),
+        size_at=size_at,
     )
-    sizes = [tuple(images.shape[1:3]) for images, _ in batches.take(9)]
+
+
+def test_early_batches_are_smaller_and_later_ones_whole(data):
+    early = batches(data, lambda step: (4, 4) if step < 6 else (8, 8))
+    sizes = [tuple(images.shape[1:3]) for images, _ in early.take(9)]
     assert sizes == [(4, 4)] * 6 + [(8, 8)] * 3
 
 
 def test_a_smaller_picture_keeps_its_mean(data):
-    def mean(size_at):
-        batches = flow.shuffled(
-            data.train,
-            batch_size=64,
-            seed=0,
-            epochs=range(3),
-            augmentation=RECIPE.augmentation,
-            one_hot=False,
-            size_at=size_at,
-        )
-        return np.mean(next(iter(batches.take(1)))[0])
-
-    assert mean(lambda step: (4, 4)) == pytest.approx(mean(None), rel=0.05)
+    small, whole = (
+        np.mean(next(iter(batches(data, size_at).take(1)))[0])
+        for size_at in (lambda step: (4, 4), None)
+    )
+    assert small == pytest.approx(whole, rel=0.05)
 
 
 def test_the_model_takes_its_own_size_only_once_training_is_over(data):
