@@ -10,7 +10,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.architecture.block import check_blocks, fit_block
-from imgclf.architecture.initializer import Initializer, check_initializer
+from imgclf.architecture.initializer import Initializer, check_initializer, is_dirac, to_keras
 from imgclf.architecture.parts import Shape, show_shape
 from imgclf.errors import ArgumentError, BlockError
 
@@ -71,6 +71,11 @@ def build_classifier(
     scale, offset = _rescaling(pixel_mean, pixel_std, shape[2])
     kernel_initializer = check_initializer("kernel_initializer", kernel_initializer)
     bias_initializer = check_initializer("bias_initializer", bias_initializer)
+    if is_dirac(kernel_initializer):
+        raise ArgumentError(
+            "`kernel_initializer` of the output layer cannot be 'dirac', which is for conv and "
+            "conv_maxpool. " + checks.received("kernel_initializer", kernel_initializer)
+        )
 
     import keras
 
@@ -81,8 +86,8 @@ def build_classifier(
             tensor = block(tensor, name=f"{block.block_name}_{position}")
         logits = keras.layers.Dense(
             num_classes,
-            kernel_initializer=_to_keras(kernel_initializer),
-            bias_initializer=_to_keras(bias_initializer),
+            kernel_initializer=to_keras(kernel_initializer),
+            bias_initializer=to_keras(bias_initializer),
             name="logits",
         )(tensor)
         outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
@@ -131,10 +136,6 @@ def _per_channel(name: str, value: Any, channels: int) -> np.ndarray:
             + checks.received(name, value)
         )
     return spread
-
-
-def _to_keras(initializer: str | Initializer) -> Any:
-    return initializer.to_keras() if isinstance(initializer, Initializer) else initializer
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from imgclf import checks
 from imgclf.errors import ArgumentError, ArgumentTypeError
 
-__all__ = ["INITIALIZERS", "Initializer", "dirac_kernel", "initializer", "is_dirac"]
+__all__ = ["INITIALIZERS", "Initializer", "dirac_kernel", "initializer", "is_dirac", "to_keras"]
 
 # Keras's initialisers by name, and the settings that each takes (beside the seed, which the
 # recipe's seed decides). "dirac" is the one that Keras does not have.
@@ -98,6 +98,13 @@ initializer = Initializer
 def is_dirac(value: str | Initializer) -> bool:
     """Whether an initialiser is "dirac", by name or as a value."""
     return (value.name if isinstance(value, Initializer) else value) == "dirac"
+
+
+def to_keras(value: str | Initializer) -> Any:
+    """What a Keras layer takes for an initialiser given by its name or as a value."""
+    if is_dirac(value):
+        value = Initializer("dirac")
+    return value.to_keras() if isinstance(value, Initializer) else value
 
 
 def dirac_kernel(kernel: np.ndarray) -> np.ndarray:

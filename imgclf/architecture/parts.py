@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from imgclf.architecture.initializer import Initializer, dirac_kernel, is_dirac
+from imgclf.architecture.initializer import Initializer, dirac_kernel, is_dirac, to_keras
 from imgclf.errors import BlockError
 
 __all__ = [
@@ -110,8 +110,8 @@ class Convolve(Part):
             strides=self.strides,
             padding=self.padding,
             use_bias=self.use_bias,
-            kernel_initializer=_initializer(self.kernel_initializer),
-            bias_initializer=_initializer(self.bias_initializer),
+            kernel_initializer=to_keras(self.kernel_initializer),
+            bias_initializer=to_keras(self.bias_initializer),
             name=name,
         )
 
@@ -195,7 +195,7 @@ class Depthwise(Part):
             strides=self.strides,
             padding=self.padding,
             use_bias=False,
-            depthwise_initializer=_initializer(self.kernel_initializer),
+            depthwise_initializer=to_keras(self.kernel_initializer),
             name=name,
         )
 
@@ -355,8 +355,8 @@ class Dense(Part):
         return keras.layers.Dense(
             self.units,
             use_bias=self.use_bias,
-            kernel_initializer=_initializer(self.kernel_initializer),
-            bias_initializer=_initializer(self.bias_initializer),
+            kernel_initializer=to_keras(self.kernel_initializer),
+            bias_initializer=to_keras(self.bias_initializer),
             name=name,
         )
 
@@ -503,9 +503,3 @@ def _times(shape: Any) -> str:
 
 
 show_shape = _times
-
-
-def _initializer(value: str | Initializer) -> Any:
-    if is_dirac(value):
-        value = Initializer("dirac")
-    return value.to_keras() if isinstance(value, Initializer) else value

@@ -60,6 +60,11 @@ def test_it_is_stored_and_read_with_the_block():
             "conv_maxpool. Received: kernel_initializer=initializer('dirac').",
         ),
         (
+            lambda: build_classifier((8, 8, 1), 2, [global_pool()], kernel_initializer="dirac"),
+            "`kernel_initializer` of the output layer cannot be 'dirac', which is for conv and "
+            "conv_maxpool. Received: kernel_initializer='dirac'.",
+        ),
+        (
             lambda: conv(4, bias_initializer="dirac"),
             "`bias_initializer` cannot be 'dirac', which is for kernels. "
             "Received: bias_initializer='dirac'.",
