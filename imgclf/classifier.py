@@ -14,7 +14,13 @@ from imgclf.data.dataset import Dataset
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import IMAGE_SUFFIXES, ImageSpec, decode_image
 from imgclf.data.split import Split, check_class_names, check_images
-from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, ModelFileError
+from imgclf.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    ModelFileError,
+    RunFolderError,
+)
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.files import model_file
 from imgclf.inference import Network
@@ -152,6 +158,8 @@ class Classifier:
         validation_data: Any = None,
         recipe: Recipe | None = None,
         run_dir: Any = None,
+        resume: str = "auto",
+        checkpoint_seconds: float = 60.0,
         callbacks: Sequence[Any] = (),
         verbose: Any = "auto",
     ) -> keras.callbacks.History:
@@ -165,8 +173,14 @@ class Classifier:
             validation_data: a `Split` or a pair (images, labels), in place of the data set's own.
             recipe: in place of the classifier's.
             run_dir: a folder for log, checkpoints, curves and the trained model. The same call
-                again goes on where the first stopped.
-            callbacks: any Keras callbacks.
+                again goes on where the first stopped, whatever stopped it, and ends in the same
+                weights. Ctrl-C and SIGTERM save first; a second one ends at once.
+            resume: "auto" refuses a folder whose run differs in recipe, network, data or versions;
+                "force" goes on with it.
+            checkpoint_seconds: between two checkpoints within an epoch; each epoch ends in one.
+            callbacks: any Keras callbacks. `EarlyStopping`, `ReduceLROnPlateau`,
+                `ModelCheckpoint`, and any that offers `get_state()` and `set_state(state)` go on
+                where they were; a warning names those that cannot.
             verbose: "auto" or 1 shows live progress on a terminal and lines elsewhere; 2 shows
                 lines; 0 shows nothing. All on stderr.
 
@@ -177,7 +191,8 @@ class Classifier:
             DataError: if pictures or labels cannot be used.
             ArgumentError: if they do not fit the model.
             NotFiniteError: if the loss becomes infinite or NaN.
-            RunFolderError: if the folder holds another run, or is in use.
+            OutOfMemoryError: if a batch does not fit into memory.
+            RunFolderError: if the folder holds another run, is in use, or cannot be written to.
         """
         changes = {"epochs": epochs, "batch_size": batch_size}
         given = {name: value for name, value in changes.items() if value is not None}
@@ -189,12 +204,14 @@ class Classifier:
             validation=None if validation_data is None else self._split(validation_data),
             callbacks=callbacks,
             run_dir=run_dir,
+            resume=resume,
+            checkpoint_seconds=checkpoint_seconds,
             verbose=verbose,
             config={"blocks": self._stored_blocks()},
         )
         self.history = history.history
         if run_dir is not None:
-            self.save(Path(run_dir) / "model.keras")
+            self._save_into(Path(run_dir))
         return history
 
     def evaluate(self, data: Any, labels: Any = None, *, batch_size: int = _BATCH) -> Evaluation:
@@ -275,6 +292,16 @@ class Classifier:
         }
         model_file.write_model(self.model, path, entry)
         return Path(path)
+
+    def _save_into(self, run_dir: Path) -> None:
+        try:
+            self.save(run_dir / "model.keras")
+        except OSError as error:
+            raise RunFolderError(
+                f"model.keras cannot be written to run folder {str(run_dir)!r} "
+                f"({error.strerror or error}). The training is over and kept: once this is mended, "
+                "the same call writes it."
+            ) from error
 
     def _stored_blocks(self) -> list[dict[str, Any]] | None:
         return None if self.blocks is None else [block.to_dict() for block in self.blocks]

@@ -14,7 +14,8 @@ Each error also inherits the builtin that Python would have raised, so that `exc
     ├── ModelFileError (ValueError)         a model file is damaged, foreign or newer than imgclf
     ├── RunFolderError (RuntimeError)       a run folder belongs to another run, or is in use
     ├── TrainingError (RuntimeError)        training cannot go on
-    │   └── NotFiniteError (ArithmeticError) … because the loss is not a finite number
+    │   ├── NotFiniteError (ArithmeticError) … because the loss is not a finite number
+    │   └── OutOfMemoryError (MemoryError)  … because memory ran out
     ├── SearchError (RuntimeError)          no trial of a search could be run
     └── MissingExtraError (ImportError)     an optional dependency is not installed
 """
@@ -33,6 +34,7 @@ __all__ = [
     "MissingFileError",
     "ModelFileError",
     "NotFiniteError",
+    "OutOfMemoryError",
     "RunFolderError",
     "SearchError",
     "TrainingError",
@@ -85,6 +87,10 @@ class TrainingError(ImgclfError, RuntimeError):
 
 class NotFiniteError(TrainingError, ArithmeticError):
     """The loss became infinite or not a number."""
+
+
+class OutOfMemoryError(TrainingError, MemoryError):
+    """A batch did not fit into memory."""
 
 
 class SearchError(ImgclfError, RuntimeError):

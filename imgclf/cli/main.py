@@ -37,8 +37,8 @@ class _Program(click.Group):
             return super().invoke(ctx)
         except ImgclfError as error:
             raise click.ClickException(str(error)) from error
-        except KeyboardInterrupt:
-            click.echo("\nInterrupted.", err=True)
+        except KeyboardInterrupt as interrupt:
+            click.echo(f"\n{str(interrupt) or 'Interrupted.'}", err=True)
             ctx.exit(_INTERRUPTED)
         except OSError as error:
             if error.errno == errno.EPIPE:

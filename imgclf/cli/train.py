@@ -37,6 +37,13 @@ _BATCH_FOLDER = "one-batch"
 )
 @sources.picture_options
 @sources.validation_option
+@click.option(
+    "--resume",
+    type=click.Choice(["auto", "force"]),
+    default="auto",
+    show_default=True,
+    help="Whether to go on in a folder whose run differs, too (force).",
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 @json_option
 def train(
@@ -45,14 +52,16 @@ def train(
     preset: str,
     out: str | None,
     one_batch_first: bool,
+    resume: str,
     quiet: bool,
     as_json: bool,
     **settings: Any,
 ) -> None:
     """Train a classifier on SOURCE: cifar10, digits, a folder of pictures, or a CSV file.
 
-    The same command with the same --out goes on where a run was interrupted. The test pictures
-    are left alone: `imgclf evaluate` looks at them.
+    The same command with the same --out goes on where a run was stopped, at the very batch, and
+    ends in the same weights. Ctrl-C saves before it ends the run; a second one ends it at once.
+    The test pictures are left alone: `imgclf evaluate` looks at them.
     """
     if one_batch_first and source != "cifar10":
         raise click.UsageError("--one-batch-first goes with the source cifar10 only.")
@@ -64,11 +73,13 @@ def train(
     reports = []
     if one_batch_first:
         data = _first_batch(options)
-        reports.append(_train(data, preset, changes, run / _BATCH_FOLDER, quiet=quiet))
+        reports.append(
+            _train(data, preset, changes, run / _BATCH_FOLDER, resume=resume, quiet=quiet)
+        )
         if not as_json:
             _echo_report("On batch 1 alone", reports[0])
     data = sources.load(source, options)
-    reports.append(_train(data, preset, changes, run, quiet=quiet))
+    reports.append(_train(data, preset, changes, run, resume=resume, quiet=quiet))
     sources.remember(run, source, options)
     command = _evaluate_command(run, source, options)
     if as_json:
@@ -95,13 +106,16 @@ def _train(
     changes: dict[str, Any],
     run: Path,
     *,
+    resume: str,
     quiet: bool,
 ) -> dict[str, Any]:
     import imgclf
 
     load_tensorflow()
     classifier = imgclf.Classifier.from_preset(preset, data, **changes)
-    history = classifier.fit(data, run_dir=run, verbose=0 if quiet else "auto").history
+    history = classifier.fit(
+        data, run_dir=run, resume=resume, verbose=0 if quiet else "auto"
+    ).history
     return {
         "run": str(run),
         "model": str(run / "model.keras"),

@@ -1,26 +1,34 @@
 """The one way in which imgclf writes a file: whole, or not at all.
 
-A temporary file beside the target → write → flush → fsync → `os.replace` → fsync of the folder. A
-process that is killed at any moment leaves the old file or the new one, never half of one.
+A temporary file beside the target → write → fsync → verify → `os.replace` → fsync of the folder. A
+process that is killed at any moment leaves the old file or the new one, never half of one; what may
+be left over is the temporary file, which `remove_leftovers` knows by its name.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["replacing", "write_bytes", "write_text"]
+__all__ = ["LEFTOVER", "remove_leftovers", "replacing", "write_bytes", "write_text"]
+
+# How the names of temporary files begin.
+LEFTOVER = ".imgclf-"
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(
+    path: str | os.PathLike[str], verify: Callable[[Path], None] | None = None
+) -> Iterator[Path]:
     """Gives a temporary path to write to, and puts it in the place of `path` at the end.
 
     Args:
         path: the target; its folder is made if need be.
+        verify: called with the finished temporary file; if it raises, the target stays.
 
     Yields:
         A path in the same folder with the same suffix. If the block raises, it is removed and the
@@ -29,13 +37,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
+        prefix=f"{LEFTOVER}{target.stem}-", suffix=target.suffix, dir=target.parent
     )
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         _sync(temporary)
+        if verify is not None:
+            verify(temporary)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
         _sync(target.parent)
@@ -45,7 +55,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Writes `data` to `path`, atomically."""
-    with replacing(path) as temporary:
+
+    def verify(written: Path) -> None:
+        if written.stat().st_size != len(data):
+            raise OSError(f"{written.name} is shorter than what was written to it")
+
+    with replacing(path, verify) as temporary:
         temporary.write_bytes(data)
 
 
@@ -54,8 +69,23 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Removes temporary files and folders of processes that were killed.
+
+    Args:
+        folder: where no other process is writing; it need not exist.
+    """
+    for path in Path(folder).glob(f"{LEFTOVER}*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    if os.name == "nt" and path.is_dir():
+        return  # Windows has no such call for folders
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from imgclf import checks
 from imgclf.data.dataset import Dataset
 from imgclf.data.split import Split
-from imgclf.errors import ArgumentError, ArgumentTypeError, NotFiniteError
+from imgclf.errors import ArgumentError, ArgumentTypeError, NotFiniteError, OutOfMemoryError
 from imgclf.training import flow
+from imgclf.training.callback_state import check_callbacks, set_states
+from imgclf.training.checkpoint import Checkpoint, TrainingState
 from imgclf.training.compile import compile_model, compiled_by_user, wants_one_hot
 from imgclf.training.early_size import any_input_size, early_sizes
 from imgclf.training.fused_norm import fused_batch_norm
 from imgclf.training.precision import precision_note
-from imgclf.training.progress import make_progress
+from imgclf.training.progress import Plan, make_progress
 from imgclf.training.recipe import Recipe
+from imgclf.training.resume import make_callback_list, passing_over
+from imgclf.training.run_config import run_config
 from imgclf.training.run_folder import RunFolder
+from imgclf.training.saving import Saving
+from imgclf.training.stop_signals import stop_signals
 
 __all__ = ["fit"]
 
@@ -31,6 +40,8 @@ def fit(
     validation: Split | None = None,
     callbacks: Sequence[Any] = (),
     run_dir: Any = None,
+    resume: str = "auto",
+    checkpoint_seconds: float = 60.0,
     verbose: Any = 0,
     config: dict[str, Any] | None = None,
 ) -> Any:
@@ -43,9 +54,14 @@ def fit(
         recipe: how to train.
         validation: what is looked at after each epoch; by default the data set's own.
         callbacks: any Keras callbacks. One that offers `get_state()` and `set_state(state)` is
-            resumed too.
+            resumed too, and so are Keras's `EarlyStopping`, `ReduceLROnPlateau` and
+            `ModelCheckpoint`.
         run_dir: a folder for log, checkpoints and curves. The same call again goes on where the
-            first stopped, and ends in the same weights.
+            first stopped, at the very batch, and ends in the same weights. Meanwhile SIGINT
+            (Ctrl-C) and SIGTERM save before they end the run.
+        resume: "auto" goes on with a run that was asked for the same; "force" with any whose
+            checkpoint fits the model.
+        checkpoint_seconds: between two checkpoints within an epoch; each epoch ends in one too.
         verbose: 0 is silent, 1 or "auto" live on a terminal, 2 a line an epoch.
         config: what else makes this run this run, such as the network's blocks.
 
@@ -54,19 +70,28 @@ def fit(
 
     Raises:
         NotFiniteError: if the loss becomes infinite or NaN. The last checkpoint stays.
-        RunFolderError: if the folder holds another run, or is in use.
+        OutOfMemoryError: if a batch does not fit into memory. The last checkpoint stays.
+        RunFolderError: if the folder holds another run, is in use, or cannot be written to.
         ArgumentError: if the model does not fit the data.
     """
     checks.one_of("verbose", verbose, ["auto", 0, 1, 2])
+    checks.one_of("resume", resume, ["auto", "force"])
+    checks.number("checkpoint_seconds", checkpoint_seconds, low=0)
     train, validation = _splits(data, validation)
     _check_model(model, train)
-    with contextlib.ExitStack() as stack:
-        folder = None
-        if run_dir is not None:
-            folder = RunFolder(run_dir)
-            stack.enter_context(folder.lock())
-            folder.claim(_config(recipe, train, validation, config))
-        return _train(model, train, validation, recipe, list(callbacks), folder, verbose)
+    if recipe.patience is not None:
+        if validation is None:
+            raise ArgumentError("`patience` needs validation pictures to judge by.")
+        callbacks = [_patience(recipe.patience), *callbacks]
+    training = _Training(model, train, validation, recipe, list(callbacks), verbose)
+    if run_dir is None:
+        return training.run()
+    check_callbacks(callbacks)
+    folder = RunFolder(run_dir)
+    force = resume == "force"
+    with folder.lock():
+        folder.claim(training.config(config or {}), force=force)
+        return training.run_in(folder, checkpoint_seconds, force=force)
 
 
 def _splits(data: Any, validation: Any) -> tuple[Split, Split | None]:
@@ -101,124 +126,175 @@ def _check_model(model: Any, train: Split) -> None:
         )
 
 
-def _config(
-    recipe: Recipe, train: Split, validation: Split | None, config: dict[str, Any] | None
-) -> dict[str, Any]:
-    return {
-        "recipe": recipe.to_dict(),
-        "train": train.fingerprint(),
-        "validation": validation.fingerprint() if validation else None,
-        "class_names": list(train.class_names),
-        **(config or {}),
-    }
+class _Training:
+    """One call of `fit`, its arguments checked."""
 
+    def __init__(
+        self,
+        model: Any,
+        train: Split,
+        validation: Split | None,
+        recipe: Recipe,
+        callbacks: list[Any],
+        verbose: Any,
+    ) -> None:
+        import keras
 
-def _train(
-    model: Any,
-    train: Split,
-    validation: Split | None,
-    recipe: Recipe,
-    callbacks: list[Any],
-    folder: RunFolder | None,
-    verbose: Any,
-) -> Any:
-    import keras
+        self.model = model
+        self.train = train
+        self.validation = validation
+        self.recipe = recipe
+        self.callbacks = callbacks
+        self.verbose = verbose
+        self.steps = flow.steps_per_epoch(train, recipe.batch_size)
+        self.history = keras.callbacks.History()
+        keras.utils.set_random_seed(recipe.seed)
+        if not compiled_by_user(model):
+            compile_model(model, recipe, self.steps)
 
-    keras.utils.set_random_seed(recipe.seed)
-    steps = flow.steps_per_epoch(train, recipe.batch_size)
-    if not compiled_by_user(model):
-        compile_model(model, recipe, steps)
-    if recipe.patience is not None:
-        if validation is None:
-            raise ArgumentError("`patience` needs validation pictures to judge by.")
-        callbacks = [_patience(recipe.patience), *callbacks]
-    state = _restore(model, folder, callbacks)
-    if state["finished"] or state["epoch"] >= recipe.epochs:
-        return _history(model, state["history"])
-    own: list[Any] = [_make_finite_check(), *_progress(model, recipe, steps, verbose)]
-    if folder is not None:
-        own.append(_make_checkpoint_callback(folder, state["history"], callbacks))
-    one_hot = wants_one_hot(model)
-    size_at = early_sizes(recipe, train.image_shape, steps)
-    with fused_batch_norm(model), any_input_size(model) if size_at else contextlib.nullcontext():
-        history = model.fit(
-            flow.shuffled(
-                train,
-                batch_size=recipe.batch_size,
-                seed=recipe.seed,
-                epochs=range(state["epoch"], recipe.epochs),
-                augmentation=recipe.augmentation,
-                one_hot=one_hot,
-                size_at=size_at,
-            ),
-            epochs=recipe.epochs,
-            initial_epoch=state["epoch"],
-            steps_per_epoch=steps,
-            validation_data=None
-            if validation is None
-            else flow.ordered(validation, batch_size=max(256, recipe.batch_size), one_hot=one_hot),
-            callbacks=[*callbacks, *own],
-            shuffle=False,  # the flow has its own order
-            verbose=0,
+    def config(self, more: dict[str, Any]) -> dict[str, Any]:
+        return run_config(
+            self.model, self.recipe, self.train, self.validation, self.callbacks, more
         )
-    merged = _merge(state["history"], history.history)
-    if folder is not None:
-        # Once more: at the end of training callbacks may have gone back to the best weights.
-        folder.checkpoints.save(model, _state(history.epoch[-1] + 1, merged, True, callbacks))
-        folder.write_curves(merged)
-    return _history(model, merged)
+
+    def run(self) -> Any:
+        """Trains, and keeps nothing."""
+        self._fit(TrainingState(), [], lambda: None)
+        return self.history
+
+    def run_in(self, folder: RunFolder, checkpoint_seconds: float, *, force: bool) -> Any:
+        """Trains from the folder's last checkpoint on, even of a run that is over if forced."""
+        self.model.optimizer.build(self.model.trainable_variables)
+        checkpoint = folder.checkpoints.load(self.model) or self._begin(folder)
+        state = checkpoint.state
+        if force:
+            state = dataclasses.replace(state, finished=False, stopped=False)
+        if state.finished:
+            checkpoint.put_into(self.model)
+            self._remember(state)
+            return self.history
+
+        if state.step:
+            self._build_metrics()
+
+        def restore() -> None:
+            checkpoint.put_into(self.model)
+            set_states(self.callbacks, state.callbacks)
+            self.model.stop_training = state.stopped
+            self._remember(state)
+
+        with stop_signals() as stop:
+            saving = Saving(
+                folder,
+                self.callbacks,
+                self.history,
+                steps=self.steps,
+                seconds=checkpoint_seconds,
+                stop=stop,
+            )
+            self._fit(state, [saving.callback()], restore)
+            saving.save_end(self.model)
+            if stop:
+                stop.obey("Stopped after the last epoch. The same call goes on from there.")
+        return self.history
+
+    def _begin(self, folder: RunFolder) -> Checkpoint:
+        """A first checkpoint: a run that is killed at once begins with the same weights again."""
+        folder.check_space(folder.checkpoints.size_of(self.model))
+        folder.checkpoints.save(self.model, TrainingState())
+        return folder.checkpoints.load(self.model)  # type: ignore[return-value]
+
+    def _build_metrics(self) -> None:
+        """Makes the variables of the metrics, which Keras does in the first step only."""
+        labels: Any = np.zeros(1, np.int64)
+        if wants_one_hot(self.model):
+            labels = np.eye(self.train.num_classes, dtype=np.float32)[labels]
+        outputs = np.zeros((1, self.model.output_shape[-1]), np.float32)
+        self.model.compute_metrics(x=None, y=labels, y_pred=outputs)
+        self.model.reset_metrics()
+
+    def _remember(self, state: TrainingState) -> None:
+        self.history.set_model(self.model)
+        self.history.history = {name: list(values) for name, values in state.history.items()}
+        self.history.epoch = list(range(state.epoch))
+        self.model.history = self.history
+
+    def _fit(self, state: TrainingState, savers: list[Any], restore: Callable[[], None]) -> None:
+        model, recipe = self.model, self.recipe
+        size_at = early_sizes(recipe, self.train.image_shape, self.steps)
+        callbacks = make_callback_list(
+            [
+                *self.callbacks,
+                _make_finite_check(),
+                *self._progress(size_at),
+                self.history,
+                *savers,
+            ],
+            model,
+            epoch=state.epoch,
+            step=state.step,
+            restore=restore,
+            epochs=recipe.epochs,
+            steps=self.steps,
+        )
+        one_hot = wants_one_hot(model)
+        with (
+            fused_batch_norm(model),
+            any_input_size(model) if size_at else contextlib.nullcontext(),
+            passing_over(model, state.step),
+            _naming_lack_of_memory(recipe, self.train),
+        ):
+            model.fit(
+                flow.shuffled(
+                    self.train,
+                    batch_size=recipe.batch_size,
+                    seed=recipe.seed,
+                    # One epoch at least: before a run that is over, too, Keras looks at a batch.
+                    epochs=range(state.epoch, max(recipe.epochs, state.epoch + 1)),
+                    first_step=state.step,
+                    augmentation=recipe.augmentation,
+                    one_hot=one_hot,
+                    size_at=size_at,
+                ),
+                epochs=state.epoch if state.stopped and not state.step else recipe.epochs,
+                initial_epoch=state.epoch,
+                steps_per_epoch=self.steps,
+                validation_data=self._validation_flow(one_hot),
+                callbacks=callbacks,
+                shuffle=False,  # the flow has its own order
+                verbose=0,
+            )
+
+    def _validation_flow(self, one_hot: bool) -> Any:
+        if self.validation is None:
+            return None
+        batch_size = max(256, self.recipe.batch_size)
+        return flow.ordered(self.validation, batch_size=batch_size, one_hot=one_hot)
+
+    def _progress(self, size_at: Callable[[int], tuple[int, int]] | None) -> list[Any]:
+        recipe = self.recipe
+        plan = Plan(recipe.epochs, self.steps, recipe.batch_size, size_at)
+        note = (
+            f"{recipe.epochs} × {self.steps} steps of {recipe.batch_size} pictures, "
+            + precision_note(self.model, recipe.precision)
+        )
+        return make_progress(self.verbose, plan, note)
 
 
-def _progress(model: Any, recipe: Recipe, steps: int, verbose: Any) -> list[Any]:
-    note = f"{recipe.epochs} × {steps} steps of {recipe.batch_size} pictures, " + precision_note(
-        model, recipe.precision
-    )
-    return make_progress(verbose, recipe.epochs, steps, note)
+@contextlib.contextmanager
+def _naming_lack_of_memory(recipe: Recipe, train: Split) -> Iterator[None]:
+    import tensorflow as tf
 
-
-def _restore(model: Any, folder: RunFolder | None, callbacks: list[Any]) -> dict[str, Any]:
-    """The state of the folder's checkpoint, put into model and callbacks; else a new one."""
-    state = None
-    if folder is not None:
-        model.optimizer.build(model.trainable_variables)
-        state = folder.checkpoints.restore(model)
-    if state is None:
-        return {"epoch": 0, "history": {}, "finished": False}
-    for callback, stored in zip(_with_state(callbacks), state["callbacks"], strict=False):
-        callback.set_state(stored)
-    return state
-
-
-def _state(
-    epoch: int, history: dict[str, list[float]], finished: bool, callbacks: list[Any]
-) -> dict[str, Any]:
-    """What a checkpoint keeps beside the variables."""
-    return {
-        "epoch": epoch,
-        "history": history,
-        "finished": finished,
-        "callbacks": [callback.get_state() for callback in _with_state(callbacks)],
-    }
-
-
-def _with_state(callbacks: list[Any]) -> list[Any]:
-    return [c for c in callbacks if hasattr(c, "get_state") and hasattr(c, "set_state")]
-
-
-def _history(model: Any, merged: dict[str, list[float]]) -> Any:
-    import keras
-
-    history = keras.callbacks.History()
-    history.set_model(model)
-    history.history = merged
-    history.epoch = list(range(len(merged["loss"])))
-    model.history = history
-    return history
-
-
-def _merge(before: dict[str, list[float]], after: dict[str, Any]) -> dict[str, list[float]]:
-    names = [*before, *(name for name in after if name not in before)]
-    return {name: [*before.get(name, []), *map(float, after.get(name, []))] for name in names}
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        height, width, channels = train.image_shape
+        raise OutOfMemoryError(
+            f"Memory ran out with batch_size={recipe.batch_size} and pictures of "
+            f"{height}×{width}×{channels}. Nothing was changed; the last checkpoint stays. Try "
+            f"batch_size={max(1, recipe.batch_size // 2)} (in a run folder of its own, since that "
+            "is another training), or smaller pictures."
+        ) from error
 
 
 def _patience(patience: int) -> Any:
@@ -249,24 +325,3 @@ def _make_finite_check() -> Any:
                 )
 
     return FiniteCheck()
-
-
-def _make_checkpoint_callback(
-    folder: RunFolder, before: dict[str, list[float]], callbacks: list[Any]
-) -> Any:
-    import keras
-
-    class SaveEpoch(keras.callbacks.Callback):
-        """Writes a checkpoint and the log at the end of each epoch."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.seen = {name: list(values) for name, values in before.items()}
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            self.seen = _merge(self.seen, {name: [value] for name, value in (logs or {}).items()})
-            state = _state(epoch + 1, self.seen, False, callbacks)
-            folder.checkpoints.save(self.model, state)
-            folder.write_log(self.seen)
-
-    return SaveEpoch()

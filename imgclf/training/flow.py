@@ -1,7 +1,7 @@
 """The flow of training pictures: order, decoding, augmentation, batches.
 
 The order of an epoch is `default_rng([seed, epoch]).permutation(n)`, and the randomness of each
-batch follows from (seed, epoch, batch): so the flow can start at any epoch and give exactly what an
+batch follows from (seed, epoch, batch): so the flow can start at any batch and give exactly what an
 uninterrupted run would have seen.
 """
 
@@ -30,6 +30,7 @@ def shuffled(
     batch_size: int,
     seed: int,
     epochs: range,
+    first_step: int = 0,
     augmentation: Augmentation,
     one_hot: bool,
     size_at: Callable[[int], tuple[int, int]] | None = None,
@@ -41,6 +42,7 @@ def shuffled(
         batch_size: pictures in a batch; the last of an epoch may have fewer.
         seed: of the recipe.
         epochs: which to give, counted from 0.
+        first_step: batches of the first of them that are left out.
         augmentation: what is changed at random.
         one_hot: whether labels are given as (batch, classes) float32 or (batch,) int64.
         size_at: (height, width) that pictures are scaled to, by the number of the step since the
@@ -89,8 +91,11 @@ def shuffled(
         tf.TensorSpec((2,), tf.int64),
         tf.TensorSpec((2,), tf.int32),
     )
-    numbers = range(epochs.start * steps, epochs.stop * steps)
-    return _from_function(batch, numbers, signature).map(finish).prefetch(4)
+    numbers = range(epochs.start * steps + first_step, epochs.stop * steps)
+    flow = _from_function(batch, numbers, signature).map(finish)
+    # A flow of unknown length: of a known one Keras would count the batches that are left out as
+    # taken, and stop before the end.
+    return flow.take_while(lambda *batch: True).prefetch(4)  # noqa: ARG005
 
 
 def _from_function(function: Any, numbers: range, signature: tuple[Any, ...]) -> Any:

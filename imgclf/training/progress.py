@@ -1,21 +1,101 @@
-"""A Keras callback that shows how training goes: live on a terminal, plain lines elsewhere."""
+"""Keras callbacks that show how training goes: live on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["make_progress"]
+import numpy as np
+
+__all__ = ["Plan", "make_progress"]
 
 
-def make_progress(verbose: Any, epochs: int, steps: int, note: str) -> list[Any]:
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a run has to do.
+
+    Args:
+        epochs: of the whole run.
+        steps: batches in an epoch.
+        batch_size: pictures in a batch.
+        size_at: (height, width) of the pictures by the number of the step; None if always the same.
+    """
+
+    epochs: int
+    steps: int
+    batch_size: int
+    size_at: Callable[[int], tuple[int, int]] | None = None
+
+    def part_done(self, step: int) -> float:
+        """How much of the whole run's work is over after so many steps, from 0 to 1.
+
+        A step costs as much as it has pixels.
+
+        Example:
+            >>> Plan(2, 10, 500, lambda step: (16, 16) if step < 10 else (32, 32)).part_done(10)
+            0.2
+        """
+        if self.size_at is None:
+            return step / (self.epochs * self.steps)
+        return float(self._pixels[step] / self._pixels[-1])
+
+    @functools.cached_property
+    def _pixels(self) -> np.ndarray:
+        """Pixels of a picture, added up over the steps before each."""
+        assert self.size_at is not None  # noqa: S101
+        sizes = [self.size_at(step) for step in range(self.epochs * self.steps)]
+        return np.concatenate([[0], np.cumsum(np.prod(sizes, axis=1))])
+
+
+class _Clock:
+    """Speed of an epoch, and the time that is left."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.started = time.monotonic()
+        self.part_at_start: float | None = None
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.epoch_started = self.last_batch = time.monotonic()
+        self.batches = 0
+
+    def end_batch(self) -> None:
+        self.batches += 1
+        self.last_batch = time.monotonic()
+
+    @property
+    def epoch_seconds(self) -> float:
+        return time.monotonic() - self.epoch_started
+
+    @property
+    def images_per_second(self) -> float:
+        """While training: without validation, and without batches before a resumed run's."""
+        seconds = max(self.last_batch - self.epoch_started, 1e-9)
+        return self.batches * self.plan.batch_size / seconds
+
+    def seconds_left(self, step: int) -> float | None:
+        """From the pace since this process began; None in the first moment."""
+        part = self.plan.part_done(step)
+        if self.part_at_start is None:
+            self.part_at_start = part
+            self.started = time.monotonic()
+        if part == self.part_at_start:
+            return None
+        seconds = time.monotonic() - self.started
+        return seconds * (1 - part) / (part - self.part_at_start)
+
+
+def make_progress(verbose: Any, plan: Plan, note: str) -> list[Any]:
     """The callback for Keras's `verbose`: "auto" or 1 is live on a terminal, 2 is a line an epoch.
 
     Args:
         verbose: 0, 1, 2 or "auto".
-        epochs: of the whole run.
-        steps: batches in an epoch.
+        plan: of the whole run.
         note: what is shown first, in one line.
 
     Returns:
@@ -24,7 +104,7 @@ def make_progress(verbose: Any, epochs: int, steps: int, note: str) -> list[Any]
     if verbose == 0:
         return []
     live = verbose != 2 and sys.stderr.isatty()
-    return [_make_live(epochs, steps, note) if live else _make_lines(epochs, note)]
+    return [_make_live(plan, note) if live else _make_lines(plan, note)]
 
 
 def _figures(logs: dict[str, Any] | None) -> str:
@@ -36,63 +116,101 @@ def _figures(logs: dict[str, Any] | None) -> str:
     return " ".join(words)
 
 
-def _make_lines(epochs: int, note: str) -> Any:
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _epoch_line(epoch: int, clock: _Clock, logs: dict[str, Any] | None) -> str:
+    plan = clock.plan
+    line = f"epoch {epoch + 1}/{plan.epochs} {_figures(logs)} {clock.epoch_seconds:.1f} s"
+    if clock.batches:
+        line += f", {clock.images_per_second:,.0f} images/s"
+    left = clock.seconds_left((epoch + 1) * plan.steps)
+    if left is not None and epoch + 1 < plan.epochs:
+        line += f", {_duration(left)} left"
+    return line
+
+
+def _make_lines(plan: Plan, note: str) -> Any:
     import keras
 
     class Lines(keras.callbacks.Callback):
         """One line an epoch on stderr."""
 
         def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+            self.clock = _Clock(plan)
             sys.stderr.write(f"{note}\n")
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.started = time.monotonic()
+            self.clock.begin_epoch(epoch)
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+            self.clock.end_batch()
+            if self.clock.part_at_start is None:
+                self.clock.seconds_left(self.clock.epoch * plan.steps + batch + 1)
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            seconds = time.monotonic() - self.started
-            line = f"epoch {epoch + 1}/{epochs} {_figures(logs)} {seconds:.1f} s\n"
-            sys.stderr.write(line)
+            sys.stderr.write(_epoch_line(epoch, self.clock, logs) + "\n")
             sys.stderr.flush()
 
     return Lines()
 
 
-def _make_live(epochs: int, steps: int, note: str) -> Any:
+def _make_live(plan: Plan, note: str) -> Any:
     import keras
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     class Live(keras.callbacks.Callback):
         """A bar over the whole run, with figures and the time left; each epoch leaves a line."""
 
         def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+            self.clock = _Clock(plan)
             self.display = Progress(
-                TextColumn("epoch {task.fields[epoch]}"),
-                BarColumn(bar_width=24),
+                TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+                TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
+                BarColumn(bar_width=16),
                 TextColumn("{task.fields[figures]}"),
-                TimeRemainingColumn(compact=True),
-                TextColumn("left"),
+                TextColumn("{task.fields[pace]}"),
                 console=Console(stderr=True),
                 transient=True,
             )
             self.task = self.display.add_task(
-                "training", total=epochs * steps, epoch=f"1/{epochs}", figures=""
+                "training",
+                total=1.0,
+                epoch=1,
+                epochs=plan.epochs,
+                step=0,
+                steps=plan.steps,
+                figures="",
+                pace="",
             )
             self.display.start()
             self.display.console.print(note, highlight=False)
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.started = time.monotonic()
-            self.display.update(self.task, completed=epoch * steps, epoch=f"{epoch + 1}/{epochs}")
+            self.clock.begin_epoch(epoch)
 
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.display.update(self.task, advance=1, figures=_figures(logs))
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.clock.end_batch()
+            step = self.clock.epoch * plan.steps + batch + 1
+            left = self.clock.seconds_left(step)
+            pace = f"{self.clock.images_per_second:,.0f} images/s"
+            self.display.update(
+                self.task,
+                completed=plan.part_done(step),
+                epoch=self.clock.epoch + 1,
+                step=batch + 1,
+                figures=_figures(logs),
+                pace=pace if left is None else f"{pace}, {_duration(left)} left",
+            )
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            seconds = time.monotonic() - self.started
-            self.display.console.print(
-                f"epoch {epoch + 1}/{epochs} {_figures(logs)} {seconds:.1f} s", highlight=False
-            )
+            self.display.console.print(_epoch_line(epoch, self.clock, logs), highlight=False)
 
         def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
             self.display.stop()

@@ -4,18 +4,21 @@ runs/cifar10/
   config.json     recipe, network, fingerprints of the data, versions
   log.csv         a row an epoch
   curves.png      loss and accuracy by epoch
-  checkpoints/    the last two epochs, to go on from
+  checkpoints/    the last two, to go on from
   model.keras     the trained network
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import importlib.metadata
 import io
+import itertools
 import json
 import os
+import shutil
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 from imgclf import checks, plots
@@ -48,24 +51,58 @@ class RunFolder:
             raise RunFolderError(f"Run folder {str(self.path)!r} cannot be written to.")
         self.checkpoints = Checkpoints(self.path / "checkpoints")
 
-    def claim(self, config: dict[str, Any]) -> None:
+    def claim(self, config: dict[str, Any], *, force: bool | None = None) -> None:
         """Begins a run, or goes on with the one that is here if it was asked for the same.
+
+        Args:
+            config: plain values, as JSON knows them.
+            force: go on with a run that differs, too; None if there is no such choice.
 
         Raises:
             RunFolderError: if the run that is here differs, with the differences.
         """
-        versions = {name: importlib.metadata.version(name) for name in ("keras", "tensorflow")}
-        config = json.loads(json.dumps({**config, "versions": versions}))
+        for place in (self.path, self.checkpoints.folder):
+            atomic.remove_leftovers(place)
         stored = self._stored_config()
-        if stored is None:
-            atomic.write_text(self.path / "config.json", json.dumps(config, indent=2) + "\n")
-            return
-        differences = _differences(stored, config)
+        differences = [] if stored is None or force else _differences(stored, config)
         if differences:
+            way_out = "Use another run_dir, or remove this one."
+            if force is not None:
+                way_out += ' To go on from its checkpoint nevertheless: resume="force".'
             raise RunFolderError(
                 f"Run folder {str(self.path)!r} holds another run. It differs in: "
-                f"{'; '.join(differences)}. Use another run_dir, or remove this one."
+                f"{'; '.join(differences)}. {way_out}"
             )
+        if stored != config:
+            with self._naming_what_failed("config.json"):
+                atomic.write_text(self.path / "config.json", json.dumps(config, indent=2) + "\n")
+
+    def check_space(self, needed: int) -> None:
+        """Sees to it that a run need not end for want of space.
+
+        Args:
+            needed: bytes.
+
+        Raises:
+            RunFolderError: if the file system has fewer left.
+        """
+        free = shutil.disk_usage(self.path).free
+        if free < needed:
+            raise RunFolderError(
+                f"Run folder {str(self.path)!r} needs {needed / 1e6:,.0f} MB for checkpoints, but "
+                f"there are {free / 1e6:,.0f} MB left. Free some space, or use another run_dir."
+            )
+
+    @contextlib.contextmanager
+    def _naming_what_failed(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RunFolderError(
+                f"{name} cannot be written to run folder {str(self.path)!r} "
+                f"({error.strerror or error}). What was there is whole: once this is mended, the "
+                "same call goes on."
+            ) from error
 
     def _stored_config(self) -> dict[str, Any] | None:
         path = self.path / "config.json"
@@ -77,27 +114,26 @@ class RunFolder:
             raise RunFolderError(f"{path}: is damaged ({error}). Use another run_dir.") from error
         return stored if isinstance(stored, dict) else {}
 
-    def lock(self) -> Any:
-        """Holds the folder for this process until the returned file is closed.
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Within it the folder belongs to this process; the system frees it when the process ends.
 
         Raises:
             RunFolderError: if another process holds it; the message names it.
         """
-        import fcntl
+        import filelock
 
-        handle = (self.path / "lock").open("a+")
+        lock, owner = filelock.FileLock(self.path / "lock"), self.path / "lock.owner"
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            handle.seek(0)
-            owner = handle.read().strip() or "another process"
-            handle.close()
-            raise RunFolderError(f"Run folder {str(self.path)!r} is in use by {owner}.") from None
-        handle.seek(0)
-        handle.truncate()
-        handle.write(f"process {os.getpid()} on {socket.gethostname()}")
-        handle.flush()
-        return handle
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            name = owner.read_text() if owner.exists() else "another process"
+            raise RunFolderError(f"Run folder {str(self.path)!r} is in use by {name}.") from None
+        try:
+            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            yield
+        finally:
+            lock.release()
 
     def write_log(self, history: dict[str, list[float]]) -> None:
         """The history as `log.csv` and as a picture of its curves."""
@@ -105,15 +141,17 @@ class RunFolder:
         table = io.StringIO()
         writer = csv.writer(table)
         writer.writerow(["epoch", *names])
-        for epoch, values in enumerate(zip(*history.values(), strict=True), start=1):
+        for epoch, values in enumerate(itertools.zip_longest(*history.values()), start=1):
             writer.writerow([epoch, *values])
-        atomic.write_text(self.path / "log.csv", table.getvalue())
+        with self._naming_what_failed("log.csv"):
+            atomic.write_text(self.path / "log.csv", table.getvalue())
 
     def write_curves(self, history: dict[str, list[float]]) -> None:
         """The picture of loss and accuracy by epoch."""
         if history:
             picture = plots.figure_png(plots.training_curves(history))
-            atomic.write_bytes(self.path / "curves.png", picture)
+            with self._naming_what_failed("curves.png"):
+                atomic.write_bytes(self.path / "curves.png", picture)
 
 
 def _differences(stored: Any, wanted: Any, name: str = "") -> list[str]:

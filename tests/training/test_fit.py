@@ -37,19 +37,17 @@ def weights(clf):
     return np.concatenate([np.ravel(array) for array in clf.model.get_weights()])
 
 
-class Stop(keras.callbacks.Callback):
-    """Kills a training in the middle of an epoch, as an exception would."""
+def stop_at(epoch, batch):
+    """A callback that ends a training in the middle of an epoch, as a fault would."""
+    now = []
 
-    def __init__(self, epoch, batch):
-        super().__init__()
-        self.place = (epoch, batch)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if (self.epoch, batch) == self.place:
+    def raise_there(number, logs):
+        if (now[-1], number) == (epoch, batch):
             raise KeyboardInterrupt
+
+    return keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda number, logs: now.append(number), on_train_batch_end=raise_there
+    )
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(data):
@@ -66,7 +64,7 @@ def test_a_stopped_run_goes_on_to_the_very_same_weights(data, tmp_path, place):
     whole.fit(data, verbose=0, run_dir=tmp_path / "whole")
     stopped = new(data)
     with pytest.raises(KeyboardInterrupt):
-        stopped.fit(data, verbose=0, run_dir=tmp_path / "stopped", callbacks=[Stop(*place)])
+        stopped.fit(data, verbose=0, run_dir=tmp_path / "stopped", callbacks=[stop_at(*place)])
     resumed = new(data)
     history = resumed.fit(data, verbose=0, run_dir=tmp_path / "stopped")
     np.testing.assert_array_equal(weights(resumed), weights(whole))
@@ -84,7 +82,7 @@ def test_muon_alternating_flips_and_averaging_go_on_to_the_very_same_weights(dat
     whole, stopped, resumed = new(data, recipe), new(data, recipe), new(data, recipe)
     whole.fit(data, verbose=0)
     with pytest.raises(KeyboardInterrupt):
-        stopped.fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[Stop(2, 1)])
+        stopped.fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[stop_at(2, 1)])
     resumed.fit(data, verbose=0, run_dir=tmp_path / "run")
     np.testing.assert_array_equal(weights(resumed), weights(whole))
 
@@ -93,7 +91,7 @@ def test_a_finished_run_returns_at_once_with_its_history(data, tmp_path):
     first = new(data)
     first.fit(data, verbose=0, run_dir=tmp_path / "run")
     again = new(data)
-    history = again.fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[Stop(0, 0)])
+    history = again.fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[stop_at(0, 0)])
     assert history.history == first.history
     np.testing.assert_array_equal(weights(again), weights(first))
 
@@ -128,7 +126,8 @@ def test_another_recipe_in_the_same_folder_is_refused_with_the_difference(data, 
         new(data).fit(data, verbose=0, epochs=9, run_dir=tmp_path / "run")
     assert str(caught.value) == (
         f"Run folder {str(tmp_path / 'run')!r} holds another run. It differs in: "
-        "recipe.epochs (4 there, 9 now). Use another run_dir, or remove this one."
+        "recipe.epochs (4 there, 9 now). Use another run_dir, or remove this one. "
+        'To go on from its checkpoint nevertheless: resume="force".'
     )
 
 
@@ -148,21 +147,22 @@ def test_a_run_folder_that_is_a_file_is_refused(data, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_checkpoint(data, tmp_path):
-    class Poison(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2:
-                self.model.get_layer("logits").kernel.assign(
-                    np.full(self.model.get_layer("logits").kernel.shape, np.nan)
-                )
+    clf = new(data)
+    kernel = clf.model.get_layer("logits").kernel
 
+    def poison(epoch, logs):
+        if epoch == 2:
+            kernel.assign(np.full(kernel.shape, np.nan))
+
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=poison)]
     with pytest.raises(errors.NotFiniteError) as caught:
-        new(data).fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[Poison()])
+        clf.fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=callbacks)
     assert str(caught.value).startswith(
         "The loss became nan in epoch 3, step 1, at a learning rate"
     )
     assert sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir()) == [
-        "epoch-00001.npz",
-        "epoch-00002.npz",
+        "epoch-00001-step-000000.npz",
+        "epoch-00002-step-000000.npz",
     ]
 
 

@@ -1,0 +1,110 @@
+"""What callbacks remember, so that a resumed run goes on with it.
+
+A callback of one's own offers `get_state()` and `set_state(state)`. Of Keras's callbacks those that
+act on the training are known here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from imgclf.errors import ArgumentError
+
+__all__ = ["check_callbacks", "names_with_state", "set_states", "states"]
+
+# Attributes of Keras 3.15's callbacks that change while training.
+_REMEMBERED = {
+    "EarlyStopping": ("best", "wait", "best_epoch", "stopped_epoch", "best_weights"),
+    "ReduceLROnPlateau": ("best", "wait", "cooldown_counter"),
+    "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
+}
+
+# Keras's callbacks that remember nothing that a later epoch depends on.
+_FORGETFUL = (
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ProgbarLogger",
+    "SwapEMAWeights",
+    "TerminateOnNaN",
+)
+
+
+def states(callbacks: Sequence[Any]) -> list[Any]:
+    """The state of each callback that keeps one."""
+    return [_get(callback) for callback in callbacks if _keeps_state(callback)]
+
+
+def set_states(callbacks: Sequence[Any], stored: Sequence[Any]) -> None:
+    """Gives the states back to the same callbacks, after their `on_train_begin`."""
+    for callback, state in zip(filter(_keeps_state, callbacks), stored, strict=False):
+        _set(callback, state)
+
+
+def names_with_state(callbacks: Sequence[Any]) -> list[str]:
+    """The class names of the callbacks that keep a state: part of what makes a run this run."""
+    return [type(callback).__name__ for callback in callbacks if _keeps_state(callback)]
+
+
+def check_callbacks(callbacks: Sequence[Any]) -> None:
+    """Says before a run with a folder what of it could not be resumed.
+
+    Raises:
+        ArgumentError: for `keras.callbacks.BackupAndRestore`, which would work against the folder.
+    """
+    import keras
+
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            raise ArgumentError(
+                "`run_dir` does what BackupAndRestore does, and more: leave that callback out."
+            )
+        if not _keeps_state(callback) and _may_remember(callback):
+            warnings.warn(
+                f"The callback {type(callback).__name__} starts anew if this run is resumed: it "
+                "has no get_state() and set_state(state).",
+                stacklevel=2,
+            )
+
+
+def _keeps_state(callback: Any) -> bool:
+    return _has_own(callback) or _remembered(callback) is not None
+
+
+def _has_own(callback: Any) -> bool:
+    return hasattr(callback, "get_state") and hasattr(callback, "set_state")
+
+
+def _remembered(callback: Any) -> tuple[str, ...] | None:
+    import keras
+
+    for name, attributes in _REMEMBERED.items():
+        if isinstance(callback, getattr(keras.callbacks, name)):
+            return attributes
+    return None
+
+
+def _may_remember(callback: Any) -> bool:
+    """Whether a callback has attributes of its own, which then may change."""
+    import keras
+
+    if type(callback) in [getattr(keras.callbacks, name) for name in _FORGETFUL]:
+        return False
+    return bool(vars(callback).keys() - vars(keras.callbacks.Callback()).keys())
+
+
+def _get(callback: Any) -> Any:
+    if _has_own(callback):
+        return callback.get_state()
+    names = _remembered(callback) or ()
+    return {name: getattr(callback, name) for name in names if hasattr(callback, name)}
+
+
+def _set(callback: Any, state: Any) -> None:
+    if _has_own(callback):
+        callback.set_state(state)
+        return
+    for name, value in state.items():
+        setattr(callback, name, value)

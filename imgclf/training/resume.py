@@ -1,0 +1,92 @@
+"""Going on in the middle of `keras.Model.fit`, so that callbacks and metrics notice nothing.
+
+Keras can begin at a later epoch, but not within one. So `fit` begins at the epoch, and the batches
+that are over already are passed over: they take no data, change nothing, and no callback hears of
+them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+__all__ = ["make_callback_list", "passing_over"]
+
+
+def make_callback_list(
+    callbacks: Sequence[Any],
+    model: Any,
+    *,
+    epoch: int,
+    step: int,
+    restore: Callable[[], None],
+    epochs: int,
+    steps: int,
+) -> Any:
+    """A `keras.callbacks.CallbackList` for a run that goes on at (epoch, step).
+
+    Args:
+        callbacks: in the order in which they are called.
+        model: what is trained.
+        epoch: where the run goes on, counted from 0.
+        step: batches of that epoch that are over.
+        restore: called once, when Keras and the callbacks have prepared themselves and nothing
+            would overwrite what is restored.
+        epochs: of the whole run.
+        steps: batches in an epoch.
+    """
+    import keras
+
+    class FromTheMiddle(keras.callbacks.CallbackList):
+        def on_train_begin(self, logs: Any = None) -> None:
+            super().on_train_begin(logs)
+            if not step:
+                restore()
+
+        def on_epoch_begin(self, epoch_now: int, logs: Any = None) -> None:
+            super().on_epoch_begin(epoch_now, logs)
+            self.over = step if epoch_now == epoch else 0
+            if self.over:
+                restore()
+
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+            if batch >= self.over:
+                super().on_train_batch_begin(batch, logs)
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if batch >= self.over:
+                super().on_train_batch_end(batch, logs)
+
+    return FromTheMiddle(list(callbacks), model=model, epochs=epochs, steps=steps, verbose=0)
+
+
+@contextlib.contextmanager
+def passing_over(model: Any, steps: int) -> Iterator[None]:
+    """Within it, the first steps of `model.fit` do nothing.
+
+    Args:
+        model: a compiled `keras.Model`.
+        steps: how many; a multiple of the model's `steps_per_execution`.
+    """
+    if not steps:
+        yield
+        return
+    model.make_train_function()
+    train = model.train_function
+    left = steps // model.steps_per_execution
+
+    def pass_over(iterator: Any) -> Any:  # noqa: ARG001
+        nonlocal left
+        left -= 1
+        if not left:
+            model.train_function = train
+        # Of the last one Keras takes the epoch's figures, if no batch follows.
+        last = not left or model.stop_training
+        return model.get_metrics_result() if last else {}
+
+    model.train_function = pass_over
+    try:
+        yield
+    finally:
+        model.train_function = train

@@ -1,0 +1,59 @@
+"""Ctrl-C and `kill`: the first one asks a run to save and end, the second ends it at once."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+__all__ = ["StopRequest", "stop_signals"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """Whether the process was asked to end, and by which signal."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    def __bool__(self) -> bool:
+        return self.signal is not None
+
+    def obey(self, message: str) -> NoReturn:
+        """Ends as Python programs do: by `KeyboardInterrupt`, or by exit code 143 for SIGTERM."""
+        if self.signal == signal.SIGTERM:
+            sys.stderr.write(f"{message}\n")
+            raise SystemExit(128 + signal.SIGTERM)
+        raise KeyboardInterrupt(message)
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[StopRequest]:
+    """Within it the first signal is only noted; the next one does what it did before.
+
+    Only in the main thread, since Python hands signals to no other; elsewhere nothing is changed.
+
+    Yields:
+        The request, which becomes true when a signal has come.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+
+    def note(number: int, frame: Any) -> None:  # noqa: ARG001
+        request.signal = signal.Signals(number)
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        sys.stderr.write("\nStopping after this batch; once more stops at once.\n")
+
+    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
