@@ -71,6 +71,31 @@ def no_way_around(blocks: Blocks) -> Blocks:
     return flat
 
 
+def other_activation(blocks: Blocks) -> Blocks:
+    """Silu where relu is, and the other way round."""
+    return [_with_other_activation(block) for block in blocks]
+
+
+def _with_other_activation(block: Any) -> Any:
+    other = {"relu": "silu", "silu": "relu"}
+    changes: dict[str, Any] = {}
+    if isinstance(block, imgclf.residual):
+        changes["blocks"] = other_activation(block.blocks)
+    elif getattr(block, "activation", None) in other:
+        changes["activation"] = other[block.activation]
+    return dataclasses.replace(block, **changes)
+
+
+def one_more_convolution(blocks: Blocks) -> Blocks:
+    """Another one in each way around."""
+    return [
+        dataclasses.replace(block, blocks=[*block.blocks, block.blocks[-1]])
+        if isinstance(block, imgclf.residual)
+        else block
+        for block in blocks
+    ]
+
+
 VARIANTS = {
     "no flips": Variant(augmentation={"flip": False}),
     "flips at random, not alternating": Variant(augmentation={"flip": True}),
@@ -96,4 +121,6 @@ VARIANTS = {
     "no identity start": Variant(blocks=everywhere(kernel_initializer="glorot_uniform")),
     "a learned first layer, not whitening": Variant(blocks=learned_first_layer),
     "no way around": Variant(blocks=no_way_around),
+    "silu in place of relu, or relu in place of silu": Variant(blocks=other_activation),
+    "one more convolution in each stage": Variant(blocks=one_more_convolution),
 }

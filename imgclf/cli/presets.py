@@ -23,3 +23,4 @@ def presets() -> None:
             f"  {recipe.epochs} epochs, batch size {recipe.batch_size}, {recipe.optimizer} at "
             f"{recipe.learning_rate:g}, schedule {recipe.schedule}"
         )
+        click.echo(f"  {preset.figures}")

@@ -48,6 +48,7 @@ class Preset:
         description: what it is for, in a sentence.
         make_blocks: (image_shape) → list of blocks.
         base_recipe: the recipe for pictures that may be mirrored.
+        figures: what it reached, where and in what time; `benchmarks/` measures it.
         standardize: whether pixels are standardised by the training pictures, or divided by 255.
         output_initializer: how weights and biases of the output layer start.
     """
@@ -56,6 +57,7 @@ class Preset:
     description: str
     make_blocks: Callable[[tuple[int, int, int]], list[Any]]
     base_recipe: Recipe
+    figures: str = ""
     standardize: bool = True
     output_initializer: Any = None
 
@@ -220,6 +222,7 @@ PRESETS = {
                 learning_rate=0.001,
                 precision="float32",
             ),
+            figures="CIFAR-10 on two cores: 68.7% in 5 minutes (mean accuracy of 2 runs)",
             standardize=False,
             output_initializer=initializer("truncated_normal", stddev=0.05),
         ),
@@ -227,6 +230,7 @@ PRESETS = {
             name="quick",
             description="A first answer in seconds: a narrow network, and each picture once.",
             make_blocks=_quick_blocks,
+            figures="CIFAR-10 on two cores: 75.6% in 17 seconds (mean of 6 runs)",
             output_initializer="zeros",
             base_recipe=_MUON.replace(
                 epochs=1, batch_size=250, learning_rate=0.24, early_size=0.625, early_part=0.8
@@ -236,6 +240,7 @@ PRESETS = {
             name="fast",
             description="A good network in minutes on two cores.",
             make_blocks=_fast_blocks,
+            figures="CIFAR-10 on two cores: 90.3% in 3.5 minutes (mean of 5 runs)",
             output_initializer="zeros",
             base_recipe=_MUON,
         ),
@@ -243,6 +248,7 @@ PRESETS = {
             name="accurate",
             description="A better network in five times the time.",
             make_blocks=_accurate_blocks,
+            figures="CIFAR-10 on two cores: 93.2% in 18.5 minutes (1 run)",
             output_initializer="zeros",
             base_recipe=_MUON.replace(epochs=14),
         ),

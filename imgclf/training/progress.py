@@ -13,6 +13,9 @@ import numpy as np
 
 __all__ = ["Plan", "make_progress"]
 
+# Columns of a terminal; on a narrower one the figures need the place of the bar.
+_WIDTH_WITH_BAR = 100
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -124,6 +127,12 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def _clock_time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def _epoch_line(epoch: int, clock: _Clock, logs: dict[str, Any] | None) -> str:
     plan = clock.plan
     line = f"epoch {epoch + 1}/{plan.epochs} {_figures(logs)} {clock.epoch_seconds:.1f} s"
@@ -170,15 +179,16 @@ def _make_live(plan: Plan, note: str) -> Any:
 
         def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
             self.clock = _Clock(plan)
-            self.display = Progress(
+            console = Console(stderr=True)
+            columns: list[Any] = [
                 TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
                 TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
-                BarColumn(bar_width=16),
                 TextColumn("{task.fields[figures]}"),
                 TextColumn("{task.fields[pace]}"),
-                console=Console(stderr=True),
-                transient=True,
-            )
+            ]
+            if console.width >= _WIDTH_WITH_BAR:
+                columns.insert(2, BarColumn(bar_width=16))
+            self.display = Progress(*columns, console=console, transient=True)
             self.task = self.display.add_task(
                 "training",
                 total=1.0,
@@ -206,7 +216,7 @@ def _make_live(plan: Plan, note: str) -> Any:
                 epoch=self.clock.epoch + 1,
                 step=batch + 1,
                 figures=_figures(logs),
-                pace=pace if left is None else f"{pace}, {_duration(left)} left",
+                pace=pace if left is None else f"{pace} {_clock_time(left)} left",
             )
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
