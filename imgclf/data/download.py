@@ -166,7 +166,7 @@ def _root_cause(error: BaseException) -> str:
 
 
 def _remove_stale(target: Path) -> None:
-    for partial in target.parent.glob(f".{target.stem}-*{target.suffix}"):
+    for partial in target.parent.glob(f"{atomic.LEFTOVER}{target.stem}-*{target.suffix}"):
         with contextlib.suppress(OSError):
             if time.time() - partial.stat().st_mtime > _STALE_AFTER:
                 partial.unlink()
