@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from cifar10_making import cifar10_members, write_cifar10
 from PIL import Image
 
 mpl.use("Agg")
+
+# Where a script runs the tests in the background, Ctrl-C is ignored, by child processes too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BUILDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "build_cifar10_archive.py"
 

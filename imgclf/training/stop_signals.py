@@ -33,9 +33,11 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[StopRequest]:
-    """Within it the first signal is only noted; the next one does what it did before.
+    """Within it the first signal is only noted; the next one ends the process at once.
 
     Only in the main thread, since Python hands signals to no other; elsewhere nothing is changed.
+    A signal that is ignored, as Ctrl-C is by programs that a script runs in the background, stays
+    ignored.
 
     Yields:
         The request, which becomes true when a signal has come.
@@ -47,11 +49,14 @@ def stop_signals() -> Iterator[StopRequest]:
 
     def note(number: int, frame: Any) -> None:  # noqa: ARG001
         request.signal = signal.Signals(number)
-        for each in _SIGNALS:
+        for each in before:
             signal.signal(each, signal.SIG_DFL)
         sys.stderr.write("\nStopping after this batch; once more stops at once.\n")
 
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {n: handler for n, handler in before.items() if handler != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, note)
     try:
         yield request
     finally:

@@ -131,6 +131,15 @@ def test_sigterm_saves_says_so_and_exits_with_143(data, tmp_path, capfd):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_an_ignored_signal_stays_ignored(data, tmp_path):
+    callback = raising_signal(signal.SIGTERM, "on_train_batch_end", 1)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        new(data).fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[callback])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_without_a_run_folder_ctrl_c_is_pythons_own(data):
     callback = raising_signal(signal.SIGINT, "on_train_batch_end", 1)
     with pytest.raises(KeyboardInterrupt):
