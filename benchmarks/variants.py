@@ -38,19 +38,31 @@ class Variant:
         return other_blocks or recipe.replace(**self.recipe_changes(recipe)) != recipe
 
 
+def in_each(changes_of: Callable[[Any], dict[str, Any]]) -> Callable[[Blocks], Blocks]:
+    """Changes fields of all blocks, nested ones too.
+
+    Args:
+        changes_of: block → new values of some of its fields.
+    """
+
+    def change(blocks: Blocks) -> Blocks:
+        return [changed(block) for block in blocks]
+
+    def changed(block: Any) -> Any:
+        inner = {"blocks": change(block.blocks)} if isinstance(block, imgclf.residual) else {}
+        return dataclasses.replace(block, **inner, **changes_of(block))
+
+    return change
+
+
 def everywhere(**settings: Any) -> Callable[[Blocks], Blocks]:
-    """Sets fields of all blocks that have them, nested ones too."""
-    return lambda blocks: [_with(block, settings) for block in blocks]
+    """Sets fields of all blocks that have them."""
 
+    def changes_of(block: Any) -> dict[str, Any]:
+        names = {field.name for field in dataclasses.fields(block)}
+        return {name: value for name, value in settings.items() if name in names}
 
-def _with(block: Any, settings: Mapping[str, Any]) -> Any:
-    changes: dict[str, Any] = {}
-    for field in dataclasses.fields(block):
-        if field.name in settings:
-            changes[field.name] = settings[field.name]
-        elif field.name == "blocks":
-            changes["blocks"] = [_with(inner, settings) for inner in block.blocks]
-    return dataclasses.replace(block, **changes)
+    return in_each(changes_of)
 
 
 def learned_first_layer(blocks: Blocks) -> Blocks:
@@ -71,19 +83,10 @@ def no_way_around(blocks: Blocks) -> Blocks:
     return flat
 
 
-def other_activation(blocks: Blocks) -> Blocks:
-    """Silu where relu is, and the other way round."""
-    return [_with_other_activation(block) for block in blocks]
-
-
-def _with_other_activation(block: Any) -> Any:
+def _other_activation(block: Any) -> dict[str, Any]:
     other = {"relu": "silu", "silu": "relu"}
-    changes: dict[str, Any] = {}
-    if isinstance(block, imgclf.residual):
-        changes["blocks"] = other_activation(block.blocks)
-    elif getattr(block, "activation", None) in other:
-        changes["activation"] = other[block.activation]
-    return dataclasses.replace(block, **changes)
+    activation = getattr(block, "activation", None)
+    return {"activation": other[activation]} if activation in other else {}
 
 
 def one_more_convolution(blocks: Blocks) -> Blocks:
@@ -121,6 +124,6 @@ VARIANTS = {
     "no identity start": Variant(blocks=everywhere(kernel_initializer="glorot_uniform")),
     "a learned first layer, not whitening": Variant(blocks=learned_first_layer),
     "no way around": Variant(blocks=no_way_around),
-    "silu in place of relu, or relu in place of silu": Variant(blocks=other_activation),
+    "silu in place of relu, or relu in place of silu": Variant(blocks=in_each(_other_activation)),
     "one more convolution in each stage": Variant(blocks=one_more_convolution),
 }

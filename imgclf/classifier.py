@@ -14,18 +14,13 @@ from imgclf.data.dataset import Dataset
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import IMAGE_SUFFIXES, ImageSpec, decode_image
 from imgclf.data.split import Split, check_class_names, check_images
-from imgclf.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    DataError,
-    ModelFileError,
-    RunFolderError,
-)
+from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, ModelFileError
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.files import model_file
 from imgclf.inference import Network
 from imgclf.prediction import Prediction
 from imgclf.training import fit as training
+from imgclf.training.failed_write import naming_failed_write
 from imgclf.training.network import new_network, sample_images
 from imgclf.training.presets import get_preset
 from imgclf.training.recipe import Recipe
@@ -294,14 +289,11 @@ class Classifier:
         return Path(path)
 
     def _save_into(self, run_dir: Path) -> None:
-        try:
+        with naming_failed_write(
+            f"model.keras cannot be written to run folder {str(run_dir)!r}",
+            "The training is over and kept: once this is mended, the same call writes it.",
+        ):
             self.save(run_dir / "model.keras")
-        except OSError as error:
-            raise RunFolderError(
-                f"model.keras cannot be written to run folder {str(run_dir)!r} "
-                f"({error.strerror or error}). The training is over and kept: once this is mended, "
-                "the same call writes it."
-            ) from error
 
     def _stored_blocks(self) -> list[dict[str, Any]] | None:
         return None if self.blocks is None else [block.to_dict() for block in self.blocks]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,9 +32,6 @@ FOLDER = "cifar10-decoded"
 
 # Archives whose pictures are kept, 185 MB each if whole: the official one and one of one's own.
 _MOST_ARCHIVES = 2
-
-# A partial file as old as this (seconds) belongs to a process that was killed.
-_STALE_AFTER = 24 * 3600
 
 
 class CachedBatches:
@@ -138,16 +134,15 @@ class CachedBatches:
 
     def _make_room(self) -> None:
         """Deletes what belongs to more than the latest archives, or to killed processes."""
-        files = {path: path.stat().st_mtime for path in self._folder.glob("*.npz")}
+        atomic.remove_leftovers(self._folder, atomic.STALE_AFTER)
+        files = {path: path.stat().st_mtime for path in self._folder.glob("[!.]*.npz")}
         latest: dict[str, float] = {}
         for path, changed in files.items():
             prefix = path.name.partition("-")[0]
             latest[prefix] = max(changed, latest.get(prefix, 0.0))
         keep = sorted(latest, key=lambda prefix: latest[prefix])[-_MOST_ARCHIVES:]
-        for path, changed in files.items():
-            partial = path.name.startswith(".")
-            old = time.time() - changed > _STALE_AFTER if partial else False
-            if old or (not partial and path.name.partition("-")[0] not in keep):
+        for path in files:
+            if path.name.partition("-")[0] not in keep:
                 path.unlink(missing_ok=True)
 
 

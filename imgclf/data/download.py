@@ -33,9 +33,6 @@ _TIMEOUTS = (10.0, 30.0)
 _CHUNK = 256 * 1024
 _MAX_BYTES = 1 << 30
 
-# A partial file as old as this (seconds) belongs to a process that was killed.
-_STALE_AFTER = 24 * 3600
-
 
 def cache_folder() -> Path:
     """Where downloads are kept: the environment's `IMGCLF_CACHE`, or the user's cache folder."""
@@ -71,7 +68,7 @@ def download(url: str, target: Path, *, sha256: str, advice: str) -> None:
     failed = f"{target.name} could not be downloaded from {url}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(target)
+        atomic.remove_leftovers(target.parent, atomic.STALE_AFTER)
         for wait in (*RETRY_WAITS, None):
             try:
                 _fetch(url, target, sha256)
@@ -163,13 +160,6 @@ def _root_cause(error: BaseException) -> str:
             said = cause.strerror
         cause = cause.__cause__ or cause.__context__
     return said
-
-
-def _remove_stale(target: Path) -> None:
-    for partial in target.parent.glob(f"{atomic.LEFTOVER}{target.stem}-*{target.suffix}"):
-        with contextlib.suppress(OSError):
-            if time.time() - partial.stat().st_mtime > _STALE_AFTER:
-                partial.unlink()
 
 
 class _Bar:

@@ -11,13 +11,17 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["LEFTOVER", "remove_leftovers", "replacing", "write_bytes", "write_text"]
+__all__ = ["LEFTOVER", "STALE_AFTER", "remove_leftovers", "replacing", "write_bytes", "write_text"]
 
 # How the names of temporary files begin.
 LEFTOVER = ".imgclf-"
+
+# Seconds after which a temporary file belongs to no process that is still writing.
+STALE_AFTER = 24 * 3600
 
 
 @contextlib.contextmanager
@@ -69,17 +73,23 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+def remove_leftovers(folder: str | os.PathLike[str], older_than: float = 0.0) -> None:
     """Removes temporary files and folders of processes that were killed.
 
     Args:
-        folder: where no other process is writing; it need not exist.
+        folder: it need not exist.
+        older_than: seconds since they were changed; `STALE_AFTER` where other processes may be
+            writing.
     """
     for path in Path(folder).glob(f"{LEFTOVER}*"):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        # Another process may be cleaning up, too; and what cannot be removed does no harm.
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime < older_than:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
 
 
 def _sync(path: Path) -> None:

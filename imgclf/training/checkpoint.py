@@ -19,6 +19,7 @@ import numpy as np
 
 from imgclf.errors import ArgumentTypeError, NotFiniteError, RunFolderError
 from imgclf.files import atomic
+from imgclf.training.failed_write import naming_failed_write
 
 __all__ = ["Checkpoint", "Checkpoints", "TrainingState"]
 
@@ -49,6 +50,11 @@ class TrainingState:
     callbacks: Sequence[Any] = ()
     stopped: bool = False
     finished: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether a batch is over."""
+        return self.epoch > 0 or self.step > 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,36 +88,35 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, model: Any, state: TrainingState) -> None:
+    def save(self, model: Any, state: TrainingState) -> Checkpoint:
         """Writes a checkpoint, and removes the oldest.
 
         Args:
             model: a compiled `keras.Model` whose optimiser is built.
             state: to be given back by `load`.
 
+        Returns:
+            What `load` would read now.
+
         Raises:
             NotFiniteError: if a weight is infinite or NaN; then nothing is written.
             RunFolderError: if it cannot be written; those before stay.
         """
-        arrays = {
-            f"v{position}": _storable(variable)
-            for position, variable in enumerate(_variables(model))
-        }
         _check_finite(model, state)
+        values = [_storable(variable) for variable in _variables(model)]
+        arrays = {f"v{position}": value for position, value in enumerate(values)}
         packed = _pack({field: getattr(state, field) for field in _FIELDS}, arrays)
         arrays["state"] = np.asarray(json.dumps(packed))
         name = f"epoch-{state.epoch:05d}-step-{state.step:06d}.npz"
-        try:
+        with naming_failed_write(
+            f"A checkpoint cannot be written to {str(self.folder)!r}",
+            "The one before it is whole: once this is mended, the same call goes on from there.",
+        ):
             with atomic.replacing(self.folder / name, verify=_check_whole) as temporary:
                 np.savez(temporary, **arrays)  # type: ignore[arg-type]
             for old in self._newest_first()[_KEPT:]:
                 old.unlink(missing_ok=True)
-        except OSError as error:
-            raise RunFolderError(
-                f"A checkpoint cannot be written to {str(self.folder)!r} "
-                f"({error.strerror or error}). The one before it is whole: once this is mended, "
-                "the same call goes on from there."
-            ) from error
+        return Checkpoint(state, values)
 
     def load(self, model: Any) -> Checkpoint | None:
         """Reads the newest whole checkpoint.

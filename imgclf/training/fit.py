@@ -169,20 +169,23 @@ class _Training:
         state = checkpoint.state
         if force:
             state = dataclasses.replace(state, finished=False, stopped=False)
-        if state.finished:
+        if state.finished or not state.begun:
             checkpoint.put_into(self.model)
+        if state.finished:
             self._remember(state)
             return self.history
 
+        def restore() -> None:
+            # At the beginning callbacks have the last word: of what they do to model and optimiser
+            # in `on_train_begin` a checkpoint from before knows nothing.
+            if state.begun:
+                checkpoint.put_into(self.model)
+                set_states(self.callbacks, state.callbacks)
+                self.model.stop_training = state.stopped
+                self._remember(state)
+
         if state.step:
             self._build_metrics()
-
-        def restore() -> None:
-            checkpoint.put_into(self.model)
-            set_states(self.callbacks, state.callbacks)
-            self.model.stop_training = state.stopped
-            self._remember(state)
-
         with stop_signals() as stop:
             saving = Saving(
                 folder,
@@ -201,8 +204,7 @@ class _Training:
     def _begin(self, folder: RunFolder) -> Checkpoint:
         """A first checkpoint: a run that is killed at once begins with the same weights again."""
         folder.check_space(folder.checkpoints.size_of(self.model))
-        folder.checkpoints.save(self.model, TrainingState())
-        return folder.checkpoints.load(self.model)  # type: ignore[return-value]
+        return folder.checkpoints.save(self.model, TrainingState())
 
     def _build_metrics(self) -> None:
         """Makes the variables of the metrics, which Keras does in the first step only."""

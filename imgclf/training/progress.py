@@ -55,21 +55,24 @@ class Plan:
 
 
 class _Clock:
-    """Speed of an epoch, and the time that is left."""
+    """Where a run is, its speed, and the time that is left."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.started = time.monotonic()
-        self.part_at_start: float | None = None
+        self.first: tuple[float, float] | None = None  # time and part done of the first batch
 
     def begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch
         self.epoch_started = self.last_batch = time.monotonic()
         self.batches = 0
 
-    def end_batch(self) -> None:
+    def end_batch(self, batch: int) -> None:
+        """Args: batch: its number in the epoch, from 0."""
         self.batches += 1
         self.last_batch = time.monotonic()
+        self.part = self.plan.part_done(self.epoch * self.plan.steps + batch + 1)
+        if self.first is None:
+            self.first = self.last_batch, self.part
 
     @property
     def epoch_seconds(self) -> float:
@@ -81,16 +84,16 @@ class _Clock:
         seconds = max(self.last_batch - self.epoch_started, 1e-9)
         return self.batches * self.plan.batch_size / seconds
 
-    def seconds_left(self, step: int) -> float | None:
-        """From the pace since this process began; None in the first moment."""
-        part = self.plan.part_done(step)
-        if self.part_at_start is None:
-            self.part_at_start = part
-            self.started = time.monotonic()
-        if part == self.part_at_start:
+    @property
+    def seconds_left(self) -> float | None:
+        """From the pace since the first batch of this process; None until the second."""
+        if self.first is None:
             return None
-        seconds = time.monotonic() - self.started
-        return seconds * (1 - part) / (part - self.part_at_start)
+        started, part_at_start = self.first
+        if self.part == part_at_start:
+            return None
+        seconds = time.monotonic() - started
+        return seconds * (1 - self.part) / (self.part - part_at_start)
 
 
 def make_progress(verbose: Any, plan: Plan, note: str) -> list[Any]:
@@ -119,17 +122,20 @@ def _figures(logs: dict[str, Any] | None) -> str:
     return " ".join(words)
 
 
-def _duration(seconds: float) -> str:
+def _hours_minutes_seconds(seconds: float) -> tuple[int, int, int]:
     minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
+    return *divmod(minutes, 60), rest
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes, rest = _hours_minutes_seconds(seconds)
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _clock_time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
+    hours, minutes, rest = _hours_minutes_seconds(seconds)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
@@ -138,7 +144,7 @@ def _epoch_line(epoch: int, clock: _Clock, logs: dict[str, Any] | None) -> str:
     line = f"epoch {epoch + 1}/{plan.epochs} {_figures(logs)} {clock.epoch_seconds:.1f} s"
     if clock.batches:
         line += f", {clock.images_per_second:,.0f} images/s"
-    left = clock.seconds_left((epoch + 1) * plan.steps)
+    left = clock.seconds_left
     if left is not None and epoch + 1 < plan.epochs:
         line += f", {_duration(left)} left"
     return line
@@ -158,9 +164,7 @@ def _make_lines(plan: Plan, note: str) -> Any:
             self.clock.begin_epoch(epoch)
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.clock.end_batch()
-            if self.clock.part_at_start is None:
-                self.clock.seconds_left(self.clock.epoch * plan.steps + batch + 1)
+            self.clock.end_batch(batch)
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             sys.stderr.write(_epoch_line(epoch, self.clock, logs) + "\n")
@@ -206,13 +210,12 @@ def _make_live(plan: Plan, note: str) -> Any:
             self.clock.begin_epoch(epoch)
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            self.clock.end_batch()
-            step = self.clock.epoch * plan.steps + batch + 1
-            left = self.clock.seconds_left(step)
+            self.clock.end_batch(batch)
+            left = self.clock.seconds_left
             pace = f"{self.clock.images_per_second:,.0f} images/s"
             self.display.update(
                 self.task,
-                completed=plan.part_done(step),
+                completed=self.clock.part,
                 epoch=self.clock.epoch + 1,
                 step=batch + 1,
                 figures=_figures(logs),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,8 +21,8 @@ def run_config(
     callbacks: Sequence[Any],
     more: dict[str, Any],
 ) -> dict[str, Any]:
-    """Recipe, network, optimiser, data, callbacks and versions as plain values."""
-    config = {
+    """Recipe, network, optimiser, data and callbacks."""
+    return {
         "recipe": recipe.to_dict(),
         "train": train.fingerprint(),
         "validation": validation.fingerprint() if validation else None,
@@ -32,10 +30,8 @@ def run_config(
         "layers": [_layer(layer) for layer in model.layers],
         "compiled": _unnamed(model.get_compile_config()) if compiled_by_user(model) else None,
         "callbacks": names_with_state(callbacks),
-        "versions": {name: importlib.metadata.version(name) for name in ("keras", "tensorflow")},
         **more,
     }
-    return json.loads(json.dumps(config, default=repr))
 
 
 def _unnamed(config: Any) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import importlib.metadata
 import io
 import itertools
 import json
@@ -25,6 +26,7 @@ from imgclf import checks, plots
 from imgclf.errors import RunFolderError
 from imgclf.files import atomic
 from imgclf.training.checkpoint import Checkpoints
+from imgclf.training.failed_write import naming_failed_write
 
 __all__ = ["RunFolder"]
 
@@ -55,12 +57,14 @@ class RunFolder:
         """Begins a run, or goes on with the one that is here if it was asked for the same.
 
         Args:
-            config: plain values, as JSON knows them.
+            config: what makes this run this run; the versions of Keras and TensorFlow are added.
             force: go on with a run that differs, too; None if there is no such choice.
 
         Raises:
             RunFolderError: if the run that is here differs, with the differences.
         """
+        versions = {name: importlib.metadata.version(name) for name in ("keras", "tensorflow")}
+        config = json.loads(json.dumps({**config, "versions": versions}, default=repr))
         for place in (self.path, self.checkpoints.folder):
             atomic.remove_leftovers(place)
         stored = self._stored_config()
@@ -74,8 +78,8 @@ class RunFolder:
                 f"{'; '.join(differences)}. {way_out}"
             )
         if stored != config:
-            with self._naming_what_failed("config.json"):
-                atomic.write_text(self.path / "config.json", json.dumps(config, indent=2) + "\n")
+            text = json.dumps(config, indent=2) + "\n"
+            self._write("config.json", text.encode())
 
     def check_space(self, needed: int) -> None:
         """Sees to it that a run need not end for want of space.
@@ -92,17 +96,6 @@ class RunFolder:
                 f"Run folder {str(self.path)!r} needs {needed / 1e6:,.0f} MB for checkpoints, but "
                 f"there are {free / 1e6:,.0f} MB left. Free some space, or use another run_dir."
             )
-
-    @contextlib.contextmanager
-    def _naming_what_failed(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise RunFolderError(
-                f"{name} cannot be written to run folder {str(self.path)!r} "
-                f"({error.strerror or error}). What was there is whole: once this is mended, the "
-                "same call goes on."
-            ) from error
 
     def _stored_config(self) -> dict[str, Any] | None:
         path = self.path / "config.json"
@@ -143,15 +136,19 @@ class RunFolder:
         writer.writerow(["epoch", *names])
         for epoch, values in enumerate(itertools.zip_longest(*history.values()), start=1):
             writer.writerow([epoch, *values])
-        with self._naming_what_failed("log.csv"):
-            atomic.write_text(self.path / "log.csv", table.getvalue())
+        self._write("log.csv", table.getvalue().encode())
 
     def write_curves(self, history: dict[str, list[float]]) -> None:
         """The picture of loss and accuracy by epoch."""
         if history:
-            picture = plots.figure_png(plots.training_curves(history))
-            with self._naming_what_failed("curves.png"):
-                atomic.write_bytes(self.path / "curves.png", picture)
+            self._write("curves.png", plots.figure_png(plots.training_curves(history)))
+
+    def _write(self, name: str, data: bytes) -> None:
+        with naming_failed_write(
+            f"{name} cannot be written to run folder {str(self.path)!r}",
+            "What was there is whole: once this is mended, the same call goes on.",
+        ):
+            atomic.write_bytes(self.path / name, data)
 
 
 def _differences(stored: Any, wanted: Any, name: str = "") -> list[str]:

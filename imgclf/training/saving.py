@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from imgclf.training.stop_signals import StopRequest
 __all__ = ["Saving"]
 
 
+@dataclasses.dataclass(eq=False)
 class Saving:
     """When and what a run saves.
 
@@ -28,22 +30,14 @@ class Saving:
         stop: looked at after each batch.
     """
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        callbacks: Sequence[Any],
-        history: Any,
-        *,
-        steps: int,
-        seconds: float,
-        stop: StopRequest,
-    ) -> None:
-        self.folder = folder
-        self.callbacks = callbacks
-        self.history = history
-        self.steps = steps
-        self.seconds = seconds
-        self.stop = stop
+    folder: RunFolder
+    callbacks: Sequence[Any]
+    history: Any
+    steps: int
+    seconds: float
+    stop: StopRequest
+
+    def __post_init__(self) -> None:
         self.epoch = self.step = 0
         self.metrics: Sequence[np.ndarray] = ()
         self.last = time.monotonic()
@@ -100,6 +94,7 @@ class Saving:
     def save_end(self, model: Any) -> None:
         """Once more, when callbacks have gone back to the best weights; and the picture."""
         self._save(model, len(self.history.epoch), finished=True)
+        # The log too: a run may have been killed between its last checkpoint and its log.
         self.folder.write_log(self.history.history)
         self.folder.write_curves(self.history.history)
 

@@ -155,3 +155,17 @@ def test_each_variant_of_fast_is_another_network_or_recipe_that_fits():
         recipe.replace(**variant.recipe_changes(recipe))
         changed = variant.blocks(blocks) if variant.blocks else blocks
         imgclf.describe(changed, (32, 32, 3), 10)
+
+
+def test_the_figures_that_presets_and_readme_give_are_those_of_the_results():
+    from result_files import mean, read
+
+    import imgclf
+
+    readme = (FOLDER.parent / "README.md").read_text()
+    rows = read(FOLDER / "results")
+    for name, preset in imgclf.presets.PRESETS.items():
+        accuracy = f"{mean(rows[name], 'test_accuracy'):.1%}"
+        assert accuracy in preset.figures
+        assert f"{len(rows[name])} run" in preset.figures
+        assert name == "seed2017" or accuracy in readme

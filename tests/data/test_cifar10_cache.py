@@ -12,6 +12,7 @@ from cifar10_making import cifar10_members, write_cifar10
 import imgclf
 from imgclf.data.download import file_sha256
 from imgclf.errors import DataError
+from imgclf.files.atomic import LEFTOVER
 
 
 @pytest.fixture
@@ -244,7 +245,7 @@ def test_the_two_latest_archives_are_kept(tmp_path, kept):
 
 def test_what_a_killed_process_left_is_removed(archive, cache, kept):
     (cache / "cifar10-decoded").mkdir(parents=True)
-    stale, fresh = (cache / "cifar10-decoded" / f".{name}-1.npz" for name in "ab")
+    stale, fresh = (cache / "cifar10-decoded" / f"{LEFTOVER}{name}-1.npz" for name in "ab")
     stale.write_bytes(b"part")
     fresh.write_bytes(b"part")
     os.utime(stale, (0, 0))

@@ -146,6 +146,31 @@ def test_without_a_run_folder_ctrl_c_is_pythons_own(data):
         new(data).fit(data, verbose=0, callbacks=[callback])
 
 
+def test_what_a_callback_does_in_the_beginning_stays(data, tmp_path):
+    recipe = RECIPE.replace(schedule="constant")
+
+    def fitted(**settings):
+        clf = new(data, recipe)
+
+        def slow_down(logs):
+            clf.model.optimizer.learning_rate = 0.001
+
+        callback = keras.callbacks.LambdaCallback(on_train_begin=slow_down)
+        clf.fit(data, verbose=0, callbacks=[callback], **settings)
+        return weights(clf)
+
+    expected = fitted()
+    np.testing.assert_array_equal(fitted(run_dir=tmp_path / "run"), expected)
+
+    def end_at_once(epoch, logs):
+        raise RuntimeError
+
+    ending = keras.callbacks.LambdaCallback(on_epoch_begin=end_at_once)
+    with pytest.raises(RuntimeError):
+        new(data, recipe).fit(data, verbose=0, callbacks=[ending], run_dir=tmp_path / "ended")
+    np.testing.assert_array_equal(fitted(run_dir=tmp_path / "ended"), expected)
+
+
 class Counter(keras.callbacks.Callback):
     """A callback of a user's own that acts on the training by what it remembers."""
 
@@ -348,11 +373,11 @@ def test_weights_that_are_not_finite_are_never_saved(data, tmp_path):
     np.testing.assert_array_equal(weights(resumed), weights(whole))
 
 
-def python(script, *arguments):
-    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
+def python(*arguments):
+    command = [sys.executable, *map(str, arguments)]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.run(
-        command, check=False, env=environment, capture_output=True, text=True, timeout=300
+        command, check=False, env=environment, capture_output=True, text=True, timeout=600
     )
 
 
@@ -371,7 +396,7 @@ def test_a_second_signal_ends_at_once(tmp_path):
     stop = keras.callbacks.LambdaCallback(on_train_batch_begin=twice)
     clf.fit(data, run_dir=sys.argv[1], callbacks=[stop], verbose=0)
     """
-    result = python(script, tmp_path / "run")
+    result = python("-c", textwrap.dedent(script), tmp_path / "run")
     assert result.returncode == -signal.SIGINT, result.stderr
     assert "once more stops at once" in result.stderr
     assert "still here" not in result.stdout
@@ -395,10 +420,7 @@ def test_a_lack_of_memory_is_named_and_the_last_checkpoint_stays(data, tmp_path)
 
 
 def test_killed_at_30_random_moments_it_ends_in_the_very_same_weights(tmp_path):
-    script = Path(__file__).with_name("killing.py")
-    result = subprocess.run(
-        [sys.executable, script, tmp_path], check=False, capture_output=True, text=True, timeout=600
-    )
+    result = python(Path(__file__).with_name("killing.py"), tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.startswith("30 kills in ")
 

@@ -187,6 +187,15 @@ def test_the_folder_of_another_search_is_refused(data, tmp_path):
     )
 
 
+def test_a_search_by_another_version_is_refused(data, tmp_path):
+    search(data, BLOCKS, recipe=RECIPE, max_trials=1, run_dir=tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["versions"]["keras"] = "3.0.0"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RunFolderError, match=r'differs in: versions.keras \("3.0.0" there, '):
+        search(data, BLOCKS, recipe=RECIPE, max_trials=1, run_dir=tmp_path)
+
+
 def test_a_record_that_cannot_be_read_is_refused(data, tmp_path):
     search(data, BLOCKS, recipe=RECIPE, max_trials=1, run_dir=tmp_path)
     (tmp_path / "journal.jsonl").write_text('{"number": 1}\n')
