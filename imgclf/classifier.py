@@ -17,6 +17,7 @@ from imgclf.data.split import Split, check_class_names, check_images
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, ModelFileError
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.files import model_file
+from imgclf.files.entry import MAX_NAME, storable_history
 from imgclf.inference import Network
 from imgclf.prediction import Prediction
 from imgclf.training import fit as training
@@ -71,6 +72,11 @@ class Classifier:
         if class_names is None:
             class_names = [str(number) for number in range(outputs)]
         names = check_class_names(class_names)
+        if any(len(name) > MAX_NAME for name in names):
+            raise ArgumentError(
+                f"`class_names` must hold names of at most {MAX_NAME} characters. "
+                f"Received: one of {max(map(len, names))}."
+            )
         if len(names) != outputs:
             raise ArgumentError(
                 f"`class_names` must hold a name for each of the model's {outputs} classes. "
@@ -283,7 +289,7 @@ class Classifier:
             "resize": self.resize,
             "recipe": self.recipe.to_dict(),
             "blocks": self._stored_blocks(),
-            "history": self.history,
+            "history": storable_history(self.history),
         }
         model_file.write_model(self.model, path, entry)
         return Path(path)
@@ -363,34 +369,29 @@ class Classifier:
         return scores
 
 
-def load(path: str | Path, class_names: Sequence[str] | None = None) -> Classifier:
+def load(
+    path: str | Path, class_names: Sequence[str] | None = None, *, trust: bool = False
+) -> Classifier:
     """Opens a saved classifier, or any `.keras` file of standard layers.
+
+    The file is checked before Keras reads it: one from a stranger runs nothing and takes no more
+    memory than its size calls for. `imgclf.files.check_model_file` is the check on its own.
 
     Args:
         path: a `.keras` file, or the folder of a run.
-        class_names: the names of the classes, for a file that plain Keras saved.
+        class_names: the names of the classes, for a file that plain Keras saved; "0", "1", … if it
+            holds none and none are given.
+        trust: loads layers that are not Keras's own too, and code in the file may run. Only for
+            files whose maker you know.
 
     Returns:
         The classifier.
 
     Raises:
         MissingFileError: if there is no such file.
-        ModelFileError: if the file is damaged, no model, or of a newer imgclf.
+        ModelFileError: if the file is damaged, no model, of a newer imgclf, or refused.
     """
-    target = checks.path("path", path)
-    if target.is_dir():
-        target = target / "model.keras"
-    entry = model_file.read_entry(target)
-
-    import keras
-
-    try:
-        model = keras.saving.load_model(target, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises many kinds for what it cannot read
-        raise ModelFileError(
-            f"{target}: Keras cannot read it ({str(error).splitlines()[0]}). "
-            "The file was left as it is."
-        ) from error
+    model, entry, target = model_file.load_model(path, trust=checks.flag("trust", trust))
     try:
         blocks = entry.get("blocks")
         clf = Classifier(
@@ -402,7 +403,9 @@ def load(path: str | Path, class_names: Sequence[str] | None = None) -> Classifi
         )
         clf.history = dict(entry.get("history", {}))
     except (ArgumentError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{target}: its imgclf entry is not usable: {error}") from error
+        if not entry:
+            raise
+        raise ModelFileError(f"{target}: cannot be used: {error}") from error
     return clf
 
 

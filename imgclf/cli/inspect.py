@@ -1,4 +1,4 @@
-"""`imgclf inspect`: what is in the data. Needs no TensorFlow, so that it answers at once."""
+"""`imgclf inspect`: what is in data or in a model file. Needs no TensorFlow: it answers at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,19 @@ def inspect(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Show what is in SOURCE: cifar10, digits, a folder of pictures, or a CSV file."""
+    """Show what is in SOURCE: cifar10, digits, a folder of pictures, a CSV file, or a model file.
+
+    A model file (.keras, or the folder of a run) is checked without loading it; the exit code is 1
+    if anything speaks against loading it.
+    """
+    from imgclf.files.kinds import looks_like_model
+
+    if looks_like_model(source):
+        given = {"batch": batch, "sample": sample, "out": out, **settings}
+        _refuse([name for name, value in given.items() if value is not None])
+        _inspect_model(source, as_json)
+        return
+
     import imgclf
 
     if batch is not None and source != "cifar10":
@@ -51,3 +63,20 @@ def inspect(
         click.echo(str(found))
     if out is not None:
         click.echo(f"Written: {write_figure(Path(out), found.plot())}", err=as_json)
+
+
+def _refuse(options: list[str]) -> None:
+    if options:
+        raise click.UsageError(f"--{options[0].replace('_', '-')} goes with pictures only.")
+
+
+def _inspect_model(source: str, as_json: bool) -> None:
+    from imgclf.files import check_model_file
+
+    found = check_model_file(source)
+    if as_json:
+        echo_json(found.to_dict())
+    else:
+        click.echo(str(found))
+    if not found.is_safe:
+        click.get_current_context().exit(1)

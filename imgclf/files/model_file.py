@@ -1,4 +1,4 @@
-"""What imgclf adds to a `.keras` file, and the check before Keras reads one.
+"""Writes and loads `.keras` files with our entry in them.
 
 A `.keras` file is a zip archive of `metadata.json`, `config.json` and `model.weights.h5`. Our entry
 stands in `metadata.json` under the key `imgclf`: plain Keras ignores it, and there is no further
@@ -7,26 +7,29 @@ member, which would make Keras unpack the archive at each load.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
+import warnings
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from imgclf import checks
-from imgclf.errors import ArgumentError, MissingFileError, ModelFileError
-from imgclf.files.atomic import replacing
+from imgclf.errors import ArgumentError, ModelFileError
+from imgclf.files.archive import CONFIG, MEMBERS, METADATA
+from imgclf.files.atomic import LEFTOVER, replacing
+from imgclf.files.building import building_within
+from imgclf.files.check import Checked, check
+from imgclf.files.entry import FORMAT_VERSION, KEY
 
-__all__ = ["FORMAT_VERSION", "read_entry", "write_model"]
+__all__ = ["load_model", "write_model"]
 
-# Raised when an older imgclf could not read what a newer one writes.
-FORMAT_VERSION = 1
-
-_MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
-_MAX_JSON = 4 * 2**20  # bytes; the largest of keras.applications has 0.3 MB
+_LEFT = "The file was left as it is."
 
 
-def write_model(model: Any, path: str | Path, entry: dict[str, Any]) -> None:
+def write_model(model: Any, path: str | Path, entry: Mapping[str, Any]) -> None:
     """Saves a Keras model with our entry in its metadata, atomically.
 
     Args:
@@ -35,59 +38,91 @@ def write_model(model: Any, path: str | Path, entry: dict[str, Any]) -> None:
         entry: plain values, stored as JSON under the key `imgclf`.
 
     Raises:
-        ArgumentError: if the path does not end in `.keras`.
+        ArgumentError: if the path does not end in `.keras`, or the model stores more than weights.
     """
     target = checks.path("path", path)
     if target.suffix != ".keras":
         raise ArgumentError(f"`path` must end in .keras. {checks.received('path', str(path))}")
-    with replacing(target) as temporary:
-        with tempfile.TemporaryDirectory(prefix=".saving-", dir=target.parent) as folder:
-            plain = Path(folder) / "plain.keras"
-            _without_training(model).save(plain)
-            _copy_with_entry(plain, temporary, {"format": FORMAT_VERSION, **entry})
-        read_entry(temporary)  # a file that cannot be read again never takes the old one's place
+    with (
+        replacing(target, _verify) as temporary,
+        tempfile.TemporaryDirectory(prefix=LEFTOVER, dir=target.parent) as folder,
+    ):
+        plain = Path(folder) / "plain.keras"
+        _without_training(model).save(plain)
+        _copy(plain, temporary, {"format": FORMAT_VERSION, **entry})
 
 
-def read_entry(path: str | Path) -> dict[str, Any]:
-    """Checks that a file is a whole `.keras` file, and reads our entry.
+def load_model(path: Any, *, trust: bool = False) -> tuple[Any, Mapping[str, Any], Path]:
+    """Checks a file, and has Keras load what is in it.
 
     Args:
-        path: the file.
+        path: a `.keras` file, or the folder of a run.
+        trust: whether layers that are not known may be loaded, and code in the file may run.
 
     Returns:
-        What was written as `entry`; empty for a model that plain Keras saved.
+        The `keras.Model`, our entry (empty for a model that plain Keras saved), and the file.
 
     Raises:
         MissingFileError: if there is no such file.
-        ModelFileError: if it is damaged, is no model, or was written by a newer imgclf.
+        ModelFileError: if it is damaged, no model, written by a newer imgclf, too large to load, or
+            holds more than known layers and is not trusted.
     """
-    target = checks.path("path", path)
-    if not target.exists():
-        raise MissingFileError(f"There is no model file {str(target)!r}.")
-    if not zipfile.is_zipfile(target):
-        raise ModelFileError(
-            f"{target}: is not a .keras file, or is damaged. Expected a zip archive of "
-            f"{', '.join(_MEMBERS)}. The file was left as it is."
-        )
+    checked = check(path)
+    for problem in checked.report.problems:
+        raise ModelFileError(f"{checked.path}: {problem} {_LEFT}")
+    if checked.report.foreign and not trust:
+        raise ModelFileError(_foreign(checked))
+
+    import keras
+
     try:
-        with zipfile.ZipFile(target) as archive:
-            metadata = _checked_metadata(archive, target)
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise ModelFileError(
-            f"{target}: is damaged ({error}). The file was left as it is."
-        ) from error
-    entry = metadata.get("imgclf", {})
-    if not isinstance(entry, dict):
-        raise ModelFileError(f"{target}: metadata.json: `imgclf` must be an object.")
-    version = entry.get("format", FORMAT_VERSION)
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise ModelFileError(
-            f"{target}: was written in format {version!r} by imgclf {entry.get('version')!r}; this "
-            f"imgclf reads up to format {FORMAT_VERSION}. Upgrade imgclf."
-        )
-    return entry
+        with _to_load(checked) as file, building_within(checked.weights), _all_weights():
+            model = keras.saving.load_model(file, compile=False, safe_mode=not trust)
+    except ModelFileError as error:
+        raise ModelFileError(f"{checked.path}: {error} {_LEFT}") from error
+    except Exception as error:  # Keras raises many kinds for what it cannot read
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise ModelFileError(f"{checked.path}: Keras cannot load it ({reason}). {_LEFT}") from error
+    return model, checked.entry, checked.path
+
+
+def _verify(written: Path) -> None:
+    """A file that cannot be read again never takes the old one's place."""
+    for problem in check(written).report.problems:
+        raise ModelFileError(f"{written}: {problem}")
+
+
+def _foreign(checked: Checked) -> str:
+    found = checked.report.foreign
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return (
+        f"{checked.path}: holds what is not among the layers that are known to be harmless: "
+        f"{', '.join(found[:3])}{more}. Loading it may run code. If you know who made it: "
+        f"imgclf.load(path, trust=True)."
+    )
+
+
+@contextlib.contextmanager
+def _to_load(checked: Checked) -> Iterator[Path]:
+    """The file to give to Keras: the one that was checked, or a copy that says nothing of training.
+
+    `compile=False` keeps Keras from compiling the outermost model only.
+    """
+    if not checked.compiled_within:
+        yield checked.path
+        return
+    with tempfile.TemporaryDirectory(prefix=LEFTOVER) as folder:
+        copy = Path(folder) / "model.keras"
+        _copy(checked.path, copy, None)
+        yield copy
+
+
+@contextlib.contextmanager
+def _all_weights() -> Iterator[None]:
+    """Where Keras only warns that weights are missing, and goes on without them, it fails."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Skipping nested container")
+        yield
 
 
 def _without_training(model: Any) -> Any:
@@ -96,33 +131,35 @@ def _without_training(model: Any) -> Any:
 
     if not isinstance(model, (keras.models.Sequential, keras.src.models.functional.Functional)):
         return model
-    return keras.Model(model.input, model.output, name=model.name)
+    inputs, outputs = model.inputs, model.outputs
+    if len(inputs) == len(outputs) == 1:
+        return keras.Model(inputs[0], outputs[0], name=model.name)
+    return keras.Model(inputs, outputs, name=model.name)
 
 
-def _checked_metadata(archive: zipfile.ZipFile, target: Path) -> dict[str, Any]:
-    names = archive.namelist()
-    if sorted(names) != sorted(_MEMBERS):
-        raise ModelFileError(
-            f"{target}: is not a .keras file. Expected the members {', '.join(_MEMBERS)}; "
-            f"found {', '.join(map(repr, names[:6])) or 'none'}."
-        )
-    damaged = archive.testzip()
-    if damaged:
-        raise ModelFileError(f"{target}: member {damaged!r} is damaged (wrong checksum).")
-    if archive.getinfo("metadata.json").file_size > _MAX_JSON:
-        raise ModelFileError(f"{target}: metadata.json is larger than {_MAX_JSON:,} bytes.")
-    metadata = json.loads(archive.read("metadata.json"))
-    if not isinstance(metadata, dict):
-        raise ModelFileError(f"{target}: metadata.json must hold an object.")
-    return metadata
-
-
-def _copy_with_entry(source: Path, target: Path, entry: dict[str, Any]) -> None:
+def _copy(source: Path, target: Path, entry: Mapping[str, Any] | None) -> None:
+    """Copies an archive with our entry, and without a word on training."""
     with zipfile.ZipFile(source) as before, zipfile.ZipFile(target, "w") as after:
-        metadata = json.loads(before.read("metadata.json"))
-        metadata["imgclf"] = entry
-        after.writestr("metadata.json", json.dumps(metadata))
-        for name in _MEMBERS[1:]:
+        if sorted(before.namelist()) != sorted(MEMBERS):
+            raise ArgumentError(
+                "The model stores files besides its weights, such as the vocabulary of a text "
+                "layer; imgclf stores models of pictures only. Save it by model.save(path)."
+            )
+        metadata = json.loads(before.read(METADATA))
+        if entry is not None:
+            metadata[KEY] = entry
+        after.writestr(METADATA, json.dumps(metadata))
+        after.writestr(CONFIG, json.dumps(_untrained(json.loads(before.read(CONFIG)))))
+        for name in MEMBERS[2:]:
             with before.open(name) as read, after.open(name, "w", force_zip64=True) as write:
                 while block := read.read(2**20):
                     write.write(block)
+
+
+def _untrained(value: Any) -> Any:
+    """The description of a network, without how its models were compiled."""
+    if isinstance(value, dict):
+        return {key: _untrained(part) for key, part in value.items() if key != "compile_config"}
+    if isinstance(value, list):
+        return [_untrained(part) for part in value]
+    return value

@@ -1,0 +1,73 @@
+"""JSON from strangers: bounded in size, depth, and the size of its numbers and texts."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from imgclf.errors import ModelFileError
+
+__all__ = ["MAX_BYTES", "parse"]
+
+MAX_BYTES = 4 * 2**20  # the largest of keras.applications has 1 MB
+_MAX_DEPTH = 64  # keras.applications: 11
+_MAX_TEXT = 4096  # characters
+_MAX_INT = 2**64
+_END = object()
+
+
+def parse(name: str, data: bytes) -> Any:
+    """Reads JSON and checks its bounds.
+
+    Args:
+        name: of the member, for messages.
+        data: at most `MAX_BYTES`.
+
+    Raises:
+        ModelFileError: if it is no JSON, or out of bounds.
+    """
+    if len(data) > MAX_BYTES:
+        raise ModelFileError(f"{name} is larger than {MAX_BYTES // 2**20} MiB.")
+
+    def refuse(constant: str) -> NoReturn:
+        raise ModelFileError(f"{name} holds {constant}, which is not a number.")
+
+    try:
+        value = json.loads(data, parse_constant=refuse)
+    except RecursionError as error:
+        raise ModelFileError(f"{name} is nested too deeply.") from error
+    except ModelFileError:
+        raise
+    except ValueError as error:  # also bytes that are no text, and numbers of thousands of digits
+        reason = str(error).split(";")[0]
+        raise ModelFileError(f"{name} is not JSON ({reason}).") from error
+    _check_bounds(name, value)
+    return value
+
+
+def _check_bounds(name: str, value: Any) -> None:
+    # Iterators, not lists of what is left: there may be a million values.
+    open_parts: list[Iterator[Any]] = [iter((value,))]
+    while open_parts:
+        one = next(open_parts[-1], _END)
+        if one is _END:
+            open_parts.pop()
+        elif isinstance(one, (dict, list)):
+            if len(open_parts) > _MAX_DEPTH:
+                raise ModelFileError(f"{name} is nested more than {_MAX_DEPTH} deep.")
+            parts = itertools.chain(one, one.values()) if isinstance(one, dict) else one
+            open_parts.append(iter(parts))
+        else:
+            _check_value(name, one)
+
+
+def _check_value(name: str, value: Any) -> None:
+    if isinstance(value, str) and len(value) > _MAX_TEXT:
+        raise ModelFileError(f"{name} holds a text of {len(value):,} characters.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ModelFileError(f"{name} holds a number beyond all bounds.")
+    if isinstance(value, int) and abs(value) > _MAX_INT:
+        raise ModelFileError(f"{name} holds a number of {len(str(abs(value)))} digits.")

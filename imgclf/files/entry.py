@@ -1,0 +1,124 @@
+"""Our entry in the `metadata.json` of a model file: its version, and what it may hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from imgclf.errors import ModelFileError
+
+__all__ = ["FORMAT_VERSION", "KEY", "MAX_NAME", "read_entry", "storable_history"]
+
+# Plain Keras ignores what stands under this key.
+KEY = "imgclf"
+
+# Raised when an older imgclf could not read what a newer one writes.
+FORMAT_VERSION = 1
+
+MAX_NAME = 255  # characters
+_MAX_CLASSES = 100_000
+
+
+def read_entry(metadata: Any) -> dict[str, Any]:
+    """Checks our entry.
+
+    Args:
+        metadata: what was read from `metadata.json`.
+
+    Returns:
+        The entry; empty if plain Keras wrote the file. Keys that are not known are left out.
+
+    Raises:
+        ModelFileError: if it is not as `Classifier.save` writes it.
+    """
+    if not isinstance(metadata, dict):
+        raise ModelFileError("metadata.json must hold an object.")
+    entry = metadata.get(KEY)
+    if entry is None:
+        return {}
+    if not isinstance(entry, dict):
+        raise _wrong("", "an object")
+    _check_format(entry)
+    return {name: check(entry[name]) for name, check in _CHECKS.items() if name in entry}
+
+
+def storable_history(history: Mapping[str, Any]) -> dict[str, list[float | None]]:
+    """Figures as JSON can hold them: what is not finite as null."""
+    return {
+        str(name): [float(value) if math.isfinite(value) else None for value in values]
+        for name, values in history.items()
+    }
+
+
+def _check_format(entry: Mapping[str, Any]) -> None:
+    number, version = entry.get("format", FORMAT_VERSION), entry.get("version")
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise _wrong(".format", "a whole number above 0")
+    if number > FORMAT_VERSION:
+        raise ModelFileError(
+            f"It was written in format {number} by imgclf {str(version)[:40]!r}; this imgclf reads "
+            f"up to format {FORMAT_VERSION}. Upgrade imgclf."
+        )
+
+
+def _wrong(name: str, expected: str) -> ModelFileError:
+    return ModelFileError(f"metadata.json: imgclf{name} must be {expected}.")
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_NAME:
+        raise _wrong(name, f"a text of at most {MAX_NAME} characters")
+    return value
+
+
+def _class_names(value: Any) -> list[str]:
+    if not isinstance(value, list) or not 2 <= len(value) <= _MAX_CLASSES:
+        raise _wrong(".class_names", f"a list of 2 to {_MAX_CLASSES:,} names")
+    for name in value:
+        if not _text(".class_names[…]", name).strip():
+            raise _wrong(".class_names[…]", "a name that is not empty")
+    if len(set(value)) < len(value):
+        raise _wrong(".class_names", "a list of names that all differ")
+    return value
+
+
+def _recipe(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _wrong(".recipe", "an object")
+    return value
+
+
+def _blocks(value: Any) -> list[dict[str, Any]] | None:
+    if value is not None and not (
+        isinstance(value, list) and all(isinstance(block, dict) for block in value)
+    ):
+        raise _wrong(".blocks", "a list of objects, or null")
+    return value
+
+
+def _history(value: Any) -> dict[str, list[float]]:
+    if not isinstance(value, dict):
+        raise _wrong(".history", "an object")
+    for name, figures in value.items():
+        _text(".history names", name)
+        if not isinstance(figures, list) or not all(map(_is_figure, figures)):
+            raise _wrong(f".history[{name!r}]", "a list of numbers")
+    return {
+        name: [math.nan if figure is None else figure for figure in figures]
+        for name, figures in value.items()
+    }
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+
+
+_CHECKS = {
+    "version": lambda value: _text(".version", value),
+    "class_names": _class_names,
+    "resize": lambda value: _text(".resize", value),
+    "recipe": _recipe,
+    "blocks": _blocks,
+    "history": _history,
+}
