@@ -19,6 +19,8 @@ __all__ = ["adapt_whitening", "whitening_filters", "whitening_layers"]
 # pixels that are standardised. Source: the value of airbench94 (KellerJordan/cifar10-airbench).
 _EPSILON = 5e-4
 
+_BATCH = 256
+
 # More patches than this change nothing.
 _MOST_PATCHES = 2**20
 
@@ -55,9 +57,12 @@ def adapt_whitening(model: Any, images: np.ndarray) -> None:
     for layer in whitening_layers(model):
         if len(images) == 0:
             raise ArgumentError("`images` must hold at least one image. Received: none.")
-        before = keras.Model(model.inputs, layer.input)
-        seen = np.asarray(before.predict(images, batch_size=256, verbose=0), np.float32)
-        layer.kernel.assign(whitening_filters(seen, layer.kernel_size))
+        # Not by `predict`: to trace a function for some batches takes longer than these.
+        before = keras.Model(model.inputs[0], layer.input)
+        batches = (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
+        seen = [keras.ops.cast(before(batch, training=False), "float32") for batch in batches]
+        maps = np.concatenate([np.asarray(part) for part in seen])
+        layer.kernel.assign(whitening_filters(maps, layer.kernel_size))
 
 
 def whitening_filters(maps: np.ndarray, kernel_size: tuple[int, int]) -> np.ndarray:

@@ -20,7 +20,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON o
 
 def echo_json(value: Any) -> None:
     """Prints plain values as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # Names of files may hold bytes that are no text; \udcff is how JSON writes such a one.
+    click.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
 def free_folder(wanted: Path) -> Path:

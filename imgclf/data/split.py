@@ -6,6 +6,7 @@ treats both alike and never decodes more than was asked for.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -152,7 +153,7 @@ def check_class_names(class_names: Any) -> tuple[str, ...]:
             "`class_names` must hold at least 2 names: one class leaves nothing to tell apart. "
             + checks.received("class_names", names)
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in collections.Counter(names).items() if count > 1)
     if twice:
         raise ArgumentError(f"`class_names` must all differ. Twice in it: {', '.join(twice)}.")
     return names

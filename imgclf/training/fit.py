@@ -151,6 +151,7 @@ class _Training:
         keras.utils.set_random_seed(recipe.seed)
         if not compiled_by_user(model):
             compile_model(model, recipe, self.steps)
+        self._make_variables()
 
     def config(self, more: dict[str, Any]) -> dict[str, Any]:
         return run_config(
@@ -164,7 +165,6 @@ class _Training:
 
     def run_in(self, folder: RunFolder, checkpoint_seconds: float, *, force: bool) -> Any:
         """Trains from the folder's last checkpoint on, even of a run that is over if forced."""
-        self.model.optimizer.build(self.model.trainable_variables)
         checkpoint = folder.checkpoints.load(self.model) or self._begin(folder)
         state = checkpoint.state
         if force:
@@ -184,8 +184,6 @@ class _Training:
                 self.model.stop_training = state.stopped
                 self._remember(state)
 
-        if state.step:
-            self._build_metrics()
         with stop_signals() as stop:
             saving = Saving(
                 folder,
@@ -206,8 +204,13 @@ class _Training:
         folder.check_space(folder.checkpoints.size_of(self.model))
         return folder.checkpoints.save(self.model, TrainingState())
 
-    def _build_metrics(self) -> None:
-        """Makes the variables of the metrics, which Keras does in the first step only."""
+    def _make_variables(self) -> None:
+        """Makes the variables of optimiser and metrics, which Keras does in the first step.
+
+        Checkpoints need them before it. And TensorFlow traces a step that makes none once, not
+        twice.
+        """
+        self.model.optimizer.build(self.model.trainable_variables)
         labels: Any = np.zeros(1, np.int64)
         if wants_one_hot(self.model):
             labels = np.eye(self.train.num_classes, dtype=np.float32)[labels]

@@ -92,10 +92,10 @@ def shuffled(
         tf.TensorSpec((2,), tf.int32),
     )
     numbers = range(epochs.start * steps + first_step, epochs.stop * steps)
-    flow = _from_function(batch, numbers, signature).map(finish)
+    flow = _from_function(batch, numbers, signature).map(_as_it_is(finish))
     # A flow of unknown length: of a known one Keras would count the batches that are left out as
     # taken, and stop before the end.
-    return flow.take_while(lambda *batch: True).prefetch(4)  # noqa: ARG005
+    return flow.take_while(_as_it_is(lambda *batch: True)).prefetch(4)  # noqa: ARG005
 
 
 def _from_function(function: Any, numbers: range, signature: tuple[Any, ...]) -> Any:
@@ -117,7 +117,15 @@ def _from_function(function: Any, numbers: range, signature: tuple[Any, ...]) ->
             for tensor, spec in zip(tensors, signature, strict=True)
         )
 
-    return tf.data.Dataset.range(numbers.start, numbers.stop).map(call).with_options(options)
+    numbered = tf.data.Dataset.range(numbers.start, numbers.stop)
+    return numbered.map(_as_it_is(call)).with_options(options)
+
+
+def _as_it_is(function: Any) -> Any:
+    """Tells TensorFlow that a function needs no rewriting, which takes longer than the tracing."""
+    import tensorflow as tf
+
+    return tf.autograph.experimental.do_not_convert(function)
 
 
 def _mirrored(count: int, seed: int, epoch: int) -> np.ndarray:
@@ -149,8 +157,11 @@ def ordered(split: Split, *, batch_size: int, one_hot: bool) -> Any:
         tf.TensorSpec((None,), tf.int64),
     )
     flow = _from_function(batch, range(steps_per_epoch(split, batch_size)), signature)
-    flow = flow.map(lambda images, labels: (images, _labels(labels, split.num_classes, one_hot)))
-    return flow.prefetch(4)
+
+    def finish(images: Any, labels: Any) -> tuple[Any, Any]:
+        return images, _labels(labels, split.num_classes, one_hot)
+
+    return flow.map(_as_it_is(finish)).prefetch(4)
 
 
 def _labels(labels: Any, num_classes: int, one_hot: bool) -> Any:

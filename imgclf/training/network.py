@@ -20,6 +20,7 @@ __all__ = ["new_network", "sample_images"]
 # How many pictures of 32×32 pixels pixel statistics and whitening are computed from; of larger
 # ones fewer, for the same memory (61 MB as float32).
 _SAMPLE = 5_000
+_VALUES = np.arange(256)  # of a pixel
 
 
 def new_network(
@@ -56,9 +57,16 @@ def new_network(
 
 def _pixel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel, on the scale 0 to 255."""
-    pixels = images.astype(np.float32)
-    std = pixels.std(axis=(0, 1, 2), dtype=np.float64)
-    mean = pixels.mean(axis=(0, 1, 2), dtype=np.float64)
+    if images.dtype == np.uint8:
+        # Counting how often each value comes takes a fifth of the time, and rounds nothing.
+        channels = np.moveaxis(images, -1, 0)
+        counts = [np.bincount(channel.ravel(), minlength=256) for channel in channels]
+        mean = np.array([np.average(_VALUES, weights=count) for count in counts])
+        square = np.array([np.average(_VALUES**2, weights=count) for count in counts])
+        std = np.sqrt(square - mean**2)
+    else:
+        mean = images.mean(axis=(0, 1, 2), dtype=np.float64)
+        std = images.std(axis=(0, 1, 2), dtype=np.float64)
     return mean.round(3).tolist(), np.maximum(std, 1.0).round(3).tolist()
 
 
