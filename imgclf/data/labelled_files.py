@@ -189,7 +189,7 @@ def _make(
         notes=all_notes,
         groups=ties,
     )
-    rows = _to_rows(data, readable, copies, broken, excluded)
+    rows = _to_rows(data, root, readable, copies, broken, excluded)
     rows += [LedgerRow(path, "ignored", "", "", reason) for path, reason in passed_over]
     rows += [
         LedgerRow(os.path.join(path, ""), "skipped", "", "", reason) for path, reason in unreadable
@@ -383,6 +383,7 @@ def _to_splits(
 
 def _to_rows(
     data: Dataset,
+    root: str | os.PathLike[str],
     readable: Sequence[LabelledFile],
     copies: Copies,
     broken: Sequence[tuple[LabelledFile, str]],
@@ -390,7 +391,7 @@ def _to_rows(
 ) -> list[LedgerRow]:
     homes = {path: title for title, split in data.splits().items() for path in split.images.paths}
     originals = {
-        place: f"has the same content as {os.path.basename(show_path(readable[group[0]].name))}."
+        place: f"is the same picture as {show_path(relative_path(readable[group[0]].name, root))}."
         for group in copies.groups
         for place in group[1:]
     }
