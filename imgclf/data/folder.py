@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgclf import checks
@@ -399,5 +399,5 @@ def _is_junk(name: str) -> bool:
 
 def _is_picture(name: str) -> bool:
     """Whether the name promises a picture; a name without an ending may."""
-    suffix = PurePath(name).suffix.lower()
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  a Path takes far longer
     return not suffix or suffix in IMAGE_SUFFIXES or suffix in _FOREIGN_SUFFIXES
