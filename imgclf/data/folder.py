@@ -278,12 +278,12 @@ def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:
 
 def _scan_classes(root: Path, split: str, may_be_empty: bool) -> FolderScan:
     files: list[LabelledFile] = []
-    passed_over = _beside(root)
     unreadable: list[tuple[Path, str]] = []
     empty: list[str] = []
     folders = _folders_in(root)
     if not folders:
         raise DataError(_no_classes(root))
+    passed_over = _beside(root)
     for folder in folders:
         found = _walk(folder)
         if not found.pictures and not found.unreadable and not may_be_empty:
