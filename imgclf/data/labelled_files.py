@@ -465,7 +465,7 @@ def _note_copies(copies: Copies, readable: Sequence[LabelledFile]) -> tuple[str,
         count = sum(map(len, copies.groups))
         notes.append(
             f"Copies of the same picture within a class, kept on one side of a cut: {count:,} "
-            f"files of {len(copies.groups):,} pictures, such as "
+            f"files in {len(copies.groups):,} set(s), such as "
             f"{_both(copies.groups[0], readable)}."
         )
     labels = {place for group in copies.two_labels for place in group}
@@ -479,7 +479,7 @@ def _note_copies(copies: Copies, readable: Sequence[LabelledFile]) -> tuple[str,
     if copies.two_labels:
         examples = "; ".join(_both(group, readable) for group in copies.two_labels[:_SHOWN])
         notes.append(
-            f"Warning: the same picture under two labels, in {len(copies.two_labels):,} cases: "
+            f"Warning: the same picture under two labels, in {len(copies.two_labels):,} case(s): "
             f"{examples}. None of the copies is trained on. Remove the ones with the wrong label."
         )
     return tuple(notes)

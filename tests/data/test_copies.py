@@ -32,8 +32,8 @@ def test_copies_stay_on_one_side_of_a_cut(photo_folder, seed):
     assert sum(counts.values()) == 28
     assert all(count >= 4 for count in counts.values())
     assert [note for note in data.notes if note.startswith("Copies")] == [
-        "Copies of the same picture within a class, kept on one side of a cut: 24 files of 6 "
-        f"pictures, such as {photo_folder / 'sky' / '0-0.jpg'} and "
+        "Copies of the same picture within a class, kept on one side of a cut: 24 files in 6 "
+        f"set(s), such as {photo_folder / 'sky' / '0-0.jpg'} and "
         f"{photo_folder / 'sky' / '0-1.jpg'}."
     ]
 
@@ -55,7 +55,7 @@ def test_the_same_picture_under_two_labels_is_not_used_and_told(photo_folder):
 
     assert home_of(data, one) == home_of(data, other) == []
     assert data.notes[-1] == (
-        f"Warning: the same picture under two labels, in 1 cases: {other} and {one}. None of the "
+        f"Warning: the same picture under two labels, in 1 case(s): {other} and {one}. None of the "
         "copies is trained on. Remove the ones with the wrong label."
     )
     assert data.skipped == ()
@@ -97,7 +97,7 @@ def test_a_picture_of_the_test_folder_with_another_label_stays_out_too(split_fol
     data = imgclf.load_folder(split_folder)
 
     assert [len(split) for split in data.splits().values()] == [30, 30, 31]
-    assert "Warning: the same picture under two labels, in 1 cases: " in data.notes[-1]
+    assert "Warning: the same picture under two labels, in 1 case(s): " in data.notes[-1]
 
 
 def test_a_class_of_copies_of_one_picture_cannot_be_cut(photo_folder):
