@@ -27,6 +27,7 @@ _SPLITS = ("train", "validation", "test", "all")
 @click.argument("model")
 @sources.source_argument
 @sources.archive_option
+@sources.selection_options
 @click.option(
     "--split",
     type=click.Choice(_SPLITS),
@@ -43,8 +44,12 @@ def evaluate(
     split: str | None,
     out: str | None,
     as_json: bool,
+    **selection: Any,
 ) -> None:
     """Evaluate MODEL (a run folder or a .keras file) on SOURCE.
+
+    The classes are the model's: a folder with another name is an error, and one that is missing
+    has no pictures. What the run was trained on is cut as it was then.
 
     Prints the report and writes confusion.png, mistakes.png, calibration.png and evaluation.json.
     """
@@ -53,7 +58,7 @@ def evaluate(
     load_tensorflow()
     classifier = imgclf.load(model)
     known = sources.recall(home_of(model), source)
-    pictures = _choose(classifier, source, split, known, archive)
+    pictures = _choose(classifier, source, split, known, archive, selection)
     evaluation = classifier.evaluate(pictures)
     written = _write(Path(out) if out else home_of(model), evaluation)
     if as_json:
@@ -71,9 +76,14 @@ def _choose(
     split: str | None,
     known: sources.DataOptions | None,
     archive: str | None,
+    selection: dict[str, Any],
 ) -> Split:
     """The pictures that are asked for, read as the model needs them."""
+    given = {name: value for name, value in selection.items() if value is not None}
     if _is_named(source):
+        if given:
+            name = next(iter(given)).replace("_", "-")
+            raise click.UsageError(f"--{name} goes with folders and tables only.")
         options = dataclasses.replace(known or sources.DataOptions(), archive=archive)
         return _split_of(sources.load(source, options), split or "test")
     if archive is not None:
@@ -85,8 +95,7 @@ def _choose(
         "resize": classifier.resize,
         "class_names": classifier.class_names,
     }
-    if known is not None and known.validation is not None:
-        reading["validation"] = known.validation
+    reading |= ({} if known is None else known.selection) | given
     if split is None:
         split = "test" if known is not None or _names_test(source) else "all"
     return _read(source, split, reading)
@@ -106,6 +115,9 @@ def _read(source: str, split: str, reading: dict[str, Any]) -> Split:
         reading = reading | {"validation": None, "test": None}
     data = read(source, **reading)
     click.echo(f"{data.name}: {split} pictures", err=True)
+    for note in data.notes:
+        click.echo(f"  {note}", err=True)
+    sources.echo_ledger(data)
     return data.train if split == "all" and len(data.splits()) == 1 else _split_of(data, split)
 
 
@@ -116,8 +128,9 @@ def _names_test(source: str) -> bool:
         return (place / "test").is_dir() and (place / "train").is_dir()
     if place.suffix.lower() != ".csv" or not place.is_file():
         return False
-    header = place.read_text(encoding="utf-8-sig").partition("\n")[0]
-    return "split" in [name.strip().strip('"') for name in header.split(",")]
+    from imgclf.data.table import names_splits
+
+    return names_splits(place)
 
 
 def _split_of(data: Any, split: str) -> Split:

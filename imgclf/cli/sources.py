@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 __all__ = [
     "DataOptions",
     "archive_option",
+    "echo_ledger",
     "load",
     "picture_options",
     "recall",
     "remember",
+    "selection_options",
     "source_argument",
     "source_name",
     "validation_option",
@@ -64,22 +66,53 @@ class _ImageSize(click.ParamType):
 
 def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how pictures of folders and tables are read."""
-    for option in (
-        click.option(
-            "--resize",
-            type=click.Choice(["crop", "pad", "stretch"]),
-            help="How pictures are given that size: crop (the default), pad or stretch.",
-        ),
-        click.option("--color", type=click.Choice(["rgb", "gray"]), help="Chosen if left out."),
-        click.option(
-            "--image-size",
-            type=_ImageSize(),
-            metavar="SIZE",
-            help="64, or height×width: 48x64. Chosen from the pictures if left out.",
-        ),
-    ):
+    for option in (*_SELECTION_OPTIONS, *_READING_OPTIONS):
         command = option(command)
     return command
+
+
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which pictures of folders and tables are used."""
+    for option in _SELECTION_OPTIONS:
+        command = option(command)
+    return command
+
+
+_SELECTION_OPTIONS = (
+    click.option(
+        "--max-pixels",
+        type=click.IntRange(min=1),
+        help="Pictures with more are skipped unread; 89478485 if left out.",
+    ),
+    click.option(
+        "--groups",
+        metavar="PATTERN",
+        help="Pictures to keep on one side of a cut: a regular expression with one group in "
+        "brackets, such as 'patient([0-9]+)', for the path below SOURCE; for a CSV file, a column.",
+    ),
+    click.option(
+        "--exclude",
+        type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+        metavar="FILE",
+        help="Pictures to leave out: a CSV file with the column path, as `imgclf inspect --out` "
+        "writes it.",
+    ),
+)
+
+_READING_OPTIONS = (
+    click.option(
+        "--resize",
+        type=click.Choice(["crop", "pad", "stretch"]),
+        help="How pictures are given that size: crop (the default), pad or stretch.",
+    ),
+    click.option("--color", type=click.Choice(["rgb", "gray"]), help="Chosen if left out."),
+    click.option(
+        "--image-size",
+        type=_ImageSize(),
+        metavar="SIZE",
+        help="64, or height×width: 48x64. Chosen from the pictures if left out.",
+    ),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +124,15 @@ class DataOptions:
     color: str | None = None
     resize: str | None = None
     validation: float | None = None
+    exclude: str | None = None
+    groups: str | None = None
+    max_pixels: int | None = None
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """Which pictures are used, as far as it was said."""
+        names = ("validation", "exclude", "groups", "max_pixels")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 def load(source: str, options: DataOptions) -> Dataset:
@@ -104,11 +146,14 @@ def load(source: str, options: DataOptions) -> Dataset:
     settings = {name: value for name, value in vars(options).items() if value is not None}
     data = load_source(source, **settings)
     click.echo(repr(data), err=True)
-    if data.skipped:
-        click.echo(f"  {len(data.skipped)} files could not be used, such as:", err=True)
-        for path, reason in data.skipped[:3]:
-            click.echo(f"    {path}: {reason}", err=True)
+    echo_ledger(data)
     return data
+
+
+def echo_ledger(data: Dataset) -> None:
+    """Says on stderr what became of the files, where there are any."""
+    if data.ledger is not None:
+        click.echo(str(data.ledger), err=True)
 
 
 def source_name(source: str) -> str:

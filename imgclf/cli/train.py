@@ -87,7 +87,10 @@ def train(
         echo_json(report | ({_BATCH_FOLDER: reports[0]} if one_batch_first else {}))
         return
     _echo_report("On all five batches" if one_batch_first else "Trained", reports[-1])
-    click.echo(f"In {run}: model.keras, log.csv, curves.png, config.json, data.json, checkpoints/")
+    ledger = "" if data.ledger is None else "files.csv, "
+    click.echo(
+        f"In {run}: model.keras, log.csv, curves.png, config.json, data.json, {ledger}checkpoints/"
+    )
     click.echo(f"Next:  {command}")
 
 

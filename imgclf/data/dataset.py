@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks
+from imgclf.data.grouping import check_groups, cut_labels
 from imgclf.data.split import Split, check_class_names, check_images, check_labels
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from imgclf.data.ledger import Ledger
 
 __all__ = ["Dataset"]
 
@@ -30,6 +33,7 @@ class Dataset:
         flip_safe: whether a picture that is mirrored left to right still means the same. Presets
             mirror training pictures only then.
         skipped: the files that could not be used, each with the reason.
+        ledger: what became of every file; None where the pictures are no files.
 
     Raises:
         DataError: if the splits differ in class names or image shape.
@@ -42,6 +46,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     flip_safe: bool = True
     skipped: tuple[tuple[Path, str], ...] = ()
+    ledger: Ledger | None = None
 
     def __post_init__(self) -> None:
         for title, split in self.splits().items():
@@ -73,6 +78,7 @@ class Dataset:
         class_names: Any = None,
         seed: int = 0,
         name: str = "arrays",
+        groups: Any = None,
     ) -> Dataset:
         """Makes a data set of arrays that are in memory.
 
@@ -85,13 +91,15 @@ class Dataset:
             class_names: one name a class; "0", "1", … if left out.
             seed: decides which pictures are set aside.
             name: a short name for messages and records.
+            groups: (N,) texts or numbers. Pictures with equal ones, such as those of one patient,
+                stay on one side of the cut.
 
         Returns:
             The data set; no picture is in two splits.
 
         Raises:
             DataError: if the arrays do not fit each other, or a class has too few pictures to be
-                in every split.
+                in every split, or its groups cannot be divided.
 
         Example:
             >>> import numpy as np
@@ -103,7 +111,7 @@ class Dataset:
         if class_names is None:
             class_names = [str(number) for number in range(count_classes(labels))]
         whole = Split(images, labels, check_class_names(class_names))
-        return cut(whole, validation=validation, test=test, seed=seed, name=name)
+        return cut(whole, validation=validation, test=test, seed=seed, name=name, groups=groups)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -143,8 +151,9 @@ def cut(
     seed: int,
     name: str,
     notes: tuple[str, ...] = (),
+    groups: Any = None,
 ) -> Dataset:
-    """Cuts one split into three; `validation` and `test` as in `Dataset.from_arrays`."""
+    """Cuts one split into three; all arguments as in `Dataset.from_arrays`."""
     checks.integer("seed", seed, low=0)
     parts: dict[str, Split | None] = {"train": whole}
     fractions: dict[str, float] = {}
@@ -162,7 +171,7 @@ def cut(
             "`validation` and `test` together must leave pictures to train on. "
             f"Received: validation={validation!r}, test={test!r}."
         )
-    parts.update(_stratified(whole, fractions, seed))
+    parts.update(_stratified(whole, fractions, seed, groups))
     return Dataset(**parts, name=name, notes=notes)  # type: ignore[arg-type]
 
 
@@ -192,35 +201,15 @@ def count_classes(labels: Any) -> int:
     return int(checked.max()) + 1 if len(checked) else 0
 
 
-def _stratified(whole: Split, fractions: dict[str, float], seed: int) -> dict[str, Split]:
+def _stratified(
+    whole: Split, fractions: dict[str, float], seed: int, groups: Any
+) -> dict[str, Split]:
     """Each class shuffled by `seed` and cut in the same proportions; the order of files is kept."""
     if not fractions:
         return {}
-    rng = np.random.default_rng(seed)
-    chosen: dict[str, list[np.ndarray]] = {title: [] for title in (*fractions, "train")}
-    for label, class_name in enumerate(whole.class_names):
-        members = rng.permutation(np.flatnonzero(whole.labels == label))
-        if len(members) == 0:
-            continue
-        if len(members) <= len(fractions):
-            raise DataError(
-                f"Class {class_name!r} has {len(members)} picture(s), too few to be in train"
-                f" and {' and '.join(fractions)}. Add pictures, leave the class out, or pass "
-                + " and ".join(f"{title}=None" for title in fractions)
-                + "."
-            )
-        start = 0
-        for title, fraction in fractions.items():
-            size = max(1, round(len(members) * fraction))
-            chosen[title].append(members[start : start + size])
-            start += size
-        if start >= len(members):
-            raise DataError(
-                f"Class {class_name!r} has {len(members)} pictures: none is left to train on "
-                "after the cut. Set smaller parts aside."
-            )
-        chosen["train"].append(members[start:])
-    return {title: whole[np.sort(np.concatenate(parts))] for title, parts in chosen.items()}
+    numbers = check_groups(groups, len(whole))
+    parts = cut_labels(whole.labels, whole.class_names, fractions, seed, numbers)
+    return {title: whole[positions] for title, positions in parts.items()}
 
 
 __all__ += ["check_images", "check_labels", "count_classes", "cut"]

@@ -34,7 +34,7 @@ class ImageFiles:
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, paths: Sequence[Path], spec: ImageSpec) -> None:
+    def __init__(self, paths: Sequence[str | Path], spec: ImageSpec) -> None:
         if spec.image_size is None:
             raise ArgumentError(
                 "`spec` must have an image_size: pictures in a batch need one size. "

@@ -62,6 +62,8 @@ class ImageSpec:
         resize: how a picture of another shape is fitted. "crop" fills the size and cuts what hangs
             over on two sides; "pad" shows the whole picture between black bars; "stretch" ignores
             its proportions.
+        max_pixels: pictures with more pixels are refused before they are decoded; at most
+            178,956,970, where Pillow ends.
 
     Example:
         >>> ImageSpec(64).image_size
@@ -71,6 +73,8 @@ class ImageSpec:
     image_size: Any = None
     channels: int = 3
     resize: str = "crop"
+    # Not shown, since it changes no pixel: runs know their pictures by the others.
+    max_pixels: int = dataclasses.field(default=MAX_PIXELS, repr=False)
 
     def __post_init__(self) -> None:
         if self.image_size is not None:
@@ -78,15 +82,15 @@ class ImageSpec:
             object.__setattr__(self, "image_size", size)
         checks.one_of("channels", self.channels, [1, 3])
         checks.one_of("resize", self.resize, ["crop", "pad", "stretch"])
+        checks.integer("max_pixels", self.max_pixels, low=1, high=2 * MAX_PIXELS)
 
 
-def decode_image(source: Any, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode_image(source: Any, spec: ImageSpec) -> np.ndarray:
     """Decodes one picture.
 
     Args:
         source: the path of a picture, or a PIL image.
-        spec: the size and number of channels to deliver.
-        max_pixels: pictures with more pixels are refused before they are decoded.
+        spec: the size and number of channels to deliver, and the most pixels to accept.
 
     Returns:
         (height, width, channels) uint8.
@@ -104,7 +108,7 @@ def decode_image(source: Any, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> 
 
     if isinstance(source, Image.Image):
         return _to_pixels(source, spec)
-    with _open(Path(source), max_pixels) as image:
+    with _open(source, spec.max_pixels) as image:
         if spec.image_size is not None:
             side = max(spec.image_size) * _DRAFT_MARGIN
             image.draft(None, (side, side))
@@ -124,9 +128,10 @@ class Header(NamedTuple):
     width: int
     mode: str
     format: str
+    is_animated: bool = False
 
 
-def read_header(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
+def read_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
     """The header of a picture, without decoding it. Raises as `decode_image` does."""
     with _open(path, max_pixels) as image:
         width, height = image.size
@@ -138,10 +143,19 @@ def read_header(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
             raise ImageError(f"{show_path(path)}: damaged picture ({error}).") from error
         if isinstance(orientation, int) and 5 <= orientation <= 8:
             width, height = height, width
-        return Header(height, width, image.mode, str(image.format))
+        if image.format == "MPO":  # a JPEG with more pictures behind the first, as telephones make
+            return Header(height, width, image.mode, "JPEG")
+        return Header(height, width, image.mode, str(image.format), _is_animated(image))
 
 
-def check_image(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
+def _is_animated(image: Image.Image) -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # what follows the first picture is damaged, which does not matter
+        return False
+
+
+def check_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
     """The header of a picture that is whole. Raises as `decode_image` does.
 
     A file that ends as its format must is taken to be whole; only where it does not is the picture
@@ -149,15 +163,15 @@ def check_image(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
     """
     header = read_header(path, max_pixels)
     if not _ends_as_it_must(path, header.format):
-        decode_image(path, ImageSpec(_CHECK_SIZE), max_pixels)
+        decode_image(path, ImageSpec(_CHECK_SIZE, max_pixels=max_pixels))
     return header
 
 
-def _ends_as_it_must(path: Path, image_format: str) -> bool:
+def _ends_as_it_must(path: str | Path, image_format: str) -> bool:
     ending = _ENDINGS.get(image_format)
     if ending is None:
         return False
-    with path.open("rb") as file:
+    with open(path, "rb") as file:  # noqa: PTH123  a Path for each of 100,000 files takes time
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - len(ending)))
         return file.read() == ending
@@ -178,22 +192,53 @@ _OTHER_FORMATS = (
     (0, b"SIMPLE  =", "FITS"),
     (4, b"ftypheic", "HEIC"),
     (4, b"ftypheix", "HEIC"),
+    (4, b"ftyphevc", "HEIC"),
     (4, b"ftypmif1", "HEIC"),
+    (4, b"ftypmsf1", "HEIC"),
     (4, b"ftypavif", "AVIF"),
+    (4, b"ftypavis", "AVIF"),
 )
+_BY_EXTRA = {"HEIC": "HEIF", "AVIF": "AVIF"}  # how Pillow calls what imgclf[heic] reads
 
 
-def _what_it_is(path: Path) -> str:
-    with path.open("rb") as file:
+def _recognise(path: str | Path) -> str | None:
+    """The name of a format that imgclf does not read by itself."""
+    with open(path, "rb") as file:  # noqa: PTH123  as above
         start = file.read(16)
     for offset, signature, name in _OTHER_FORMATS:
         if start[offset:].startswith(signature):
-            return f"is {name}, not a {', '.join(FORMATS)} picture: save it as JPEG or PNG"
-    return f"is not a {', '.join(FORMATS)} picture"
+            return name
+    return None
 
 
-def _open(path: Path, max_pixels: int) -> Image.Image:
-    from PIL import Image, UnidentifiedImageError
+def _what_it_is(name: str | None) -> str:
+    if name is None:
+        return f"is not a {', '.join(FORMATS)} picture"
+    if name in _BY_EXTRA:
+        return (
+            f"is {name}, which needs an extra: pip install 'imgclf[heic]', or save it as JPEG or "
+            "PNG"
+        )
+    return f"is {name}, not a {', '.join(FORMATS)} picture: save it as JPEG or PNG"
+
+
+def _open_by_extra(path: str | Path, name: str | None) -> Image.Image | None:
+    """Opens a HEIC or AVIF picture if `imgclf[heic]` is installed; else there is None."""
+    from PIL import Image
+
+    if name not in _BY_EXTRA:
+        return None
+    try:
+        import pillow_heif
+    except ImportError:
+        return None
+    pillow_heif.register_heif_opener()
+    return Image.open(path, formats=(_BY_EXTRA[name],))
+
+
+def _open(path: str | Path, max_pixels: int) -> Image.Image:
+    """Opens a regular file whose header can be read and does not claim too many pixels."""
+    from PIL import Image
 
     try:
         status = os.stat(path)
@@ -208,20 +253,34 @@ def _open(path: Path, max_pixels: int) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the size is checked below
-            image = Image.open(path, formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{show_path(path)}: {_what_it_is(Path(path))}.") from error
+            image = _identify(path)
+    except ImageError:
+        raise
     except Image.DecompressionBombError as error:  # twice the size that Pillow is wary of
         raise ImageError(_too_large(path, max_pixels)) from error
     except Exception as error:
-        raise ImageError(f"{show_path(path)}: cannot be read ({error}).") from error
+        reason = getattr(error, "strerror", None) or error  # without the path a second time
+        raise ImageError(f"{show_path(path)}: cannot be read ({reason}).") from error
     if image.width * image.height > max_pixels:
         image.close()
         raise ImageError(_too_large(path, max_pixels))
     return image
 
 
-def _too_large(path: Path, max_pixels: int) -> str:
+def _identify(path: str | Path) -> Image.Image:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        name = _recognise(path)
+        image = _open_by_extra(path, name)
+        if image is None:
+            raise ImageError(f"{show_path(path)}: {_what_it_is(name)}.") from error
+        return image
+
+
+def _too_large(path: str | Path, max_pixels: int) -> str:
     return f"{show_path(path)}: has more than {max_pixels:,} pixels, the most that is allowed."
 
 

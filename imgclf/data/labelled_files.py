@@ -2,7 +2,7 @@
 
 `folder` and `table` say which file belongs to which class, and maybe to which split. Here every
 file is checked, the size and the colour are chosen where the user left them open, and the splits
-are cut. Each file is accounted for: it is in one split, or in `Dataset.skipped` with the reason.
+are cut. Each file is accounted for in the ledger: it is in one split, or there is a reason.
 """
 
 from __future__ import annotations
@@ -11,20 +11,23 @@ import dataclasses
 import os
 import statistics
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imgclf import checks
+from imgclf.data.copies import Copies, find_copies, judge_copies, tie
 from imgclf.data.dataset import Dataset, cut
+from imgclf.data.exclusion import Exclusion
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.images import Header, ImageSpec, check_image, show_path
+from imgclf.data.images import MAX_PIXELS, Header, ImageSpec, check_image, show_path
+from imgclf.data.ledger import Ledger, LedgerRow, relative_path
 from imgclf.data.split import Split, check_class_names
 from imgclf.errors import DataError, ImgclfError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 __all__ = ["SPLIT_NAMES", "LabelledFile", "PictureOptions", "make_dataset", "sort_names"]
 
@@ -47,14 +50,34 @@ _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L
 # Examples in one message or note.
 _SHOWN = 5
 
+# Files that one thread checks before it asks for more.
+_CHUNK = 256
 
-@dataclasses.dataclass(frozen=True)
+# Pictures that are pointed out: a shorter side in pixels, and how often it goes into the longer.
+_TINY = 8
+_SLIVER = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class LabelledFile:
-    """One picture file: its path, the name of its class, and its split where that is given."""
+    """One picture file.
 
-    path: Path
+    Args:
+        name: its path; as a text, since there may be very many.
+        class_name: the name of its class.
+        split: its split, where that is given.
+        group: what it must stay together with, where that is given.
+    """
+
+    name: str
     class_name: str
     split: str | None = None
+    group: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """The path as `pathlib.Path`."""
+        return Path(self.name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,10 +92,12 @@ class PictureOptions:
     class_names: Any = None
     seed: int = 0
     max_skipped: float = 0.05
+    exclude: Any = None
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         checks.one_of("color", self.color, [None, "rgb", "gray"])
-        ImageSpec(self.image_size, resize=self.resize)
+        ImageSpec(self.image_size, resize=self.resize, max_pixels=self.max_pixels)
         for name in ("validation", "test"):
             value = getattr(self, name)
             if value is not None:
@@ -89,8 +114,10 @@ def make_dataset(
     *,
     name: str,
     origin: str,
+    root: str | os.PathLike[str],
     notes: Sequence[str] = (),
     unreadable: Sequence[tuple[Path, str]] = (),
+    passed_over: Sequence[tuple[str, str]] = (),
 ) -> Dataset:
     """Checks the files and makes a data set of those that can be used.
 
@@ -99,14 +126,17 @@ def make_dataset(
         options: sizes, colour, parts, and how many files may be skipped.
         name: a short name of the data set.
         origin: the folder or table, for messages.
+        root: the folder that relative paths of `exclude` and of the ledger start from.
         notes: what the caller has to tell the user.
         unreadable: what the caller could not read, with the reasons.
+        passed_over: what the caller found and did not take for pictures, with the reasons.
 
     Raises:
         DataError: if there are too few classes or pictures, or too many files cannot be read.
     """
+    exclusion = Exclusion(options.exclude, root)
     try:
-        return _make(files, options, name, notes, unreadable)
+        return _make(files, options, exclusion, name, root, notes, unreadable, passed_over)
     except DataError as error:
         raise DataError(f"{origin}: {error}") from error
 
@@ -114,24 +144,42 @@ def make_dataset(
 def _make(
     files: Sequence[LabelledFile],
     options: PictureOptions,
+    exclusion: Exclusion,
     name: str,
+    root: str | os.PathLike[str],
     notes: Sequence[str],
     unreadable: Sequence[tuple[Path, str]],
+    passed_over: Sequence[tuple[str, str]],
 ) -> Dataset:
     class_names = _choose_class_names(files, options)
-    used, headers, skipped = _check_files(files)
-    skipped = [*unreadable, *skipped]
+    reasons = [exclusion.reason(file.name) for file in files]
+    excluded = [(file, why) for file, why in zip(files, reasons, strict=True) if why is not None]
+    files = [file for file, why in zip(files, reasons, strict=True) if why is None]
+    readable, headers, broken = _check_files(files, options.max_pixels)
+    skipped = [*unreadable, *((file.path, reason) for file, reason in broken)]
     _check_skipped(skipped, len(files) + len(unreadable), options.max_skipped)
-    _check_classes_remain(used, files, class_names)
+    _check_classes_remain(readable, [*files, *(file for file, _ in excluded)], class_names)
+    copies = judge_copies(
+        find_copies([file.name for file in readable]),
+        [file.class_name for file in readable],
+        [file.split for file in readable],
+        [relative_path(file.name, root) for file in readable],
+    )
+    used = [file for place, file in enumerate(readable) if place not in copies.left_out]
+    _check_copies(used, readable, class_names)
+    _check_groups(used)
     spec, chosen_notes = _choose_spec(headers, options)
     all_notes = (
         *notes,
+        *exclusion.notes(),
         *chosen_notes,
         *_note_twins(class_names),
-        *_note_formats(used, headers),
+        *_note_formats(readable, headers),
+        *_note_shapes(readable, headers),
+        *_note_copies(copies, readable),
         *_note_skipped(skipped, len(files) + len(unreadable)),
     )
-    parts = _to_splits(used, class_names, spec)
+    parts, ties = _to_splits(used, readable, copies, class_names, spec)
     data = cut(
         parts["train"],
         validation=parts.get("validation", options.validation),
@@ -139,8 +187,14 @@ def _make(
         seed=options.seed,
         name=name,
         notes=all_notes,
+        groups=ties,
     )
-    return dataclasses.replace(data, skipped=tuple(skipped))
+    rows = _to_rows(data, root, readable, copies, broken, excluded)
+    rows += [LedgerRow(path, "ignored", "", "", reason) for path, reason in passed_over]
+    rows += [
+        LedgerRow(os.path.join(path, ""), "skipped", "", "", reason) for path, reason in unreadable
+    ]
+    return dataclasses.replace(data, skipped=tuple(skipped), ledger=Ledger(root, rows))
 
 
 def sort_names(names: Iterable[str]) -> list[str]:
@@ -179,24 +233,29 @@ def _choose_class_names(files: Sequence[LabelledFile], options: PictureOptions) 
 
 
 def _check_files(
-    files: Sequence[LabelledFile],
-) -> tuple[list[LabelledFile], list[Header], list[tuple[Path, str]]]:
+    files: Sequence[LabelledFile], max_pixels: int
+) -> tuple[list[LabelledFile], list[Header], list[tuple[LabelledFile, str]]]:
     """The usable files, their headers, and the others with the reason, all in the given order."""
+
+    def check(chunk: Sequence[LabelledFile]) -> list[Header | str]:
+        return [_check_one(file.name, max_pixels) for file in chunk]
+
+    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
+    used, headers, broken = [], [], []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(_check_one, (file.path for file in files)))
-    used, headers, skipped = [], [], []
-    for file, result in zip(files, results, strict=True):
-        if isinstance(result, Header):
-            used.append(file)
-            headers.append(result)
-        else:
-            skipped.append((file.path, result))
-    return used, headers, skipped
+        for chunk, results in zip(chunks, pool.map(check, chunks), strict=True):
+            for file, result in zip(chunk, results, strict=True):
+                if isinstance(result, Header):
+                    used.append(file)
+                    headers.append(result)
+                else:
+                    broken.append((file, result))
+    return used, headers, broken
 
 
-def _check_one(path: Path) -> Header | str:
+def _check_one(path: str, max_pixels: int) -> Header | str:
     try:
-        return check_image(path)
+        return check_image(path, max_pixels)
     except ImgclfError as error:
         return str(error).removeprefix(f"{show_path(path)}: ")
     except OSError as error:
@@ -221,9 +280,44 @@ def _check_classes_remain(
     lost = {file.class_name for file in files} - {file.class_name for file in used}
     for name in class_names:
         if name in lost:
-            raise DataError(f"no picture of class {name!r} can be read: all its files are damaged.")
+            raise DataError(
+                f"no picture of class {name!r} can be read: all its files are damaged or excluded."
+            )
     if not any(file.split in (None, "train") for file in used):
         raise DataError("there is no picture to train on: all belong to validation or test.")
+
+
+def _check_copies(
+    used: Sequence[LabelledFile], readable: Sequence[LabelledFile], class_names: Sequence[str]
+) -> None:
+    """No class may consist of pictures that are left out as copies of others."""
+    lost = _learned(readable) - _learned(used)
+    for name in class_names:
+        if name in lost:
+            raise DataError(
+                f"no picture of class {name!r} is left to train on: each of them is in another "
+                "class, or in a split of its own for validation or test, too. `imgclf inspect` "
+                "lists them."
+            )
+
+
+def _learned(files: Sequence[LabelledFile]) -> set[str]:
+    return {file.class_name for file in files if file.split in (None, "train")}
+
+
+def _check_groups(used: Sequence[LabelledFile]) -> None:
+    """Where the splits are given, no group may be in two of them."""
+    homes: dict[str, LabelledFile] = {}
+    for file in used:
+        if file.group is not None and file.split is not None:
+            first = homes.setdefault(file.group, file)
+            if first.split != file.split:
+                raise DataError(
+                    f"the group {file.group!r} is in the {first.split} split "
+                    f"({show_path(first.name)}) and in the {file.split} split "
+                    f"({show_path(file.name)}). Move its pictures to one of them, or `exclude` "
+                    "those of one side."
+                )
 
 
 def _choose_spec(
@@ -249,25 +343,69 @@ def _choose_spec(
             if grey
             else "Pictures are read in colour; color='gray' reads one channel."
         )
-    return ImageSpec(image_size, 1 if color == "gray" else 3, options.resize), tuple(notes)
+    spec = ImageSpec(image_size, 1 if color == "gray" else 3, options.resize, options.max_pixels)
+    return spec, tuple(notes)
 
 
 def _to_splits(
-    used: Sequence[LabelledFile], class_names: Sequence[str], spec: ImageSpec
-) -> dict[str, Split]:
-    """A `Split` for each name of a split that files have; files without one are to train on."""
+    used: Sequence[LabelledFile],
+    readable: Sequence[LabelledFile],
+    copies: Copies,
+    class_names: Sequence[str],
+    spec: ImageSpec,
+) -> tuple[dict[str, Split], np.ndarray | None]:
+    """A `Split` for each name of a split that files have, and what must stay together in train.
+
+    Files without a split are to train on.
+    """
     numbers = {name: number for number, name in enumerate(class_names)}
     members: dict[str, list[LabelledFile]] = {}
     for file in used:
         members.setdefault(file.split or "train", []).append(file)
-    return {
+    splits = {
         title: Split(
-            ImageFiles([file.path for file in some], spec),
+            ImageFiles([file.name for file in some], spec),
             np.array([numbers[file.class_name] for file in some], np.int64),
             class_names,
         )
         for title, some in members.items()
     }
+    if not copies.groups and all(file.group is None for file in used):
+        return splits, None
+    ties = tie([file.group for file in readable], copies.groups)
+    chosen = [
+        place
+        for place, file in enumerate(readable)
+        if place not in copies.left_out and file.split in (None, "train")
+    ]
+    return splits, ties[chosen]
+
+
+def _to_rows(
+    data: Dataset,
+    root: str | os.PathLike[str],
+    readable: Sequence[LabelledFile],
+    copies: Copies,
+    broken: Sequence[tuple[LabelledFile, str]],
+    excluded: Sequence[tuple[LabelledFile, str]],
+) -> list[LedgerRow]:
+    homes = {path: title for title, split in data.splits().items() for path in split.images.paths}
+    originals = {
+        place: f"is the same picture as {show_path(relative_path(readable[group[0]].name, root))}."
+        for group in copies.groups
+        for place in group[1:]
+    }
+    rows = [
+        LedgerRow(file.name, "duplicate", "", file.class_name, copies.left_out[place])
+        if place in copies.left_out
+        else LedgerRow(
+            file.name, "used", homes[file.name], file.class_name, originals.get(place, "")
+        )
+        for place, file in enumerate(readable)
+    ]
+    for fate, some in (("skipped", broken), ("excluded", excluded)):
+        rows += [LedgerRow(file.name, fate, "", file.class_name, reason) for file, reason in some]
+    return rows
 
 
 def _note_twins(class_names: Sequence[str]) -> tuple[str, ...]:
@@ -285,9 +423,10 @@ def _note_twins(class_names: Sequence[str]) -> tuple[str, ...]:
 
 def _note_formats(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tuple[str, ...]:
     other = [
-        file.path
+        file.name
         for file, header in zip(used, headers, strict=True)
-        if file.path.suffix.lower() not in _SUFFIXES[header.format]
+        if os.path.splitext(file.name)[1].lower()  # noqa: PTH122  a Path takes far longer
+        not in _SUFFIXES[header.format]
     ]
     if not other:
         return ()
@@ -297,12 +436,67 @@ def _note_formats(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tu
     )
 
 
+def _note_shapes(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tuple[str, ...]:
+    """Pictures that are read, but that the user may not expect."""
+    kinds: dict[str, list[str]] = {}
+    for file, header in zip(used, headers, strict=True):
+        short, long = sorted((header.height, header.width))
+        if header.is_animated:
+            kinds.setdefault("Animations, of which the first picture is used", []).append(file.name)
+        if long >= _SLIVER * short:
+            kinds.setdefault(
+                f"Slivers, at least {_SLIVER} times as long as wide, of which cropping leaves "
+                "little",
+                [],
+            ).append(file.name)
+        if short < _TINY:
+            kinds.setdefault(f"Tiny pictures, with a side under {_TINY} pixels", []).append(
+                file.name
+            )
+    return tuple(
+        f"{kind}: {len(some):,}, such as {show_path(some[0])}."
+        for kind, some in sorted(kinds.items())
+    )
+
+
+def _note_copies(copies: Copies, readable: Sequence[LabelledFile]) -> tuple[str, ...]:
+    notes = []
+    if copies.groups:
+        count = sum(map(len, copies.groups))
+        notes.append(
+            f"Copies of the same picture within a class, kept on one side of a cut: {count:,} "
+            f"files in {len(copies.groups):,} set(s), such as "
+            f"{_both(copies.groups[0], readable)}."
+        )
+    labels = {place for group in copies.two_labels for place in group}
+    across = [place for place in copies.left_out if place not in labels]
+    if across:
+        first = readable[across[0]]
+        notes.append(
+            f"Pictures of which a later split (validation or test) has a copy, left out: "
+            f"{len(across):,}, such as {show_path(first.name)}, which {copies.left_out[across[0]]}"
+        )
+    if copies.two_labels:
+        examples = "; ".join(_both(group, readable) for group in copies.two_labels[:_SHOWN])
+        notes.append(
+            f"Warning: the same picture under two labels, in {len(copies.two_labels):,} case(s): "
+            f"{examples}. None of the copies is trained on. Remove the ones with the wrong label."
+        )
+    return tuple(notes)
+
+
+def _both(group: Sequence[int], readable: Sequence[LabelledFile]) -> str:
+    return " and ".join(show_path(readable[place].name) for place in group[:2])
+
+
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ""),
     "PNG": (".png", ""),
     "WEBP": (".webp", ""),
     "GIF": (".gif", ""),
     "BMP": (".bmp", ""),
+    "HEIF": (".heic", ".heif", ".hif", ""),
+    "AVIF": (".avif", ""),
 }
 
 

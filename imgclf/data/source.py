@@ -29,6 +29,9 @@ def load_source(
     image_size: Any = None,
     color: str | None = None,
     resize: str = "crop",
+    exclude: Any = None,
+    groups: Any = None,
+    max_pixels: int | None = None,
     seed: int = 0,
     validation: Any = None,
 ) -> Dataset:
@@ -42,6 +45,9 @@ def load_source(
         image_size: for pictures, as in `load_folder`.
         color: for pictures, as in `load_folder`.
         resize: for pictures, as in `load_folder`.
+        exclude: for pictures, as in `load_folder`.
+        groups: for pictures, as in `load_folder`; for a table, the name of a column.
+        max_pixels: for pictures, as in `load_folder`.
         seed: decides which pictures are set aside.
         validation: what to set aside for validation; None leaves it to the function that loads.
 
@@ -56,6 +62,9 @@ def load_source(
         raise ArgumentTypeError(f"`source` must be a text. {checks.received('source', source)}")
     cifar_options = {"archive": archive, "path": path}
     picture_options = {"image_size": image_size, "color": color, "resize": resize}
+    picture_options |= {"exclude": exclude, "groups": groups}
+    if max_pixels is not None:
+        picture_options["max_pixels"] = max_pixels
     cut = {"seed": seed} | ({} if validation is None else {"validation": validation})
     if source == "cifar10":
         _refuse(picture_options, source)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from imgclf import checks
-from imgclf.data.images import show_path
+from imgclf.data.images import MAX_PIXELS, show_path
 from imgclf.data.labelled_files import SPLIT_NAMES, LabelledFile, PictureOptions, make_dataset
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from imgclf.data.dataset import Dataset
 
-__all__ = ["load_csv"]
+__all__ = ["load_csv", "names_splits", "scan_csv"]
 
 _SPLIT_COLUMN = "split"
+
+# What may part the columns of a table, and what it is called.
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "'|'"}
 
 # Where a row stands ("line 3"), and what it holds.
 Row = tuple[str, dict[str, Any]]
@@ -39,13 +43,17 @@ def load_csv(
     class_names: Any = None,
     seed: int = 0,
     max_skipped: float = 0.05,
+    delimiter: str | None = None,
+    exclude: Any = None,
+    groups: str | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Dataset:
     r"""Loads the pictures that a table lists.
 
     Args:
-        path: a CSV file with a header, in UTF-8, columns parted by commas; or a pandas `DataFrame`
-            or anything else with `columns` and `to_dict("records")`. A column `split` with `train`,
-            `val` (or `valid`, `validation`) or `test` in each row decides the splits.
+        path: a CSV file with a header, in UTF-8; or a pandas `DataFrame` or anything else with
+            `columns` and `to_dict("records")`. A column `split` with `train`, `val` (or `valid`,
+            `validation`) or `test` in each row decides the splits.
         path_column: the column that names the files.
         label_column: the column that names the classes.
         root: the folder that relative paths start from; the table's own if left out, or, for a data
@@ -58,6 +66,12 @@ def load_csv(
         class_names: the names of the classes in the order of their labels.
         seed: decides which pictures are set aside.
         max_skipped: the part of the files that may be missing or unusable.
+        delimiter: what parts the columns; if left out, the one of comma, semicolon, tab and "|"
+            with which the header has the columns that are needed.
+        exclude: as in `load_folder`; relative paths start where those of the table do.
+        groups: the column that says which pictures must stay on one side of a cut, such as
+            "patient".
+        max_pixels: as in `load_folder`.
 
     Returns:
         The data set; `Dataset.train.images` is an `ImageFiles` of (N, height, width, channels).
@@ -84,27 +98,85 @@ def load_csv(
         >>> temporary.cleanup()
     """
     options = PictureOptions(
-        image_size, color, resize, validation, test, class_names, seed, max_skipped
+        image_size,
+        color,
+        resize,
+        validation,
+        test,
+        class_names,
+        seed,
+        max_skipped,
+        exclude,
+        max_pixels,
     )
+    columns = _Columns(path_column, label_column, groups)
     start = None if root is None else checks.existing_path("root", root)
+    notes: list[str] = []
     if _is_frame(path):
         name, origin = "table", "the table"
-        columns, rows = list(map(str, path.columns)), list(_frame_rows(path))
+        names, rows = list(map(str, path.columns)), list(_frame_rows(path))
         start = start or Path()
     else:
         file = checks.existing_path("path", path)
         name, origin = show_path(file.stem), show_path(file)
-        columns, rows = _csv_rows(file)
+        names, rows = _csv_rows(file, columns, delimiter, notes)
         start = start or file.parent
-    _check_columns(columns, path_column=path_column, label_column=label_column)
+    columns.check(names)
     try:
-        files, repeated = _to_files(rows, path_column, label_column, start)
+        files, repeated = _to_files(rows, columns, start)
     except DataError as error:
         raise DataError(f"{origin}, {error}") from error
-    notes: tuple[str, ...] = ()
     if repeated:
-        notes = (f"Rows that name the same file again, passed over: {repeated}.",)
-    return make_dataset(files, options, name=name, origin=origin, notes=notes)
+        notes.append(f"Rows that name the same file again, passed over: {repeated}.")
+    return make_dataset(files, options, name=name, origin=origin, root=start, notes=notes)
+
+
+def scan_csv(path: Path) -> tuple[LabelledFile, ...]:
+    """The files that a CSV file with the columns `path` and `label` lists; raises as `load_csv`."""
+    columns = _Columns("path", "label", None)
+    names, rows = _csv_rows(path, columns, None, [])
+    columns.check(names)
+    try:
+        files, _ = _to_files(rows, columns, path.parent)
+    except DataError as error:
+        raise DataError(f"{show_path(path)}, {error}") from error
+    return tuple(files)
+
+
+def names_splits(path: Path) -> bool:
+    """Whether a CSV file has a column `split`."""
+    return _SPLIT_COLUMN in _csv_rows(path, _Columns("path", "label", None), None, [])[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Columns:
+    """What the columns are called."""
+
+    path: str
+    label: str
+    group: str | None
+
+    def check(self, names: Sequence[str]) -> None:
+        """Raises if one of them is not there."""
+        for argument, column in self._needed().items():
+            if not isinstance(column, str):
+                raise ArgumentTypeError(
+                    f"`{argument}` must be the name of a column. "
+                    + checks.received(argument, column)
+                )
+            if column not in names:
+                raise ArgumentError(
+                    f"`{argument}` must be one of the table's columns, "
+                    f"{', '.join(map(repr, names))}. {checks.received(argument, column)}"
+                )
+
+    def _needed(self) -> dict[str, Any]:
+        needed = {"path_column": self.path, "label_column": self.label}
+        return needed if self.group is None else {**needed, "groups": self.group}
+
+    def are_in(self, names: Sequence[str]) -> bool:
+        """Whether all of them are there."""
+        return all(column in names for column in self._needed().values())
 
 
 def _is_frame(value: Any) -> bool:
@@ -116,7 +188,13 @@ def _frame_rows(frame: Any) -> Iterator[Row]:
         yield f"row {number}", {str(column): cell for column, cell in row.items()}
 
 
-def _csv_rows(file: Path) -> tuple[list[str], list[Row]]:
+def _csv_rows(
+    file: Path, wanted: _Columns, delimiter: str | None, notes: list[str]
+) -> tuple[list[str], list[Row]]:
+    if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
+        raise ArgumentError(
+            f"`delimiter` must be one character. {checks.received('delimiter', delimiter)}"
+        )
     if not file.is_file():
         raise ArgumentError(
             f"`path` must be a CSV file. {checks.received('path', str(file))} A folder of pictures "
@@ -124,7 +202,10 @@ def _csv_rows(file: Path) -> tuple[list[str], list[Row]]:
         )
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
+            parted_by = delimiter or _find_delimiter(stream, wanted)
+            if parted_by != "," and delimiter is None:
+                notes.append(f"The table's columns are parted by {_DELIMITERS[parted_by]}.")
+            reader = csv.DictReader(stream, delimiter=parted_by, strict=True)
             columns = list(reader.fieldnames or [])
             return columns, [(f"line {reader.line_num}", row) for row in reader]
     except UnicodeDecodeError as error:
@@ -138,36 +219,43 @@ def _csv_rows(file: Path) -> tuple[list[str], list[Row]]:
         raise DataError(f"{show_path(file)}: cannot be read ({error.strerror}).") from error
 
 
-def _check_columns(columns: list[str], **needed: str) -> None:
-    for argument, column in needed.items():
-        if not isinstance(column, str):
-            raise ArgumentTypeError(
-                f"`{argument}` must be the name of a column. {checks.received(argument, column)}"
-            )
-        if column not in columns:
-            raise ArgumentError(
-                f"`{argument}` must be one of the table's columns, {', '.join(map(repr, columns))}"
-                f". {checks.received(argument, column)}"
-            )
+def _find_delimiter(stream: TextIO, wanted: _Columns) -> str:
+    """The delimiter with which the header has the columns that are wanted; else a comma."""
+    header = stream.readline()
+    stream.seek(0)
+    for delimiter in _DELIMITERS:
+        names = next(csv.reader([header.lstrip("\ufeff")], delimiter=delimiter), [])
+        if wanted.are_in(names):
+            return delimiter
+    return ","
 
 
-def _to_files(
-    rows: list[Row], path_column: str, label_column: str, start: Path
-) -> tuple[list[LabelledFile], int]:
+def _to_files(rows: list[Row], columns: _Columns, start: Path) -> tuple[list[LabelledFile], int]:
     """The files in the order of their paths, each once; how many rows named one again."""
-    first: dict[Path, tuple[str, LabelledFile]] = {}
+    first: dict[str, tuple[str, LabelledFile]] = {}
     for where, row in rows:
-        path = start / _cell(row, path_column, where)
+        path = os.path.join(start, _cell(row, columns.path, where))
         split = _split_of(row, where)
-        file = LabelledFile(path, show_path(_cell(row, label_column, where)), split)
-        earlier_where, earlier = first.setdefault(path, (where, file))
-        if earlier != file:
+        group = None if columns.group is None else _cell(row, columns.group, where)
+        label = show_path(_cell(row, columns.label, where))
+        file = LabelledFile(path, label, split, group)
+        earlier_where, earlier = first.setdefault(os.path.normpath(path), (where, file))
+        if _key(earlier) != _key(file):
             raise DataError(
                 f"{where} and {earlier_where} name the same file {show_path(path)}, but not the "
                 f"same class and split: {_describe(file)} and {_describe(earlier)}."
             )
+        if earlier.group != file.group:
+            raise DataError(
+                f"{where} and {earlier_where} name the same file {show_path(path)}, but not the "
+                f"same group: {file.group!r} and {earlier.group!r}."
+            )
     files = [file for _, file in first.values()]
-    return sorted(files, key=lambda file: os.fspath(file.path)), len(rows) - len(files)
+    return sorted(files, key=lambda file: file.name), len(rows) - len(files)
+
+
+def _key(file: LabelledFile) -> tuple[str, str | None]:
+    return file.class_name, file.split
 
 
 def _describe(file: LabelledFile) -> str:
@@ -176,13 +264,20 @@ def _describe(file: LabelledFile) -> str:
 
 def _cell(row: dict[str, Any], column: str, where: str) -> str:
     value = row.get(column)
-    missing = value is None or value != value  # noqa: PLR0124  NaN, as pandas marks a gap
-    text = "" if missing else str(value).strip()
+    text = "" if _is_gap(value) else str(value).strip()
     if not text:
         raise DataError(f"{where}: the column {column!r} is empty.")
     if "\0" in text:
         raise DataError(f"{where}: the column {column!r} holds a zero byte.")
     return text
+
+
+def _is_gap(value: Any) -> bool:
+    """None, NaN and pandas' NA, whose comparisons are neither true nor false."""
+    try:
+        return value is None or bool(value != value)  # noqa: PLR0124
+    except TypeError:
+        return True
 
 
 def _split_of(row: dict[str, Any], where: str) -> str | None:

@@ -91,6 +91,8 @@ def fit(
     force = resume == "force"
     with folder.lock():
         folder.claim(training.config(config or {}), force=force)
+        if isinstance(data, Dataset) and data.ledger is not None:
+            folder.keep_ledger(data.ledger)
         return training.run_in(folder, checkpoint_seconds, force=force)
 
 

@@ -2,6 +2,7 @@
 
 runs/cifar10/
   config.json     recipe, network, fingerprints of the data, versions
+  files.csv       what became of every file of the data, if it came from files
   log.csv         a row an epoch
   curves.png      loss and accuracy by epoch
   checkpoints/    the last two, to go on from
@@ -20,13 +21,16 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgclf import checks, plots
 from imgclf.errors import RunFolderError
 from imgclf.files import atomic
 from imgclf.training.checkpoint import Checkpoints
 from imgclf.training.failed_write import naming_failed_write
+
+if TYPE_CHECKING:
+    from imgclf.data.ledger import Ledger
 
 __all__ = ["RunFolder"]
 
@@ -142,6 +146,14 @@ class RunFolder:
         """The picture of loss and accuracy by epoch."""
         if history:
             self._write("curves.png", plots.figure_png(plots.training_curves(history)))
+
+    def keep_ledger(self, ledger: Ledger) -> None:
+        """Writes down what became of every file of the data."""
+        with naming_failed_write(
+            f"files.csv cannot be written to run folder {str(self.path)!r}",
+            "Once this is mended, the same call begins the training.",
+        ):
+            ledger.save(self.path / "files.csv")
 
     def _write(self, name: str, data: bytes) -> None:
         with naming_failed_write(

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import imgclf
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, ImageError, MissingFileError
@@ -19,7 +21,10 @@ def paths_of(data):
 def fill(folder, count=10, size=(20, 20), mode="RGB", colour=0):
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        Image.new(mode, size, colour).save(folder / f"{number}.png")
+        path = folder / f"{number}.png"
+        told_apart = PngInfo()  # the same pixels, but no copies of one file
+        told_apart.add_text("path", ascii(str(path)))
+        Image.new(mode, size, colour).save(path, pnginfo=told_apart)
     return folder
 
 
@@ -28,6 +33,8 @@ def split_folder(photo_folder, tmp_path):
     root = tmp_path / "splits"
     for split in ("train", "val", "test"):
         shutil.copytree(photo_folder, root / split)
+        for path in (root / split).rglob("*.*"):
+            path.write_bytes(path.read_bytes() + split.encode())  # no copies of each other
     return root
 
 
@@ -201,7 +208,8 @@ def test_files_that_are_no_pictures_by_name_are_counted(photo_folder):
     assert data.notes[0] == "Files that are no pictures by their names, passed over: 2."
 
 
-def test_unusable_files_are_skipped_and_listed_with_the_reason(photo_folder):
+def test_unusable_files_are_skipped_and_listed_with_the_reason(photo_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as where it is not installed
     bad = photo_folder / "sky" / "cut.jpg"
     whole = (photo_folder / "sky" / "0.jpg").read_bytes()
     bad.write_bytes(whole[: len(whole) * 9 // 10])
@@ -211,7 +219,7 @@ def test_unusable_files_are_skipped_and_listed_with_the_reason(photo_folder):
     data = imgclf.load_folder(photo_folder, max_skipped=0.1)
 
     assert dict(data.skipped)[heic] == (
-        "is HEIC, not a JPEG, PNG, WEBP, GIF, BMP picture: save it as JPEG or PNG."
+        "is HEIC, which needs an extra: pip install 'imgclf[heic]', or save it as JPEG or PNG."
     )
     assert dict(data.skipped)[bad].startswith("damaged picture (")
     assert data.notes[-1].startswith(
@@ -244,7 +252,8 @@ def test_a_class_whose_pictures_are_all_damaged_is_named(photo_folder):
     with pytest.raises(DataError) as caught:
         imgclf.load_folder(photo_folder, max_skipped=1)
     assert str(caught.value) == (
-        f"{photo_folder}: no picture of class 'sky' can be read: all its files are damaged."
+        f"{photo_folder}: no picture of class 'sky' can be read: all its files are damaged or "
+        "excluded."
     )
 
 

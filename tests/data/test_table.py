@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import imgclf
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, MissingFileError
@@ -16,7 +17,10 @@ def pictures(tmp_path):
     (folder / "pictures").mkdir(parents=True)
     for number in range(20):
         colour = "black" if number % 2 else "white"
-        Image.new("RGB", (20, 20), colour).save(folder / "pictures" / f"{number}.png")
+        told_apart = PngInfo()  # the same pixels, but no copies of one file
+        told_apart.add_text("number", str(number))
+        path = folder / "pictures" / f"{number}.png"
+        Image.new("RGB", (20, 20), colour).save(path, pnginfo=told_apart)
     return folder
 
 
@@ -125,6 +129,41 @@ def test_a_file_named_twice_alike_is_used_once(pictures):
 
     assert sum(map(len, data.splits().values())) == 20
     assert data.notes[0] == "Rows that name the same file again, passed over: 2."
+
+
+@pytest.mark.parametrize(("delimiter", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "'|'")])
+def test_columns_parted_by_something_else_are_understood_and_told(pictures, delimiter, name):
+    rows = [delimiter.join(row.split(",")) for row in ["path,label", *plain_rows()]]
+    path = write(pictures, rows, encoding="utf-8-sig")
+
+    data = imgclf.load_csv(path)
+
+    assert sum(map(len, data.splits().values())) == 20
+    assert data.notes[0] == f"The table's columns are parted by {name}."
+    assert imgclf.load_csv(path, delimiter=delimiter).notes == data.notes[1:]
+    assert "`path_column`" in message_of(path, ArgumentError, delimiter=",")
+
+
+def test_a_delimiter_is_one_character(pictures):
+    path = write(pictures, ["path,label", *plain_rows()])
+
+    assert message_of(path, ArgumentError, delimiter=", ") == (
+        "`delimiter` must be one character. Received: delimiter=', '."
+    )
+
+
+def test_a_frame_of_pandas_is_read(pictures):
+    pandas = pytest.importorskip("pandas")
+    rows = [row.split(",") for row in plain_rows()]
+    frame = pandas.DataFrame(rows, columns=["path", "label"])
+    frame["patient"] = [number // 2 for number in range(20)]
+
+    data = imgclf.load_csv(frame, root=pictures, groups="patient")
+
+    assert data.class_names == ("even", "odd")
+    assert data.ledger.totals()["used"] == 20
+    frame.loc[3, "label"] = pandas.NA
+    assert message_of(frame) == "the table, row 3: the column 'label' is empty."
 
 
 def message_of(path, error=DataError, **settings):

@@ -1,0 +1,95 @@
+"""`exclude=`: files that the user, or `imgclf inspect`, wants left out."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+from imgclf import checks
+from imgclf.data.images import show_path
+from imgclf.errors import ArgumentTypeError, DataError
+from imgclf.files.csv_file import text_of
+
+__all__ = ["Exclusion"]
+
+_NO_REASON = "asked for by `exclude`."
+
+
+class Exclusion:
+    """Which files are left out, and why.
+
+    Args:
+        exclude: None; the path of a CSV file with the column `path`, and maybe `reason`, as
+            `imgclf inspect --out` writes it; or a list of paths.
+        root: the folder that relative paths start from.
+
+    Raises:
+        MissingFileError: if there is no such CSV file.
+        DataError: if it has no column `path`.
+    """
+
+    def __init__(self, exclude: Any, root: str | os.PathLike[str]) -> None:
+        self.root = os.path.abspath(root)
+        entries = _entries(exclude)
+        self._reasons = {self._key(path): reason for path, reason in entries}
+        self._shown = {self._key(path): path for path, _ in entries}
+        self._met: set[str] = set()
+
+    def _key(self, path: str) -> str:
+        return os.path.normpath(os.path.join(self.root, path))
+
+    def reason(self, path: str) -> str | None:
+        """Why the file is left out; None if it is not."""
+        if not self._reasons:
+            return None
+        key = self._key(os.path.abspath(path))
+        # A list of files can hold a name that is no text only in its escaped form.
+        for name in (key, show_path(key)):
+            if name in self._reasons:
+                self._met.add(name)
+                return self._reasons[name]
+        return None
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence about entries that no file was found for."""
+        missing = [shown for key, shown in self._shown.items() if key not in self._met]
+        if not missing:
+            return ()
+        return (
+            f"Entries of `exclude` that name none of the files: {len(missing)}, such as "
+            f"{show_path(missing[0])}.",
+        )
+
+
+def _entries(exclude: Any) -> list[tuple[str, str]]:
+    if exclude is None:
+        return []
+    if isinstance(exclude, (str, os.PathLike)):
+        return _read(checks.existing_path("exclude", exclude))
+    try:
+        paths = [os.fspath(path) for path in exclude]
+    except TypeError as error:
+        raise ArgumentTypeError(
+            "`exclude` must be the path of a CSV file or a list of paths. "
+            + checks.received("exclude", exclude)
+        ) from error
+    return [(path, _NO_REASON) for path in paths]
+
+
+def _read(file: Path) -> list[tuple[str, str]]:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            if "path" not in (reader.fieldnames or []):
+                raise DataError(
+                    f"{show_path(file)}: must have a column 'path', as `imgclf inspect --out` "
+                    f"writes it. Its columns: {', '.join(map(repr, reader.fieldnames or []))}."
+                )
+            rows = [(text_of(row["path"] or ""), row.get("reason") or "") for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{show_path(file)}: is not a CSV table in UTF-8 ({error}).") from error
+    except OSError as error:
+        raise DataError(f"{show_path(file)}: cannot be read ({error.strerror}).") from error
+    return [(path, reason or _NO_REASON) for path, reason in rows if path]

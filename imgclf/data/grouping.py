@@ -1,0 +1,160 @@
+"""Cuts labels into parts, each class alike, with what belongs together on one side.
+
+Whoever is alone is drawn class by class. Groups go first, the largest before the others, each to
+the part that has most room left for its classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from imgclf.errors import DataError
+
+__all__ = ["check_groups", "cut_labels"]
+
+
+def cut_labels(
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    fractions: Mapping[str, float],
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """The positions that each part gets, sorted; "train" gets what no other part takes.
+
+    Args:
+        labels: (N,) integers.
+        class_names: one name a class.
+        fractions: the part of each class that goes to "test", "validation".
+        seed: decides who goes where.
+        groups: (N,) integers; positions with equal ones stay together.
+
+    Raises:
+        DataError: if a class cannot be in every part.
+    """
+    rng = np.random.default_rng(seed)
+    quotas = {title: _quota(labels, len(class_names), part) for title, part in fractions.items()}
+    parts = np.full(len(labels), -1, np.int8)  # the number of the part in `fractions`, or train
+    alone = np.ones(len(labels), np.bool_)
+    if groups is not None:
+        _, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        alone = sizes[numbers] == 1
+        _place_groups(labels, numbers, sizes, quotas, parts, alone, np.random.default_rng(seed))
+    tied = not alone.all()
+    for label, class_name in enumerate(class_names):
+        members = np.flatnonzero(labels == label)
+        if len(members) == 0:
+            continue
+        if len(members) <= len(fractions):
+            raise DataError(_too_few(class_name, len(members), fractions))
+        free = rng.permutation(members[alone[members]])
+        _place_alone(free, parts, members, [quota[label] for quota in quotas.values()])
+        present = {int(part) for part in np.unique(parts[members])}
+        if len(present) <= len(fractions):
+            if tied:
+                raise DataError(_cannot_divide(class_name, groups, members, fractions))
+            raise DataError(
+                f"Class {class_name!r} has {len(members)} pictures: none is left to train on "
+                "after the cut. Set smaller parts aside."
+            )
+    titles = [*fractions, "train"]
+    return {title: np.flatnonzero(parts == number) for number, title in enumerate(titles)}
+
+
+def _quota(labels: np.ndarray, classes: int, part: float) -> np.ndarray:
+    counts = np.bincount(labels, minlength=classes)
+    return np.array([max(1, round(int(count) * part)) if count else 0 for count in counts])
+
+
+def _place_alone(
+    free: np.ndarray, parts: np.ndarray, members: np.ndarray, quotas: Sequence[int]
+) -> None:
+    start = 0
+    last = len(quotas)
+    for number, quota in enumerate(quotas):
+        missing = quota - int((parts[members] == number).sum())
+        size = max(0, missing)
+        parts[free[start : start + size]] = number
+        start += size
+    parts[free[start:]] = last
+
+
+def _place_groups(
+    labels: np.ndarray,
+    numbers: np.ndarray,
+    sizes: np.ndarray,
+    quotas: Mapping[str, np.ndarray],
+    parts: np.ndarray,
+    alone: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    """Puts each group of two or more into one part."""
+    classes = len(next(iter(quotas.values())))
+    wanted = np.array([*quotas.values()])
+    counts = np.bincount(labels, minlength=classes)
+    wanted = np.vstack([wanted, counts - wanted.sum(axis=0)])  # the last row is train's
+    room = wanted.astype(np.float64)
+    # How many groups and single pictures of a class are still to be placed.
+    waiting = np.bincount(labels[alone], minlength=classes)
+    order = np.argsort(numbers, kind="stable")
+    members = np.split(order, np.cumsum(sizes)[:-1])
+    tied = [number for number in rng.permutation(len(sizes)) if sizes[number] > 1]
+    contents = {number: np.bincount(labels[members[number]], minlength=classes) for number in tied}
+    for content in contents.values():
+        waiting = waiting + (content > 0)
+    for number in sorted(tied, key=lambda number: -sizes[number]):
+        content = contents[number]
+        inside = np.flatnonzero(content)
+        lacking = room[:, inside] == wanted[:, inside]
+        short = waiting[inside] <= lacking.sum(axis=0)
+        left = (room[:, inside] - content[inside]) / np.maximum(wanted[:, inside], 1)
+        score = left.min(axis=1)
+        if short.any():  # every part must get one of this class
+            score = np.where(lacking[:, short].any(axis=1), score, -np.inf)
+        # Of equals the last: train.
+        best = len(score) - 1 - int(np.argmax(score[::-1]))
+        room[best] -= content
+        waiting[inside] -= 1
+        parts[members[number]] = best
+
+
+def _too_few(class_name: str, count: int, fractions: Mapping[str, float]) -> str:
+    return (
+        f"Class {class_name!r} has {count} picture(s), too few to be in train"
+        f" and {' and '.join(fractions)}. Add pictures, leave the class out, or pass "
+        + " and ".join(f"{title}=None" for title in fractions)
+        + "."
+    )
+
+
+def _cannot_divide(
+    class_name: str, groups: Any, members: np.ndarray, fractions: Mapping[str, float]
+) -> str:
+    count = len(np.unique(groups[members]))
+    return (
+        f"Class {class_name!r} cannot be in train and {' and '.join(fractions)}: its "
+        f"{len(members)} pictures make {count} group(s) that must stay together, by `groups` or as "
+        "copies of one picture. Add pictures of other groups, leave the class out, or pass "
+        + " and ".join(f"{title}=None" for title in fractions)
+        + "."
+    )
+
+
+def check_groups(groups: Any, count: int) -> np.ndarray | None:
+    """(N,) integers, equal where `groups` has equal values; None stays None."""
+    if groups is None:
+        return None
+    values = np.asarray(groups)
+    if values.shape != (count,):
+        raise DataError(
+            "`groups` must have one entry a picture. "
+            f"Received: shape={values.shape} for {count} pictures."
+        )
+    try:
+        _, numbers = np.unique(values, return_inverse=True)
+    except TypeError as error:
+        raise DataError("`groups` must hold texts or numbers, not both or others.") from error
+    return numbers
