@@ -19,7 +19,7 @@ from imgclf.errors import ArgumentError, DataError
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
 
-__all__ = ["FolderScan", "load_folder", "scan_folder"]
+__all__ = ["FolderScan", "find_pictures", "load_folder", "scan_folder"]
 
 # What systems and programs leave behind; hidden files and folders are left out as well.
 _JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
@@ -208,6 +208,12 @@ def _folders_in(root: Path) -> list[Path]:
     except OSError as error:
         raise DataError(f"{show_path(root)}: cannot be read ({error.strerror}).") from error
     return [entry for entry in entries if not _is_junk(entry.name) and entry.is_dir()]
+
+
+def find_pictures(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """What should be pictures below a folder by their names, sorted; and what cannot be listed."""
+    pictures, _, failed = _walk(folder)
+    return pictures, failed
 
 
 def _walk(top: Path) -> tuple[list[Path], int, list[tuple[Path, str]]]:
