@@ -31,6 +31,7 @@ from imgclf.prediction import Prediction
 from imgclf.training import fit as training
 from imgclf.training.failed_write import naming_failed_write
 from imgclf.training.network import new_network, sample_images
+from imgclf.training.plan import Plan
 from imgclf.training.presets import get_preset
 from imgclf.training.recipe import Recipe
 
@@ -161,6 +162,7 @@ class Classifier:
         labels: Any = None,
         *,
         epochs: int | None = None,
+        minutes: Any = None,
         batch_size: int | None = None,
         validation_data: Any = None,
         recipe: Recipe | None = None,
@@ -176,6 +178,10 @@ class Classifier:
             data: a `Dataset`, a `Split`, or an array of images, then with `labels`.
             labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
             epochs: in place of the recipe's.
+            minutes: a time to fit the number of epochs to, in place of `epochs`: before the run a
+                few steps are timed, and as many epochs are trained, with the schedule of so many,
+                as fit into 95% of the time, the timing included. All of them are trained even if
+                the machine becomes slower meanwhile. A run that is resumed keeps its epochs.
             batch_size: in place of the recipe's.
             validation_data: a `Split` or a pair (images, labels), in place of the data set's own.
             recipe: in place of the classifier's.
@@ -196,18 +202,17 @@ class Classifier:
 
         Raises:
             DataError: if pictures or labels cannot be used.
-            ArgumentError: if they do not fit the model.
+            ArgumentError: if they do not fit the model, or `minutes` are too few for an epoch.
             NotFiniteError: if the loss becomes infinite or NaN.
             OutOfMemoryError: if a batch does not fit into memory.
             RunFolderError: if the folder holds another run, is in use, or cannot be written to.
         """
-        changes = {"epochs": epochs, "batch_size": batch_size}
-        given = {name: value for name, value in changes.items() if value is not None}
-        self.recipe = (recipe or self.recipe).replace(**given)
-        history = training.fit(
+        self.recipe = self._changed(recipe, epochs, minutes, batch_size)
+        history: Any = training.fit(
             self.model,
             data if isinstance(data, Dataset) else self._split(data, labels),
             self.recipe,
+            minutes=minutes,
             validation=None if validation_data is None else self._split(validation_data),
             callbacks=callbacks,
             run_dir=run_dir,
@@ -217,9 +222,56 @@ class Classifier:
             config={"blocks": self._stored_blocks()},
         )
         self.history = history.history
+        self.recipe = history.recipe
         if run_dir is not None:
             self._save_into(Path(run_dir))
         return history
+
+    def plan(
+        self,
+        data: Any,
+        labels: Any = None,
+        *,
+        epochs: int | None = None,
+        minutes: Any = None,
+        batch_size: int | None = None,
+        validation_data: Any = None,
+        recipe: Recipe | None = None,
+    ) -> Plan:
+        """What `fit` would take, as a few real steps tell in five to ten seconds.
+
+        The steps change nothing: `fit` ends in the same weights with and without a plan before it.
+
+        Args:
+            data: as for `fit`, as all that follows.
+            labels: as for `fit`.
+            epochs: as for `fit`.
+            minutes: as for `fit`; then the plan is that of the epochs that fit.
+            batch_size: as for `fit`.
+            validation_data: as for `fit`.
+            recipe: as for `fit`.
+
+        Returns:
+            A `Plan`: minutes, memory, disk, steps, pictures a second.
+
+        Raises:
+            OutOfMemoryError: if a batch does not fit into memory.
+
+        Example:
+            >>> import imgclf
+            >>> data = imgclf.load_digits()
+            >>> clf = imgclf.Classifier.from_preset("quick", data)
+            >>> plan = clf.plan(data, epochs=2, batch_size=100)
+            >>> plan.epochs, plan.steps, plan.minutes < 1
+            (2, 13, True)
+        """
+        return training.plan(
+            self.model,
+            data if isinstance(data, Dataset) else self._split(data, labels),
+            self._changed(recipe, epochs, minutes, batch_size),
+            minutes=minutes,
+            validation=None if validation_data is None else self._split(validation_data),
+        )
 
     def evaluate(
         self, data: Any, labels: Any = None, *, batch_size: int | None = None
@@ -360,6 +412,16 @@ class Classifier:
         }
         model_file.write_model(self.model, path, entry)
         return Path(path)
+
+    def _changed(self, recipe: Recipe | None, epochs: Any, minutes: Any, batch_size: Any) -> Recipe:
+        if epochs is not None and minutes is not None:
+            raise ArgumentError(
+                "`minutes` decides the epochs: give one of the two. "
+                f"Received: epochs={epochs!r}, minutes={minutes!r}."
+            )
+        changes = {"epochs": epochs, "batch_size": batch_size}
+        given = {name: value for name, value in changes.items() if value is not None}
+        return (recipe or self.recipe).replace(**given)
 
     def _save_into(self, run_dir: Path) -> None:
         with naming_failed_write(

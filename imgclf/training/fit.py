@@ -5,23 +5,28 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from imgclf import checks
 from imgclf.data.dataset import Dataset
+from imgclf.data.picture_batches import looking_batch
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError, NotFiniteError, OutOfMemoryError
 from imgclf.training import flow
+from imgclf.training.budget import Budget
 from imgclf.training.callback_state import check_callbacks, set_states
 from imgclf.training.checkpoint import Checkpoint, TrainingState
 from imgclf.training.compile import compile_model, compiled_by_user, wants_one_hot
 from imgclf.training.early_size import any_input_size, early_sizes
 from imgclf.training.fused_norm import fused_batch_norm
+from imgclf.training.plan import Pace, Plan, make_plan, measure_pace
 from imgclf.training.precision import precision_note
-from imgclf.training.progress import Plan, make_progress
+from imgclf.training.progress import Work, make_progress
 from imgclf.training.recipe import Recipe
 from imgclf.training.resume import make_callback_list, passing_over
 from imgclf.training.run_config import run_config
@@ -29,7 +34,7 @@ from imgclf.training.run_folder import RunFolder
 from imgclf.training.saving import Saving
 from imgclf.training.stop_signals import stop_signals
 
-__all__ = ["fit"]
+__all__ = ["fit", "plan"]
 
 
 def fit(
@@ -37,6 +42,7 @@ def fit(
     data: Dataset | Split,
     recipe: Recipe,
     *,
+    minutes: Any = None,
     validation: Split | None = None,
     callbacks: Sequence[Any] = (),
     run_dir: Any = None,
@@ -52,6 +58,8 @@ def fit(
             and metrics are used, and of the recipe only the rest.
         data: a `Dataset`, or the training `Split`.
         recipe: how to train.
+        minutes: a time, or a `Budget`, that the epochs are fitted to; a run that is resumed keeps
+            those that were fitted at first.
         validation: what is looked at after each epoch; by default the data set's own.
         callbacks: any Keras callbacks. One that offers `get_state()` and `set_state(state)` is
             resumed too, and so are Keras's `EarlyStopping`, `ReduceLROnPlateau` and
@@ -66,7 +74,8 @@ def fit(
         config: what else makes this run this run, such as the network's blocks.
 
     Returns:
-        The `keras.callbacks.History` of all epochs, earlier ones of a resumed run included.
+        The `keras.callbacks.History` of all epochs, earlier ones of a resumed run included. Its
+        `recipe` is the one by which was trained, with the epochs that were fitted.
 
     Raises:
         NotFiniteError: if the loss becomes infinite or NaN. The last checkpoint stays.
@@ -77,21 +86,79 @@ def fit(
     checks.one_of("verbose", verbose, ["auto", 0, 1, 2])
     checks.one_of("resume", resume, ["auto", "force"])
     checks.number("checkpoint_seconds", checkpoint_seconds, low=0)
-    train, validation = _splits(data, validation)
-    _check_model(model, train)
+    budget = None if minutes is None else Budget.of(minutes)
+    train, validation = _checked(model, data, recipe, validation)
     if recipe.patience is not None:
-        if validation is None:
-            raise ArgumentError("`patience` needs validation pictures to judge by.")
         callbacks = [_patience(recipe.patience), *callbacks]
-    training = _Training(model, train, validation, recipe, list(callbacks), verbose)
+    given = (train, validation, list(callbacks), verbose)
     if run_dir is None:
-        return training.run()
+        if budget:
+            recipe = _fitted(budget, model, recipe, given, None)
+        return _Training(model, recipe, *given).run()
     check_callbacks(callbacks)
     folder = RunFolder(run_dir)
     force = resume == "force"
     with folder.lock():
+        if budget:
+            epochs = folder.epochs_of(budget.minutes)
+            recipe = (
+                recipe.replace(epochs=epochs)
+                if epochs
+                else _fitted(budget, model, recipe, given, folder)
+            )
+            config = {**(config or {}), "minutes": budget.minutes}
+        training = _Training(model, recipe, *given)
         folder.claim(training.config(config or {}), force=force)
         return training.run_in(folder, checkpoint_seconds, force=force)
+
+
+def plan(
+    model: Any,
+    data: Dataset | Split,
+    recipe: Recipe,
+    *,
+    minutes: Any = None,
+    validation: Split | None = None,
+) -> Plan:
+    """Takes a few steps, puts back what they changed, and says what a run will take.
+
+    Args:
+        model: as for `fit`.
+        data: as for `fit`.
+        recipe: as for `fit`.
+        minutes: as for `fit`; then the plan is that of the epochs that fit.
+        validation: as for `fit`.
+    """
+    budget = None if minutes is None else Budget.of(minutes)
+    train, validation = _checked(model, data, recipe, validation)
+    training = _Training(model, recipe, train, validation, [], 0)
+    with tempfile.TemporaryDirectory() as folder:
+        pace = training.pace(Path(folder))
+    if budget:
+        recipe = recipe.replace(epochs=budget.epochs(pace, recipe.epochs))
+    return make_plan(model, recipe, pace)
+
+
+def _fitted(
+    budget: Budget, model: Any, recipe: Recipe, given: tuple[Any, ...], folder: RunFolder | None
+) -> Recipe:
+    """The recipe with as many epochs as the budget has time for."""
+    pace = _Training(model, recipe, *given).pace(folder.path if folder else None)
+    try:
+        return recipe.replace(epochs=budget.epochs(pace, recipe.epochs))
+    except ArgumentError:
+        if folder:
+            folder.give_up()
+        raise
+
+
+def _checked(model: Any, data: Any, recipe: Recipe, validation: Any) -> tuple[Split, Split | None]:
+    """What to train on and what to look at, fit for model and recipe."""
+    train, validation = _splits(data, validation)
+    _check_model(model, train)
+    if recipe.patience is not None and validation is None:
+        raise ArgumentError("`patience` needs validation pictures to judge by.")
+    return train, validation
 
 
 def _splits(data: Any, validation: Any) -> tuple[Split, Split | None]:
@@ -132,9 +199,9 @@ class _Training:
     def __init__(
         self,
         model: Any,
+        recipe: Recipe,
         train: Split,
         validation: Split | None,
-        recipe: Recipe,
         callbacks: list[Any],
         verbose: Any,
     ) -> None:
@@ -148,6 +215,8 @@ class _Training:
         self.verbose = verbose
         self.steps = flow.steps_per_epoch(train, recipe.batch_size)
         self.history = keras.callbacks.History()
+        self.history.recipe = recipe
+        self.disk: int | None = None
         keras.utils.set_random_seed(recipe.seed)
         if not compiled_by_user(model):
             compile_model(model, recipe, self.steps)
@@ -157,6 +226,11 @@ class _Training:
             self.model, self.recipe, self.train, self.validation, self.callbacks, more
         )
 
+    def pace(self, folder: Path | None) -> Pace:
+        """How fast it would go; model and optimiser stay as they are."""
+        with _naming_lack_of_memory(self.recipe, self.train):
+            return measure_pace(self.model, self.train, self.validation, self.recipe, folder)
+
     def run(self) -> Any:
         """Trains, and keeps nothing."""
         self._fit(TrainingState(), [], lambda: None)
@@ -165,6 +239,7 @@ class _Training:
     def run_in(self, folder: RunFolder, checkpoint_seconds: float, *, force: bool) -> Any:
         """Trains from the folder's last checkpoint on, even of a run that is over if forced."""
         self.model.optimizer.build(self.model.trainable_variables)
+        self.disk = folder.checkpoints.size_of(self.model)
         checkpoint = folder.checkpoints.load(self.model) or self._begin(folder)
         state = checkpoint.state
         if force:
@@ -270,17 +345,17 @@ class _Training:
     def _validation_flow(self, one_hot: bool) -> Any:
         if self.validation is None:
             return None
-        batch_size = max(256, self.recipe.batch_size)
+        batch_size = max(self.recipe.batch_size, looking_batch(self.train.image_shape))
         return flow.ordered(self.validation, batch_size=batch_size, one_hot=one_hot)
 
     def _progress(self, size_at: Callable[[int], tuple[int, int]] | None) -> list[Any]:
         recipe = self.recipe
-        plan = Plan(recipe.epochs, self.steps, recipe.batch_size, size_at)
+        work = Work(recipe.epochs, self.steps, recipe.batch_size, size_at)
         note = (
             f"{recipe.epochs} × {self.steps} steps of {recipe.batch_size} pictures, "
             + precision_note(self.model, recipe.precision)
         )
-        return make_progress(self.verbose, plan, note)
+        return make_progress(self.verbose, work, note, self.disk)
 
 
 @contextlib.contextmanager

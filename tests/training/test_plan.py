@@ -1,0 +1,177 @@
+"""The plan before a run, and runs that are fitted to a time."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import imgclf
+from imgclf import Augmentation, Classifier, Recipe, conv, errors, flatten, global_pool
+from imgclf.training.budget import Budget
+from imgclf.training.early_size import early_sizes
+from imgclf.training.plan import Pace
+
+BLOCKS = [conv(4, normalization="batch", dropout=0.2), global_pool()]
+RECIPE = Recipe(
+    epochs=3,
+    batch_size=32,
+    optimizer="muon",
+    learning_rate=0.05,
+    schedule="linear",
+    averaging=0.9,
+    augmentation=Augmentation(flip="alternate", shift=1),
+    early_size=0.75,
+    early_part=0.5,
+    precision="float32",
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    digits = imgclf.load_digits()
+    return imgclf.Dataset(digits.train[:100], digits.validation[:40], digits.test, name="few")
+
+
+def new(data, recipe=RECIPE):
+    return Classifier.from_blocks(BLOCKS, data, recipe)
+
+
+def values(variables):
+    return np.concatenate([np.ravel(np.asarray(variable)) for variable in variables])
+
+
+def test_a_plan_tells_what_the_run_will_be(data):
+    clf = new(data)
+    plan = clf.plan(data, epochs=5)
+    assert (plan.epochs, plan.steps, plan.batch_size) == (5, 4, 32)
+    assert 0 < plan.seconds == pytest.approx(60 * plan.minutes)
+    assert plan.images_per_second > 0
+    assert plan.early_images_per_second > 0
+    assert plan.memory > 50e6  # TensorFlow alone takes more
+    assert plan.model_bytes == sum(np.asarray(one).nbytes for one in clf.model.variables)
+    assert plan.checkpoint_bytes > 3 * plan.model_bytes
+    assert json.loads(json.dumps(plan.to_dict()))["minutes"] == plan.minutes
+    assert "\n  of memory" not in str(plan)
+    assert "5 epochs × 4 steps of 32 pictures" in str(plan)
+    assert new(data, RECIPE.replace(early_part=0.0)).plan(data).early_images_per_second is None
+
+
+def test_a_run_with_a_plan_before_it_ends_in_the_same_weights(data):
+    planned, plain = new(data), new(data)
+    before = values(planned.model.variables)
+    planned.plan(data)
+    np.testing.assert_array_equal(values(planned.model.variables), before)
+    planned.fit(data, verbose=0)
+    plain.fit(data, verbose=0)
+    np.testing.assert_array_equal(values(planned.model.variables), values(plain.model.variables))
+    assert planned.history == plain.history
+
+
+def test_a_plan_leaves_a_users_own_optimiser_as_it_was(data):
+    model = imgclf.build_classifier((8, 8, 1), 10, [flatten(dropout=0.5)])
+    model.compile(keras.optimizers.Adam(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    clf = Classifier(model, data.class_names, recipe=Recipe(epochs=1))
+    clf.fit(data, verbose=0)
+    kept = values([*model.variables, *model.optimizer.variables])
+    assert clf.plan(data).epochs == 1
+    assert model.optimizer.iterations == 1
+    np.testing.assert_array_equal(values([*model.variables, *model.optimizer.variables]), kept)
+
+
+def test_a_run_of_so_many_minutes_is_the_run_of_the_epochs_that_were_fitted(data, tmp_path):
+    fitted = new(data)
+    fitted.fit(data, minutes=0.2, run_dir=tmp_path / "run", verbose=0)
+    assert 1 <= fitted.recipe.epochs <= 200
+    assert len(fitted.history["loss"]) == fitted.recipe.epochs
+    given = new(data)
+    given.fit(data, epochs=fitted.recipe.epochs, verbose=0)
+    np.testing.assert_array_equal(values(fitted.model.variables), values(given.model.variables))
+    assert imgclf.load(tmp_path / "run").recipe == given.recipe
+
+
+def test_a_stopped_run_keeps_the_epochs_that_were_fitted_at_first(data, tmp_path):
+    def stop(number, logs):
+        raise KeyboardInterrupt
+
+    stopper = keras.callbacks.LambdaCallback(on_train_batch_end=stop)
+    with pytest.raises(KeyboardInterrupt):
+        new(data).fit(
+            data, minutes=Budget(0.2), run_dir=tmp_path / "r", callbacks=[stopper], verbose=0
+        )
+    epochs = json.loads((tmp_path / "r" / "config.json").read_text())["recipe"]["epochs"]
+    resumed, whole = new(data), new(data)
+    late = Budget(0.2, started=Budget(1).started - 1000)  # all of its time is over
+    resumed.fit(data, minutes=late, run_dir=tmp_path / "r", verbose=0)
+    whole.fit(data, epochs=epochs, verbose=0)
+    assert resumed.recipe.epochs == epochs
+    np.testing.assert_array_equal(values(resumed.model.variables), values(whole.model.variables))
+    with pytest.raises(errors.RunFolderError, match=r"differs in: minutes \(0\.2 there, 0\.3 now"):
+        new(data).fit(data, minutes=0.3, run_dir=tmp_path / "r", verbose=0)
+
+
+def test_too_few_minutes_are_refused_with_what_is_needed(data, tmp_path):
+    with pytest.raises(errors.ArgumentError) as caught:
+        new(data).fit(data, minutes=0.001, run_dir=tmp_path / "run", verbose=0)
+    message = str(caught.value)
+    assert message.startswith("`minutes` must be enough for one epoch, which needs 0.")
+    assert message.endswith(
+        " minutes here with start and end. Give that, take the preset 'quick' or smaller "
+        "pictures. Received: minutes=0.001."
+    )
+    assert not (tmp_path / "run").exists()
+
+
+WRONG = [
+    (
+        {"minutes": 1, "epochs": 2},
+        "`minutes` decides the epochs: give one of the two. Received: epochs=2, minutes=1.",
+    ),
+    ({"minutes": 0}, "`minutes` must be a number above 0. Received: minutes=0.0."),
+    ({"minutes": "1"}, "`minutes` must be a number above 0. Received: minutes='1'."),
+]
+
+
+@pytest.mark.parametrize(("settings", "message"), WRONG)
+def test_bad_arguments_are_named(data, settings, message):
+    for call in (new(data).fit, new(data).plan):
+        with pytest.raises(errors.ArgumentError) as caught:
+            call(data, **settings)
+        assert str(caught.value) == message
+
+
+def pace(**changes):
+    """10 steps an epoch; the first half of all steps takes half as long."""
+    recipe = Recipe(early_size=0.5, early_part=0.5)
+    known = {
+        "tracing": 5.0,
+        "step": 1.0,
+        "early_step": 0.5,
+        "validating": 2.0,
+        "reading": 0.0,
+        "first_reading": 4.0,
+        "saving": 1.0,
+        "ending": 3.0,
+        "steps": 10,
+        "size_at": lambda epochs: early_sizes(recipe.replace(epochs=epochs), (32, 32, 3), 10),
+    }
+    return Pace(**known | changes)
+
+
+def test_the_time_of_a_run_is_the_sum_of_its_parts():
+    assert pace().seconds(2) == 5 + 10 * 0.5 + 10 * 1.0 + 4 + 2 * (2 + 1) + 3
+    assert pace(size_at=lambda epochs: None).seconds(2) == 5 + 20 * 1.0 + 4 + 2 * (2 + 1) + 3
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 7, 49, 50])
+def test_as_many_epochs_as_fit_are_chosen(epochs):
+    enough = pace().seconds(epochs)
+    assert pace().most_epochs(enough, 50) == epochs
+    assert pace().most_epochs(enough - 1e-6, 50) == epochs - 1
+    assert pace().most_epochs(1e9, 50) == 50
+
+
+def test_a_long_budget_ends_at_200_epochs_or_at_the_recipes_own():
+    quick = pace(step=1e-6, early_step=1e-6, validating=0.0, saving=0.0)
+    assert Budget(60).epochs(quick, usual=7) == 200
+    assert Budget(60).epochs(quick, usual=300) == 300
