@@ -26,7 +26,7 @@ from imgclf.training.early_size import any_input_size, early_sizes
 from imgclf.training.fused_norm import fused_batch_norm
 from imgclf.training.plan import Pace, Plan, make_plan, measure_pace
 from imgclf.training.precision import precision_note
-from imgclf.training.progress import Work, make_progress
+from imgclf.training.progress import Work, announce, make_progress
 from imgclf.training.recipe import Recipe
 from imgclf.training.resume import make_callback_list, passing_over
 from imgclf.training.run_config import run_config
@@ -143,7 +143,11 @@ def _fitted(
     budget: Budget, model: Any, recipe: Recipe, given: tuple[Any, ...], folder: RunFolder | None
 ) -> Recipe:
     """The recipe with as many epochs as the budget has time for."""
-    pace = _Training(model, recipe, *given).pace(folder.path if folder else None)
+    training = _Training(model, recipe, *given)
+    announce(
+        training.verbose, f"Timing a few steps, to fit the epochs to {budget.minutes:g} minutes"
+    )
+    pace = training.pace(folder.path if folder else None)
     try:
         return recipe.replace(epochs=budget.epochs(pace, recipe.epochs))
     except ArgumentError:

@@ -13,7 +13,7 @@ import numpy as np
 
 from imgclf.training.memory import peak_memory, show_bytes
 
-__all__ = ["Work", "make_progress"]
+__all__ = ["Work", "announce", "make_progress"]
 
 # Seconds of steps that the estimate at the start is made from.
 _ESTIMATED_AFTER = 2.0
@@ -134,6 +134,13 @@ def make_progress(verbose: Any, work: Work, note: str, disk: int | None = None) 
         return []
     live = verbose != 2 and sys.stderr.isatty()
     return [_make_live(work, note, disk) if live else _make_lines(work, note, disk)]
+
+
+def announce(verbose: Any, note: str) -> None:
+    """Shows one line, unless nothing is to be shown."""
+    if verbose != 0:
+        sys.stderr.write(f"{note}\n")
+        sys.stderr.flush()
 
 
 def _figures(logs: dict[str, Any] | None) -> str:
