@@ -21,7 +21,7 @@ from imgclf.errors import ArgumentTypeError, NotFiniteError, RunFolderError
 from imgclf.files import atomic
 from imgclf.training.failed_write import naming_failed_write
 
-__all__ = ["Checkpoint", "Checkpoints", "TrainingState", "state_variables"]
+__all__ = ["Checkpoint", "Checkpoints", "TrainingState", "state_variables", "take_checkpoint"]
 
 _KEPT = 2
 
@@ -102,8 +102,8 @@ class Checkpoints:
             NotFiniteError: if a weight is infinite or NaN; then nothing is written.
             RunFolderError: if it cannot be written; those before stay.
         """
-        _check_finite(model, state)
-        values = [_storable(variable) for variable in state_variables(model)]
+        checkpoint = take_checkpoint(model, state)
+        values = checkpoint.values
         arrays = {f"v{position}": value for position, value in enumerate(values)}
         packed = _pack({field: getattr(state, field) for field in _FIELDS}, arrays)
         arrays["state"] = np.asarray(json.dumps(packed))
@@ -116,7 +116,7 @@ class Checkpoints:
                 np.savez(temporary, **arrays)  # type: ignore[arg-type]
             for old in self._newest_first()[_KEPT:]:
                 old.unlink(missing_ok=True)
-        return Checkpoint(state, values)
+        return checkpoint
 
     def load(self, model: Any) -> Checkpoint | None:
         """Reads the newest whole checkpoint.
@@ -153,6 +153,12 @@ class Checkpoints:
 
 
 _FIELDS = [field.name for field in dataclasses.fields(TrainingState)]
+
+
+def take_checkpoint(model: Any, state: TrainingState) -> Checkpoint:
+    """What `Checkpoints.save` would write, in memory."""
+    _check_finite(model, state)
+    return Checkpoint(state, [_storable(variable) for variable in state_variables(model)])
 
 
 def state_variables(model: Any) -> Sequence[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +21,11 @@ from imgclf.errors import ArgumentError, ArgumentTypeError, NotFiniteError, OutO
 from imgclf.training import flow
 from imgclf.training.budget import Budget
 from imgclf.training.callback_state import check_callbacks, set_states
-from imgclf.training.checkpoint import Checkpoint, TrainingState
+from imgclf.training.checkpoint import Checkpoint, TrainingState, take_checkpoint
 from imgclf.training.compile import compile_model, compiled_by_user, wants_one_hot
 from imgclf.training.early_size import any_input_size, early_sizes
 from imgclf.training.fused_norm import fused_batch_norm
+from imgclf.training.pacing import Pacing
 from imgclf.training.plan import Pace, Plan, make_plan, measure_pace
 from imgclf.training.precision import precision_note
 from imgclf.training.progress import Work, announce, make_progress
@@ -92,22 +94,23 @@ def fit(
         callbacks = [_patience(recipe.patience), *callbacks]
     given = (train, validation, list(callbacks), verbose)
     if run_dir is None:
+        pace = None
         if budget:
-            recipe = _fitted(budget, model, recipe, given, None)
-        return _Training(model, recipe, *given).run()
+            recipe, pace = _fitted(budget, model, recipe, given, None)
+        return _Training(model, recipe, *given).paced(budget, pace).run()
     check_callbacks(callbacks)
     folder = RunFolder(run_dir)
     force = resume == "force"
     with folder.lock():
+        pace = None
         if budget:
-            epochs = folder.epochs_of(budget.minutes)
-            recipe = (
-                recipe.replace(epochs=epochs)
-                if epochs
-                else _fitted(budget, model, recipe, given, folder)
-            )
             config = {**(config or {}), "minutes": budget.minutes}
-        training = _Training(model, recipe, *given)
+            epochs = folder.epochs_of(budget.minutes)
+            if epochs:
+                recipe = recipe.replace(epochs=epochs)
+            else:
+                recipe, pace = _fitted(budget, model, recipe, given, folder)
+        training = _Training(model, recipe, *given).paced(budget, pace)
         folder.claim(training.config(config or {}), force=force)
         return training.run_in(folder, checkpoint_seconds, force=force)
 
@@ -141,15 +144,15 @@ def plan(
 
 def _fitted(
     budget: Budget, model: Any, recipe: Recipe, given: tuple[Any, ...], folder: RunFolder | None
-) -> Recipe:
-    """The recipe with as many epochs as the budget has time for."""
+) -> tuple[Recipe, Pace]:
+    """The recipe with as many epochs as the budget has time for, and what that was told by."""
     training = _Training(model, recipe, *given)
     announce(
         training.verbose, f"Timing a few steps, to fit the epochs to {budget.minutes:g} minutes"
     )
     pace = training.pace(folder.path if folder else None)
     try:
-        return recipe.replace(epochs=budget.epochs(pace, recipe.epochs))
+        return recipe.replace(epochs=budget.epochs(pace, recipe.epochs)), pace
     except ArgumentError:
         if folder:
             folder.give_up()
@@ -221,6 +224,7 @@ class _Training:
         self.history = keras.callbacks.History()
         self.history.recipe = recipe
         self.disk: int | None = None
+        self.pacing: Pacing | None = None
         keras.utils.set_random_seed(recipe.seed)
         if not compiled_by_user(model):
             compile_model(model, recipe, self.steps)
@@ -229,6 +233,14 @@ class _Training:
         return run_config(
             self.model, self.recipe, self.train, self.validation, self.callbacks, more
         )
+
+    def paced(self, budget: Budget | None, pace: Pace | None) -> _Training:
+        """The same, kept to a budget that it was fitted to just now."""
+        if budget and pace:
+            self.pacing = Pacing(
+                budget, pace, self.recipe.epochs, take_checkpoint, self.callbacks, self.history
+            )
+        return self
 
     def pace(self, folder: Path | None) -> Pace:
         """How fast it would go; model and optimiser stay as they are."""
@@ -258,13 +270,12 @@ class _Training:
             # At the beginning callbacks have the last word: of what they do to model and optimiser
             # in `on_train_begin` a checkpoint from before knows nothing.
             if state.begun:
-                checkpoint.put_into(self.model)
-                set_states(self.callbacks, state.callbacks)
-                self.model.stop_training = state.stopped
-                self._remember(state)
+                self._go_back(dataclasses.replace(checkpoint, state=state))
 
         if state.step:
             self._build_metrics()
+        if self.pacing:
+            self.pacing.keep = folder.checkpoints.save
         with stop_signals() as stop:
             saving = Saving(
                 folder,
@@ -294,6 +305,13 @@ class _Training:
         self.model.compute_metrics(x=None, y=labels, y_pred=outputs)
         self.model.reset_metrics()
 
+    def _go_back(self, checkpoint: Checkpoint) -> None:
+        """Takes model, optimiser, callbacks and history back to a checkpoint."""
+        checkpoint.put_into(self.model)
+        set_states(self.callbacks, checkpoint.state.callbacks)
+        self.model.stop_training = checkpoint.state.stopped
+        self._remember(checkpoint.state)
+
     def _remember(self, state: TrainingState) -> None:
         self.history.set_model(self.model)
         self.history.history = {name: list(values) for name, values in state.history.items()}
@@ -301,30 +319,51 @@ class _Training:
         self.model.history = self.history
 
     def _fit(self, state: TrainingState, savers: list[Any], restore: Callable[[], None]) -> None:
-        model, recipe = self.model, self.recipe
-        size_at = early_sizes(recipe, self.train.image_shape, self.steps)
-        callbacks = make_callback_list(
-            [
-                *self.callbacks,
-                _make_finite_check(),
-                *self._progress(size_at),
-                self.history,
-                *savers,
-            ],
+        size_at = early_sizes(self.recipe, self.train.image_shape, self.steps)
+        pacing = self.pacing
+        callbacks = [
+            *self.callbacks,
+            _make_finite_check(),
+            *self._progress(size_at),
+            self.history,
+            *savers,
+            *([pacing.callback()] if pacing else []),
+        ]
+        with (
+            fused_batch_norm(self.model),
+            any_input_size(self.model) if size_at else contextlib.nullcontext(),
+            _naming_lack_of_memory(self.recipe, self.train),
+        ):
+            self._fit_from(state, callbacks, restore, size_at)
+            while pacing and (jump := pacing.take()):
+                announce(self.verbose, pacing.note(jump))
+                restore = functools.partial(self._go_back, jump)
+                self._fit_from(jump.state, callbacks, restore, size_at, goes_on=True)
+
+    def _fit_from(
+        self,
+        state: TrainingState,
+        callbacks: list[Any],
+        restore: Callable[[], None],
+        size_at: Callable[[int], tuple[int, int]] | None,
+        *,
+        goes_on: bool = False,
+    ) -> None:
+        """`keras.Model.fit` from a state to the end, or to where `pacing` jumps."""
+        model, recipe, pacing = self.model, self.recipe, self.pacing
+        one_hot = wants_one_hot(model)
+        callback_list = make_callback_list(
+            callbacks,
             model,
             epoch=state.epoch,
             step=state.step,
             restore=restore,
             epochs=recipe.epochs,
             steps=self.steps,
+            goes_on=goes_on,
+            will_go_on=lambda: pacing is not None and pacing.jump is not None,
         )
-        one_hot = wants_one_hot(model)
-        with (
-            fused_batch_norm(model),
-            any_input_size(model) if size_at else contextlib.nullcontext(),
-            passing_over(model, state.step),
-            _naming_lack_of_memory(recipe, self.train),
-        ):
+        with passing_over(model, state.step):
             model.fit(
                 flow.shuffled(
                     self.train,
@@ -341,7 +380,7 @@ class _Training:
                 initial_epoch=state.epoch,
                 steps_per_epoch=self.steps,
                 validation_data=self._validation_flow(one_hot),
-                callbacks=callbacks,
+                callbacks=callback_list,
                 shuffle=False,  # the flow has its own order
                 verbose=0,
             )

@@ -130,11 +130,15 @@ class Pace:
 
     def seconds(self, epochs: int) -> float:
         """Of a run of so many epochs."""
-        early = self._early_steps(epochs)
-        steps = early * self.early_step + (epochs * self.steps - early) * self.step
-        reading = self.first_reading + (epochs - 1) * self.reading
-        each = epochs * (self.validating + self.saving)
-        return self.tracing + steps + reading + each + self.ending
+        first = self.tracing + self.first_reading - self.reading
+        return first + self.between(0, epochs, epochs) + self.ending
+
+    def between(self, first: int, last: int, epochs: int) -> float:
+        """Of the epochs from `first` to before `last` in a run of so many, pictures read before."""
+        count = last - first
+        early = min(max(0, self._early_steps(epochs) - first * self.steps), count * self.steps)
+        steps = early * self.early_step + (count * self.steps - early) * self.step
+        return steps + count * (self.reading + self.validating + self.saving)
 
     def most_epochs(self, seconds: float, limit: int) -> int:
         """How many epochs fit into a time, at most `limit`; 0 if none does."""

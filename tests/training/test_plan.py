@@ -1,6 +1,8 @@
 """The plan before a run, and runs that are fitted to a time."""
 
 import json
+import shutil
+import time
 
 import keras
 import numpy as np
@@ -10,6 +12,7 @@ import imgclf
 from imgclf import Augmentation, Classifier, Recipe, conv, errors, flatten, global_pool
 from imgclf.training.budget import Budget
 from imgclf.training.early_size import early_sizes
+from imgclf.training.pacing import Pacing
 from imgclf.training.plan import Pace
 
 BLOCKS = [conv(4, normalization="batch", dropout=0.2), global_pool()]
@@ -110,6 +113,83 @@ def test_a_stopped_run_keeps_the_epochs_that_were_fitted_at_first(data, tmp_path
         new(data).fit(data, minutes=0.3, run_dir=tmp_path / "r", verbose=0)
 
 
+def slow_epoch(number, seconds):
+    """A callback that makes one epoch longer, as other work on the machine would."""
+    return keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: time.sleep(seconds) if epoch == number else None
+    )
+
+
+class Heard(keras.callbacks.Callback):
+    """Notes what a callback hears."""
+
+    def __init__(self):
+        super().__init__()
+        self.events = []
+
+    def get_state(self):
+        return self.events
+
+    def set_state(self, state):
+        self.events = state
+
+    def on_train_begin(self, logs=None):
+        self.events.append("begin")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.events.append(epoch)
+
+    def on_train_end(self, logs=None):
+        self.events.append("end")
+
+
+def test_a_run_that_becomes_slower_jumps_to_a_later_epoch_and_still_trains_the_last(
+    data, tmp_path, capfd
+):
+    clf, heard = new(data), Heard()
+    slow = [slow_epoch(0, 8), heard]
+    clf.fit(data, minutes=Budget(0.25), run_dir=tmp_path / "r", callbacks=slow, verbose=2)
+    epochs = clf.recipe.epochs
+    trained = heard.events[1:-1]
+    assert (heard.events[0], heard.events[-1]) == ("begin", "end")
+    assert trained[0] == 0
+    assert trained[-1] == epochs - 1
+    assert len(trained) < epochs
+    assert trained == sorted(set(trained))
+    assert len(clf.history["loss"]) == len(trained)
+    assert clf.model.optimizer.iterations == epochs * 4
+    shown = capfd.readouterr().err
+    assert f"Slower than it was at the start: going on with epoch {trained[1] + 1} of " in shown
+    assert shown.count("steps of 32 pictures") == 1
+    again = new(data)
+    again.fit(data, minutes=0.25, run_dir=tmp_path / "r", callbacks=[Heard()], verbose=0)
+    np.testing.assert_array_equal(values(again.model.variables), values(clf.model.variables))
+    assert again.history == clf.history
+
+
+def test_a_run_stopped_after_a_jump_goes_on_to_the_very_same_weights(data, tmp_path):
+    recipe = RECIPE.replace(patience=100)
+
+    def run(folder, *more):
+        clf = new(data, recipe)
+        slow = [slow_epoch(0, 6), *more]
+        clf.fit(data, minutes=Budget(0.25), run_dir=folder, callbacks=slow, verbose=0)
+        return clf
+
+    def stop(epoch, logs):
+        if epoch >= 3:
+            raise KeyboardInterrupt
+
+    stopper = keras.callbacks.LambdaCallback(on_epoch_begin=stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "r", stopper)
+    shutil.copytree(tmp_path / "r", tmp_path / "copy")
+    one, two = run(tmp_path / "r"), run(tmp_path / "copy")
+    np.testing.assert_array_equal(values(one.model.variables), values(two.model.variables))
+    assert len(one.history["loss"]) < one.recipe.epochs
+    assert one.history == two.history
+
+
 def test_too_few_minutes_are_refused_with_what_is_needed(data, tmp_path):
     with pytest.raises(errors.ArgumentError) as caught:
         new(data).fit(data, minutes=0.001, run_dir=tmp_path / "run", verbose=0)
@@ -175,3 +255,19 @@ def test_a_long_budget_ends_at_200_epochs_or_at_the_recipes_own():
     quick = pace(step=1e-6, early_step=1e-6, validating=0.0, saving=0.0)
     assert Budget(60).epochs(quick, usual=7) == 200
     assert Budget(60).epochs(quick, usual=300) == 300
+
+
+@pytest.mark.parametrize(
+    ("spent", "slower", "following"),
+    [
+        (20.0, 1.0, 2),  # in time
+        (28.0, 1.0, 3),  # 8 seconds late, which is what an early epoch takes
+        (34.0, 1.0, 4),
+        (500.0, 1.0, 5),  # hopeless: the last epoch is trained all the same
+        (20.0, 1.5, 4),
+    ],
+)
+def test_a_late_run_leaves_out_as_few_epochs_as_it_can(spent, slower, following):
+    fitted = pace()  # epochs 3, 4 and 5 of 6 take 13 seconds each, those before 8; the end takes 3
+    pacing = Pacing(Budget(70 / 60), fitted, 6, None, [], None)
+    assert pacing.following(2, spent, slower) == following
