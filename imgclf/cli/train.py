@@ -127,6 +127,7 @@ def _echo_plan(
     import imgclf
 
     load_tensorflow()
+    click.echo("Timing a few steps", err=True)
     plan = imgclf.Classifier.from_preset(preset, data, **changes).plan(data, minutes=budget)
     if as_json:
         echo_json(plan.to_dict())

@@ -266,7 +266,8 @@ def _time_steps(
         verbose=0,
     )
     ends = watch.ends
-    each = (ends[-1] - ends[_WARM_STEPS]) / (len(ends) - 1 - _WARM_STEPS)
+    warm = min(_WARM_STEPS, len(ends) - 2)
+    each = (ends[-1] - ends[warm]) / (len(ends) - 1 - warm)
     return each, max(0.0, ends[0] - started - each)
 
 
@@ -281,8 +282,10 @@ def _make_stopwatch() -> Any:
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
             self.ends.append(time.monotonic())
-            if len(self.ends) > _WARM_STEPS + 1:
-                timed = self.ends[-1] - self.ends[_WARM_STEPS]
+            # What warms up costs little of a step that takes long.
+            warm = _WARM_STEPS if self.ends[-1] - self.ends[0] < 2 * _SECONDS else 0
+            if len(self.ends) > warm + 1:
+                timed = self.ends[-1] - self.ends[warm]
                 self.model.stop_training = timed >= _SECONDS
 
     return Stopwatch()
