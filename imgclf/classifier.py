@@ -180,8 +180,9 @@ class Classifier:
             epochs: in place of the recipe's.
             minutes: a time to fit the number of epochs to, in place of `epochs`: before the run a
                 few steps are timed, and as many epochs are trained, with the schedule of so many,
-                as fit into 95% of the time, the timing included. All of them are trained even if
-                the machine becomes slower meanwhile. A run that is resumed keeps its epochs.
+                as fit into 92% of the time, the timing included. If the machine becomes much slower
+                meanwhile, some epochs in the middle are left out, never the last. A run that is
+                resumed keeps its epochs.
             batch_size: in place of the recipe's.
             validation_data: a `Split` or a pair (images, labels), in place of the data set's own.
             recipe: in place of the classifier's.

@@ -12,9 +12,9 @@ from imgclf.training.plan import Pace
 
 __all__ = ["Budget"]
 
-# The part of the time that is planned with. The rest is for a machine that becomes busier: 5% to
-# spare, and 5% more before anybody would call it an overrun.
-_PLANNED = 0.95
+# The part of the time that is planned with. The rest is for a machine that becomes busier, which a
+# run of few epochs cannot make up for.
+_PLANNED = 0.92
 
 # More epochs than these do not make a network better, however much time there is.
 _MOST_EPOCHS = 200
