@@ -85,12 +85,13 @@ def test_a_plan_is_printed_and_nothing_is_kept(here):
 
 
 def test_minutes_decide_the_epochs_and_the_same_line_goes_on(here, monkeypatch):
+    monkeypatch.setattr("imgclf.training.budget._MOST_EPOCHS", 3)
     # The tests' process began long ago.
     monkeypatch.setattr("imgclf.cli.train.PROCESS_STARTED", time.monotonic())
-    arguments = ("train", "digits", "--preset", "quick", "--minutes", 0.3, "--out", "run", "--json")
+    arguments = ("train", "digits", "--preset", "quick", "--minutes", 5, "--out", "run", "--json")
     first = succeed(*arguments)
+    # The preset's own number is 40 for so few pictures; more would be at most 3 here.
     epochs = json.loads(first.stdout)["epochs"]
-    assert 1 <= epochs <= 200
     assert f"\nepoch {epochs}/{epochs} " in first.stderr
     again = succeed(*arguments)
     assert json.loads(again.stdout)["epochs"] == epochs

@@ -1,7 +1,6 @@
 """The plan before a run, and runs that are fitted to a time."""
 
 import json
-import shutil
 import time
 
 import keras
@@ -82,42 +81,48 @@ def test_a_plan_leaves_a_users_own_optimiser_as_it_was(data):
     np.testing.assert_array_equal(values([*model.variables, *model.optimizer.variables]), kept)
 
 
-def test_a_run_of_so_many_minutes_is_the_run_of_the_epochs_that_were_fitted(data, tmp_path):
+@pytest.fixture
+def at_most_five(monkeypatch):
+    """Epochs that a long budget is filled with: short runs, however fast the machine is."""
+    monkeypatch.setattr("imgclf.training.budget._MOST_EPOCHS", 5)
+
+
+def test_a_run_of_so_many_minutes_is_the_run_of_the_epochs_that_were_fitted(
+    data, tmp_path, at_most_five
+):
     fitted = new(data)
-    fitted.fit(data, minutes=0.2, run_dir=tmp_path / "run", verbose=0)
-    assert 1 <= fitted.recipe.epochs <= 200
-    assert len(fitted.history["loss"]) == fitted.recipe.epochs
+    fitted.fit(data, minutes=5, run_dir=tmp_path / "run", verbose=0)
+    assert fitted.recipe.epochs == len(fitted.history["loss"]) == 5
     given = new(data)
-    given.fit(data, epochs=fitted.recipe.epochs, verbose=0)
+    given.fit(data, epochs=5, verbose=0)
     np.testing.assert_array_equal(values(fitted.model.variables), values(given.model.variables))
     assert imgclf.load(tmp_path / "run").recipe == given.recipe
 
 
-def test_a_stopped_run_keeps_the_epochs_that_were_fitted_at_first(data, tmp_path):
+def test_a_stopped_run_keeps_the_epochs_that_were_fitted_at_first(data, tmp_path, at_most_five):
     def stop(number, logs):
         raise KeyboardInterrupt
 
     stopper = keras.callbacks.LambdaCallback(on_train_batch_end=stop)
     with pytest.raises(KeyboardInterrupt):
-        new(data).fit(
-            data, minutes=Budget(0.2), run_dir=tmp_path / "r", callbacks=[stopper], verbose=0
-        )
-    epochs = json.loads((tmp_path / "r" / "config.json").read_text())["recipe"]["epochs"]
+        new(data).fit(data, minutes=5, run_dir=tmp_path / "r", callbacks=[stopper], verbose=0)
     resumed, whole = new(data), new(data)
-    late = Budget(0.2, started=Budget(1).started - 1000)  # all of its time is over
+    late = Budget(5, started=time.monotonic() - 1000)  # all of its time is over
     resumed.fit(data, minutes=late, run_dir=tmp_path / "r", verbose=0)
-    whole.fit(data, epochs=epochs, verbose=0)
-    assert resumed.recipe.epochs == epochs
+    whole.fit(data, epochs=5, verbose=0)
     np.testing.assert_array_equal(values(resumed.model.variables), values(whole.model.variables))
-    with pytest.raises(errors.RunFolderError, match=r"differs in: minutes \(0\.2 there, 0\.3 now"):
-        new(data).fit(data, minutes=0.3, run_dir=tmp_path / "r", verbose=0)
+    with pytest.raises(errors.RunFolderError, match=r"differs in: minutes \(5\.0 there, 6\.0 now"):
+        new(data).fit(data, minutes=6, run_dir=tmp_path / "r", verbose=0)
 
 
-def slow_epoch(number, seconds):
-    """A callback that makes one epoch longer, as other work on the machine would."""
-    return keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: time.sleep(seconds) if epoch == number else None
-    )
+def slow_beginning(budget):
+    """A callback after whose first epoch the budget is all but over."""
+
+    def pass_time(epoch, logs):
+        if epoch == 0:
+            object.__setattr__(budget, "started", time.monotonic() - 60 * budget.minutes + 0.1)
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=pass_time)
 
 
 class Heard(keras.callbacks.Callback):
@@ -144,50 +149,67 @@ class Heard(keras.callbacks.Callback):
 
 
 def test_a_run_that_becomes_slower_jumps_to_a_later_epoch_and_still_trains_the_last(
-    data, tmp_path, capfd
+    data, tmp_path, capfd, at_most_five
 ):
-    clf, heard = new(data), Heard()
-    slow = [slow_epoch(0, 8), heard]
-    clf.fit(data, minutes=Budget(0.25), run_dir=tmp_path / "r", callbacks=slow, verbose=2)
-    epochs = clf.recipe.epochs
-    trained = heard.events[1:-1]
-    assert (heard.events[0], heard.events[-1]) == ("begin", "end")
-    assert trained[0] == 0
-    assert trained[-1] == epochs - 1
-    assert len(trained) < epochs
-    assert trained == sorted(set(trained))
-    assert len(clf.history["loss"]) == len(trained)
-    assert clf.model.optimizer.iterations == epochs * 4
+    clf, heard, budget = new(data), Heard(), Budget(5)
+    callbacks = [slow_beginning(budget), heard]
+    clf.fit(data, minutes=budget, run_dir=tmp_path / "r", callbacks=callbacks, verbose=2)
+    assert heard.events == ["begin", 0, 4, "end"]
+    assert len(clf.history["loss"]) == 2
+    assert clf.model.optimizer.iterations == 5 * 4
     shown = capfd.readouterr().err
-    assert f"Slower than it was at the start: going on with epoch {trained[1] + 1} of " in shown
+    assert (
+        "\nSlower than it was at the start: going on with epoch 5 of 5, to end in time\n" in shown
+    )
     assert shown.count("steps of 32 pictures") == 1
     again = new(data)
-    again.fit(data, minutes=0.25, run_dir=tmp_path / "r", callbacks=[Heard()], verbose=0)
+    again.fit(data, minutes=5, run_dir=tmp_path / "r", callbacks=[Heard()], verbose=0)
     np.testing.assert_array_equal(values(again.model.variables), values(clf.model.variables))
     assert again.history == clf.history
 
 
-def test_a_run_stopped_after_a_jump_goes_on_to_the_very_same_weights(data, tmp_path):
+@pytest.mark.parametrize("folder", [True, False])
+def test_after_a_jump_the_learning_rate_is_that_of_the_later_epoch(
+    data, tmp_path, folder, at_most_five
+):
+    rates = []
+
+    def note(batch, logs):
+        rates.append(float(clf.model.optimizer.learning_rate))
+
+    clf, budget = new(data), Budget(5)
+    callbacks = [slow_beginning(budget), keras.callbacks.LambdaCallback(on_train_batch_begin=note)]
+    clf.fit(
+        data,
+        minutes=budget,
+        run_dir=tmp_path / "r" if folder else None,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    steps = [0, 1, 2, 3, 16, 17, 18, 19]
+    assert rates[-8:] == pytest.approx([0.05 * (1 - step / 20) for step in steps], rel=1e-5)
+
+
+def test_a_run_stopped_after_a_jump_goes_on_to_the_very_same_weights(data, tmp_path, at_most_five):
     recipe = RECIPE.replace(patience=100)
 
     def run(folder, *more):
-        clf = new(data, recipe)
-        slow = [slow_epoch(0, 6), *more]
-        clf.fit(data, minutes=Budget(0.25), run_dir=folder, callbacks=slow, verbose=0)
+        clf, budget = new(data, recipe), Budget(5)
+        callbacks = [slow_beginning(budget), *more]
+        clf.fit(data, minutes=budget, run_dir=folder, callbacks=callbacks, verbose=0)
         return clf
 
     def stop(epoch, logs):
-        if epoch >= 3:
+        if epoch == 4:
             raise KeyboardInterrupt
 
     stopper = keras.callbacks.LambdaCallback(on_epoch_begin=stop)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "r", stopper)
-    shutil.copytree(tmp_path / "r", tmp_path / "copy")
-    one, two = run(tmp_path / "r"), run(tmp_path / "copy")
-    np.testing.assert_array_equal(values(one.model.variables), values(two.model.variables))
-    assert len(one.history["loss"]) < one.recipe.epochs
-    assert one.history == two.history
+        run(tmp_path / "stopped", stopper)
+    resumed, whole = run(tmp_path / "stopped"), run(tmp_path / "whole")
+    np.testing.assert_array_equal(values(resumed.model.variables), values(whole.model.variables))
+    assert len(resumed.history["loss"]) == 2
+    assert resumed.history == whole.history
 
 
 def test_too_few_minutes_are_refused_with_what_is_needed(data, tmp_path):
