@@ -116,11 +116,11 @@ def test_a_stopped_run_keeps_the_epochs_that_were_fitted_at_first(data, tmp_path
 
 
 def slow_beginning(budget):
-    """A callback after whose first epoch the budget is all but over."""
+    """A callback after whose first epoch twice the budget is over."""
 
     def pass_time(epoch, logs):
         if epoch == 0:
-            object.__setattr__(budget, "started", time.monotonic() - 60 * budget.minutes + 0.1)
+            object.__setattr__(budget, "started", time.monotonic() - 120 * budget.minutes)
 
     return keras.callbacks.LambdaCallback(on_epoch_end=pass_time)
 
