@@ -48,6 +48,7 @@ _OWNERS = {
     "describe": "imgclf.architecture.describe",
     "Augmentation": "imgclf.training.augmentation",
     "Recipe": "imgclf.training.recipe",
+    "Plan": "imgclf.training.plan",
     "Preset": "imgclf.training.presets",
     "presets": "imgclf.training.presets",
     "Prediction": "imgclf.prediction",

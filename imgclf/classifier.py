@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,18 @@ import numpy as np
 from imgclf import checks
 from imgclf.architecture.block import block_from_dict, check_blocks
 from imgclf.data.dataset import Dataset
+from imgclf.data.folder import find_pictures
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.images import IMAGE_SUFFIXES, ImageSpec, decode_image
+from imgclf.data.images import ImageSpec, show_path
+from imgclf.data.picture_batches import decode_batches, looking_batch, reason_of
 from imgclf.data.split import Split, check_class_names, check_images
-from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, ModelFileError
+from imgclf.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DataError,
+    ImgclfError,
+    ModelFileError,
+)
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.files import model_file
 from imgclf.files.entry import MAX_NAME, storable_history
@@ -23,6 +31,7 @@ from imgclf.prediction import Prediction
 from imgclf.training import fit as training
 from imgclf.training.failed_write import naming_failed_write
 from imgclf.training.network import new_network, sample_images
+from imgclf.training.plan import Plan
 from imgclf.training.presets import get_preset
 from imgclf.training.recipe import Recipe
 
@@ -30,8 +39,6 @@ if TYPE_CHECKING:
     import keras
 
 __all__ = ["Classifier", "load"]
-
-_BATCH = 256
 
 
 class Classifier:
@@ -155,6 +162,7 @@ class Classifier:
         labels: Any = None,
         *,
         epochs: int | None = None,
+        minutes: Any = None,
         batch_size: int | None = None,
         validation_data: Any = None,
         recipe: Recipe | None = None,
@@ -170,6 +178,11 @@ class Classifier:
             data: a `Dataset`, a `Split`, or an array of images, then with `labels`.
             labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
             epochs: in place of the recipe's.
+            minutes: a time to fit the number of epochs to, in place of `epochs`: before the run a
+                few steps are timed, and as many epochs are trained, with the schedule of so many,
+                as fit into 92% of the time, the timing included. If the machine becomes much slower
+                meanwhile, some epochs in the middle are left out, never the last. A run that is
+                resumed keeps its epochs.
             batch_size: in place of the recipe's.
             validation_data: a `Split` or a pair (images, labels), in place of the data set's own.
             recipe: in place of the classifier's.
@@ -190,18 +203,17 @@ class Classifier:
 
         Raises:
             DataError: if pictures or labels cannot be used.
-            ArgumentError: if they do not fit the model.
+            ArgumentError: if they do not fit the model, or `minutes` are too few for an epoch.
             NotFiniteError: if the loss becomes infinite or NaN.
             OutOfMemoryError: if a batch does not fit into memory.
             RunFolderError: if the folder holds another run, is in use, or cannot be written to.
         """
-        changes = {"epochs": epochs, "batch_size": batch_size}
-        given = {name: value for name, value in changes.items() if value is not None}
-        self.recipe = (recipe or self.recipe).replace(**given)
-        history = training.fit(
+        self.recipe = self._changed(recipe, epochs, minutes, batch_size)
+        history: Any = training.fit(
             self.model,
             data if isinstance(data, Dataset) else self._split(data, labels),
             self.recipe,
+            minutes=minutes,
             validation=None if validation_data is None else self._split(validation_data),
             callbacks=callbacks,
             run_dir=run_dir,
@@ -211,17 +223,66 @@ class Classifier:
             config={"blocks": self._stored_blocks()},
         )
         self.history = history.history
+        self.recipe = history.recipe
         if run_dir is not None:
             self._save_into(Path(run_dir))
         return history
 
-    def evaluate(self, data: Any, labels: Any = None, *, batch_size: int = _BATCH) -> Evaluation:
+    def plan(
+        self,
+        data: Any,
+        labels: Any = None,
+        *,
+        epochs: int | None = None,
+        minutes: Any = None,
+        batch_size: int | None = None,
+        validation_data: Any = None,
+        recipe: Recipe | None = None,
+    ) -> Plan:
+        """What `fit` would take, as a few real steps tell in five to ten seconds.
+
+        The steps change nothing: `fit` ends in the same weights with and without a plan before it.
+
+        Args:
+            data: as for `fit`, as all that follows.
+            labels: as for `fit`.
+            epochs: as for `fit`.
+            minutes: as for `fit`; then the plan is that of the epochs that fit.
+            batch_size: as for `fit`.
+            validation_data: as for `fit`.
+            recipe: as for `fit`.
+
+        Returns:
+            A `Plan`: minutes, memory, disk, steps, pictures a second.
+
+        Raises:
+            OutOfMemoryError: if a batch does not fit into memory.
+
+        Example:
+            >>> import imgclf
+            >>> data = imgclf.load_digits()
+            >>> clf = imgclf.Classifier.from_preset("quick", data)
+            >>> plan = clf.plan(data, epochs=2, batch_size=100)
+            >>> plan.epochs, plan.steps, plan.minutes < 1
+            (2, 13, True)
+        """
+        return training.plan(
+            self.model,
+            data if isinstance(data, Dataset) else self._split(data, labels),
+            self._changed(recipe, epochs, minutes, batch_size),
+            minutes=minutes,
+            validation=None if validation_data is None else self._split(validation_data),
+        )
+
+    def evaluate(
+        self, data: Any, labels: Any = None, *, batch_size: int | None = None
+    ) -> Evaluation:
         """Judges the model on pictures that it has not seen.
 
         Args:
             data: a `Split`, such as `data.test`, or an array of images, then with `labels`.
             labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
-            batch_size: pictures in one step; no figure depends on it.
+            batch_size: pictures in one step; by their size if left out. No figure depends on it.
 
         Returns:
             An `Evaluation`: accuracy with its interval, figures by class, confusion matrix, ….
@@ -237,34 +298,93 @@ class Classifier:
         scores = self.predict_proba(split, batch_size=batch_size)
         return Evaluation(split.labels, scores, self.class_names, images=split.images)
 
-    def predict(self, source: Any) -> list[Prediction]:
+    def predict(
+        self, source: Any, *, skipped: list[tuple[Path, str]] | None = None
+    ) -> list[Prediction]:
         """Names what is in pictures.
 
         Args:
             source: an array of one or more images (0 to 255), the path of a picture or of a folder
                 of pictures, a PIL image, a list of paths or PIL images, or a `Split`.
+            skipped: a list that files which cannot be read are added to, each with the reason;
+                without one, the first of them is an error.
 
         Returns:
             A `Prediction` a picture, in the order of the source (a folder's by path).
-        """
-        images, names = self._images(source)
-        scores = self._scores(images, _BATCH)
-        return [
-            Prediction(row, self.class_names, name) for row, name in zip(scores, names, strict=True)
-        ]
 
-    def predict_proba(self, source: Any, *, batch_size: int = _BATCH) -> np.ndarray:
+        Raises:
+            ImageError: if a file cannot be read and there is no list for it; names the file.
+            DataError: if a folder holds no pictures, or arrays have another shape than the model's.
+        """
+        pictures = self._pictures(source, skipped)
+        if pictures is not None:
+            return list(self._predict_pictures(pictures, skipped, None))
+        scores = self._scores(self._array(source), None)
+        return [Prediction(row, self.class_names) for row in scores]
+
+    def predict_files(
+        self,
+        source: Any,
+        *,
+        skipped: list[tuple[Path, str]] | None = None,
+        batch_size: int | None = None,
+    ) -> Iterator[Prediction]:
+        """As `predict`, but one after the other as they are read: for any number of files.
+
+        Args:
+            source: the path of a picture or of a folder of pictures, or a list of paths.
+            skipped: as for `predict`. Whatever comes before a picture in the source has been added
+                when its prediction is given.
+            batch_size: pictures in one step; by their size if left out.
+
+        Returns:
+            An iterator over a `Prediction` a picture that can be read. Its `source` is the path.
+
+        Raises:
+            ImageError: as for `predict`.
+
+        Example:
+            >>> import imgclf, tempfile
+            >>> from pathlib import Path
+            >>> from PIL import Image
+            >>> data = imgclf.load_digits()
+            >>> clf = imgclf.Classifier.from_preset("quick", data)
+            >>> temporary = tempfile.TemporaryDirectory()
+            >>> Image.fromarray(data.test.images[0, ..., 0]).save(Path(temporary.name, "a.png"))
+            >>> _ = Path(temporary.name, "b.png").write_bytes(b"no picture")
+            >>> skipped = []
+            >>> for prediction in clf.predict_files(temporary.name, skipped=skipped):
+            ...     print(Path(prediction.source).name, len(prediction.probabilities))
+            a.png 10
+            >>> [(path.name, reason) for path, reason in skipped]
+            [('b.png', 'is not a JPEG, PNG, WEBP, GIF, BMP picture.')]
+            >>> temporary.cleanup()
+        """
+        pictures = self._pictures(source, skipped)
+        if pictures is None:
+            raise ArgumentTypeError(
+                "`source` must be the path of a picture or of a folder, or a list of paths. "
+                + checks.received("source", source)
+            )
+        return self._predict_pictures(pictures, skipped, batch_size)
+
+    def predict_proba(self, source: Any, *, batch_size: int | None = None) -> np.ndarray:
         """The probability of each class for each picture.
 
         Args:
             source: as for `predict`.
-            batch_size: pictures in one step.
+            batch_size: pictures in one step; by their size if left out.
 
         Returns:
             (N, classes) float32; each row sums to 1.
         """
-        checks.integer("batch_size", batch_size, low=1)
-        return self._scores(self._images(source)[0], batch_size)
+        if batch_size is not None:
+            checks.integer("batch_size", batch_size, low=1)
+        pictures = self._pictures(source)
+        if pictures is not None:
+            predictions = self._predict_pictures(pictures, None, batch_size)
+            return np.stack([prediction.scores for prediction in predictions])
+        return self._scores(self._array(source), batch_size)
 
     def save(self, path: str | Path) -> Path:
         """Saves everything in one `.keras` file, which plain Keras opens too.
@@ -294,6 +414,16 @@ class Classifier:
         model_file.write_model(self.model, path, entry)
         return Path(path)
 
+    def _changed(self, recipe: Recipe | None, epochs: Any, minutes: Any, batch_size: Any) -> Recipe:
+        if epochs is not None and minutes is not None:
+            raise ArgumentError(
+                "`minutes` decides the epochs: give one of the two. "
+                f"Received: epochs={epochs!r}, minutes={minutes!r}."
+            )
+        changes = {"epochs": epochs, "batch_size": batch_size}
+        given = {name: value for name, value in changes.items() if value is not None}
+        return (recipe or self.recipe).replace(**given)
+
     def _save_into(self, run_dir: Path) -> None:
         with naming_failed_write(
             f"model.keras cannot be written to run folder {str(run_dir)!r}",
@@ -316,27 +446,58 @@ class Classifier:
             )
         return Split(data, labels, self.class_names)
 
-    def _images(self, source: Any) -> tuple[Any, list[str | None]]:
-        """Pictures as an array or as `ImageFiles`, and the path of each where it has one."""
-        if isinstance(source, Split):
-            return source.images, [None] * len(source)
+    def _pictures(
+        self, source: Any, skipped: list[tuple[Path, str]] | None = None
+    ) -> list[Any] | None:
+        """The paths and PIL images of a source; None if it is a `Split` or an array."""
         if isinstance(source, (str, Path)):
-            source = _paths(checks.existing_path("source", source))
-        elif hasattr(source, "convert") and hasattr(source, "size"):  # a PIL image
-            source = [source]
+            return _paths(checks.existing_path("source", source), skipped)
+        if hasattr(source, "convert") and hasattr(source, "size"):  # a PIL image
+            return [source]
         if isinstance(source, (list, tuple)) and source and not _is_numeric(source):
-            pictures = np.stack([decode_image(picture, self._spec()) for picture in source])
-            return pictures, [None if hasattr(p, "convert") else str(p) for p in source]
-        return self._array(source)
+            return list(source)
+        return None
 
-    def _array(self, source: Any) -> tuple[Any, list[str | None]]:
+    def _predict_pictures(
+        self, pictures: list[Any], skipped: list[tuple[Path, str]] | None, batch_size: int | None
+    ) -> Iterator[Prediction]:
+        spec = self._spec()
+        size = batch_size or looking_batch(self.image_shape)
+        unseen = iter(pictures)
+        for batch in decode_batches(pictures, spec, size):
+            if skipped is None:
+                _raise_first(batch, one_of_many=len(pictures) > 1)
+            scores = iter(self._scores_of([one for one in batch if isinstance(one, np.ndarray)]))
+            for one in batch:
+                picture = next(unseen)
+                name = None if hasattr(picture, "convert") else str(picture)
+                if isinstance(one, np.ndarray):
+                    yield Prediction(next(scores), self.class_names, name)
+                elif skipped is not None:
+                    skipped.append((Path(picture), reason_of(picture, one)))
+
+    def _scores_of(self, pictures: list[np.ndarray]) -> list[np.ndarray]:
+        """Scores of pictures that may differ in size, where the model takes any."""
+        scores: list[Any] = [None] * len(pictures)
+        for shape in {one.shape for one in pictures}:
+            places = [place for place, one in enumerate(pictures) if one.shape == shape]
+            together = np.stack([pictures[place] for place in places])
+            for place, row in zip(places, self._scores(together, len(places)), strict=True):
+                scores[place] = row
+        return scores
+
+    def _array(self, source: Any) -> Any:
+        """Pictures as an array or as `ImageFiles`, which are decoded batch by batch."""
+        if isinstance(source, Split):
+            return source.images
+        if isinstance(source, ImageFiles):
+            return source
         array = np.asarray(source)
         if array.ndim == 3 and array.shape[-1] == self.image_shape[-1]:
             array = array[np.newaxis]
         elif array.ndim == 2:
             array = array[np.newaxis, ..., np.newaxis]
-        images = check_images(array)
-        return images, [None] * len(images)
+        return check_images(array)
 
     def _spec(self) -> ImageSpec:
         height, width, channels = self.image_shape
@@ -347,7 +508,7 @@ class Classifier:
         size = None if height is None or width is None else (height, width)
         return ImageSpec(size, channels, self.resize)
 
-    def _scores(self, images: Any, batch_size: int) -> np.ndarray:
+    def _scores(self, images: Any, batch_size: int | None) -> np.ndarray:
         wanted, given = self.image_shape, tuple(images.shape[1:])
         if any(side not in (None, size) for side, size in zip(wanted, given, strict=True)):
             raise DataError(
@@ -358,6 +519,7 @@ class Classifier:
         if self._network is None or not self._network.stands_for(self.model):
             self._network = Network(self.model)
         network = self._network
+        batch_size = batch_size or looking_batch(given)
         rows = [
             network(np.asarray(images[start : start + batch_size]))
             for start in range(0, len(images), batch_size)
@@ -452,17 +614,25 @@ def _check_probabilities(scores: np.ndarray) -> None:
         )
 
 
-def _paths(path: Path) -> list[Path]:
+def _paths(path: Path, skipped: list[tuple[Path, str]] | None) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
-    )
+    found, failed = find_pictures(path)
+    if failed and skipped is None:
+        place, reason = failed[0]
+        raise DataError(f"{show_path(place)}: {reason}")
+    if skipped is not None:
+        skipped += failed
     if not found:
         raise DataError(f"Folder {str(path)!r} holds no pictures.")
     return found
+
+
+def _raise_first(batch: list[Any], *, one_of_many: bool) -> None:
+    for error in batch:
+        if isinstance(error, ImgclfError):
+            way_out = " To go on without such files: predict(…, skipped=[])." * one_of_many
+            raise type(error)(f"{error}{way_out}") from error
 
 
 def _is_numeric(source: Any) -> bool:

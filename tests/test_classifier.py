@@ -127,6 +127,53 @@ def test_photos_are_fitted_alike_in_training_and_predicting(photo_folder, tmp_pa
     assert loaded.resize == "pad"
 
 
+@pytest.fixture
+def untidy(tmp_path, data):
+    folder = tmp_path / "untidy"
+    (folder / "inner").mkdir(parents=True)
+    for number, name in enumerate(["a.png", "c.png", "inner/d.png"]):
+        Image.fromarray(data.test.images[number, ..., 0]).save(folder / name)
+    (folder / "b.png").write_bytes(b"")
+    return folder
+
+
+def test_a_file_that_cannot_be_read_is_an_error_or_is_skipped_with_the_reason(clf, data, untidy):
+    with pytest.raises(errors.ImageError) as caught:
+        clf.predict(untidy)
+    assert str(caught.value) == (
+        f"{untidy / 'b.png'}: is empty (0 bytes). To go on without such files: "
+        "predict(…, skipped=[])."
+    )
+    skipped = []
+    found = clf.predict(untidy, skipped=skipped)
+    assert [one.source for one in found] == [
+        str(untidy / name) for name in ["a.png", "c.png", "inner/d.png"]
+    ]
+    assert list(map(str, found)) == list(map(str, clf.predict(data.test.images[:3])))
+    assert skipped == [(untidy / "b.png", "is empty (0 bytes).")]
+
+
+def test_predictions_of_files_come_one_after_the_other(clf, untidy):
+    skipped = []
+    found = clf.predict_files(untidy, skipped=skipped, batch_size=2)
+    assert next(found).source == str(untidy / "a.png")
+    assert [one.source for one in found] == [
+        str(untidy / name) for name in ["c.png", "inner/d.png"]
+    ]
+    assert len(skipped) == 1
+    with pytest.raises(errors.ArgumentTypeError, match="`source` must be the path of a picture"):
+        clf.predict_files(np.zeros((2, 8, 8, 1), np.uint8))
+
+
+def test_pictures_of_different_sizes_go_to_a_model_that_takes_any(tmp_path):
+    model = imgclf.build_classifier((None, None, 3), 2, [imgclf.global_pool("max")])
+    clf = Classifier(model, ["a", "b"])
+    pictures = [Image.new("RGB", size, "red") for size in [(9, 5), (4, 4), (9, 5)]]
+    together = clf.predict_proba(pictures)
+    alone = np.concatenate([clf.predict_proba(picture) for picture in pictures])
+    np.testing.assert_allclose(together, alone, rtol=1e-5)
+
+
 def test_one_output_counts_as_two_classes(rng):
     model = keras.Sequential(
         [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]

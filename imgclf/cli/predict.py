@@ -2,55 +2,185 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgclf.cli.outputs import echo_json, json_option
+from imgclf.cli.counting import counting
+from imgclf.cli.outputs import json_option
 from imgclf.cli.quiet import load_tensorflow
 from imgclf.errors import DataError
+from imgclf.files.csv_file import escape, write_csv
+
+if TYPE_CHECKING:
+    from imgclf.prediction import Prediction
 
 __all__ = ["predict"]
+
+# The class that is written where no class reaches --threshold.
+_UNKNOWN = "unknown"
+
+# Bad files that are named on stderr where the CSV file names all of them.
+_SHOWN = 10
+
+_Skipped = list[tuple[Path, str]]
 
 
 @click.command()
 @click.argument("model")
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
-@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="CSV file for the predictions, in place of a line a picture.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="How many of the likeliest classes are listed.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    metavar="PART",
+    help='Call a picture "unknown" if its likeliest class is less probable, such as 0.8.',
+)
 @json_option
-def predict(model: str, pictures: tuple[str, ...], top: int, as_json: bool) -> None:
+def predict(
+    model: str,
+    pictures: tuple[str, ...],
+    out: str | None,
+    top: int,
+    threshold: float | None,
+    as_json: bool,
+) -> None:
     """Say what is on each PICTURE, by MODEL (a run folder or a .keras file).
 
-    A folder stands for all pictures in it. One line a picture: its path and the likeliest classes.
+    A folder stands for all pictures in it and in folders inside. One line a picture: its path and
+    the likeliest classes. Files that cannot be read are listed with the reason and change nothing
+    for the others; the exit code is 1 only if no file could be read.
     """
     import imgclf
 
-    paths = [path for picture in pictures for path in _expand(Path(picture))]
+    skipped: _Skipped = []
+    paths = [path for picture in pictures for path in _expand(Path(picture), skipped)]
     load_tensorflow()
     classifier = imgclf.load(model)
-    count = min(top, classifier.num_classes)
-    ranked = [one.top(count) for one in classifier.predict(paths)]
-    if as_json:
-        echo_json([_record(path, best) for path, best in zip(paths, ranked, strict=True)])
-        return
-    for path, best in zip(paths, ranked, strict=True):
-        shown = ", ".join(f"{name} {probability:.1%}" for name, probability in best)
-        click.echo(f"{path}: {shown}")
+    top = min(top, classifier.num_classes)
+    found = classifier.predict_files(paths, skipped=skipped)
+    if out is not None or not sys.stdout.isatty():  # lines of their own show how it goes
+        found = counting(found, len(paths))
+    records = (
+        _error_record(*answer) if isinstance(answer, tuple) else _record(answer, top, threshold)
+        for answer in _in_order(found, skipped)
+    )
+    if out is not None:
+        count = write_csv(out, _header(top), (_row(one, top) for one in _shown(records, as_json)))
+    else:
+        count = sum(1 for _ in _shown(records, as_json, lines=True))
+    _summarise(count, skipped, out)
 
 
-def _expand(place: Path) -> list[Path]:
+def _expand(place: Path, skipped: _Skipped) -> list[Path]:
     """The pictures in a folder, sorted; a file stands for itself."""
-    from imgclf.data.images import IMAGE_SUFFIXES
+    from imgclf.data.folder import find_pictures
 
     if not place.is_dir():
         return [place]
-    found = sorted(path for path in place.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    found, failed = find_pictures(place)
+    skipped += failed
     if not found:
         raise DataError(f"{place}: there are no pictures in this folder.")
     return found
 
 
-def _record(path: Path, best: list[tuple[str, float]]) -> dict[str, Any]:
-    classes = [{"class_name": name, "probability": float(share)} for name, share in best]
-    return {"path": str(path), **classes[0], "top": classes}
+def _in_order(
+    predictions: Iterator[Prediction], skipped: _Skipped
+) -> Iterator[Prediction | tuple[Path, str]]:
+    """Predictions, and bad files where they stand among them."""
+    told = 0
+    for prediction in predictions:
+        yield from skipped[told:]
+        told = len(skipped)
+        yield prediction
+    yield from skipped[told:]
+
+
+def _record(prediction: Prediction, top: int, threshold: float | None) -> dict[str, Any]:
+    classes = [
+        {"class_name": escape(name), "probability": round(share, 6)}
+        for name, share in prediction.top(top)
+    ]
+    known = threshold is None or prediction.probability >= threshold
+    return {
+        "path": escape(str(prediction.source)),
+        "class_name": classes[0]["class_name"] if known else _UNKNOWN,
+        "probability": classes[0]["probability"],
+        "top": classes,
+    }
+
+
+def _error_record(path: Path, reason: str) -> dict[str, Any]:
+    return {"path": escape(str(path)), "error": reason}
+
+
+def _shown(
+    records: Iterator[dict[str, Any]], as_json: bool, *, lines: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The records, each printed as it passes: none is kept, for there may be many."""
+    mark = "["
+    for record in records:
+        if as_json:
+            text = json.dumps(record, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+            click.echo(f"{mark}\n  {text}", nl=False)
+            mark = ","
+        elif lines and "error" not in record:
+            click.echo(_line(record))
+        yield record
+    if as_json:
+        click.echo("\n]" if mark == "," else "[]")
+
+
+def _line(record: dict[str, Any]) -> str:
+    best = ", ".join(f"{one['class_name']} {one['probability']:.1%}" for one in record["top"])
+    if record["class_name"] != record["top"][0]["class_name"]:
+        best = f"{record['class_name']} ({best})"
+    return f"{record['path']}: {best}"
+
+
+def _header(top: int) -> list[str]:
+    ranked = [
+        name for place in range(1, top + 1) for name in (f"class_{place}", f"probability_{place}")
+    ]
+    return ["path", "class", "probability", *ranked, "error"]
+
+
+def _row(record: dict[str, Any], top: int) -> Sequence[Any]:
+    if "error" in record:
+        return [record["path"], *[None] * (2 + 2 * top), record["error"]]
+    ranked = [value for one in record["top"] for value in one.values()]
+    return [record["path"], record["class_name"], record["probability"], *ranked, None]
+
+
+def _summarise(count: int, skipped: _Skipped, out: str | None) -> None:
+    """On stderr what was read and what was not; ends the command if nothing was."""
+    listed = skipped if out is None else skipped[:_SHOWN]
+    for path, reason in listed:
+        click.echo(f"{escape(str(path))}: {reason}", err=True)
+    if len(listed) < len(skipped):
+        click.echo(f"… and {len(skipped) - len(listed)} more, all in {out}.", err=True)
+    read = count - len(skipped)
+    if out is not None or skipped:
+        words = f"{read:,} of {count:,} pictures read"
+        if skipped:
+            words += f", {len(skipped):,} not, for the reasons above"
+        click.echo(f"{words}." + (f" Written: {out}" if out else ""), err=True)
+    if not read:
+        click.get_current_context().exit(1)

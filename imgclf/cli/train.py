@@ -11,10 +11,12 @@ import click
 
 from imgclf.cli import sources
 from imgclf.cli.outputs import echo_json, free_folder, json_option
+from imgclf.cli.process import PROCESS_STARTED
 from imgclf.cli.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
+    from imgclf.training.budget import Budget
 
 __all__ = ["train"]
 
@@ -26,6 +28,11 @@ _BATCH_FOLDER = "one-batch"
 @click.option("--preset", default="fast", show_default=True, help="See `imgclf presets`.")
 @click.option("--out", help="Run folder; runs/NAME if left out, or the next free runs/NAME-2, …")
 @click.option("--epochs", type=click.IntRange(min=1), help="The preset's own if left out.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="Train as many epochs as fit into this time, which begins with the command.",
+)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a step.")
 @click.option("--learning-rate", type=float, help="The highest learning rate.")
 @click.option("--seed", type=click.IntRange(min=0), help="First weights, order, augmentation.")
@@ -44,6 +51,12 @@ _BATCH_FOLDER = "one-batch"
     show_default=True,
     help="Whether to go on in a folder whose run differs, too (force).",
 )
+@click.option(
+    "--plan",
+    "plan_only",
+    is_flag=True,
+    help="Take a few steps, say how long it would take, and stop. Keeps nothing.",
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 @json_option
 def train(
@@ -51,8 +64,10 @@ def train(
     source: str,
     preset: str,
     out: str | None,
+    minutes: float | None,
     one_batch_first: bool,
     resume: str,
+    plan_only: bool,
     quiet: bool,
     as_json: bool,
     **settings: Any,
@@ -65,9 +80,17 @@ def train(
     """
     if one_batch_first and source != "cifar10":
         raise click.UsageError("--one-batch-first goes with the source cifar10 only.")
+    if one_batch_first and (plan_only or minutes is not None):
+        raise click.UsageError("--one-batch-first trains twice: without --plan and --minutes.")
+    if minutes is not None and settings["epochs"] is not None:
+        raise click.UsageError("--minutes decides the epochs: give it or --epochs.")
     names = [field.name for field in dataclasses.fields(sources.DataOptions)]
     options = sources.DataOptions(**{name: settings.pop(name) for name in names})
     changes = {name: value for name, value in settings.items() if value is not None}
+    budget = None if minutes is None else _budget(minutes)
+    if plan_only:
+        _echo_plan(sources.load(source, options), preset, changes, budget, as_json)
+        return
     run = Path(out) if out else free_folder(Path("runs") / sources.source_name(source))
 
     reports = []
@@ -79,7 +102,7 @@ def train(
         if not as_json:
             _echo_report("On batch 1 alone", reports[0])
     data = sources.load(source, options)
-    reports.append(_train(data, preset, changes, run, resume=resume, quiet=quiet))
+    reports.append(_train(data, preset, changes, run, budget, resume=resume, quiet=quiet))
     sources.remember(run, source, options)
     command = _evaluate_command(run, source, options)
     if as_json:
@@ -92,6 +115,27 @@ def train(
         f"In {run}: model.keras, log.csv, curves.png, config.json, data.json, {ledger}checkpoints/"
     )
     click.echo(f"Next:  {command}")
+
+
+def _budget(minutes: float) -> Budget:
+    """From the start of the process on, so that loading TensorFlow and the pictures counts."""
+    from imgclf.training.budget import Budget
+
+    return Budget(minutes, PROCESS_STARTED)
+
+
+def _echo_plan(
+    data: Dataset, preset: str, changes: dict[str, Any], budget: Budget | None, as_json: bool
+) -> None:
+    import imgclf
+
+    load_tensorflow()
+    click.echo("Timing a few steps", err=True)
+    plan = imgclf.Classifier.from_preset(preset, data, **changes).plan(data, minutes=budget)
+    if as_json:
+        echo_json(plan.to_dict())
+    else:
+        click.echo(str(plan))
 
 
 def _first_batch(options: sources.DataOptions) -> Dataset:
@@ -108,6 +152,7 @@ def _train(
     preset: str,
     changes: dict[str, Any],
     run: Path,
+    budget: Budget | None = None,
     *,
     resume: str,
     quiet: bool,
@@ -117,7 +162,7 @@ def _train(
     load_tensorflow()
     classifier = imgclf.Classifier.from_preset(preset, data, **changes)
     history = classifier.fit(
-        data, run_dir=run, resume=resume, verbose=0 if quiet else "auto"
+        data, minutes=budget, run_dir=run, resume=resume, verbose=0 if quiet else "auto"
     ).history
     return {
         "run": str(run),

@@ -21,7 +21,7 @@ from imgclf.errors import ArgumentTypeError, NotFiniteError, RunFolderError
 from imgclf.files import atomic
 from imgclf.training.failed_write import naming_failed_write
 
-__all__ = ["Checkpoint", "Checkpoints", "TrainingState"]
+__all__ = ["Checkpoint", "Checkpoints", "TrainingState", "state_variables", "take_checkpoint"]
 
 _KEPT = 2
 
@@ -71,7 +71,7 @@ class Checkpoint:
 
     def put_into(self, model: Any) -> None:
         """Gives model and optimiser the stored values, and in mid-epoch the metrics too."""
-        for variable, value in zip(_variables(model), self.values, strict=True):
+        for variable, value in zip(state_variables(model), self.values, strict=True):
             variable.assign(value)
         if self.state.step:
             for variable, value in zip(model.metrics_variables, self.state.metrics, strict=True):
@@ -102,8 +102,8 @@ class Checkpoints:
             NotFiniteError: if a weight is infinite or NaN; then nothing is written.
             RunFolderError: if it cannot be written; those before stay.
         """
-        _check_finite(model, state)
-        values = [_storable(variable) for variable in _variables(model)]
+        checkpoint = take_checkpoint(model, state)
+        values = checkpoint.values
         arrays = {f"v{position}": value for position, value in enumerate(values)}
         packed = _pack({field: getattr(state, field) for field in _FIELDS}, arrays)
         arrays["state"] = np.asarray(json.dumps(packed))
@@ -116,7 +116,7 @@ class Checkpoints:
                 np.savez(temporary, **arrays)  # type: ignore[arg-type]
             for old in self._newest_first()[_KEPT:]:
                 old.unlink(missing_ok=True)
-        return Checkpoint(state, values)
+        return checkpoint
 
     def load(self, model: Any) -> Checkpoint | None:
         """Reads the newest whole checkpoint.
@@ -131,7 +131,7 @@ class Checkpoints:
             RunFolderError: if there are checkpoints, but none that is whole and of such a model.
         """
         paths = self._newest_first()
-        shapes = [tuple(variable.shape) for variable in _variables(model)]
+        shapes = [tuple(variable.shape) for variable in state_variables(model)]
         for path in paths:
             checkpoint = _read(path)
             if checkpoint and [value.shape for value in checkpoint.values] == shapes:
@@ -145,7 +145,7 @@ class Checkpoints:
 
     def size_of(self, model: Any) -> int:
         """Bytes that the checkpoints of this model take, with one that is being written."""
-        each = sum(_storable(variable).nbytes for variable in _variables(model))
+        each = sum(_storable(variable).nbytes for variable in state_variables(model))
         return (_KEPT + 1) * each
 
     def _newest_first(self) -> list[Path]:
@@ -155,7 +155,13 @@ class Checkpoints:
 _FIELDS = [field.name for field in dataclasses.fields(TrainingState)]
 
 
-def _variables(model: Any) -> Sequence[Any]:
+def take_checkpoint(model: Any, state: TrainingState) -> Checkpoint:
+    """What `Checkpoints.save` would write, in memory."""
+    _check_finite(model, state)
+    return Checkpoint(state, [_storable(variable) for variable in state_variables(model)])
+
+
+def state_variables(model: Any) -> Sequence[Any]:
     """All variables of model and optimiser in a fixed order, without those of metrics."""
     metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
     own = [variable for variable in model.variables if id(variable) not in metrics]

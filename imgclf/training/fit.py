@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from imgclf import checks
 from imgclf.data.dataset import Dataset
+from imgclf.data.picture_batches import looking_batch
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError, NotFiniteError, OutOfMemoryError
 from imgclf.training import flow
+from imgclf.training.budget import Budget
 from imgclf.training.callback_state import check_callbacks, set_states
-from imgclf.training.checkpoint import Checkpoint, TrainingState
+from imgclf.training.checkpoint import Checkpoint, TrainingState, take_checkpoint
 from imgclf.training.compile import compile_model, compiled_by_user, wants_one_hot
 from imgclf.training.early_size import any_input_size, early_sizes
 from imgclf.training.fused_norm import fused_batch_norm
+from imgclf.training.pacing import Pacing
+from imgclf.training.plan import Pace, Plan, make_plan, measure_pace
 from imgclf.training.precision import precision_note
-from imgclf.training.progress import Plan, make_progress
+from imgclf.training.progress import Work, announce, make_progress
 from imgclf.training.recipe import Recipe
 from imgclf.training.resume import make_callback_list, passing_over
 from imgclf.training.run_config import run_config
@@ -29,7 +36,7 @@ from imgclf.training.run_folder import RunFolder
 from imgclf.training.saving import Saving
 from imgclf.training.stop_signals import stop_signals
 
-__all__ = ["fit"]
+__all__ = ["fit", "plan"]
 
 
 def fit(
@@ -37,6 +44,7 @@ def fit(
     data: Dataset | Split,
     recipe: Recipe,
     *,
+    minutes: Any = None,
     validation: Split | None = None,
     callbacks: Sequence[Any] = (),
     run_dir: Any = None,
@@ -52,6 +60,8 @@ def fit(
             and metrics are used, and of the recipe only the rest.
         data: a `Dataset`, or the training `Split`.
         recipe: how to train.
+        minutes: a time, or a `Budget`, that the epochs are fitted to; a run that is resumed keeps
+            those that were fitted at first.
         validation: what is looked at after each epoch; by default the data set's own.
         callbacks: any Keras callbacks. One that offers `get_state()` and `set_state(state)` is
             resumed too, and so are Keras's `EarlyStopping`, `ReduceLROnPlateau` and
@@ -66,7 +76,8 @@ def fit(
         config: what else makes this run this run, such as the network's blocks.
 
     Returns:
-        The `keras.callbacks.History` of all epochs, earlier ones of a resumed run included.
+        The `keras.callbacks.History` of all epochs, earlier ones of a resumed run included. Its
+        `recipe` is the one by which was trained, with the epochs that were fitted.
 
     Raises:
         NotFiniteError: if the loss becomes infinite or NaN. The last checkpoint stays.
@@ -77,23 +88,86 @@ def fit(
     checks.one_of("verbose", verbose, ["auto", 0, 1, 2])
     checks.one_of("resume", resume, ["auto", "force"])
     checks.number("checkpoint_seconds", checkpoint_seconds, low=0)
-    train, validation = _splits(data, validation)
-    _check_model(model, train)
+    budget = None if minutes is None else Budget.of(minutes)
+    train, validation = _checked(model, data, recipe, validation)
     if recipe.patience is not None:
-        if validation is None:
-            raise ArgumentError("`patience` needs validation pictures to judge by.")
         callbacks = [_patience(recipe.patience), *callbacks]
-    training = _Training(model, train, validation, recipe, list(callbacks), verbose)
+    given = (train, validation, list(callbacks), verbose)
     if run_dir is None:
-        return training.run()
+        pace = None
+        if budget:
+            recipe, pace = _fitted(budget, model, recipe, given, None)
+        return _Training(model, recipe, *given).paced(budget, pace).run()
     check_callbacks(callbacks)
     folder = RunFolder(run_dir)
     force = resume == "force"
     with folder.lock():
+        pace = None
+        if budget:
+            config = {**(config or {}), "minutes": budget.minutes}
+            epochs = folder.epochs_of(budget.minutes)
+            if epochs:
+                recipe = recipe.replace(epochs=epochs)
+            else:
+                recipe, pace = _fitted(budget, model, recipe, given, folder)
+        training = _Training(model, recipe, *given).paced(budget, pace)
         folder.claim(training.config(config or {}), force=force)
         if isinstance(data, Dataset) and data.ledger is not None:
             folder.keep_ledger(data.ledger)
         return training.run_in(folder, checkpoint_seconds, force=force)
+
+
+def plan(
+    model: Any,
+    data: Dataset | Split,
+    recipe: Recipe,
+    *,
+    minutes: Any = None,
+    validation: Split | None = None,
+) -> Plan:
+    """Takes a few steps, puts back what they changed, and says what a run will take.
+
+    Args:
+        model: as for `fit`.
+        data: as for `fit`.
+        recipe: as for `fit`.
+        minutes: as for `fit`; then the plan is that of the epochs that fit.
+        validation: as for `fit`.
+    """
+    budget = None if minutes is None else Budget.of(minutes)
+    train, validation = _checked(model, data, recipe, validation)
+    training = _Training(model, recipe, train, validation, [], 0)
+    with tempfile.TemporaryDirectory() as folder:
+        pace = training.pace(Path(folder))
+    if budget:
+        recipe = recipe.replace(epochs=budget.epochs(pace, recipe.epochs))
+    return make_plan(model, recipe, pace)
+
+
+def _fitted(
+    budget: Budget, model: Any, recipe: Recipe, given: tuple[Any, ...], folder: RunFolder | None
+) -> tuple[Recipe, Pace]:
+    """The recipe with as many epochs as the budget has time for, and what that was told by."""
+    training = _Training(model, recipe, *given)
+    announce(
+        training.verbose, f"Timing a few steps, to fit the epochs to {budget.minutes:g} minutes"
+    )
+    pace = training.pace(folder.path if folder else None)
+    try:
+        return recipe.replace(epochs=budget.epochs(pace, recipe.epochs)), pace
+    except ArgumentError:
+        if folder:
+            folder.give_up()
+        raise
+
+
+def _checked(model: Any, data: Any, recipe: Recipe, validation: Any) -> tuple[Split, Split | None]:
+    """What to train on and what to look at, fit for model and recipe."""
+    train, validation = _splits(data, validation)
+    _check_model(model, train)
+    if recipe.patience is not None and validation is None:
+        raise ArgumentError("`patience` needs validation pictures to judge by.")
+    return train, validation
 
 
 def _splits(data: Any, validation: Any) -> tuple[Split, Split | None]:
@@ -134,9 +208,9 @@ class _Training:
     def __init__(
         self,
         model: Any,
+        recipe: Recipe,
         train: Split,
         validation: Split | None,
-        recipe: Recipe,
         callbacks: list[Any],
         verbose: Any,
     ) -> None:
@@ -150,6 +224,9 @@ class _Training:
         self.verbose = verbose
         self.steps = flow.steps_per_epoch(train, recipe.batch_size)
         self.history = keras.callbacks.History()
+        self.history.recipe = recipe
+        self.disk: int | None = None
+        self.pacing: Pacing | None = None
         keras.utils.set_random_seed(recipe.seed)
         if not compiled_by_user(model):
             compile_model(model, recipe, self.steps)
@@ -160,6 +237,19 @@ class _Training:
             self.model, self.recipe, self.train, self.validation, self.callbacks, more
         )
 
+    def paced(self, budget: Budget | None, pace: Pace | None) -> _Training:
+        """The same, kept to a budget that it was fitted to just now."""
+        if budget and pace:
+            self.pacing = Pacing(
+                budget, pace, self.recipe.epochs, take_checkpoint, self.callbacks, self.history
+            )
+        return self
+
+    def pace(self, folder: Path | None) -> Pace:
+        """How fast it would go; model and optimiser stay as they are."""
+        with _naming_lack_of_memory(self.recipe, self.train):
+            return measure_pace(self.model, self.train, self.validation, self.recipe, folder)
+
     def run(self) -> Any:
         """Trains, and keeps nothing."""
         self._fit(TrainingState(), [], lambda: None)
@@ -167,6 +257,7 @@ class _Training:
 
     def run_in(self, folder: RunFolder, checkpoint_seconds: float, *, force: bool) -> Any:
         """Trains from the folder's last checkpoint on, even of a run that is over if forced."""
+        self.disk = folder.checkpoints.size_of(self.model)
         checkpoint = folder.checkpoints.load(self.model) or self._begin(folder)
         state = checkpoint.state
         if force:
@@ -181,11 +272,10 @@ class _Training:
             # At the beginning callbacks have the last word: of what they do to model and optimiser
             # in `on_train_begin` a checkpoint from before knows nothing.
             if state.begun:
-                checkpoint.put_into(self.model)
-                set_states(self.callbacks, state.callbacks)
-                self.model.stop_training = state.stopped
-                self._remember(state)
+                self._go_back(dataclasses.replace(checkpoint, state=state))
 
+        if self.pacing:
+            self.pacing.keep = folder.checkpoints.save
         with stop_signals() as stop:
             saving = Saving(
                 folder,
@@ -220,6 +310,13 @@ class _Training:
         self.model.compute_metrics(x=None, y=labels, y_pred=outputs)
         self.model.reset_metrics()
 
+    def _go_back(self, checkpoint: Checkpoint) -> None:
+        """Takes model, optimiser, callbacks and history back to a checkpoint."""
+        checkpoint.put_into(self.model)
+        set_states(self.callbacks, checkpoint.state.callbacks)
+        self.model.stop_training = checkpoint.state.stopped
+        self._remember(checkpoint.state)
+
     def _remember(self, state: TrainingState) -> None:
         self.history.set_model(self.model)
         self.history.history = {name: list(values) for name, values in state.history.items()}
@@ -227,30 +324,51 @@ class _Training:
         self.model.history = self.history
 
     def _fit(self, state: TrainingState, savers: list[Any], restore: Callable[[], None]) -> None:
-        model, recipe = self.model, self.recipe
-        size_at = early_sizes(recipe, self.train.image_shape, self.steps)
-        callbacks = make_callback_list(
-            [
-                *self.callbacks,
-                _make_finite_check(),
-                *self._progress(size_at),
-                self.history,
-                *savers,
-            ],
+        size_at = early_sizes(self.recipe, self.train.image_shape, self.steps)
+        pacing = self.pacing
+        callbacks = [
+            *self.callbacks,
+            _make_finite_check(),
+            *self._progress(size_at),
+            self.history,
+            *savers,
+            *([pacing.callback()] if pacing else []),
+        ]
+        with (
+            fused_batch_norm(self.model),
+            any_input_size(self.model) if size_at else contextlib.nullcontext(),
+            _naming_lack_of_memory(self.recipe, self.train),
+        ):
+            self._fit_from(state, callbacks, restore, size_at)
+            while pacing and (jump := pacing.take()):
+                announce(self.verbose, pacing.note(jump))
+                restore = functools.partial(self._go_back, jump)
+                self._fit_from(jump.state, callbacks, restore, size_at, goes_on=True)
+
+    def _fit_from(
+        self,
+        state: TrainingState,
+        callbacks: list[Any],
+        restore: Callable[[], None],
+        size_at: Callable[[int], tuple[int, int]] | None,
+        *,
+        goes_on: bool = False,
+    ) -> None:
+        """`keras.Model.fit` from a state to the end, or to where `pacing` jumps."""
+        model, recipe, pacing = self.model, self.recipe, self.pacing
+        one_hot = wants_one_hot(model)
+        callback_list = make_callback_list(
+            callbacks,
             model,
             epoch=state.epoch,
             step=state.step,
             restore=restore,
             epochs=recipe.epochs,
             steps=self.steps,
+            goes_on=goes_on,
+            will_go_on=lambda: pacing is not None and pacing.jump is not None,
         )
-        one_hot = wants_one_hot(model)
-        with (
-            fused_batch_norm(model),
-            any_input_size(model) if size_at else contextlib.nullcontext(),
-            passing_over(model, state.step),
-            _naming_lack_of_memory(recipe, self.train),
-        ):
+        with passing_over(model, state.step):
             model.fit(
                 flow.shuffled(
                     self.train,
@@ -267,7 +385,7 @@ class _Training:
                 initial_epoch=state.epoch,
                 steps_per_epoch=self.steps,
                 validation_data=self._validation_flow(one_hot),
-                callbacks=callbacks,
+                callbacks=callback_list,
                 shuffle=False,  # the flow has its own order
                 verbose=0,
             )
@@ -275,17 +393,17 @@ class _Training:
     def _validation_flow(self, one_hot: bool) -> Any:
         if self.validation is None:
             return None
-        batch_size = max(256, self.recipe.batch_size)
+        batch_size = max(self.recipe.batch_size, looking_batch(self.train.image_shape))
         return flow.ordered(self.validation, batch_size=batch_size, one_hot=one_hot)
 
     def _progress(self, size_at: Callable[[int], tuple[int, int]] | None) -> list[Any]:
         recipe = self.recipe
-        plan = Plan(recipe.epochs, self.steps, recipe.batch_size, size_at)
+        work = Work(recipe.epochs, self.steps, recipe.batch_size, size_at)
         note = (
             f"{recipe.epochs} × {self.steps} steps of {recipe.batch_size} pictures, "
             + precision_note(self.model, recipe.precision)
         )
-        return make_progress(self.verbose, plan, note)
+        return make_progress(self.verbose, work, note, self.disk)
 
 
 @contextlib.contextmanager

@@ -11,14 +11,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Plan", "make_progress"]
+from imgclf.training.memory import peak_memory, show_bytes
+
+__all__ = ["Work", "announce", "make_progress"]
+
+# Seconds of steps that the estimate at the start is made from.
+_ESTIMATED_AFTER = 2.0
 
 # Columns of a terminal; on a narrower one the figures need the place of the bar.
 _WIDTH_WITH_BAR = 100
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class Work:
     """What a run has to do.
 
     Args:
@@ -39,7 +44,7 @@ class Plan:
         A step costs as much as it has pixels.
 
         Example:
-            >>> Plan(2, 10, 500, lambda step: (16, 16) if step < 10 else (32, 32)).part_done(10)
+            >>> Work(2, 10, 500, lambda step: (16, 16) if step < 10 else (32, 32)).part_done(10)
             0.2
         """
         if self.size_at is None:
@@ -57,8 +62,10 @@ class Plan:
 class _Clock:
     """Where a run is, its speed, and the time that is left."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, work: Work, disk: int | None) -> None:
+        self.work = work
+        self.disk = disk
+        self.told = False
         self.first: tuple[float, float] | None = None  # time and part done of the first batch
 
     def begin_epoch(self, epoch: int) -> None:
@@ -70,7 +77,7 @@ class _Clock:
         """Args: batch: its number in the epoch, from 0."""
         self.batches += 1
         self.last_batch = time.monotonic()
-        self.part = self.plan.part_done(self.epoch * self.plan.steps + batch + 1)
+        self.part = self.work.part_done(self.epoch * self.work.steps + batch + 1)
         if self.first is None:
             self.first = self.last_batch, self.part
 
@@ -82,7 +89,7 @@ class _Clock:
     def images_per_second(self) -> float:
         """While training: without validation, and without batches before a resumed run's."""
         seconds = max(self.last_batch - self.epoch_started, 1e-9)
-        return self.batches * self.plan.batch_size / seconds
+        return self.batches * self.work.batch_size / seconds
 
     @property
     def seconds_left(self) -> float | None:
@@ -96,13 +103,29 @@ class _Clock:
         return seconds * (1 - self.part) / (self.part - part_at_start)
 
 
-def make_progress(verbose: Any, plan: Plan, note: str) -> list[Any]:
+def _estimate(clock: _Clock) -> str | None:
+    """What the first seconds of steps say of the whole run, once."""
+    if clock.told or clock.first is None or clock.last_batch - clock.first[0] < _ESTIMATED_AFTER:
+        return None
+    clock.told = True
+    left = clock.seconds_left
+    facts = [] if left is None else [f"about {_duration(left)} to go, validation not counted"]
+    memory = peak_memory()
+    if memory is not None:
+        facts.append(f"{show_bytes(memory)} of memory so far")
+    if clock.disk is not None:
+        facts.append(f"{show_bytes(clock.disk)} of disk for checkpoints")
+    return ", ".join(facts)
+
+
+def make_progress(verbose: Any, work: Work, note: str, disk: int | None = None) -> list[Any]:
     """The callback for Keras's `verbose`: "auto" or 1 is live on a terminal, 2 is a line an epoch.
 
     Args:
         verbose: 0, 1, 2 or "auto".
-        plan: of the whole run.
+        work: of the whole run.
         note: what is shown first, in one line.
+        disk: bytes that the run's folder will take.
 
     Returns:
         A list with the callback, or an empty one where nothing is to be shown.
@@ -110,7 +133,14 @@ def make_progress(verbose: Any, plan: Plan, note: str) -> list[Any]:
     if verbose == 0:
         return []
     live = verbose != 2 and sys.stderr.isatty()
-    return [_make_live(plan, note) if live else _make_lines(plan, note)]
+    return [_make_live(work, note, disk) if live else _make_lines(work, note, disk)]
+
+
+def announce(verbose: Any, note: str) -> None:
+    """Shows one line, unless nothing is to be shown."""
+    if verbose != 0:
+        sys.stderr.write(f"{note}\n")
+        sys.stderr.flush()
 
 
 def _figures(logs: dict[str, Any] | None) -> str:
@@ -140,24 +170,24 @@ def _clock_time(seconds: float) -> str:
 
 
 def _epoch_line(epoch: int, clock: _Clock, logs: dict[str, Any] | None) -> str:
-    plan = clock.plan
-    line = f"epoch {epoch + 1}/{plan.epochs} {_figures(logs)} {clock.epoch_seconds:.1f} s"
+    work = clock.work
+    line = f"epoch {epoch + 1}/{work.epochs} {_figures(logs)} {clock.epoch_seconds:.1f} s"
     if clock.batches:
         line += f", {clock.images_per_second:,.0f} images/s"
     left = clock.seconds_left
-    if left is not None and epoch + 1 < plan.epochs:
+    if left is not None and epoch + 1 < work.epochs:
         line += f", {_duration(left)} left"
     return line
 
 
-def _make_lines(plan: Plan, note: str) -> Any:
+def _make_lines(work: Work, note: str, disk: int | None) -> Any:
     import keras
 
     class Lines(keras.callbacks.Callback):
         """One line an epoch on stderr."""
 
         def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-            self.clock = _Clock(plan)
+            self.clock = _Clock(work, disk)
             sys.stderr.write(f"{note}\n")
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
@@ -165,6 +195,10 @@ def _make_lines(plan: Plan, note: str) -> Any:
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
             self.clock.end_batch(batch)
+            estimate = _estimate(self.clock)
+            if estimate:
+                sys.stderr.write(f"{estimate}\n")
+                sys.stderr.flush()
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             sys.stderr.write(_epoch_line(epoch, self.clock, logs) + "\n")
@@ -173,7 +207,7 @@ def _make_lines(plan: Plan, note: str) -> Any:
     return Lines()
 
 
-def _make_live(plan: Plan, note: str) -> Any:
+def _make_live(work: Work, note: str, disk: int | None) -> Any:
     import keras
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
@@ -182,7 +216,7 @@ def _make_live(plan: Plan, note: str) -> Any:
         """A bar over the whole run, with figures and the time left; each epoch leaves a line."""
 
         def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-            self.clock = _Clock(plan)
+            self.clock = _Clock(work, disk)
             console = Console(stderr=True)
             columns: list[Any] = [
                 TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
@@ -197,9 +231,9 @@ def _make_live(plan: Plan, note: str) -> Any:
                 "training",
                 total=1.0,
                 epoch=1,
-                epochs=plan.epochs,
+                epochs=work.epochs,
                 step=0,
-                steps=plan.steps,
+                steps=work.steps,
                 figures="",
                 pace="",
             )
@@ -211,6 +245,9 @@ def _make_live(plan: Plan, note: str) -> Any:
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             self.clock.end_batch(batch)
+            estimate = _estimate(self.clock)
+            if estimate:
+                self.display.console.print(estimate, highlight=False)
             left = self.clock.seconds_left
             pace = f"{self.clock.images_per_second:,.0f} images/s"
             self.display.update(

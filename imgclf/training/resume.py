@@ -23,6 +23,8 @@ def make_callback_list(
     restore: Callable[[], None],
     epochs: int,
     steps: int,
+    goes_on: bool = False,
+    will_go_on: Callable[[], bool] = lambda: False,
 ) -> Any:
     """A `keras.callbacks.CallbackList` for a run that goes on at (epoch, step).
 
@@ -35,10 +37,12 @@ def make_callback_list(
             would overwrite what is restored.
         epochs: of the whole run.
         steps: batches in an epoch.
+        goes_on: whether this is the same training taken up again at once: then the callbacks do not
+            hear of a beginning.
+        will_go_on: asked at the end: whether it will be; then they do not hear of an end.
     """
-    import keras
 
-    class FromTheMiddle(keras.callbacks.CallbackList):
+    class FromTheMiddle(_unbroken_list(goes_on, will_go_on)):  # type: ignore[misc]
         def on_train_begin(self, logs: Any = None) -> None:
             super().on_train_begin(logs)
             if not step:
@@ -59,6 +63,33 @@ def make_callback_list(
                 super().on_train_batch_end(batch, logs)
 
     return FromTheMiddle(list(callbacks), model=model, epochs=epochs, steps=steps, verbose=0)
+
+
+def _unbroken_list(goes_on: bool, will_go_on: Callable[[], bool]) -> Any:
+    """A kind of `CallbackList` whose callbacks do not notice where a training is taken up again."""
+    import keras
+
+    class Unbroken(keras.callbacks.CallbackList):
+        callbacks: list[Any]
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            with self.heard_by_none(goes_on):
+                super().on_train_begin(logs)
+
+        def on_train_end(self, logs: Any = None) -> None:
+            with self.heard_by_none(will_go_on()):
+                super().on_train_end(logs)
+
+        @contextlib.contextmanager
+        def heard_by_none(self, silent: bool) -> Iterator[None]:
+            kept = self.callbacks
+            self.callbacks = [] if silent else kept
+            try:
+                yield
+            finally:
+                self.callbacks = kept
+
+    return Unbroken
 
 
 @contextlib.contextmanager

@@ -85,6 +85,19 @@ class RunFolder:
             text = json.dumps(config, indent=2) + "\n"
             self._write("config.json", text.encode())
 
+    def epochs_of(self, minutes: float) -> int | None:
+        """The epochs that were fitted to so many minutes when the run here began; None if not."""
+        stored = self._stored_config()
+        if stored is None or stored.get("minutes") != minutes:
+            return None
+        epochs = (stored.get("recipe") or {}).get("epochs")
+        return epochs if isinstance(epochs, int) else None
+
+    def give_up(self) -> None:
+        """Removes the folder if it holds nothing but its lock."""
+        if {path.name for path in self.path.iterdir()} <= {"lock", "lock.owner"}:
+            shutil.rmtree(self.path, ignore_errors=True)
+
     def check_space(self, needed: int) -> None:
         """Sees to it that a run need not end for want of space.
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -67,6 +68,35 @@ def test_train_names_free_folders_and_prints_json(here):
     assert first["final"] == second["final"]  # the seed decides
     assert first["epochs"] == 1
     assert first["next"] == "imgclf evaluate runs/digits digits"
+
+
+def test_a_plan_is_printed_and_nothing_is_kept(here):
+    result = succeed("train", "digits", "--preset", "quick", "--epochs", 2, "--plan")
+    lines = result.stdout.splitlines()
+    assert re.fullmatch(r"\d+\.\d minutes: 2 epochs × 40 steps of 32 pictures", lines[0])
+    assert re.fullmatch(r"  [\d,]+ pictures a second", lines[1])
+    assert re.fullmatch(r"  \S+ [GM]B of memory", lines[2])
+    assert re.fullmatch(r"  \S+ MB of disk: \S+ MB checkpoints, \S+ MB model", lines[3])
+    assert list(here.iterdir()) == []
+    arguments = ("train", "digits", "--preset", "quick", "--minutes", 60, "--plan", "--json")
+    plan = json.loads(succeed(*arguments).stdout)
+    assert plan["epochs"] == 200
+    assert plan["minutes"] < 60
+
+
+def test_minutes_decide_the_epochs_and_the_same_line_goes_on(here, monkeypatch):
+    monkeypatch.setattr("imgclf.training.budget._MOST_EPOCHS", 3)
+    # The tests' process began long ago.
+    monkeypatch.setattr("imgclf.cli.train.PROCESS_STARTED", time.monotonic())
+    arguments = ("train", "digits", "--preset", "quick", "--minutes", 5, "--out", "run", "--json")
+    arguments = (*arguments, "--batch-size", 500)
+    first = succeed(*arguments)
+    # 40 at most, which is the preset's own number for so few pictures.
+    epochs = json.loads(first.stdout)["epochs"]
+    assert f"\nepoch {epochs}/{epochs} " in first.stderr
+    again = succeed(*arguments)
+    assert json.loads(again.stdout)["epochs"] == epochs
+    assert "\nepoch " not in again.stderr
 
 
 def test_evaluate_looks_at_the_test_pictures_and_writes_figures(digits_run, here):

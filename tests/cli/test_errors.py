@@ -82,6 +82,18 @@ def test_a_damaged_record_of_a_run_is_a_message(tmp_path):
             "--one-batch-first goes with the source cifar10 only.",
         ),
         (
+            ["train", "cifar10", "--one-batch-first", "--minutes", "1"],
+            "--one-batch-first trains twice: without --plan and --minutes.",
+        ),
+        (
+            ["train", "digits", "--epochs", "1", "--minutes", "1"],
+            "--minutes decides the epochs: give it or --epochs.",
+        ),
+        (
+            ["train", "digits", "--minutes", "0"],
+            "Invalid value for '--minutes': 0.0 is not in the range",
+        ),
+        (
             ["train", "photos", "--image-size", "big"],
             "Invalid value for '--image-size': 'big' is neither a side such as 64 nor "
             "height×width: 48x64.",

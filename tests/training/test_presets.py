@@ -58,6 +58,37 @@ def test_shifts_stay_the_same_part_of_the_picture():
     assert get_preset("fast").recipe(colour_data(side=64)).augmentation.shift == 4
 
 
+@pytest.mark.parametrize(
+    ("side", "batch_size"), [(32, 500), (64, 256), (96, 113), (160, 40), (224, 20)]
+)
+def test_a_step_has_the_same_memory_for_all_sizes_of_pictures(side, batch_size):
+    images = np.broadcast_to(np.uint8(0), (50_000, side, side, 3))
+    data = imgclf.Dataset(imgclf.Split(images, np.arange(50_000) % 2, ["a", "b"]))
+    assert get_preset("fast").recipe(data).batch_size == batch_size
+
+
+@pytest.mark.parametrize("name", STAGED)
+@pytest.mark.parametrize("shape", [(224, 224, 3), (64, 256, 3), (160, 96, 1)])
+def test_multiply_adds_grow_by_far_less_than_the_pixels(name, shape):
+    """Narrow stages halve large pictures first; 224×224 has 49 times the pixels of 32×32."""
+    small = imgclf.describe(get_preset(name).blocks((32, 32, 3)), (32, 32, 3), 10)
+    large = imgclf.describe(get_preset(name).blocks(shape), shape, 10)
+    assert large.macs < 20 * small.macs
+    assert large.parameters < 1.1 * small.parameters
+
+
+@pytest.mark.parametrize("shape", [(96, 96, 3), (48, 80, 1)])
+def test_large_and_oblong_pictures_are_learned(shape):
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 2
+    images = rng.integers(0, 120, (120, *shape), np.uint8)
+    images[labels == 1, :, ::4] += 100
+    data = imgclf.Dataset.from_arrays(images, labels, test=None, validation=0.2)
+    clf = imgclf.Classifier.from_preset("quick", data, epochs=8)
+    clf.fit(data, verbose=0)
+    assert clf.evaluate(data.validation).accuracy > 0.8
+
+
 @pytest.mark.parametrize("name", STAGED)
 def test_each_learns_digits_with_its_defaults(name):
     data = imgclf.load_digits()

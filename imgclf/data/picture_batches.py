@@ -1,0 +1,81 @@
+"""Decodes pictures batch by batch on every core, and tells those that cannot be read from the rest.
+
+Memory holds three batches at most, however many pictures there are.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imgclf.data.images import ImageSpec, decode_image, show_path
+from imgclf.errors import ImageError, ImgclfError
+
+__all__ = ["decode_batches", "looking_batch", "reason_of"]
+
+# Batches that are decoded while the network looks at the one before.
+_AHEAD = 2
+
+# Pictures that a network looks at in one step without training: 256 of 64×64 pixels, of larger ones
+# fewer, so that the maps of its first layers take a few hundred megabytes at most.
+_MOST, _MOST_PIXELS = 256, 256 * 64 * 64
+
+
+def looking_batch(image_shape: Sequence[int | None]) -> int:
+    """How many pictures of this shape are looked at in one step.
+
+    Example:
+        >>> looking_batch((32, 32, 3)), looking_batch((224, 224, 3)), looking_batch((None, None, 3))
+        (256, 20, 20)
+    """
+    height, width, _ = image_shape
+    return min(_MOST, max(1, _MOST_PIXELS // ((height or 224) * (width or 224))))
+
+
+def decode_batches(
+    pictures: Sequence[Any], spec: ImageSpec, batch_size: int
+) -> Iterator[list[np.ndarray | ImgclfError]]:
+    """Decodes pictures, and the next ones while the caller works.
+
+    Args:
+        pictures: paths or PIL images.
+        spec: what each is turned into.
+        batch_size: pictures in a batch.
+
+    Yields:
+        For each picture of a batch its pixels, or the error that says why there are none.
+    """
+    if len(pictures) == 1:  # no threads for one
+        yield [_decode(pictures[0], spec)]
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        waiting: collections.deque[list[Future[Any]]] = collections.deque()
+        for start in range(0, len(pictures), batch_size):
+            some = pictures[start : start + batch_size]
+            waiting.append([pool.submit(_decode, picture, spec) for picture in some])
+            if len(waiting) > _AHEAD:
+                yield [future.result() for future in waiting.popleft()]
+        while waiting:
+            yield [future.result() for future in waiting.popleft()]
+
+
+def _decode(picture: Any, spec: ImageSpec) -> np.ndarray | ImgclfError:
+    try:
+        return decode_image(picture, spec)
+    except ImgclfError as error:
+        return error
+    except OSError as error:
+        if not isinstance(picture, (str, Path)):
+            raise
+        return ImageError(f"{show_path(picture)}: cannot be read ({error.strerror or error}).")
+
+
+def reason_of(path: str | Path, error: ImgclfError) -> str:
+    """What an error says of a file, without the file's name."""
+    return str(error).removeprefix(f"{show_path(path)}: ")
