@@ -16,6 +16,7 @@ different to the network than it did to the check. The steps and their order:
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import stat
 import warnings
@@ -34,10 +35,12 @@ __all__ = [
     "FORMATS",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "Facts",
     "Header",
     "ImageSpec",
     "check_image",
     "decode_image",
+    "decode_with_facts",
     "read_header",
 ]
 
@@ -141,6 +144,57 @@ def read_header(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
         return Header(height, width, image.mode, str(image.format))
 
 
+class Facts(NamedTuple):
+    """What a file says of its picture; the size is the one after EXIF rotation."""
+
+    height: int
+    width: int
+    mode: str
+    format: str
+    orientation: int
+    is_animated: bool
+    camera: str
+
+
+def decode_with_facts(
+    path: Path, side: int, max_pixels: int = MAX_PIXELS
+) -> tuple[Facts, Image.Image]:
+    """The facts of a file and its picture, from one decoding. Raises as `decode_image` does.
+
+    Args:
+        path: the file.
+        side: the picture may come smaller than it is, with its longer side at least so long; a
+            large JPEG is decoded several times quicker then.
+        max_pixels: pictures with more pixels are refused before they are decoded.
+
+    Returns:
+        The facts, and the picture: upright, in the mode "L" or "RGB".
+    """
+    from PIL import ImageOps
+
+    with _open(path, max_pixels) as image:
+        width, height = image.size
+        mode, image_format = image.mode, str(image.format)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # oddities that do not touch the pixels
+                is_animated = bool(getattr(image, "is_animated", False)) and image_format != "MPO"
+                scale = side / max(width, height)
+                image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
+                image.load()
+                exif = image.getexif()
+                orientation = exif.get(_ORIENTATION, 1)
+                camera = " ".join(str(exif[tag]).strip("\0 ") for tag in _CAMERA if tag in exif)
+                upright = ImageOps.exif_transpose(image)
+                plain = _to_mode(upright, "L" if mode in _GREY else "RGB")
+        except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
+            raise ImageError(f"{show_path(path)}: damaged picture ({error}).") from error
+    orientation = orientation if orientation in range(1, 9) else 1
+    if orientation >= 5:
+        width, height = height, width
+    return Facts(height, width, mode, image_format, orientation, is_animated, camera), plain
+
+
 def check_image(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
     """The header of a picture that is whole. Raises as `decode_image` does.
 
@@ -167,6 +221,8 @@ def _ends_as_it_must(path: Path, image_format: str) -> bool:
 _ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b"\0;"}
 _CHECK_SIZE = 8
 _ORIENTATION = 0x0112  # the EXIF tag
+_CAMERA = (0x010F, 0x0110)  # the EXIF tags of the maker and the model
+_GREY = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
 # The first bytes of what is often named .jpg and is none, so that the message can say it.
 _OTHER_FORMATS = (
