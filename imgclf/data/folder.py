@@ -39,11 +39,13 @@ class FolderScan:
         files: the files that should be pictures, sorted.
         ignored: how many files are no pictures by their names.
         unreadable: folders that could not be listed, each with the reason.
+        empty: names of classes without a file.
     """
 
     files: tuple[LabelledFile, ...]
     ignored: int = 0
     unreadable: tuple[tuple[Path, str], ...] = ()
+    empty: tuple[str, ...] = ()
 
 
 def load_folder(
@@ -152,6 +154,7 @@ def scan_folder(root: Path, *, may_lack_classes: bool = False) -> FolderScan:
         tuple(file for scan in scans for file in scan.files),
         sum(scan.ignored for scan in scans),
         tuple(entry for scan in scans for entry in scan.unreadable),
+        tuple(name for scan in scans for name in scan.empty),
     )
 
 
@@ -177,6 +180,7 @@ def _scan_classes(root: Path, split: str, may_be_empty: bool) -> FolderScan:
     files: list[LabelledFile] = []
     ignored = 0
     unreadable: list[tuple[Path, str]] = []
+    empty: list[str] = []
     folders = _folders_in(root)
     if not folders:
         raise DataError(_no_classes(root))
@@ -187,10 +191,12 @@ def _scan_classes(root: Path, split: str, may_be_empty: bool) -> FolderScan:
                 f"{show_path(folder)}: this class has no pictures. Add some, or remove the folder."
             )
         class_name = show_path(folder.name)
+        if not pictures:
+            empty.append(class_name)
         files += [LabelledFile(picture, class_name, split or None) for picture in pictures]
         ignored += others
         unreadable += failed
-    return FolderScan(tuple(files), ignored, tuple(unreadable))
+    return FolderScan(tuple(files), ignored, tuple(unreadable), tuple(empty))
 
 
 def _no_classes(root: Path) -> str:

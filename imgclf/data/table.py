@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from imgclf.data.dataset import Dataset
 
-__all__ = ["load_csv"]
+__all__ = ["load_csv", "scan_csv"]
 
 _SPLIT_COLUMN = "split"
 
@@ -105,6 +105,17 @@ def load_csv(
     if repeated:
         notes = (f"Rows that name the same file again, passed over: {repeated}.",)
     return make_dataset(files, options, name=name, origin=origin, notes=notes)
+
+
+def scan_csv(path: Path) -> tuple[LabelledFile, ...]:
+    """The files that a CSV file with the columns `path` and `label` lists; raises as `load_csv`."""
+    columns, rows = _csv_rows(path)
+    _check_columns(columns, path_column="path", label_column="label")
+    try:
+        files, _ = _to_files(rows, "path", "label", path.parent)
+    except DataError as error:
+        raise DataError(f"{show_path(path)}, {error}") from error
+    return tuple(files)
 
 
 def _is_frame(value: Any) -> bool:
