@@ -37,16 +37,12 @@ _EXACT = {
 }
 
 
-def find_in_exact_copies(
-    photos: Sequence[Photo], groups: Sequence[Sequence[int]]
-) -> list[Finding]:
+def find_in_exact_copies(photos: Sequence[Photo], groups: Sequence[Sequence[int]]) -> list[Finding]:
     """One finding for each kind of copies; a group is told of in the gravest one only."""
     by_kind: dict[str, list[Sequence[int]]] = {kind: [] for kind in _EXACT}
     for group in groups:
         by_kind[_kind_of([photos[index] for index in group])].append(group)
-    return [
-        _exact_finding(kind, photos, members) for kind, members in by_kind.items() if members
-    ]
+    return [_exact_finding(kind, photos, members) for kind, members in by_kind.items() if members]
 
 
 def _kind_of(group: Sequence[Photo]) -> str:
@@ -55,9 +51,7 @@ def _kind_of(group: Sequence[Photo]) -> str:
     return "across-splits" if len({photo.split for photo in group}) > 1 else "copies"
 
 
-def _exact_finding(
-    kind: str, photos: Sequence[Photo], groups: Sequence[Sequence[int]]
-) -> Finding:
+def _exact_finding(kind: str, photos: Sequence[Photo], groups: Sequence[Sequence[int]]) -> Finding:
     severity, text, advice = _EXACT[kind]
     files = sum(map(len, groups))
     several = len(groups) > 1

@@ -64,9 +64,7 @@ class FileRule:
     def apply(self, photos: Sequence[Photo]) -> Finding | None:
         """The finding over all files, if it is about any."""
         details = ((photo, self.detail(photo)) for photo in photos)
-        groups = tuple(
-            (Example(photo, detail),) for photo, detail in details if detail is not None
-        )
+        groups = tuple((Example(photo, detail),) for photo, detail in details if detail is not None)
         if not groups:
             return None
         message = self.told[len(groups) > 1].format(n=f"{len(groups):,}")

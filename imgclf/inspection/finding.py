@@ -57,6 +57,11 @@ class Finding:
     advice: str
     groups: tuple[tuple[Example, ...], ...] = ()
 
+    @property
+    def is_near(self) -> bool:
+        """Whether the pictures of a group are alike, and not the very same."""
+        return self.kind.startswith("near-")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON takes them, with the first 20 groups."""
         return {

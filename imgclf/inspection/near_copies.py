@@ -17,7 +17,7 @@ from imgclf.inspection.photo import THUMBNAIL_SIDE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from imgclf.inspection.photo import Photo
+    from imgclf.inspection.photo import Measures, Photo
 
 __all__ = ["SPLIT_RANKS", "NearCopies", "find_near_copies"]
 
@@ -90,8 +90,9 @@ def _alike(
     photos: Sequence[Photo], chosen: np.ndarray, classes: np.ndarray, splits: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Blocks of pairs of indices of `photos` that look alike."""
-    hashes = np.array([photos[index].measures.perceptual_hash for index in chosen], np.uint64)  # type: ignore[union-attr]
-    thumbnails = _Thumbnails(photos, chosen)
+    measures = [one for index in chosen if (one := photos[index].measures) is not None]
+    hashes = np.array([one.perceptual_hash for one in measures], np.uint64)
+    thumbnails = _Thumbnails(measures)
     # Of files with one hash in one place, the first stands for all that look like it: of 10,000
     # frames of a camera that stands still, not every pair is to be compared.
     places = np.stack([hashes, classes[chosen], splits[chosen]]).astype(np.uint64)
@@ -110,11 +111,10 @@ def _alike(
 class _Thumbnails:
     """Compares thumbnails by correlation, which does not mind a change of brightness."""
 
-    def __init__(self, photos: Sequence[Photo], chosen: np.ndarray) -> None:
-        measures = [photos[index].measures for index in chosen]
-        data = b"".join(one.thumbnail for one in measures if one is not None)
+    def __init__(self, measures: Sequence[Measures]) -> None:
+        data = b"".join(one.thumbnail for one in measures)
         self.pixels = np.frombuffer(data, np.uint8).reshape(-1, THUMBNAIL_SIDE**2, 3)
-        self.is_grey = np.array([one is not None and one.is_grey for one in measures], bool)
+        self.is_grey = np.array([one.is_grey for one in measures], bool)
 
     def alike(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Whether each pair shows the same: in colour, or in grey where one has none."""

@@ -205,7 +205,7 @@ def _look(
 
 def _to_compare(photos: Sequence[Photo], copies: Sequence[Sequence[int]]) -> list[int]:
     """Indices of usable pictures that show something; of exact copies one."""
-    left_out = set()
+    left_out: set[int] = set()
     for group in copies:
         kept = max(group, key=lambda index: SPLIT_RANKS[photos[index].split])
         left_out.update(index for index in group if index != kept)

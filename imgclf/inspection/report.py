@@ -19,6 +19,7 @@ __all__ = ["summary", "write"]
 
 _WIDTH = 80
 _INDENT = 9
+_MARGIN = " " * (_INDENT + 2)
 _SHOWN_GROUPS = 3
 _SHOWN_CLASSES = 30
 
@@ -61,35 +62,30 @@ def _heading(found: PhotoInspection) -> str:
 
 def _finding(finding: Finding) -> str:
     label = finding.severity.upper() if finding.severity == "problem" else finding.severity
-    lines = textwrap.wrap(
-        finding.message,
+    lines = _wrapped(finding.message, label.ljust(_INDENT), " " * _INDENT)
+    for group in finding.groups[:_SHOWN_GROUPS]:
+        lines += _group(list(map(str, group)), " ~ " if finding.is_near else " = ")
+    if len(finding.groups) > _SHOWN_GROUPS:
+        lines.append(f"{_MARGIN}… and {len(finding.groups) - _SHOWN_GROUPS:,} more")
+    return "\n".join(lines + _wrapped(finding.advice, " " * _INDENT, " " * _INDENT))
+
+
+def _group(names: list[str], sign: str) -> list[str]:
+    """The files of a group; no name is broken, however long it is."""
+    shown = sign.join(names[:2])
+    if len(names) > 2:
+        shown += f" and {len(names) - 2:,} more"
+    return _wrapped(shown, _MARGIN, f"{_MARGIN}  ")
+
+
+def _wrapped(text: str, first: str, others: str) -> list[str]:
+    return textwrap.wrap(
+        text,
         _WIDTH,
-        initial_indent=label.ljust(_INDENT),
-        subsequent_indent=" " * _INDENT,
+        initial_indent=first,
+        subsequent_indent=others,
         break_long_words=False,
         break_on_hyphens=False,
-    )
-    for group in finding.groups[:_SHOWN_GROUPS]:
-        lines += _group(list(map(str, group)))
-    if len(finding.groups) > _SHOWN_GROUPS:
-        lines.append(f"{' ' * _INDENT}  … and {len(finding.groups) - _SHOWN_GROUPS:,} more")
-    lines += _indented(finding.advice, _INDENT)
-    return "\n".join(lines)
-
-
-def _group(names: list[str]) -> list[str]:
-    """The files of a group in one line if they fit."""
-    shown = " ~ ".join(names[:2]) + (f" and {len(names) - 2:,} more" if len(names) > 2 else "")
-    if len(shown) <= _WIDTH - _INDENT - 2 or len(names) == 1:
-        return [f"{' ' * _INDENT}  {shown}"]
-    second = shown.removeprefix(f"{names[0]} ")
-    return [f"{' ' * _INDENT}  {names[0]}", f"{' ' * _INDENT}    {second}"]
-
-
-def _indented(text: str, indent: int) -> list[str]:
-    space = " " * indent
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=space, subsequent_indent=space, break_on_hyphens=False
     )
 
 
@@ -132,10 +128,10 @@ def _facts(found: PhotoInspection) -> list[str]:
         ("file sizes", _bytes_text(facts)),
         ("formats", _listed(facts["formats"])),
         ("modes", _listed(facts["modes"])),
-        ("EXIF turns", _listed(facts["orientations"])),
+        ("turned by EXIF", _turned(facts["orientations"])),
         ("no pictures", f"{found.ignored:,} by their names, passed over" if found.ignored else ""),
     ]
-    return [f"{title:<14}{text}" for title, text in lines if text]
+    return [f"{title:<16}{text}" for title, text in lines if text]
 
 
 def _bytes_text(facts: dict[str, Any]) -> str:
@@ -154,6 +150,13 @@ def _size(count: float) -> str:
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _turned(counts: dict[str, int]) -> str:
+    if not counts:
+        return ""
+    listed = ", ".join(f"{name}: {count:,}" for name, count in sorted(counts.items()))
+    return f"{sum(counts.values()):,} (orientation {listed})"
 
 
 def _tally(values: Iterable[str]) -> dict[str, int]:
