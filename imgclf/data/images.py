@@ -185,7 +185,7 @@ def decode_with_facts(
                 exif = image.getexif()
                 orientation = exif.get(_ORIENTATION, 1)
                 camera = " ".join(str(exif[tag]).strip("\0 ") for tag in _CAMERA if tag in exif)
-                upright = ImageOps.exif_transpose(image)
+                upright = image if orientation == 1 else ImageOps.exif_transpose(image)
                 plain = _to_mode(upright, "L" if mode in _GREY else "RGB")
         except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
             raise ImageError(f"{show_path(path)}: damaged picture ({error}).") from error
@@ -270,7 +270,8 @@ def _open(path: Path, max_pixels: int) -> Image.Image:
     except Image.DecompressionBombError as error:  # twice the size that Pillow is wary of
         raise ImageError(_too_large(path, max_pixels)) from error
     except Exception as error:
-        raise ImageError(f"{show_path(path)}: cannot be read ({error}).") from error
+        reason = getattr(error, "strerror", None) or error  # without the path a second time
+        raise ImageError(f"{show_path(path)}: cannot be read ({reason}).") from error
     if image.width * image.height > max_pixels:
         image.close()
         raise ImageError(_too_large(path, max_pixels))

@@ -15,14 +15,19 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["near_pairs"]
+__all__ = ["bit_counts", "near_pairs"]
 
 _BANDS, _BITS = 4, 16
 
-# Pairs that are compared at once: 32 MB of indices.
-_BLOCK = 1 << 21
+# Pairs that are compared at once; some 20 MB of arrays.
+_BLOCK = 1 << 18
 
 _COUNTS = np.array([number.bit_count() for number in range(1 << _BITS)], np.uint8)
+
+
+def bit_counts(values: np.ndarray) -> np.ndarray:
+    """How many bits are set in each of four numbers of 16 bits: (N,) uint64 to (N, 4)."""
+    return _COUNTS[np.ascontiguousarray(values, np.uint64).view(np.uint16).reshape(-1, _BANDS)]
 
 
 def near_pairs(hashes: np.ndarray, distance: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -37,8 +42,8 @@ def near_pairs(hashes: np.ndarray, distance: int) -> Iterator[tuple[np.ndarray, 
 
     Example:
         >>> hashes = np.array([0, 1, 2**63, 2**64 - 1], np.uint64)
-        >>> [(int(i), int(j)) for first, second in near_pairs(hashes, 1)
-        ...  for i, j in zip(first, second)]
+        >>> blocks = list(near_pairs(hashes, 1))
+        >>> sorted((int(i), int(j)) for block in blocks for i, j in zip(*block))
         [(0, 1), (0, 2)]
     """
     bands = np.ascontiguousarray(hashes, np.uint64).view(np.uint16).reshape(-1, _BANDS)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgclf.inspection.hash_index import near_pairs
+from imgclf.inspection.hash_index import bit_counts, near_pairs
 from imgclf.inspection.photo import THUMBNAIL_SIDE
 
 if TYPE_CHECKING:
@@ -21,18 +21,21 @@ if TYPE_CHECKING:
 
 __all__ = ["SPLIT_RANKS", "NearCopies", "find_near_copies"]
 
-# All three by looking at pictures: of the pairs among 10,000 of CIFAR-10 within 10 bits, those with
-# a correlation of 0.91 or more (40) show the same scene, and most of those below do not. All copies
-# saved as JPEG of quality 50 to 90, or resized, or brightened, were within 10 bits. Without colours
-# to compare, two cars of one shape reach 0.95.
-_MAX_BITS = 10
-_MIN_CORRELATION = 0.92
-_MIN_GREY_CORRELATION = 0.96
+# By looking at pairs among the 60,000 pictures of CIFAR-10. Those of two classes show by chance
+# alone how alike two pictures get: up to 6 bits they reach a correlation of 0.88, up to 10 bits
+# 0.957. In grey, without colours to compare, two cars of one shape reach 0.95. Of the pairs that
+# remain within a class, one in twenty at the limits shows two scenes, hardly any above. All copies
+# saved as JPEG of quality 50 to 90, or resized, or 10% brighter, were within 8 bits.
+_CLOSE_BITS, _CLOSE_CORRELATION, _CLOSE_GREY_CORRELATION = 6, 0.92, 0.96
+_MAX_BITS, _FAR_CORRELATION = 10, 0.96
 
 # Where copies are in two splits, the one in the higher split stays: test figures stay comparable.
 SPLIT_RANKS = {None: 0, "train": 0, "validation": 1, "test": 2}
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode "L"
+# Pairs that are compared at once, which takes 100 MB.
+_COMPARED = 1 << 15
+
+_LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,54 +95,57 @@ def _alike(
     """Blocks of pairs of indices of `photos` that look alike."""
     measures = [one for index in chosen if (one := photos[index].measures) is not None]
     hashes = np.array([one.perceptual_hash for one in measures], np.uint64)
-    thumbnails = _Thumbnails(measures)
+    looks = _Looks(hashes, measures)
     # Of files with one hash in one place, the first stands for all that look like it: of 10,000
     # frames of a camera that stands still, not every pair is to be compared.
     places = np.stack([hashes, classes[chosen], splits[chosen]]).astype(np.uint64)
     _, leaders, members = np.unique(places, axis=1, return_index=True, return_inverse=True)
     leader_of = leaders[members.ravel()]
     everyone = np.arange(len(chosen))
-    follows = (leader_of != everyone) & thumbnails.alike(leader_of, everyone)
+    follows = (leader_of != everyone) & looks.alike(leader_of, everyone)
     yield chosen[leader_of[follows]], chosen[everyone[follows]]
     stay = np.flatnonzero(~follows)
     for first, second in near_pairs(hashes[stay], _MAX_BITS):
         one, other = stay[first], stay[second]
-        good = thumbnails.alike(one, other)
+        good = looks.alike(one, other)
         yield chosen[one[good]], chosen[other[good]]
 
 
-class _Thumbnails:
-    """Compares thumbnails by correlation, which does not mind a change of brightness."""
+class _Looks:
+    """Compares pictures by hash and by the correlation of thumbnails, whatever their brightness."""
 
-    def __init__(self, measures: Sequence[Measures]) -> None:
+    def __init__(self, hashes: np.ndarray, measures: Sequence[Measures]) -> None:
         data = b"".join(one.thumbnail for one in measures)
+        self.hashes = hashes
         self.pixels = np.frombuffer(data, np.uint8).reshape(-1, THUMBNAIL_SIDE**2, 3)
         self.is_grey = np.array([one.is_grey for one in measures], bool)
 
     def alike(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Whether each pair shows the same: in colour, or in grey where one has none."""
         good = np.zeros(len(first), bool)
-        for start in range(0, len(first), 1 << 16):
-            part = slice(start, start + (1 << 16))
+        for start in range(0, len(first), _COMPARED):
+            part = slice(start, start + _COMPARED)
             good[part] = self._compare(first[part], second[part])
         return good
 
     def _compare(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        one, other = (self.pixels[index].astype(np.float32) for index in (first, second))
+        bits = bit_counts(self.hashes[first] ^ self.hashes[second]).sum(axis=1)
+        close = bits <= _CLOSE_BITS
         in_grey = self.is_grey[first] | self.is_grey[second]
-        return np.where(
-            in_grey,
-            _correlation(one @ _LUMA, other @ _LUMA) >= _MIN_GREY_CORRELATION,
-            _correlation(one.reshape(len(one), -1), other.reshape(len(other), -1))
-            >= _MIN_CORRELATION,
+        one, other = (self.pixels[index].astype(np.float32) for index in (first, second))
+        in_colour = _correlation(one, other) >= np.where(
+            close, _CLOSE_CORRELATION, _FAR_CORRELATION
         )
+        grey_alike = _correlation(one @ _LUMA, other @ _LUMA) >= _CLOSE_GREY_CORRELATION
+        return np.where(in_grey, close & grey_alike, in_colour)
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Of (N, pixels, 3) or (N, pixels, 1); what is the same everywhere in a channel is no look."""
     one = one - one.mean(axis=1, keepdims=True)
     other = other - other.mean(axis=1, keepdims=True)
-    scale = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
-    return (one * other).sum(axis=1) / np.maximum(scale, 1e-6)
+    scale = np.sqrt((one**2).sum(axis=(1, 2)) * (other**2).sum(axis=(1, 2)))
+    return (one * other).sum(axis=(1, 2)) / np.maximum(scale, 1e-6)
 
 
 def _join(links: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from pathlib import Path
@@ -89,9 +90,10 @@ class Photo:
 def measure(file: LabelledFile, root: Path) -> Photo:
     """Decodes one file, once and small, and measures it; whatever is wrong becomes the reason."""
     size, changed, reason, facts, measures = 0, 0.0, None, None, None
-    try:
+    with contextlib.suppress(OSError):  # the reason is what the decoder says
         status = os.stat(file.path)
         size, changed = status.st_size, status.st_mtime
+    try:
         facts, image = decode_with_facts(file.path, _SIDE)
         measures = _measure_pixels(image)
     except ImgclfError as error:
@@ -159,9 +161,15 @@ def _blur(values: np.ndarray) -> float:
 
     results = []
     for axis in (0, 1):
-        edges = np.abs(np.diff(values, axis=axis))
         blurred = uniform_filter1d(values, _BLUR_WINDOW, axis=axis, mode="nearest")
-        lost = np.maximum(0, edges - np.abs(np.diff(blurred, axis=axis))).sum()
+        edges = _steps(values, axis)
         total = edges.sum()
+        lost = np.maximum(edges - _steps(blurred, axis), 0).sum()
         results.append(1 - lost / total if total > 0 else 1.0)
     return float(max(results))
+
+
+def _steps(values: np.ndarray, axis: int) -> np.ndarray:
+    """How much each value differs from the one before."""
+    along = values if axis == 0 else values.T
+    return np.abs(along[1:] - along[:-1])

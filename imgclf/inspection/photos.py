@@ -222,7 +222,7 @@ def _unreadable(folders: Sequence[tuple[Path, str]]) -> Finding:
         "unreadable-folder",
         "problem",
         len(folders),
-        f"{len(folders)} folders could not be listed: {first}",
+        f"Folders that could not be listed: {len(folders)}, such as {first}",
         "Allow yourself to read them, or take them out.",
     )
 

@@ -86,4 +86,4 @@ def _row(photo: Photo, kinds: list[str]) -> list[Any]:
         row += [facts.width, facts.height, facts.format, facts.mode, facts.orientation]
         row += [int(facts.is_animated), facts.camera, pixels.brightness, pixels.contrast]
         row += [pixels.blur, f"{pixels.perceptual_hash:016x}"]
-    return row
+    return row + [""] * (len(_COLUMNS) - 1 - len(row))
