@@ -32,8 +32,8 @@ _MAX_BITS, _FAR_CORRELATION = 10, 0.96
 # Where copies are in two splits, the one in the higher split stays: test figures stay comparable.
 SPLIT_RANKS = {None: 0, "train": 0, "validation": 1, "test": 2}
 
-# Pairs that are compared at once, which takes 100 MB.
-_COMPARED = 1 << 15
+# Pairs that are compared at once, which takes 25 MB.
+_COMPARED = 1 << 13
 
 _LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 

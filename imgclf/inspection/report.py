@@ -20,6 +20,7 @@ __all__ = ["summary", "write"]
 _WIDTH = 80
 _INDENT = 9
 _MARGIN = " " * (_INDENT + 2)
+_TITLE = 16
 _SHOWN_GROUPS = 3
 _SHOWN_CLASSES = 30
 
@@ -131,7 +132,12 @@ def _facts(found: PhotoInspection) -> list[str]:
         ("turned by EXIF", _turned(facts["orientations"])),
         ("no pictures", f"{found.ignored:,} by their names, passed over" if found.ignored else ""),
     ]
-    return [f"{title:<16}{text}" for title, text in lines if text]
+    return [
+        line
+        for title, text in lines
+        if text
+        for line in _wrapped(text, title.ljust(_TITLE), " " * _TITLE)
+    ]
 
 
 def _bytes_text(facts: dict[str, Any]) -> str:
