@@ -252,62 +252,60 @@ def check(folder: Path) -> int:
         for source, copy in record[kind]
         if styles[source] == "misnamed"
     ]
-    exact = compare("broken", [[path] for path in record["broken"]], groups)
-    exact &= compare("misnamed", [[path] for path in misnamed], groups)
-    exact &= compare("two-labels", record["two-labels"], groups)
-    exact &= compare("copies", record["copies"], groups)
-    compare("near-copies", record["near-copies"], groups)
+    exact = True
+    for kind, planted in {
+        "broken": [[path] for path in record["broken"]],
+        "misnamed": [[path] for path in misnamed],
+        "two-labels": record["two-labels"],
+        "copies": record["copies"],
+    }.items():
+        missed, others = compare(kind, planted, groups)
+        exact = exact and not missed and not others
+        for group in others:
+            print(f"  not planted: {' = '.join(group)}")
+    _, others = compare("near-copies", record["near-copies"], groups)
     for kind, members in groups.items():
         if kind not in {"broken", "misnamed", "two-labels", "copies", "near-copies"}:
             print(f"{kind:<14}nothing planted, told of {len(members)}")
-    unplanted(folder, record, found)
+    if others:
+        draw(folder, others)
     return 0 if exact else 1
 
 
-def compare(kind: str, planted: list[list[str]], groups: dict[str, list[list[str]]]) -> bool:
-    """Prints how many planted pairs (or files) are in one group, and groups without any."""
-    told = [set(group) for group in groups.get(kind, [])]
+Groups = list[list[str]]
+
+
+def compare(kind: str, planted: Groups, groups: dict[str, Groups]) -> tuple[Groups, Groups]:
+    """Prints how much is found; the planted pairs (or files) that are not, and the other groups."""
+    told = groups.get(kind, [])
     where = {name: number for number, group in enumerate(told) for name in group}
-    hits = [where.get(pair[0], -1) for pair in planted]
-    good = [
-        hit >= 0 and told[hit].issuperset(pair) for hit, pair in zip(hits, planted, strict=True)
-    ]
-    explained = {hit for hit, is_good in zip(hits, good, strict=True) if is_good}
+    missed, explained = [], set()
+    for pair in planted:
+        hit = where.get(pair[0], -1)
+        if hit >= 0 and set(told[hit]).issuperset(pair):
+            explained.add(hit)
+        else:
+            missed.append(pair)
     others = [group for number, group in enumerate(told) if number not in explained]
-    print(f"{kind:<14}planted {len(planted):>4}  found {sum(good):>4}  others {len(others):>4}")
-    for pair, is_good in zip(planted, good, strict=True):
-        if not is_good:
-            print(f"  missed: {' = '.join(pair)}")
-    for group in others if kind != "near-copies" else []:
-        print(f"  not planted: {' = '.join(sorted(group))}")
-    return all(good) and not others
+    found = len(planted) - len(missed)
+    print(f"{kind:<14}planted {len(planted):>4}  found {found:>4}  others {len(others):>4}")
+    for pair in missed:
+        print(f"  missed: {' = '.join(pair)}")
+    return missed, others
 
 
-def unplanted(folder: Path, record: dict[str, Any], found: Any) -> None:
-    """Draws the near copies that nobody planted, each pair side by side."""
+def draw(folder: Path, groups: Groups) -> None:
+    """Draws two of each group of near copies that nobody planted, side by side."""
     from imgclf import plots
 
-    kinds = ("copies", "two-labels", "near-copies")
-    planted = {path for kind in kinds for pair in record[kind] for path in pair}
-    pairs = []
-    for finding in found.findings:
-        if finding.kind in ("near-copies", "near-two-labels"):
-            for group in finding.groups:
-                names = [one.photo.name for one in group if one.photo.name not in planted]
-                if len(names) >= 2:
-                    pairs.append(names[:2])
-    if not pairs:
-        return
-    images, titles = [], []
-    for number, pair in enumerate(pairs[:60]):
-        for name in pair:
-            with Image.open(folder / name) as image:
-                images.append(np.asarray(ImageOps.exif_transpose(image).convert("RGB")))
-            titles.append(f"{number}: {name}")
-    figure = plots.image_grid(images, titles, columns=10)
+    names = [name for group in groups[:60] for name in group[:2]]
+    images = []
+    for name in names:
+        with Image.open(folder / name) as image:
+            images.append(np.asarray(ImageOps.exif_transpose(image).convert("RGB")))
     target = folder.with_name(f"{folder.name}-unplanted.png")
-    target.write_bytes(plots.figure_png(figure))
-    print(f"near copies that nobody planted: {len(pairs)} groups, drawn in {target}")
+    target.write_bytes(plots.figure_png(plots.image_grid(images, names, columns=10)))
+    print(f"near copies that nobody planted: {len(groups)} groups, drawn in {target}")
 
 
 if __name__ == "__main__":

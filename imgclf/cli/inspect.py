@@ -109,11 +109,8 @@ def _inspect_photos(source: str, out: str | None, fail_on: str, as_json: bool) -
     import imgclf
 
     place = Path(source).expanduser()
-    if out is not None and place.is_dir() and Path(out).resolve().is_relative_to(place.resolve()):
-        raise click.UsageError(
-            f"--out {out} is inside {source}: what is written there would become pictures of it. "
-            "Name another folder."
-        )
+    if out is not None:
+        _make_folder(Path(out), source, place)
     progress = FileProgress()
     try:
         found = imgclf.inspect(place, progress=progress)
@@ -139,6 +136,21 @@ def _inspect_photos(source: str, out: str | None, fail_on: str, as_json: bool) -
         click.echo(f"\nTo see them:  {line}", err=as_json)
     if fail_on != "never" and found.reaches(fail_on):
         click.get_current_context().exit(1)
+
+
+def _make_folder(out: Path, source: str, place: Path) -> None:
+    """Makes the folder before the work, so that what is wrong with it is said at once."""
+    if out.suffix.lower() == ".png":
+        raise click.UsageError(
+            f"--out {out} must be a folder: photos have several contact sheets. A PNG file goes "
+            "with --sample."
+        )
+    if place.is_dir() and out.resolve().is_relative_to(place.resolve()):
+        raise click.UsageError(
+            f"--out {out} is inside {source}: what is written there would become pictures of it. "
+            "Name another folder."
+        )
+    out.mkdir(parents=True, exist_ok=True)
 
 
 def _refuse(options: list[str]) -> None:

@@ -17,7 +17,7 @@ from imgclf.inspection.photo import THUMBNAIL_SIDE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from imgclf.inspection.photo import Measures, Photo
+    from imgclf.inspection.photo import Photo
 
 __all__ = ["SPLIT_RANKS", "NearCopies", "find_near_copies"]
 
@@ -43,13 +43,11 @@ class NearCopies:
     """For each file, one that nearly repeats it: an index, or -1.
 
     Args:
-        in_class: one of the same class and split.
         other_class: one of another class.
         other_split: one of the same class in another split; of the highest split there is.
         groups: files of one class and split that hang together, at least two each.
     """
 
-    in_class: np.ndarray
     other_class: np.ndarray
     other_split: np.ndarray
     groups: tuple[tuple[int, ...], ...]
@@ -62,24 +60,28 @@ def find_near_copies(photos: Sequence[Photo], chosen: Sequence[int]) -> NearCopi
         photos: all files.
         chosen: indices of usable ones whose hash means something (a blank picture's does not).
     """
-    count = len(photos)
-    in_class, other_class, other_split = (np.full(count, -1) for _ in range(3))
+    indices = np.asarray(chosen, np.int64)
+    looks = _Looks(photos, indices)
     classes, splits, ranks = _places(photos)
-    links = np.arange(count)
-    for first, second in _alike(photos, np.asarray(chosen, np.int64), classes, splits):
+    leaders = _leaders(looks, classes[indices], splits[indices])
+    follows = np.flatnonzero(leaders != np.arange(len(indices)))
+    links = _join(np.arange(len(photos)), indices[leaders[follows]], indices[follows])
+    other_class, other_split = (np.full(len(photos), -1) for _ in range(2))
+    for near, far in looks.pairs(np.flatnonzero(leaders == np.arange(len(indices)))):
+        first, second = indices[near], indices[far]
         same_class = classes[first] == classes[second]
         same_split = splits[first] == splits[second]
         for one, other in ((first, second), (second, first)):
             other_class[one[~same_class]] = other[~same_class]
-            inside = same_class & same_split
-            in_class[one[inside]] = other[inside]
             for rank in sorted(set(SPLIT_RANKS.values())):
                 fits = same_class & ~same_split & (ranks[other] == rank)
                 fits &= (other_split[one] < 0) | (ranks[other_split[one]] < rank)
                 other_split[one[fits]] = other[fits]
         inside = same_class & same_split
         links = _join(links, first[inside], second[inside])
-    return NearCopies(in_class, other_class, other_split, _groups(links))
+    for partners in (other_class, other_split):
+        partners[indices[follows]] = partners[indices[leaders[follows]]]
+    return NearCopies(other_class, other_split, _groups(links))
 
 
 def _places(photos: Sequence[Photo]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -89,36 +91,35 @@ def _places(photos: Sequence[Photo]) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return classes, splits, np.array([SPLIT_RANKS[photo.split] for photo in photos])
 
 
-def _alike(
-    photos: Sequence[Photo], chosen: np.ndarray, classes: np.ndarray, splits: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Blocks of pairs of indices of `photos` that look alike."""
-    measures = [one for index in chosen if (one := photos[index].measures) is not None]
-    hashes = np.array([one.perceptual_hash for one in measures], np.uint64)
-    looks = _Looks(hashes, measures)
-    # Of files with one hash in one place, the first stands for all that look like it: of 10,000
-    # frames of a camera that stands still, not every pair is to be compared.
-    places = np.stack([hashes, classes[chosen], splits[chosen]]).astype(np.uint64)
-    _, leaders, members = np.unique(places, axis=1, return_index=True, return_inverse=True)
-    leader_of = leaders[members.ravel()]
-    everyone = np.arange(len(chosen))
-    follows = (leader_of != everyone) & looks.alike(leader_of, everyone)
-    yield chosen[leader_of[follows]], chosen[everyone[follows]]
-    stay = np.flatnonzero(~follows)
-    for first, second in near_pairs(hashes[stay], _MAX_BITS):
-        one, other = stay[first], stay[second]
-        good = looks.alike(one, other)
-        yield chosen[one[good]], chosen[other[good]]
+def _leaders(looks: _Looks, classes: np.ndarray, splits: np.ndarray) -> np.ndarray:
+    """For each picture the first with its hash, class and split if it looks like it, else itself.
+
+    It stands for all of them: of 10,000 frames of a camera that stands still, not every pair is to
+    be compared.
+    """
+    places = np.stack([looks.hashes, classes.astype(np.uint64), splits.astype(np.uint64)])
+    _, firsts, members = np.unique(places, axis=1, return_index=True, return_inverse=True)
+    leaders = firsts[members.ravel()]
+    everyone = np.arange(len(leaders))
+    return np.where(looks.alike(leaders, everyone), leaders, everyone)
 
 
 class _Looks:
     """Compares pictures by hash and by the correlation of thumbnails, whatever their brightness."""
 
-    def __init__(self, hashes: np.ndarray, measures: Sequence[Measures]) -> None:
+    def __init__(self, photos: Sequence[Photo], indices: np.ndarray) -> None:
+        measures = [one for index in indices if (one := photos[index].measures) is not None]
         data = b"".join(one.thumbnail for one in measures)
-        self.hashes = hashes
+        self.hashes = np.array([one.perceptual_hash for one in measures], np.uint64)
         self.pixels = np.frombuffer(data, np.uint8).reshape(-1, THUMBNAIL_SIDE**2, 3)
         self.is_grey = np.array([one.is_grey for one in measures], bool)
+
+    def pairs(self, some: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Blocks of all pairs among some pictures that look alike."""
+        for first, second in near_pairs(self.hashes[some], _MAX_BITS):
+            one, other = some[first], some[second]
+            good = self.alike(one, other)
+            yield one[good], other[good]
 
     def alike(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Whether each pair shows the same: in colour, or in grey where one has none."""

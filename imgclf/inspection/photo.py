@@ -100,17 +100,16 @@ def measure(file: LabelledFile, root: Path) -> Photo:
         reason = str(error).removeprefix(f"{show_path(file.path)}: ")
     except OSError as error:
         reason = f"cannot be read ({error.strerror or error})."
-    name = show_path(_below(root, file.path))
     return Photo(
-        os.fspath(file.path),
-        name,
-        file.class_name,
-        file.split,
-        size,
-        changed,
-        reason,
-        facts,
-        measures,
+        path=os.fspath(file.path),
+        name=show_path(_below(root, file.path)),
+        class_name=file.class_name,
+        split=file.split,
+        size=size,
+        changed=changed,
+        reason=reason,
+        facts=facts,
+        measures=measures,
     )
 
 

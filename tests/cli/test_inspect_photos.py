@@ -90,6 +90,17 @@ def test_out_inside_the_photos_is_refused(photos):
     )
 
 
+def test_out_for_a_picture_or_where_a_file_is_says_so_before_the_work(photos, tmp_path):
+    result = call("photos", "--out", "x.png")
+    assert result.exit_code == 2
+    assert "--out x.png must be a folder" in result.stderr
+    (tmp_path / "taken").touch()
+    result = call("photos", "--out", "taken")
+    assert result.exit_code == 1
+    assert "taken" in result.stderr
+    assert result.stdout == ""
+
+
 def test_a_sample_or_a_size_shows_the_photos_as_training_sees_them(photos, tmp_path):
     result = call("photos", "--sample", 3, "--out", "three.png")
     assert result.exit_code == 0

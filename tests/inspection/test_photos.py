@@ -181,6 +181,18 @@ def test_a_burst_is_one_group(photos, rng):
     assert names(found, "near-copies") == [[f"cat/burst{number:02}.png" for number in range(12)]]
 
 
+def test_every_frame_of_a_burst_in_two_classes_is_told_of(photos, rng):
+    base = np.asarray(scene(rng, (64, 64)), np.int16)
+    for number in range(20):
+        frame = (base + rng.integers(-2, 3, base.shape)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(frame).save(photos / ("dog" if number % 4 else "cat") / f"b{number:02}.png")
+
+    found = imgclf.inspect(photos)
+
+    assert finding(found, "near-two-labels").count == 20
+    assert [len(group) for group in names(found, "near-copies")] == [5, 15]
+
+
 def test_a_grey_version_is_a_near_copy_and_other_colours_are_not(photos):
     picture = Image.open(photos / "cat" / "03.png")
     picture.convert("L").save(photos / "cat" / "grey.png")
@@ -280,6 +292,28 @@ def test_uneven_small_and_empty_classes(photos, rng):
         ("small-class", "warning", "Classes with fewer than 20 pictures: 'eel'."),
     ]
     assert found.counts()["ape"] == {"all": 0}
+
+
+def test_a_folder_where_nothing_can_be_used(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "x" / name).mkdir(parents=True)
+        (tmp_path / "x" / name / "empty.jpg").touch()
+
+    found = imgclf.inspect(tmp_path / "x")
+
+    assert [one.kind for one in found.findings] == ["empty-class", "broken"]
+    assert found.to_dict()["width"] is None
+    assert str(found).endswith("\nall             0")
+    assert [path.name for path in found.save(tmp_path / "out")][-1] == "files.csv"
+
+
+def test_a_folder_of_empty_classes_and_one_of_single_pictures(tmp_path, rng):
+    for name in ("cat", "dog"):
+        (tmp_path / "x" / name).mkdir(parents=True)
+    assert [one.kind for one in imgclf.inspect(tmp_path / "x").findings] == ["empty-class"]
+    for name in ("cat", "dog"):
+        scene(rng).save(tmp_path / "x" / name / "1.png")
+    assert [one.kind for one in imgclf.inspect(tmp_path / "x").findings] == ["small-class"]
 
 
 def test_one_class_and_twins(photos):
