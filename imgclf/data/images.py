@@ -145,7 +145,17 @@ def read_header(path: Path, max_pixels: int = MAX_PIXELS) -> Header:
 
 
 class Facts(NamedTuple):
-    """What a file says of its picture; the size is the one after EXIF rotation."""
+    """What a file says of its picture.
+
+    Args:
+        height: pixels, after EXIF rotation.
+        width: the same.
+        mode: as Pillow names it: "RGB", "L", "CMYK", …
+        format: "JPEG", "PNG", …; "MPO" is a JPEG of a telephone with more than one picture.
+        orientation: the EXIF tag, 1 to 8; 1 if there is none.
+        is_animated: whether it has more than one frame.
+        camera: maker and model by EXIF, fit to be shown, or "".
+    """
 
     height: int
     width: int
@@ -185,6 +195,7 @@ def decode_with_facts(
                 exif = image.getexif()
                 orientation = exif.get(_ORIENTATION, 1)
                 camera = " ".join(str(exif[tag]).strip("\0 ") for tag in _CAMERA if tag in exif)
+                camera = show_path(camera[:_LONGEST_CAMERA])
                 upright = image if orientation == 1 else ImageOps.exif_transpose(image)
                 plain = _to_mode(upright, "L" if mode in _GREY else "RGB")
         except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
@@ -222,6 +233,7 @@ _ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b"\0;"}
 _CHECK_SIZE = 8
 _ORIENTATION = 0x0112  # the EXIF tag
 _CAMERA = (0x010F, 0x0110)  # the EXIF tags of the maker and the model
+_LONGEST_CAMERA = 60
 _GREY = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
 # The first bytes of what is often named .jpg and is none, so that the message can say it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -11,21 +10,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imgclf.inspection.photo import Photo
+    from imgclf.inspection.photo import Measures, Photo
 
 __all__ = ["find_exact_copies"]
 
 
 def find_exact_copies(photos: Sequence[Photo]) -> list[list[int]]:
-    """Groups of indices of usable files with equal SHA-256; only equal sizes are read for it."""
-    sizes = collections.Counter(photo.size for photo in photos if photo.reason is None)
-    chosen = [
-        index
-        for index, photo in enumerate(photos)
-        if photo.reason is None and sizes[photo.size] > 1
-    ]
+    """Groups of indices of usable files with equal SHA-256.
+
+    Only files of one size whose pixels have the same measures are read once more for it: small
+    pictures have few sizes, and nearly all would be read.
+    """
+    twins: dict[tuple[int, Measures], list[int]] = {}
+    for index, photo in enumerate(photos):
+        if photo.measures is not None:
+            twins.setdefault((photo.size, photo.measures), []).append(index)
+    chosen = sorted(index for some in twins.values() if len(some) > 1 for index in some)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        digests = pool.map(_digest, (photos[index].path for index in chosen), chunksize=64)
+        digests = pool.map(_digest, (photos[index].path for index in chosen))
         groups: dict[bytes, list[int]] = {}
         for index, digest in zip(chosen, digests, strict=True):
             if digest is not None:

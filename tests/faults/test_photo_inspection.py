@@ -44,16 +44,23 @@ def test_pipes_and_loops_of_links_end(photos):
     assert len(found.usable) == 48
 
 
-def test_names_that_are_no_text_and_control_characters_are_escaped_everywhere(photos, tmp_path):
+def test_names_that_are_no_text_and_control_characters_are_escaped_everywhere(
+    photos, tmp_path, rng
+):
     Image.new("RGB", (48, 48)).save(photos / "cat" / os.fsdecode(b"\xff.png"))
     Image.new("RGB", (48, 48)).save(photos / "dog" / "\x1b[2J\n.png")
     (photos / "\x1b[31mred").mkdir()
+    exif = Image.Exif()
+    exif[0x010F] = "\x1b[2J" + "x" * 10_000
+    scene(rng).save(photos / "cat" / "x.jpg", exif=exif)
 
     found = imgclf.inspect(photos)
     found.save(tmp_path / "out")
 
     shown = str(found)
     assert "\x1b" not in shown
+    cameras = [photo.facts.camera for photo in found.usable if photo.facts.camera]
+    assert cameras == ["\\x1b[2J" + "x" * 56]
     assert "cat/\\udcff.png" in shown
     assert "dog/\\x1b[2J\\n.png" in shown
     for name in ("findings.json", "files.csv", "exclude.csv"):
