@@ -299,6 +299,7 @@ def _note_formats(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tu
 
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ""),
+    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif", ""),  # a telephone's JPEG with a second picture
     "PNG": (".png", ""),
     "WEBP": (".webp", ""),
     "GIF": (".gif", ""),
