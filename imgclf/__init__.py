@@ -22,7 +22,7 @@ _OWNERS = {
     "load_digits": "imgclf.data.digits",
     "load_folder": "imgclf.data.folder",
     "load_csv": "imgclf.data.table",
-    "inspect": "imgclf.data.inspect",
+    "inspect": "imgclf.inspection.inspect",
     "Block": "imgclf.architecture.block",
     "activation": "imgclf.architecture.blocks",
     "avgpool": "imgclf.architecture.blocks",

@@ -1,4 +1,4 @@
-"""`imgclf inspect`: what is in data or in a model file. Needs no TensorFlow: it answers at once."""
+"""`imgclf inspect`: what is in data, photos or a model file. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from imgclf.cli import sources
+from imgclf.cli.file_progress import FileProgress
 from imgclf.cli.outputs import echo_json, json_option, write_figure
 
 __all__ = ["inspect"]
@@ -23,29 +24,60 @@ __all__ = ["inspect"]
 @click.option("--sample", type=int, help="A picture to look at, counted from 0.")
 @sources.archive_option
 @sources.picture_options
-@click.option("--out", help="PNG file to draw the sample, or the first pictures, into.")
+@click.option(
+    "--out",
+    metavar="PATH",
+    help="For photos: a folder to write contact sheets, findings.json, files.csv and exclude.csv "
+    "into. Else: a PNG file to draw the sample, or the first pictures, into.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["problem", "warning", "never"]),
+    help="For photos: what makes the exit code 1. The default is problem.",
+)
 @json_option
 def inspect(
     source: str,
     batch: str | None,
     sample: int | None,
     out: str | None,
+    fail_on: str | None,
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Show what is in SOURCE: cifar10, digits, a folder of pictures, a CSV file, or a model file.
+    """Show what is in SOURCE: photos, cifar10, digits, or a model file.
+
+    Photos, a folder or a CSV file, are checked from top to bottom: broken files, copies within and
+    across classes and splits, odd pictures, uneven classes, facts that give the class away. The
+    exit code is 1 if there is a problem. With --sample, --image-size, --color or --resize they are
+    shown as training would see them.
 
     A model file (.keras, or the folder of a run) is checked without loading it; the exit code is 1
     if anything speaks against loading it.
     """
     from imgclf.files.kinds import looks_like_model
 
+    changes = {"batch": batch, "sample": sample, **settings}
     if looks_like_model(source):
-        given = {"batch": batch, "sample": sample, "out": out, **settings}
+        given = {**changes, "out": out, "fail_on": fail_on}
         _refuse([name for name, value in given.items() if value is not None])
         _inspect_model(source, as_json)
-        return
+    elif _holds_photos(source) and all(value is None for value in changes.values()):
+        _inspect_photos(source, out, fail_on or "problem", as_json)
+    else:
+        if fail_on is not None:
+            raise click.UsageError("--fail-on goes with the check of photos only.")
+        _inspect_data(source, batch, sample, out, as_json, settings)
 
+
+def _inspect_data(
+    source: str,
+    batch: str | None,
+    sample: int | None,
+    out: str | None,
+    as_json: bool,
+    settings: dict[str, Any],
+) -> None:
     import imgclf
 
     if batch is not None and source != "cifar10":
@@ -63,6 +95,62 @@ def inspect(
         click.echo(str(found))
     if out is not None:
         click.echo(f"Written: {write_figure(Path(out), found.plot())}", err=as_json)
+
+
+def _holds_photos(source: str) -> bool:
+    from imgclf.data.source import NAMES
+
+    place = Path(source).expanduser()
+    is_table = place.suffix.lower() == ".csv" and place.is_file()
+    return source not in NAMES and (place.is_dir() or is_table)
+
+
+def _inspect_photos(source: str, out: str | None, fail_on: str, as_json: bool) -> None:
+    import imgclf
+
+    place = Path(source).expanduser()
+    if out is not None:
+        _make_folder(Path(out), source, place)
+    progress = FileProgress()
+    try:
+        found = imgclf.inspect(place, progress=progress)
+    finally:
+        progress.close()
+    if as_json:
+        echo_json(found.to_dict())
+    else:
+        click.echo(str(found))
+    if out is not None:
+        written = found.save(out)
+        sheets = sum(path.suffix == ".png" for path in written)
+        click.echo(
+            f"\nWritten to {out}: findings.json, files.csv, exclude.csv ({len(found.excluded):,} "
+            f"files), contact sheets: {sheets}",
+            err=as_json,
+        )
+        if found.excluded:
+            line = f"imgclf train {source} --exclude {Path(out) / 'exclude.csv'}"
+            click.echo(f"Next:  {line}", err=as_json)
+    elif found.findings:
+        line = f"imgclf inspect {source} --out FOLDER"
+        click.echo(f"\nTo see them:  {line}", err=as_json)
+    if fail_on != "never" and found.reaches(fail_on):
+        click.get_current_context().exit(1)
+
+
+def _make_folder(out: Path, source: str, place: Path) -> None:
+    """Makes the folder before the work, so that what is wrong with it is said at once."""
+    if out.suffix.lower() == ".png":
+        raise click.UsageError(
+            f"--out {out} must be a folder: photos have several contact sheets. A PNG file goes "
+            "with --sample."
+        )
+    if place.is_dir() and out.resolve().is_relative_to(place.resolve()):
+        raise click.UsageError(
+            f"--out {out} is inside {source}: what is written there would become pictures of it. "
+            "Name another folder."
+        )
+    out.mkdir(parents=True, exist_ok=True)
 
 
 def _refuse(options: list[str]) -> None:

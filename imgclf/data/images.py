@@ -16,6 +16,7 @@ different to the network than it did to the check. The steps and their order:
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import stat
 import warnings
@@ -32,16 +33,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
+    "GREY_MODES",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "Facts",
     "Header",
     "ImageSpec",
     "check_image",
     "decode_image",
+    "decode_with_facts",
     "read_header",
 ]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp"})
 
 # Pillow's own limit before it warns of a decompression bomb (PIL.Image.MAX_IMAGE_PIXELS).
@@ -155,6 +160,68 @@ def _is_animated(image: Image.Image) -> bool:
         return False
 
 
+class Facts(NamedTuple):
+    """What a file says of its picture.
+
+    Args:
+        height: pixels, after EXIF rotation.
+        width: the same.
+        mode: as Pillow names it: "RGB", "L", "CMYK", …
+        format: "JPEG", "PNG", …; "MPO" is a JPEG of a telephone with more than one picture.
+        orientation: the EXIF tag, 1 to 8; 1 if there is none.
+        is_animated: whether it has more than one frame.
+        camera: maker and model by EXIF, fit to be shown, or "".
+    """
+
+    height: int
+    width: int
+    mode: str
+    format: str
+    orientation: int
+    is_animated: bool
+    camera: str
+
+
+def decode_with_facts(
+    path: Path, side: int, max_pixels: int = MAX_PIXELS
+) -> tuple[Facts, Image.Image]:
+    """The facts of a file and its picture, from one decoding. Raises as `decode_image` does.
+
+    Args:
+        path: the file.
+        side: the picture may come smaller than it is, with its longer side at least so long; a
+            large JPEG is decoded several times quicker then.
+        max_pixels: pictures with more pixels are refused before they are decoded.
+
+    Returns:
+        The facts, and the picture: upright, in the mode "L" or "RGB".
+    """
+    from PIL import ImageOps
+
+    with _open(path, max_pixels) as image:
+        width, height = image.size
+        mode, image_format = image.mode, str(image.format)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # oddities that do not touch the pixels
+                is_animated = _is_animated(image) and image_format != "MPO"
+                scale = side / max(width, height)
+                image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
+                image.load()
+                exif = image.getexif()
+                orientation = exif.get(_ORIENTATION, 1)
+                camera = " ".join(str(exif[tag]).strip("\0 ") for tag in _CAMERA if tag in exif)
+                camera = show_path(camera[:_LONGEST_CAMERA])
+                upright = image if orientation == 1 else ImageOps.exif_transpose(image)
+                plain = _to_mode(upright, "L" if mode in GREY_MODES else "RGB")
+        except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
+            raise ImageError(f"{show_path(path)}: damaged picture ({error}).") from error
+    orientation = orientation if orientation in range(1, 9) else 1
+    if orientation >= 5:
+        width, height = height, width
+    return Facts(height, width, mode, image_format, orientation, is_animated, camera), plain
+
+
 def check_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
     """The header of a picture that is whole. Raises as `decode_image` does.
 
@@ -181,6 +248,8 @@ def _ends_as_it_must(path: str | Path, image_format: str) -> bool:
 _ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b"\0;"}
 _CHECK_SIZE = 8
 _ORIENTATION = 0x0112  # the EXIF tag
+_CAMERA = (0x010F, 0x0110)  # the EXIF tags of the maker and the model
+_LONGEST_CAMERA = 60
 
 # The first bytes of what is often named .jpg and is none, so that the message can say it.
 _OTHER_FORMATS = (

@@ -21,7 +21,7 @@ from imgclf.data.copies import Copies, find_copies, judge_copies, tie
 from imgclf.data.dataset import Dataset, cut
 from imgclf.data.exclusion import Exclusion
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.images import MAX_PIXELS, Header, ImageSpec, check_image, show_path
+from imgclf.data.images import GREY_MODES, MAX_PIXELS, Header, ImageSpec, check_image, show_path
 from imgclf.data.ledger import Ledger, LedgerRow, relative_path
 from imgclf.data.split import Split, check_class_names
 from imgclf.errors import DataError, ImgclfError
@@ -44,8 +44,6 @@ SPLIT_NAMES = {
 # halved three times, and no more than a processor without a graphics card can cope with.
 _SIDE_STEP = 8
 _SMALLEST_SIDE, _LARGEST_SIDE = 16, 96
-
-_GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
 # Examples in one message or note.
 _SHOWN = 5
@@ -336,7 +334,7 @@ def _choose_spec(
         )
     color = options.color
     if color is None:
-        grey = all(header.mode in _GREY_MODES for header in headers)
+        grey = all(header.mode in GREY_MODES for header in headers)
         color = "gray" if grey else "rgb"
         notes.append(
             "Pictures are read as grey, since all of them are; color='rgb' reads three channels."
@@ -491,6 +489,7 @@ def _both(group: Sequence[int], readable: Sequence[LabelledFile]) -> str:
 
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ""),
+    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif", ""),  # a telephone's JPEG with a second picture
     "PNG": (".png", ""),
     "WEBP": (".webp", ""),
     "GIF": (".gif", ""),

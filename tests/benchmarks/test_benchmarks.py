@@ -169,3 +169,29 @@ def test_the_figures_that_presets_and_readme_give_are_those_of_the_results():
         assert accuracy in preset.figures
         assert f"{len(rows[name])} run" in preset.figures
         assert name == "seed2017" or accuracy in readme
+
+
+def test_the_check_of_messy_photos_counts_what_is_found_and_missed(tmp_path, rng, capsys):
+    from messy_photos import check, write
+    from photo_making import scene
+
+    import imgclf
+
+    images = np.stack([np.asarray(scene(rng, (32, 32))) for _ in range(400)])
+    split = imgclf.Split(images, np.arange(400) % 2, ["cat", "dog"])
+    write(tmp_path / "messy", split, 400, seed=0)
+    assert check(tmp_path / "messy") == 0
+    told = capsys.readouterr().out
+    for line in (
+        "broken        planted    4  found    4",
+        "two-labels    planted    2  found    2",
+    ):
+        assert f"{line}  others    0\n" in told
+
+    (tmp_path / "messy" / "cat" / "extra.jpg").touch()
+    assert check(tmp_path / "messy") == 1
+    assert "  not planted: cat/extra.jpg\n" in capsys.readouterr().out
+    (tmp_path / "messy" / "cat" / "extra.jpg").unlink()
+    next((tmp_path / "messy").rglob("broken0000.*")).unlink()
+    assert check(tmp_path / "messy") == 1
+    assert "found    3  others    0\n  missed: " in capsys.readouterr().out

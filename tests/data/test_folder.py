@@ -269,6 +269,18 @@ def test_a_picture_with_another_format_than_its_name_is_read_and_counted(photo_f
     assert data.skipped == ()
 
 
+def test_a_jpeg_of_a_telephone_with_a_second_picture_in_it_is_read(photo_folder):
+    first, second = Image.new("RGB", (40, 40), "red"), Image.new("L", (20, 20))
+    target = photo_folder / "sky" / "phone.jpg"
+    first.save(target, "MPO", save_all=True, append_images=[second])
+
+    data = imgclf.load_folder(photo_folder, validation=None, test=None)
+
+    position = list(data.train.images.paths).index(str(target))
+    assert tuple(data.train.images[position][20, 20]) == (254, 0, 0)
+    assert not any("another format" in note for note in data.notes)
+
+
 def test_twins_among_the_classes_are_pointed_out(tmp_path):
     for name in ("Cat", "cat", "dog"):
         fill(tmp_path / name)

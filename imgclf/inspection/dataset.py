@@ -1,4 +1,4 @@
-"""Shows what is in a data set before anything is trained on it."""
+"""Shows what is in a data set that is loaded: counts, shape, values, single pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from imgclf.errors import ArgumentError, ArgumentTypeError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Inspection", "Sample", "SplitInspection", "inspect"]
+__all__ = ["Inspection", "Sample", "SplitInspection", "inspect_dataset"]
 
 # Labels shown in their order, as many as the 2017 tutorial showed.
 _FIRST_LABELS = 20
@@ -125,7 +125,7 @@ class SplitInspection:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Inspection:
-    """What `inspect` found; `str()` of it is a report.
+    """What `inspect` found in data that is loaded; `str()` of it is a report.
 
     Args:
         name: the name of the data.
@@ -174,28 +174,8 @@ class Inspection:
         return plots.image_grid(images, titles, columns=min(5, len(shown)), title=self.name)
 
 
-def inspect(data: Any, *, sample: int | None = None) -> Inspection:
-    """Looks at data: how many pictures of which classes, their shape, type and values.
-
-    Args:
-        data: a `Dataset`, a `Split`, or a pair (images, labels).
-        sample: a picture to look at, counted from 0; of a `Dataset`, in its train split.
-
-    Returns:
-        The records; print them, or draw pictures with `.plot()`.
-
-    Raises:
-        ArgumentError: if there is no such sample.
-        ArgumentTypeError: if `data` is none of the three.
-
-    Example:
-        >>> import imgclf
-        >>> found = inspect(imgclf.load_digits(), sample=7)
-        >>> found.splits[0].samples, found.splits[0].pixel_range
-        (1259, (0, 255))
-        >>> print(found.sample)
-        Sample 7: 1 (label 1), shape 8×8×1, values 0 to 255
-    """
+def inspect_dataset(data: Any, *, sample: int | None = None) -> Inspection:
+    """Looks at a `Dataset`, a `Split` or a pair (images, labels); see `imgclf.inspect`."""
     name, splits, notes = _take_apart(data)
     first = next(iter(splits.values()))
     asked = None if sample is None else _take_sample(first, _check_sample(first, sample))
@@ -219,8 +199,8 @@ def _take_apart(data: Any) -> tuple[str, dict[str, Split], tuple[str, ...]]:
         names = [str(number) for number in range(max(2, count_classes(labels)))]
         return "data", {"data": Split(images, labels, names)}, ()
     raise ArgumentTypeError(
-        "`data` must be a Dataset, a Split, or a pair (images, labels). "
-        + checks.received("data", data)
+        "`data` must be a Dataset, a Split, a pair (images, labels), or the path of a folder or "
+        f"CSV file of photos. {checks.received('data', data)}"
     )
 
 

@@ -137,10 +137,7 @@ def test_a_sample_must_be_a_number(split, sample):
 
 
 def test_what_is_no_data_is_an_error(split):
-    with pytest.raises(ArgumentTypeError) as caught:
-        imgclf.inspect("photos")
-    assert str(caught.value) == (
-        "`data` must be a Dataset, a Split, or a pair (images, labels). Received: data='photos'."
-    )
+    with pytest.raises(ArgumentTypeError, match="`data` must be a Dataset, a Split, a pair"):
+        imgclf.inspect(None)
     with pytest.raises(DataError, match="one entry a picture"):
         imgclf.inspect((split.images, [0, 1]))

@@ -1,0 +1,88 @@
+"""Findings about the classes: lost, uneven, small, or with names that are easily confused."""
+
+from __future__ import annotations
+
+import collections
+from typing import TYPE_CHECKING
+
+from imgclf.inspection.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imgclf.inspection.photo import Photo
+
+__all__ = ["find_in_classes"]
+
+# From 10:1 on, always saying the largest class is right in 91% of two classes.
+_UNEVEN, _VERY_UNEVEN = 3, 10
+# 15% for testing are 3 pictures of 20: too few for a figure.
+_FEW = 20
+_NAMED = 5
+
+
+def find_in_classes(photos: Sequence[Photo], class_names: Sequence[str]) -> list[Finding]:
+    """What is to be said about the classes; those without a usable picture are among the names."""
+    usable = collections.Counter(photo.class_name for photo in photos if photo.reason is None)
+    counts = {name: usable[name] for name in class_names}
+    found = [_single(counts), _lost(counts), _twins(class_names), _balance(counts), _small(counts)]
+    return [finding for finding in found if finding is not None]
+
+
+def _single(counts: dict[str, int]) -> Finding | None:
+    if len(counts) >= 2:
+        return None
+    message = f"There is one class only: {next(iter(counts))!r}."
+    return Finding("one-class", "problem", 1, message, "A classifier needs two or more.")
+
+
+def _lost(counts: dict[str, int]) -> Finding | None:
+    lost = [name for name, count in counts.items() if not count]
+    if not lost:
+        return None
+    message = f"Classes without a usable picture: {_list(lost)}."
+    return Finding("empty-class", "problem", len(lost), message, "Add pictures or remove them.")
+
+
+def _twins(class_names: Sequence[str]) -> Finding | None:
+    alike: dict[str, list[str]] = {}
+    for name in class_names:
+        alike.setdefault("".join(name.casefold().split()), []).append(name)
+    twins = [" and ".join(map(repr, names)) for names in alike.values() if len(names) > 1]
+    if not twins:
+        return None
+    message = f"Classes that differ only in case or blanks: {'; '.join(twins[:_NAMED])}."
+    return Finding(
+        "twin-classes", "warning", len(twins), message, "If they are one, put them together."
+    )
+
+
+def _balance(counts: dict[str, int]) -> Finding | None:
+    present = {name: count for name, count in counts.items() if count}
+    if len(present) < 2:
+        return None
+    largest, smallest = max(present, key=present.__getitem__), min(present, key=present.__getitem__)
+    ratio = present[largest] / present[smallest]
+    if ratio < _UNEVEN:
+        return None
+    message = (
+        f"Classes are uneven: {largest!r} has {present[largest]:,} pictures, {smallest!r} "
+        f"{present[smallest]:,}, {ratio:.0f} times fewer."
+    )
+    advice = "Judge by the figures of each class, not by accuracy alone; add to the small ones."
+    severity = "warning" if ratio >= _VERY_UNEVEN else "note"
+    return Finding("uneven", severity, len(present), message, advice)
+
+
+def _small(counts: dict[str, int]) -> Finding | None:
+    small = [name for name, count in counts.items() if 0 < count < _FEW]
+    if not small:
+        return None
+    message = f"Classes with fewer than {_FEW} pictures: {_list(small)}."
+    advice = "Collect more: figures of so few pictures say little."
+    return Finding("small-class", "warning", len(small), message, advice)
+
+
+def _list(names: Sequence[str]) -> str:
+    first = ", ".join(map(repr, names[:_NAMED]))
+    return f"{first} and {len(names) - _NAMED} more" if len(names) > _NAMED else first

@@ -1,0 +1,232 @@
+"""The check of a folder or table of photos: `check_photos`, and `PhotoInspection`, its result."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imgclf import checks
+from imgclf.data.folder import scan_folder
+from imgclf.data.images import show_path
+from imgclf.data.labelled_files import sort_names
+from imgclf.data.table import scan_csv
+from imgclf.inspection import contact_sheet, copy_rules, report, tables
+from imgclf.inspection.class_rules import find_in_classes
+from imgclf.inspection.exact_copies import find_exact_copies
+from imgclf.inspection.file_rules import find_in_files, is_blank
+from imgclf.inspection.finding import SEVERITIES, Finding
+from imgclf.inspection.measuring import measure_all
+from imgclf.inspection.near_copies import SPLIT_RANKS, find_near_copies
+from imgclf.inspection.shortcuts import find_shortcuts
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.figure import Figure
+
+    from imgclf.inspection.photo import Photo
+
+__all__ = ["PhotoInspection", "check_photos"]
+
+# In a report: what makes training impossible or the figures wrong comes before what costs pictures.
+_ORDER = (
+    *("unreadable-folder", "one-class", "empty-class", "two-labels", "across-splits", "broken"),
+    *("shortcut", "near-across-splits", "near-two-labels", "uneven", "small-class"),
+    *("twin-classes", "copies", "near-copies", "blank", "sliver", "tiny"),
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PhotoInspection:
+    """What the check of a folder or table of photos found; `str()` of it is a report.
+
+    Args:
+        name: the name of the folder or table.
+        class_names: all classes, also those without a usable picture.
+        photos: a record of each file, in the order of the paths.
+        findings: what was found, the gravest first.
+        excluded: files to be left out, each with the reason: broken and blank ones, surplus
+            copies, and pictures with two labels.
+        ignored: how many files are no pictures by their names.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    photos: tuple[Photo, ...]
+    findings: tuple[Finding, ...]
+    excluded: tuple[tuple[Photo, str], ...]
+    ignored: int = 0
+
+    def __str__(self) -> str:
+        return report.write(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"PhotoInspection({self.name!r}, {len(self.photos)} files, "
+            f"{len(self.findings)} findings)"
+        )
+
+    @property
+    def usable(self) -> list[Photo]:
+        """The records of files that can be used."""
+        return [photo for photo in self.photos if photo.reason is None]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many usable pictures each class has, by split ("all" where there are no splits)."""
+        pairs = collections.Counter(
+            (photo.class_name, photo.split or "all") for photo in self.usable
+        )
+        splits = [
+            split
+            for split in ("all", "train", "validation", "test")
+            if any(split == (photo.split or "all") for photo in self.photos)
+        ]
+        return {name: {split: pairs[name, split] for split in splits} for name in self.class_names}
+
+    def reaches(self, severity: str) -> bool:
+        """Whether there is a finding of this severity or a graver one.
+
+        Args:
+            severity: "problem", "warning" or "note".
+        """
+        checks.one_of("severity", severity, SEVERITIES)
+        bad = SEVERITIES[: SEVERITIES.index(severity) + 1]
+        return any(finding.severity in bad for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON takes them; the table of files has the single files."""
+        return {
+            "name": self.name,
+            "files": len(self.photos),
+            "usable": len(self.usable),
+            "ignored": self.ignored,
+            "excluded": len(self.excluded),
+            "counts": self.counts(),
+            **report.summary(self.usable),
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+    def plot(self, kind: str | None = None) -> Figure:
+        """Draws the contact sheet of one finding.
+
+        Args:
+            kind: of which finding, such as "blurred"; if left out, the first that has pictures.
+
+        Returns:
+            A matplotlib figure.
+
+        Raises:
+            ArgumentError: if there is no such finding with pictures to show.
+        """
+        sheets = [one.kind for one in self.findings if contact_sheet.has_pictures(one)]
+        chosen = sheets[0] if kind is None and sheets else kind
+        checks.one_of("kind", chosen, sheets)
+        return contact_sheet.draw(next(one for one in self.findings if one.kind == chosen))
+
+    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Writes all that was found into a folder, each file whole or not at all.
+
+        Args:
+            folder: is made if need be. It gets `findings.json`, `files.csv` with all that is known
+                of each file, `exclude.csv` with the files to leave out, and a contact sheet for
+                each finding that has pictures, such as `blurred.png`.
+
+        Returns:
+            The paths of what was written.
+        """
+        return tables.save(self, checks.path("folder", folder))
+
+
+def check_photos(
+    path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
+) -> PhotoInspection:
+    """Checks all photos of a folder or of a CSV file.
+
+    Args:
+        path: the folder or table, as `load_folder` and `load_csv` take them.
+        progress: called now and then with how many files are done and how many there are.
+
+    Raises:
+        MissingFileError: if there is no such folder or table.
+        DataError: if it holds no classes of pictures.
+    """
+    place = checks.existing_path("path", path)
+    if place.is_dir():
+        scan = scan_folder(place, may_lack_classes=True)
+        files, empty, ignored, unreadable = scan.files, scan.empty, scan.ignored, scan.unreadable
+        root = place
+    else:
+        files, empty, ignored, unreadable = scan_csv(place), (), 0, ()
+        root = place.parent
+    names = sort_names([*(file.class_name for file in files), *empty])
+    photos = measure_all(files, root, progress)
+    found, excluded = _look(photos, names)
+    if unreadable:
+        found.append(_unreadable(unreadable))
+    return PhotoInspection(
+        name=show_path(place.resolve().name),
+        class_names=tuple(names),
+        photos=tuple(photos),
+        findings=tuple(sorted(found, key=_gravity)),
+        excluded=tuple(sorted(excluded, key=lambda pair: pair[0].name)),
+        ignored=ignored,
+    )
+
+
+def _look(
+    photos: Sequence[Photo], names: Sequence[str]
+) -> tuple[list[Finding], list[tuple[Photo, str]]]:
+    """All findings, and the files that are best left out."""
+    copies = find_exact_copies(photos)
+    near = find_near_copies(photos, _to_compare(photos, copies))
+    findings = [
+        *find_in_files(photos),
+        *find_in_classes(photos, names),
+        *copy_rules.find_in_exact_copies(photos, copies),
+        *copy_rules.find_in_near_copies(photos, near),
+        *find_shortcuts(photos),
+    ]
+    # The first reason counts.
+    reasons: dict[str, tuple[Photo, str]] = {}
+    for photo in photos:
+        if photo.reason is not None:
+            reasons[photo.path] = photo, photo.reason
+        elif is_blank(photo):
+            reasons[photo.path] = photo, "shows nothing but one colour"
+    for photo, reason in copy_rules.surplus(photos, copies):
+        reasons.setdefault(photo.path, (photo, reason))
+    for photo, reason in copy_rules.surplus_near(photos, near):
+        reasons.setdefault(photo.path, (photo, reason))
+    return findings, list(reasons.values())
+
+
+def _to_compare(photos: Sequence[Photo], copies: Sequence[Sequence[int]]) -> list[int]:
+    """Indices of usable pictures that show something; of exact copies one."""
+    left_out: set[int] = set()
+    for group in copies:
+        kept = max(group, key=lambda index: SPLIT_RANKS[photos[index].split])
+        left_out.update(index for index in group if index != kept)
+    return [
+        index
+        for index, photo in enumerate(photos)
+        if photo.reason is None and index not in left_out and not is_blank(photo)
+    ]
+
+
+def _unreadable(folders: Sequence[tuple[Path, str]]) -> Finding:
+    first = "; ".join(f"{show_path(path)} {reason}" for path, reason in folders[:3])
+    return Finding(
+        "unreadable-folder",
+        "problem",
+        len(folders),
+        f"Folders that could not be listed: {len(folders)}, such as {first}",
+        "Allow yourself to read them, or take them out.",
+    )
+
+
+def _gravity(finding: Finding) -> tuple[int, int]:
+    place = _ORDER.index(finding.kind) if finding.kind in _ORDER else len(_ORDER)
+    return SEVERITIES.index(finding.severity), place

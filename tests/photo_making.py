@@ -1,0 +1,23 @@
+"""Folders of pictures that are sharp, colourful and unlike each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def scene(rng: np.random.Generator, size: tuple[int, int] = (48, 40)) -> Image.Image:
+    """A picture of (width, height) with coarse shapes and fine grain; no two look alike."""
+    coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+    shapes = np.asarray(coarse.resize(size, Image.Resampling.NEAREST), np.int16)
+    grain = rng.integers(-12, 13, shapes.shape)
+    return Image.fromarray((shapes + grain).clip(0, 255).astype(np.uint8))
+
+
+def write_scenes(folder: Path, rng: np.random.Generator, count: int = 24) -> None:
+    """Pictures 00.png, 01.png, … in a folder that is made."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        scene(rng).save(folder / f"{number:02}.png")
