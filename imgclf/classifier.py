@@ -156,6 +156,7 @@ class Classifier:
         *,
         epochs: int | None = None,
         batch_size: int | None = None,
+        class_weight: Any = None,
         validation_data: Any = None,
         recipe: Recipe | None = None,
         run_dir: Any = None,
@@ -171,6 +172,7 @@ class Classifier:
             labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
             epochs: in place of the recipe's.
             batch_size: in place of the recipe's.
+            class_weight: in place of the recipe's: "balanced", or a dict of class and weight.
             validation_data: a `Split` or a pair (images, labels), in place of the data set's own.
             recipe: in place of the classifier's.
             run_dir: a folder for log, checkpoints, curves and the trained model. The same call
@@ -195,7 +197,7 @@ class Classifier:
             OutOfMemoryError: if a batch does not fit into memory.
             RunFolderError: if the folder holds another run, is in use, or cannot be written to.
         """
-        changes = {"epochs": epochs, "batch_size": batch_size}
+        changes = {"epochs": epochs, "batch_size": batch_size, "class_weight": class_weight}
         given = {name: value for name, value in changes.items() if value is not None}
         self.recipe = (recipe or self.recipe).replace(**given)
         history = training.fit(

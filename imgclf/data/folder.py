@@ -57,6 +57,7 @@ def load_folder(
     class_names: Any = None,
     seed: int = 0,
     max_skipped: float = 0.05,
+    cache: Any = "auto",
 ) -> Dataset:
     """Loads pictures from a folder that has a folder for each class.
 
@@ -81,6 +82,9 @@ def load_folder(
         seed: decides which pictures are set aside.
         max_skipped: the part of the files that may be unusable. They are skipped and listed in
             `Dataset.skipped`.
+        cache: where decoded pictures are kept from the first epoch on: "auto" (memory up to a
+            quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
+            (nowhere), or `CacheSettings` with bounds of your own.
 
     Returns:
         The data set; `Dataset.train.images` is an `ImageFiles` of (N, height, width, channels).
@@ -108,7 +112,7 @@ def load_folder(
         >>> temporary.cleanup()
     """
     options = PictureOptions(
-        image_size, color, resize, validation, test, class_names, seed, max_skipped
+        image_size, color, resize, validation, test, class_names, seed, max_skipped, cache
     )
     root = checks.existing_path("path", path)
     scan = scan_folder(root, may_lack_classes=class_names is not None)

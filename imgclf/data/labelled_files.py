@@ -19,6 +19,7 @@ from imgclf import checks
 from imgclf.data.dataset import Dataset, cut
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import Header, ImageSpec, check_image, show_path
+from imgclf.data.pixel_cache import CacheSettings
 from imgclf.data.split import Split, check_class_names
 from imgclf.errors import DataError, ImgclfError
 
@@ -69,10 +70,12 @@ class PictureOptions:
     class_names: Any = None
     seed: int = 0
     max_skipped: float = 0.05
+    cache: Any = "auto"
 
     def __post_init__(self) -> None:
         checks.one_of("color", self.color, [None, "rgb", "gray"])
         ImageSpec(self.image_size, resize=self.resize)
+        CacheSettings.of(self.cache)
         for name in ("validation", "test"):
             value = getattr(self, name)
             if value is not None:
@@ -131,7 +134,7 @@ def _make(
         *_note_formats(used, headers),
         *_note_skipped(skipped, len(files) + len(unreadable)),
     )
-    parts = _to_splits(used, class_names, spec)
+    parts = _to_splits(used, class_names, spec, options.cache)
     data = cut(
         parts["train"],
         validation=parts.get("validation", options.validation),
@@ -253,7 +256,7 @@ def _choose_spec(
 
 
 def _to_splits(
-    used: Sequence[LabelledFile], class_names: Sequence[str], spec: ImageSpec
+    used: Sequence[LabelledFile], class_names: Sequence[str], spec: ImageSpec, cache: Any
 ) -> dict[str, Split]:
     """A `Split` for each name of a split that files have; files without one are to train on."""
     numbers = {name: number for number, name in enumerate(class_names)}
@@ -262,7 +265,7 @@ def _to_splits(
         members.setdefault(file.split or "train", []).append(file)
     return {
         title: Split(
-            ImageFiles([file.path for file in some], spec),
+            ImageFiles([file.path for file in some], spec, cache),
             np.array([numbers[file.class_name] for file in some], np.int64),
             class_names,
         )

@@ -39,6 +39,7 @@ def load_csv(
     class_names: Any = None,
     seed: int = 0,
     max_skipped: float = 0.05,
+    cache: Any = "auto",
 ) -> Dataset:
     r"""Loads the pictures that a table lists.
 
@@ -58,6 +59,9 @@ def load_csv(
         class_names: the names of the classes in the order of their labels.
         seed: decides which pictures are set aside.
         max_skipped: the part of the files that may be missing or unusable.
+        cache: where decoded pictures are kept from the first epoch on: "auto" (memory up to a
+            quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
+            (nowhere), or `CacheSettings` with bounds of your own.
 
     Returns:
         The data set; `Dataset.train.images` is an `ImageFiles` of (N, height, width, channels).
@@ -84,7 +88,7 @@ def load_csv(
         >>> temporary.cleanup()
     """
     options = PictureOptions(
-        image_size, color, resize, validation, test, class_names, seed, max_skipped
+        image_size, color, resize, validation, test, class_names, seed, max_skipped, cache
     )
     start = None if root is None else checks.existing_path("root", root)
     if _is_frame(path):

@@ -44,6 +44,11 @@ _TOP_K = (2, 3, 5)
 
 _REPORTED_PAIRS = 20
 
+# The largest class has more than so many times the images of the smallest. Below that, always
+# naming the largest of two classes is right in 60% at most, and accuracy says little else than the
+# figures that count each class alike.
+_UNEVEN = 1.5
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
@@ -136,6 +141,22 @@ class Evaluation:
         there = self.confusion_matrix.sum(axis=1)
         right = np.diag(self.confusion_matrix)
         return float(np.mean(right[there > 0] / there[there > 0]))
+
+    @functools.cached_property
+    def macro_f1(self) -> float:
+        """The mean F1 of all classes: each counts alike, as in `averages`."""
+        return self.averages["macro"]["f1"]
+
+    @functools.cached_property
+    def uneven(self) -> bool:
+        """Whether one class has more than 1.5 times the images of another, of those that have any.
+
+        Then accuracy says most about the large classes, and `balanced_accuracy` and `macro_f1` are
+        shown beside it.
+        """
+        counts = self.confusion_matrix.sum(axis=1)
+        there = counts[counts > 0]
+        return bool(there.max() > _UNEVEN * there.min())
 
     def top_k(self, k: int) -> float:
         """The part of the images whose true class is among the `k` most likely ones.
@@ -301,6 +322,8 @@ class Evaluation:
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
             "balanced_accuracy": self.balanced_accuracy,
+            "macro_f1": self.macro_f1,
+            "uneven": self.uneven,
             "top_k": {str(k): share for k, share in self.top_k_accuracies().items()},
             "loss": self.loss,
             "calibration_error": self.calibration_error,
