@@ -23,7 +23,8 @@ __all__ = ["ImageFiles"]
 # decoding a small one.
 _CHUNK = 16
 
-_NO_STATE = np.full(2, -1, np.int64)
+# Size and time of change of a file that is not there.
+_NO_STATE = (-1, -1)
 
 
 class ImageFiles:
@@ -97,11 +98,17 @@ class ImageFiles:
         return self._files.begin_training(self._rows)
 
     def fingerprint(self) -> str:
-        """SHA-256 over the files' names, sizes and times of change, and over the settings."""
+        """SHA-256 over the files' names, sizes and times of change, and over the settings.
+
+        Raises:
+            MissingFileError: if a file is gone.
+        """
         digest = hashlib.sha256(repr(self.spec).encode())
         for path in self.paths:
-            status = os.stat(path)
-            line = f"{os.path.basename(path)!r} {status.st_size} {status.st_mtime_ns}\n"
+            size, changed = state = _state_of(path)
+            if state == _NO_STATE:
+                raise _gone(path)
+            line = f"{os.path.basename(path)!r} {size} {changed}\n"
             digest.update(line.encode())
         return digest.hexdigest()
 
@@ -148,11 +155,10 @@ class _Files:
     def _in_words(self) -> str:
         if self._kept is None:
             return ""
-        count = "all" if len(self._kept) == len(self.paths) else f"{len(self._kept):,}"
-        return (
-            f"{count} of {len(self.paths):,} decoded pictures kept "
-            f"{self._kept.place} (up to {self._kept.nbytes / 1e6:,.0f} MB)"
-        )
+        total, kept = len(self.paths), len(self._kept)
+        count = f"all {total:,}" if kept == total else f"{kept:,} of {total:,}"
+        size = max(1, round(self._kept.nbytes / 1e6))
+        return f"Decoded pictures are kept {self._kept.place}: {count}, up to {size:,} MB."
 
     def read_into(self, pixels: np.ndarray, rows: np.ndarray) -> None:
         """Fills (M, height, width, channels) with the pictures of these rows."""
@@ -200,7 +206,7 @@ def _state_of(path: str) -> tuple[int, int]:
     try:
         status = os.stat(path)
     except OSError:
-        return -1, -1
+        return _NO_STATE
     return status.st_size, status.st_mtime_ns
 
 

@@ -109,10 +109,8 @@ def decode_image(source: Any, spec: ImageSpec, max_pixels: int = MAX_PIXELS) -> 
             side = max(spec.image_size) * _DRAFT_MARGIN
             image.draft(None, (side, side))
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # oddities that do not touch the pixels
-                image.load()
-                return _to_pixels(image, spec)
+            image.load()
+            return _to_pixels(image, spec)
         except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
             raise ImageError(f"{show_path(source)}: damaged picture ({error}).") from error
 
@@ -192,6 +190,20 @@ def _what_it_is(path: Path) -> str:
     return f"is not a {', '.join(FORMATS)} picture"
 
 
+def _silence_pillow() -> None:
+    """Pillow's warnings are of oddities that do not touch the pixels, and of sizes checked here.
+
+    Not by `warnings.catch_warnings`: where several threads decode, what one of them puts back at
+    its end may be what another had set for a moment, and all warnings stay ignored.
+    """
+    first = warnings.filters[0] if warnings.filters else None
+    if first is None or first[0] != "ignore" or getattr(first[3], "pattern", None) != _PILLOW:
+        warnings.filterwarnings("ignore", module=_PILLOW)
+
+
+_PILLOW = r"PIL\."
+
+
 def _open(path: Path, max_pixels: int) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
@@ -205,10 +217,9 @@ def _open(path: Path, max_pixels: int) -> Image.Image:
         raise ImageError(f"{show_path(path)}: is not a regular file.")
     if status.st_size == 0:
         raise ImageError(f"{show_path(path)}: is empty (0 bytes).")
+    _silence_pillow()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the size is checked below
-            image = Image.open(path, formats=FORMATS)
+        image = Image.open(path, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise ImageError(f"{show_path(path)}: {_what_it_is(Path(path))}.") from error
     except Image.DecompressionBombError as error:  # twice the size that Pillow is wary of

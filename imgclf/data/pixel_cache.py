@@ -20,16 +20,13 @@ import time
 import warnings
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from imgclf import checks
 from imgclf.data.download import cache_folder
 from imgclf.files import atomic
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["FOLDER", "CacheSettings", "DiskPixels", "MemoryPixels", "open_pixels"]
 
@@ -236,7 +233,7 @@ class DiskPixels:
 
 
 def open_pixels(
-    settings: CacheSettings, paths: Sequence[str], states: np.ndarray, spec: Any
+    settings: CacheSettings, paths: Any, states: np.ndarray, spec: Any
 ) -> MemoryPixels | DiskPixels | None:
     """A place for decoded pictures, the first of them if not all fit; None if there is none.
 
@@ -261,10 +258,10 @@ def open_pixels(
 
 
 def _open_file(
-    settings: CacheSettings, paths: Sequence[str], states: np.ndarray, spec: Any
+    settings: CacheSettings, paths: Any, states: np.ndarray, spec: Any
 ) -> DiskPixels | None:
     row = int(np.prod(_shape(spec)))
-    # Named by the files and not by their state: what they are now takes the place of what they were.
+    # Named by the files, not their state: as they are now takes the place of as they were.
     path = settings.path() / f"{_digest(_names(paths), spec)[:24]}.pixels"
     try:
         _remove_stale(path.parent)
@@ -285,14 +282,14 @@ def _shape(spec: Any) -> tuple[int, int, int]:
     return (*spec.image_size, spec.channels)
 
 
-def _key(paths: Sequence[str], states: np.ndarray, spec: Any) -> str:
+def _key(paths: Any, states: np.ndarray, spec: Any) -> str:
     """Stands for the files as they are now, and for what decides how they are decoded."""
     import PIL
 
     return _digest(_names(paths), states.tobytes(), spec, PIL.__version__)
 
 
-def _names(paths: Sequence[str]) -> str:
+def _names(paths: Any) -> str:
     return "\n".join(os.path.abspath(path) for path in paths)
 
 

@@ -72,6 +72,7 @@ class Evaluation:
         0.75
         >>> print(ev)
         75.0% accuracy (30.1% to 95.4%, 95% interval) on 4 images
+          balanced accuracy 83.3%, macro F1 73.3% (from 1 to 3 images a class, each counted alike)
           loss 0.4004
         ...
     """

@@ -293,9 +293,7 @@ class _Training:
         ]
         return kept[-1] if kept else ""
 
-    def _progress(
-        self, size_at: Callable[[int], tuple[int, int]] | None, kept: str
-    ) -> list[Any]:
+    def _progress(self, size_at: Callable[[int], tuple[int, int]] | None, kept: str) -> list[Any]:
         recipe = self.recipe
         plan = Plan(recipe.epochs, self.steps, recipe.batch_size, size_at)
         note = (

@@ -196,9 +196,7 @@ def _scaled(images: Any, size: Any) -> Any:
     return tf.cond(smaller, lambda: tf.image.resize(images, size, antialias=True), lambda: images)
 
 
-def ordered(
-    split: Split, *, batch_size: int, one_hot: bool, faults: Faults | None = None
-) -> Any:
+def ordered(split: Split, *, batch_size: int, one_hot: bool, faults: Faults | None = None) -> Any:
     """A `tf.data.Dataset` of the pictures in order, once."""
     import tensorflow as tf
 

@@ -39,7 +39,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "averaging": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
     "early_size": lambda name, value: checks.number(name, value, low=0, high=1, above=True),
     "early_part": lambda name, value: checks.number(name, value, low=0, high=1),
-    "class_weight": lambda name, value: check_class_weight(name, value),
+    "class_weight": check_class_weight,
     "sampling": lambda name, value: checks.one_of(name, value, [None, "balanced"]),
     "precision": lambda name, value: checks.one_of(name, value, PRECISIONS),
     "patience": lambda name, value: value and checks.integer(name, value, low=1),

@@ -1,6 +1,10 @@
 import os
 import pickle
 import shutil
+import subprocess
+import sys
+import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -184,6 +188,31 @@ def test_a_process_killed_between_picture_and_checksum_leaves_nothing_wrong(path
             np.asarray(files)
         monkeypatch.undo()
         np.testing.assert_array_equal(np.asarray(training_on(paths, "disk")[:2]), plain[:2])
+
+
+def test_killed_processes_leave_nothing_wrong(paths, cache, rng):
+    script = """
+    import sys
+    import numpy as np
+    from imgclf.data.image_files import ImageFiles
+    from imgclf.data.images import ImageSpec
+
+    files = ImageFiles(sys.argv[1:], ImageSpec(16), "disk")
+    files.begin_training()
+    print("begun", flush=True)
+    for row in range(len(files)):
+        np.asarray(files[[row]])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, paths)]
+    plain = np.asarray(ImageFiles(paths, SPEC))
+    for pause in rng.uniform(0, 0.02, 4):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "begun\n"
+            time.sleep(pause)
+            process.kill()
+        np.testing.assert_array_equal(np.asarray(training_on(paths, "disk")), plain)
+        for path in stored(cache):
+            path.unlink()
 
 
 @pytest.mark.parametrize("where", ["memory", "disk"])
