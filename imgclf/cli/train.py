@@ -140,11 +140,11 @@ def _train(
 
 def _macro_figures(classifier: Any, validation: Split | None) -> dict[str, float] | None:
     """What counts each class alike, where the classes are uneven."""
-    if validation is None:
+    from imgclf.evaluation.evaluation import are_uneven
+
+    if validation is None or not are_uneven(validation.labels):
         return None
     evaluation = classifier.evaluate(validation)
-    if not evaluation.uneven:
-        return None
     return {
         "val_balanced_accuracy": evaluation.balanced_accuracy,
         "val_macro_f1": evaluation.macro_f1,

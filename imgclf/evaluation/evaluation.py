@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "are_uneven"]
 
 # Half-precision softmax over a thousand classes strays this far from 1, logits stray further.
 _ROW_SUM_TOLERANCE = 1e-3
@@ -155,9 +155,7 @@ class Evaluation:
         Then accuracy says most about the large classes, and `balanced_accuracy` and `macro_f1` are
         shown beside it.
         """
-        counts = self.confusion_matrix.sum(axis=1)
-        there = counts[counts > 0]
-        return bool(there.max() > _UNEVEN * there.min())
+        return are_uneven(self.labels)
 
     def top_k(self, k: int) -> float:
         """The part of the images whose true class is among the `k` most likely ones.
@@ -436,6 +434,13 @@ class Evaluation:
                 "Received: images=None."
             )
         return np.asarray(self.images[indices])
+
+
+def are_uneven(labels: np.ndarray) -> bool:
+    """`Evaluation.uneven`, of labels that count the classes from 0."""
+    counts = np.bincount(labels)
+    there = counts[counts > 0]
+    return bool(there.max() > _UNEVEN * there.min())
 
 
 def _check_probabilities(probabilities: Any, num_classes: int) -> np.ndarray:
