@@ -136,15 +136,18 @@ class _Files:
         return _Files, (self.paths, self.spec, self.settings)
 
     def begin_training(self, rows: np.ndarray) -> str:
+        if not len(rows):
+            return self._in_words()
         first = not self._watched.any()
         # The key of what is kept is made of all files.
         looked_at = np.arange(len(self.paths)) if first else rows
-        before = self._states[looked_at]
-        self._states[looked_at] = [_state_of(path) for path in self.paths[looked_at]]
-        gone = rows[(self._states[rows] == _NO_STATE).all(axis=1)]
+        states = self._states.copy()
+        states[looked_at] = [_state_of(path) for path in self.paths[looked_at]]
+        gone = rows[(states[rows] == _NO_STATE).all(axis=1)]
         if len(gone):
             raise _gone(self.paths[gone[0]])
-        changed = looked_at[(self._states[looked_at] != before).any(axis=1)]
+        changed = np.flatnonzero((states != self._states).any(axis=1))
+        self._states = states
         self._watched[rows] = True
         if isinstance(self._kept, MemoryPixels):
             self._kept.forget(changed[changed < len(self._kept)])

@@ -269,6 +269,23 @@ def test_what_was_kept_before_a_file_went_is_still_there(paths):
     np.testing.assert_array_equal(np.asarray(files), plain)
 
 
+def test_a_start_that_fails_forgets_no_change(paths, rng):
+    files = training_on(paths, "memory")
+    np.asarray(files)
+    content = paths[4].read_bytes()
+    make_picture(rng, (30, 22), 1).save(paths[7])
+    paths[4].unlink()
+    with pytest.raises(MissingFileError):
+        files.begin_training()
+    paths[4].write_bytes(content)
+    files.begin_training()
+    np.testing.assert_array_equal(np.asarray(files), np.asarray(ImageFiles(paths, SPEC)))
+
+
+def test_no_files_are_no_fault():
+    assert ImageFiles([], SPEC).begin_training() == ""
+
+
 def test_the_files_that_were_not_used_for_longest_make_room(paths, cache, tmp_path):
     one_file = 2 * 4096 + 20 * ROW
     for number in range(3):
