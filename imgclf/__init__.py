@@ -17,6 +17,7 @@ _OWNERS = {
     "load": "imgclf.classifier",
     "Dataset": "imgclf.data.dataset",
     "Split": "imgclf.data.split",
+    "CacheSettings": "imgclf.data.pixel_cache",
     "load_cifar10": "imgclf.data.cifar10",
     "load_cifar10_batch": "imgclf.data.cifar10",
     "load_digits": "imgclf.data.digits",

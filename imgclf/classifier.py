@@ -164,6 +164,7 @@ class Classifier:
         epochs: int | None = None,
         minutes: Any = None,
         batch_size: int | None = None,
+        class_weight: Any = None,
         validation_data: Any = None,
         recipe: Recipe | None = None,
         run_dir: Any = None,
@@ -184,6 +185,7 @@ class Classifier:
                 meanwhile, some epochs in the middle are left out, never the last. A run that is
                 resumed keeps its epochs.
             batch_size: in place of the recipe's.
+            class_weight: in place of the recipe's: "balanced", or a dict of class and weight.
             validation_data: a `Split` or a pair (images, labels), in place of the data set's own.
             recipe: in place of the classifier's.
             run_dir: a folder for log, checkpoints, curves and the trained model. The same call
@@ -208,7 +210,9 @@ class Classifier:
             OutOfMemoryError: if a batch does not fit into memory.
             RunFolderError: if the folder holds another run, is in use, or cannot be written to.
         """
-        self.recipe = self._changed(recipe, epochs, minutes, batch_size)
+        self.recipe = self._changed(
+            recipe, minutes, epochs=epochs, batch_size=batch_size, class_weight=class_weight
+        )
         history: Any = training.fit(
             self.model,
             data if isinstance(data, Dataset) else self._split(data, labels),
@@ -269,7 +273,7 @@ class Classifier:
         return training.plan(
             self.model,
             data if isinstance(data, Dataset) else self._split(data, labels),
-            self._changed(recipe, epochs, minutes, batch_size),
+            self._changed(recipe, minutes, epochs=epochs, batch_size=batch_size),
             minutes=minutes,
             validation=None if validation_data is None else self._split(validation_data),
         )
@@ -414,13 +418,13 @@ class Classifier:
         model_file.write_model(self.model, path, entry)
         return Path(path)
 
-    def _changed(self, recipe: Recipe | None, epochs: Any, minutes: Any, batch_size: Any) -> Recipe:
+    def _changed(self, recipe: Recipe | None, minutes: Any, **changes: Any) -> Recipe:
+        epochs = changes["epochs"]
         if epochs is not None and minutes is not None:
             raise ArgumentError(
                 "`minutes` decides the epochs: give one of the two. "
                 f"Received: epochs={epochs!r}, minutes={minutes!r}."
             )
-        changes = {"epochs": epochs, "batch_size": batch_size}
         given = {name: value for name, value in changes.items() if value is not None}
         return (recipe or self.recipe).replace(**given)
 

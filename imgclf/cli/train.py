@@ -16,6 +16,7 @@ from imgclf.cli.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
+    from imgclf.data.split import Split
     from imgclf.training.budget import Budget
 
 __all__ = ["train"]
@@ -35,6 +36,16 @@ _BATCH_FOLDER = "one-batch"
 )
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a step.")
 @click.option("--learning-rate", type=float, help="The highest learning rate.")
+@click.option(
+    "--class-weight",
+    type=click.Choice(["balanced"]),
+    help="Let each class count alike in the loss, however many pictures it has.",
+)
+@click.option(
+    "--sampling",
+    type=click.Choice(["balanced"]),
+    help="Show as many pictures of each class in an epoch.",
+)
 @click.option("--seed", type=click.IntRange(min=0), help="First weights, order, augmentation.")
 @sources.archive_option
 @click.option(
@@ -171,6 +182,20 @@ def _train(
         "epochs": len(history["loss"]),
         "train_images": len(data.train),
         "final": {name: values[-1] for name, values in history.items()},
+        "macro": _macro_figures(classifier, data.validation),
+    }
+
+
+def _macro_figures(classifier: Any, validation: Split | None) -> dict[str, float] | None:
+    """What counts each class alike, where the classes are uneven."""
+    from imgclf.evaluation.evaluation import are_uneven
+
+    if validation is None or not are_uneven(validation.labels):
+        return None
+    evaluation = classifier.evaluate(validation)
+    return {
+        "val_balanced_accuracy": evaluation.balanced_accuracy,
+        "val_macro_f1": evaluation.macro_f1,
     }
 
 
@@ -178,6 +203,9 @@ def _echo_report(title: str, report: dict[str, Any]) -> None:
     final = report["final"]
     accuracy = final.get("val_accuracy")
     shown = "no validation pictures" if accuracy is None else f"validation accuracy {accuracy:.1%}"
+    if report["macro"]:
+        balanced, macro = report["macro"].values()
+        shown += f" (balanced {balanced:.1%}, macro F1 {macro:.1%})"
     epochs = report["epochs"]
     trained = "1 epoch" if epochs == 1 else f"{epochs} epochs"
     click.echo(

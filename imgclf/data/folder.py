@@ -76,6 +76,7 @@ def load_folder(
     exclude: Any = None,
     groups: Any = None,
     max_pixels: int = MAX_PIXELS,
+    cache: Any = "auto",
 ) -> Dataset:
     """Loads pictures from a folder that has a folder for each class.
 
@@ -110,6 +111,9 @@ def load_folder(
             `path` (with "/"), or a function of that path. Pictures that it does not match, or for
             which it gives None, are alone.
         max_pixels: pictures with more pixels than that are skipped unread.
+        cache: where decoded pictures are kept from the first epoch on: "auto" (memory up to a
+            quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
+            (nowhere), or `CacheSettings` with bounds of your own.
 
     Returns:
         The data set; `Dataset.train.images` is an `ImageFiles` of (N, height, width, channels).
@@ -145,8 +149,9 @@ def load_folder(
         class_names,
         seed,
         max_skipped,
-        exclude,
-        max_pixels,
+        exclude=exclude,
+        max_pixels=max_pixels,
+        cache=cache,
     )
     root = checks.existing_path("path", path)
     group_of = _grouping(groups)

@@ -118,10 +118,8 @@ def decode_image(source: Any, spec: ImageSpec) -> np.ndarray:
             side = max(spec.image_size) * _DRAFT_MARGIN
             image.draft(None, (side, side))
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # oddities that do not touch the pixels
-                image.load()
-                return _to_pixels(image, spec)
+            image.load()
+            return _to_pixels(image, spec)
         except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
             raise ImageError(f"{show_path(source)}: damaged picture ({error}).") from error
 
@@ -202,18 +200,16 @@ def decode_with_facts(
         width, height = image.size
         mode, image_format = image.mode, str(image.format)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # oddities that do not touch the pixels
-                is_animated = _is_animated(image) and image_format != "MPO"
-                scale = side / max(width, height)
-                image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
-                image.load()
-                exif = image.getexif()
-                orientation = exif.get(_ORIENTATION, 1)
-                camera = " ".join(str(exif[tag]).strip("\0 ") for tag in _CAMERA if tag in exif)
-                camera = show_path(camera[:_LONGEST_CAMERA])
-                upright = image if orientation == 1 else ImageOps.exif_transpose(image)
-                plain = _to_mode(upright, "L" if mode in GREY_MODES else "RGB")
+            is_animated = _is_animated(image) and image_format != "MPO"
+            scale = side / max(width, height)
+            image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
+            image.load()
+            exif = image.getexif()
+            orientation = exif.get(_ORIENTATION, 1)
+            camera = " ".join(str(exif[tag]).strip("\0 ") for tag in _CAMERA if tag in exif)
+            camera = show_path(camera[:_LONGEST_CAMERA])
+            upright = image if orientation == 1 else ImageOps.exif_transpose(image)
+            plain = _to_mode(upright, "L" if mode in GREY_MODES else "RGB")
         except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
             raise ImageError(f"{show_path(path)}: damaged picture ({error}).") from error
     orientation = orientation if orientation in range(1, 9) else 1
@@ -305,6 +301,20 @@ def _open_by_extra(path: str | Path, name: str | None) -> Image.Image | None:
     return Image.open(path, formats=(_BY_EXTRA[name],))
 
 
+def _silence_pillow() -> None:
+    """Pillow's warnings are of oddities that do not touch the pixels, and of sizes checked here.
+
+    Not by `warnings.catch_warnings`: where several threads decode, what one of them puts back at
+    its end may be what another had set for a moment, and all warnings stay ignored.
+    """
+    first = warnings.filters[0] if warnings.filters else None
+    if first is None or first[0] != "ignore" or getattr(first[3], "pattern", None) != _PILLOW:
+        warnings.filterwarnings("ignore", module=_PILLOW)
+
+
+_PILLOW = r"PIL\."
+
+
 def _open(path: str | Path, max_pixels: int) -> Image.Image:
     """Opens a regular file whose header can be read and does not claim too many pixels."""
     from PIL import Image
@@ -319,10 +329,9 @@ def _open(path: str | Path, max_pixels: int) -> Image.Image:
         raise ImageError(f"{show_path(path)}: is not a regular file.")
     if status.st_size == 0:
         raise ImageError(f"{show_path(path)}: is empty (0 bytes).")
+    _silence_pillow()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the size is checked below
-            image = _identify(path)
+        image = _identify(path)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:  # twice the size that Pillow is wary of

@@ -23,6 +23,7 @@ from imgclf.data.exclusion import Exclusion
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import GREY_MODES, MAX_PIXELS, Header, ImageSpec, check_image, show_path
 from imgclf.data.ledger import Ledger, LedgerRow, relative_path
+from imgclf.data.pixel_cache import CacheSettings
 from imgclf.data.split import Split, check_class_names
 from imgclf.errors import DataError, ImgclfError
 
@@ -92,10 +93,12 @@ class PictureOptions:
     max_skipped: float = 0.05
     exclude: Any = None
     max_pixels: int = MAX_PIXELS
+    cache: Any = "auto"
 
     def __post_init__(self) -> None:
         checks.one_of("color", self.color, [None, "rgb", "gray"])
         ImageSpec(self.image_size, resize=self.resize, max_pixels=self.max_pixels)
+        CacheSettings.of(self.cache)
         for name in ("validation", "test"):
             value = getattr(self, name)
             if value is not None:
@@ -177,7 +180,7 @@ def _make(
         *_note_copies(copies, readable),
         *_note_skipped(skipped, len(files) + len(unreadable)),
     )
-    parts, ties = _to_splits(used, readable, copies, class_names, spec)
+    parts, ties = _to_splits(used, readable, copies, class_names, spec, options.cache)
     data = cut(
         parts["train"],
         validation=parts.get("validation", options.validation),
@@ -351,6 +354,7 @@ def _to_splits(
     copies: Copies,
     class_names: Sequence[str],
     spec: ImageSpec,
+    cache: Any,
 ) -> tuple[dict[str, Split], np.ndarray | None]:
     """A `Split` for each name of a split that files have, and what must stay together in train.
 
@@ -362,7 +366,7 @@ def _to_splits(
         members.setdefault(file.split or "train", []).append(file)
     splits = {
         title: Split(
-            ImageFiles([file.name for file in some], spec),
+            ImageFiles([file.name for file in some], spec, cache),
             np.array([numbers[file.class_name] for file in some], np.int64),
             class_names,
         )

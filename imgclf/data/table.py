@@ -47,6 +47,7 @@ def load_csv(
     exclude: Any = None,
     groups: str | None = None,
     max_pixels: int = MAX_PIXELS,
+    cache: Any = "auto",
 ) -> Dataset:
     r"""Loads the pictures that a table lists.
 
@@ -72,6 +73,9 @@ def load_csv(
         groups: the column that says which pictures must stay on one side of a cut, such as
             "patient".
         max_pixels: as in `load_folder`.
+        cache: where decoded pictures are kept from the first epoch on: "auto" (memory up to a
+            quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
+            (nowhere), or `CacheSettings` with bounds of your own.
 
     Returns:
         The data set; `Dataset.train.images` is an `ImageFiles` of (N, height, width, channels).
@@ -106,8 +110,9 @@ def load_csv(
         class_names,
         seed,
         max_skipped,
-        exclude,
-        max_pixels,
+        exclude=exclude,
+        max_pixels=max_pixels,
+        cache=cache,
     )
     columns = _Columns(path_column, label_column, groups)
     start = None if root is None else checks.existing_path("root", root)

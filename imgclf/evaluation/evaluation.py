@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "are_uneven"]
 
 # Half-precision softmax over a thousand classes strays this far from 1, logits stray further.
 _ROW_SUM_TOLERANCE = 1e-3
@@ -43,6 +43,11 @@ _LOSS_EPSILON = float(np.finfo(np.float64).eps)
 _TOP_K = (2, 3, 5)
 
 _REPORTED_PAIRS = 20
+
+# The largest class has more than so many times the images of the smallest. Below that, always
+# naming the largest of two classes is right in 60% at most, and accuracy says little else than the
+# figures that count each class alike.
+_UNEVEN = 1.5
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -67,6 +72,7 @@ class Evaluation:
         0.75
         >>> print(ev)
         75.0% accuracy (30.1% to 95.4%, 95% interval) on 4 images
+          balanced accuracy 83.3%, macro F1 73.3% (from 1 to 3 images a class, each counted alike)
           loss 0.4004
         ...
     """
@@ -136,6 +142,20 @@ class Evaluation:
         there = self.confusion_matrix.sum(axis=1)
         right = np.diag(self.confusion_matrix)
         return float(np.mean(right[there > 0] / there[there > 0]))
+
+    @functools.cached_property
+    def macro_f1(self) -> float:
+        """The mean F1 of all classes: each counts alike, as in `averages`."""
+        return self.averages["macro"]["f1"]
+
+    @functools.cached_property
+    def uneven(self) -> bool:
+        """Whether one class has more than 1.5 times the images of another, of those that have any.
+
+        Then accuracy says most about the large classes, and `balanced_accuracy` and `macro_f1` are
+        shown beside it.
+        """
+        return are_uneven(self.labels)
 
     def top_k(self, k: int) -> float:
         """The part of the images whose true class is among the `k` most likely ones.
@@ -301,6 +321,8 @@ class Evaluation:
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
             "balanced_accuracy": self.balanced_accuracy,
+            "macro_f1": self.macro_f1,
+            "uneven": self.uneven,
             "top_k": {str(k): share for k, share in self.top_k_accuracies().items()},
             "loss": self.loss,
             "calibration_error": self.calibration_error,
@@ -412,6 +434,13 @@ class Evaluation:
                 "Received: images=None."
             )
         return np.asarray(self.images[indices])
+
+
+def are_uneven(labels: np.ndarray) -> bool:
+    """`Evaluation.uneven`, of labels that count the classes from 0."""
+    counts = np.bincount(labels)
+    there = counts[counts > 0]
+    return bool(there.max() > _UNEVEN * there.min())
 
 
 def _check_probabilities(probabilities: Any, num_classes: int) -> np.ndarray:

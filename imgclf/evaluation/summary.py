@@ -37,13 +37,18 @@ def headline(evaluation: Evaluation) -> str:
 
 
 def _overall(evaluation: Evaluation) -> list[str]:
+    balanced = f"balanced accuracy {evaluation.balanced_accuracy:.1%}"
+    macro = []
+    if evaluation.uneven:
+        counts = [record["support"] for record in evaluation.per_class if record["support"]]
+        sizes = f"from {min(counts):,} to {max(counts):,} images a class"
+        macro = [f"  {balanced}, macro F1 {evaluation.macro_f1:.1%} ({sizes}, each counted alike)"]
     tops = [f"top-{k} {share:.1%}" for k, share in evaluation.top_k_accuracies().items()]
     first = [f"loss {evaluation.loss:.4f}", *tops]
-    second = [
-        f"balanced accuracy {evaluation.balanced_accuracy:.1%}",
-        f"calibration error {evaluation.calibration_error:.1%}",
-    ]
-    return [f"  {', '.join(first)}", f"  {', '.join(second)}"]
+    second = [f"calibration error {evaluation.calibration_error:.1%}"]
+    if not macro:
+        second.insert(0, balanced)
+    return [*macro, f"  {', '.join(first)}", f"  {', '.join(second)}"]
 
 
 def _table(evaluation: Evaluation) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.dataset import Dataset
+from imgclf.data.image_files import ImageFiles
 from imgclf.data.picture_batches import looking_batch
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError, NotFiniteError, OutOfMemoryError
@@ -22,6 +23,7 @@ from imgclf.training import flow
 from imgclf.training.budget import Budget
 from imgclf.training.callback_state import check_callbacks, set_states
 from imgclf.training.checkpoint import Checkpoint, TrainingState, take_checkpoint
+from imgclf.training.class_weight import class_weights, uneven_note
 from imgclf.training.compile import compile_model, compiled_by_user, wants_one_hot
 from imgclf.training.early_size import any_input_size, early_sizes
 from imgclf.training.fused_norm import fused_batch_norm
@@ -227,6 +229,8 @@ class _Training:
         self.history.recipe = recipe
         self.disk: int | None = None
         self.pacing: Pacing | None = None
+        self.faults = flow.Faults()
+        self.class_weight = class_weights(recipe.class_weight, train)
         keras.utils.set_random_seed(recipe.seed)
         if not compiled_by_user(model):
             compile_model(model, recipe, self.steps)
@@ -326,10 +330,11 @@ class _Training:
     def _fit(self, state: TrainingState, savers: list[Any], restore: Callable[[], None]) -> None:
         size_at = early_sizes(self.recipe, self.train.image_shape, self.steps)
         pacing = self.pacing
+        kept = self._begin_reading()
         callbacks = [
             *self.callbacks,
             _make_finite_check(),
-            *self._progress(size_at),
+            *self._progress(size_at, kept),
             self.history,
             *savers,
             *([pacing.callback()] if pacing else []),
@@ -338,6 +343,7 @@ class _Training:
             fused_batch_norm(self.model),
             any_input_size(self.model) if size_at else contextlib.nullcontext(),
             _naming_lack_of_memory(self.recipe, self.train),
+            self.faults.raised(),
         ):
             self._fit_from(state, callbacks, restore, size_at)
             while pacing and (jump := pacing.take()):
@@ -380,12 +386,15 @@ class _Training:
                     augmentation=recipe.augmentation,
                     one_hot=one_hot,
                     size_at=size_at,
+                    sampling=recipe.sampling,
+                    faults=self.faults,
                 ),
                 epochs=state.epoch if state.stopped and not state.step else recipe.epochs,
                 initial_epoch=state.epoch,
                 steps_per_epoch=self.steps,
                 validation_data=self._validation_flow(one_hot),
                 callbacks=callback_list,
+                class_weight=self.class_weight,  # Keras leaves validation alone
                 shuffle=False,  # the flow has its own order
                 verbose=0,
             )
@@ -394,16 +403,28 @@ class _Training:
         if self.validation is None:
             return None
         batch_size = max(self.recipe.batch_size, looking_batch(self.train.image_shape))
-        return flow.ordered(self.validation, batch_size=batch_size, one_hot=one_hot)
+        return flow.ordered(
+            self.validation, batch_size=batch_size, one_hot=one_hot, faults=self.faults
+        )
 
-    def _progress(self, size_at: Callable[[int], tuple[int, int]] | None) -> list[Any]:
+    def _begin_reading(self) -> str:
+        """Where pictures from files are kept once they are decoded; "" if nowhere."""
+        kept = [
+            split.images.begin_training()
+            for split in (self.validation, self.train)
+            if split is not None and isinstance(split.images, ImageFiles)
+        ]
+        return kept[-1] if kept else ""
+
+    def _progress(self, size_at: Callable[[int], tuple[int, int]] | None, kept: str) -> list[Any]:
         recipe = self.recipe
         work = Work(recipe.epochs, self.steps, recipe.batch_size, size_at)
         note = (
             f"{recipe.epochs} × {self.steps} steps of {recipe.batch_size} pictures, "
             + precision_note(self.model, recipe.precision)
         )
-        return make_progress(self.verbose, work, note, self.disk)
+        notes = [note, kept, uneven_note(self.train, recipe)]
+        return make_progress(self.verbose, work, "\n".join(filter(None, notes)), self.disk)
 
 
 @contextlib.contextmanager

@@ -7,16 +7,56 @@ uninterrupted run would have seen.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from imgclf.data.split import Split
+from imgclf.errors import ImgclfError
 from imgclf.training.augmentation import Augmentation
 
-__all__ = ["ordered", "shuffled", "steps_per_epoch"]
+__all__ = ["Faults", "ordered", "shuffled", "steps_per_epoch"]
+
+
+class Faults:
+    """Carries errors of reading past TensorFlow, which would turn them into its own.
+
+    Example:
+        >>> faults = Faults()
+        >>> with faults.raised():
+        ...     pass  # here a flow that was made with `faults` is gone through
+    """
+
+    def __init__(self) -> None:
+        self._first: ImgclfError | None = None
+
+    def noting(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function; an error of imgclf that it raises is noted."""
+
+        @functools.wraps(function)
+        def noting(*arguments: Any) -> Any:
+            try:
+                return function(*arguments)
+            except ImgclfError as error:
+                self._first = self._first or error
+                raise
+
+        return noting
+
+    @contextlib.contextmanager
+    def raised(self) -> Iterator[None]:
+        """Within it an error of TensorFlow's is raised as the one that was noted, if one was."""
+        import tensorflow as tf
+
+        try:
+            yield
+        except tf.errors.OpError:
+            if self._first is None:
+                raise
+            raise self._first from None
 
 
 def steps_per_epoch(split: Split, batch_size: int) -> int:
@@ -34,6 +74,8 @@ def shuffled(
     augmentation: Augmentation,
     one_hot: bool,
     size_at: Callable[[int], tuple[int, int]] | None = None,
+    sampling: str | None = None,
+    faults: Faults | None = None,
 ) -> Any:
     """A `tf.data.Dataset` of training batches, epoch after epoch.
 
@@ -47,6 +89,8 @@ def shuffled(
         one_hot: whether labels are given as (batch, classes) float32 or (batch,) int64.
         size_at: (height, width) that pictures are scaled to, by the number of the step since the
             beginning of the run; as they are if left out.
+        sampling: "balanced" draws each class equally often, as in the `Recipe`.
+        faults: is told of pictures that cannot be read.
 
     Returns:
         Batches (images, labels); images (batch, height, width, channels), 0 to 255.
@@ -58,7 +102,8 @@ def shuffled(
 
     @functools.lru_cache(maxsize=1)
     def plan(epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        order = np.random.default_rng([seed, epoch]).permutation(len(split))
+        rng = np.random.default_rng([seed, epoch])
+        order = _balanced(split.labels, rng) if sampling else rng.permutation(len(split))
         return order, _mirrored(len(split), seed, epoch)
 
     def batch(number: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -92,7 +137,8 @@ def shuffled(
         tf.TensorSpec((2,), tf.int32),
     )
     numbers = range(epochs.start * steps + first_step, epochs.stop * steps)
-    flow = _from_function(batch, numbers, signature).map(_as_it_is(finish))
+    function = faults.noting(batch) if faults else batch
+    flow = _from_function(function, numbers, signature).map(_as_it_is(finish))
     # A flow of unknown length: of a known one Keras would count the batches that are left out as
     # taken, and stop before the end.
     return flow.take_while(_as_it_is(lambda *batch: True)).prefetch(4)  # noqa: ARG005
@@ -128,6 +174,22 @@ def _as_it_is(function: Any) -> Any:
     return tf.autograph.experimental.do_not_convert(function)
 
 
+def _balanced(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """As many pictures as there are, of each class as many, give or take one.
+
+    Of a large class another part each time; of a small one each as often, give or take one.
+    """
+    classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    each, more = divmod(len(labels), len(classes))
+    one_more = set(rng.permutation(len(classes))[:more].tolist())
+    drawn = []
+    for number, members in enumerate(classes):
+        count = each + (number in one_more)
+        rounds = -(-count // len(members))
+        drawn += [np.concatenate([rng.permutation(members) for _ in range(rounds)])[:count]]
+    return rng.permutation(np.concatenate(drawn))
+
+
 def _mirrored(count: int, seed: int, epoch: int) -> np.ndarray:
     """Which pictures "alternate" mirrors in an epoch: half of them, and the others in the next."""
     return (np.random.default_rng([seed, count]).random(count) < 0.5) ^ (epoch % 2 == 1)
@@ -142,7 +204,7 @@ def _scaled(images: Any, size: Any) -> Any:
     return tf.cond(smaller, lambda: tf.image.resize(images, size, antialias=True), lambda: images)
 
 
-def ordered(split: Split, *, batch_size: int, one_hot: bool) -> Any:
+def ordered(split: Split, *, batch_size: int, one_hot: bool, faults: Faults | None = None) -> Any:
     """A `tf.data.Dataset` of the pictures in order, once."""
     import tensorflow as tf
 
@@ -156,11 +218,12 @@ def ordered(split: Split, *, batch_size: int, one_hot: bool) -> Any:
         tf.TensorSpec((None, height, width, channels), split.images.dtype),
         tf.TensorSpec((None,), tf.int64),
     )
-    flow = _from_function(batch, range(steps_per_epoch(split, batch_size)), signature)
 
     def finish(images: Any, labels: Any) -> tuple[Any, Any]:
         return images, _labels(labels, split.num_classes, one_hot)
 
+    function = faults.noting(batch) if faults else batch
+    flow = _from_function(function, range(steps_per_epoch(split, batch_size)), signature)
     return flow.map(_as_it_is(finish)).prefetch(4)
 
 

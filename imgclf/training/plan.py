@@ -256,6 +256,7 @@ def _time_steps(
             seed=recipe.seed,
             epochs=range(_MOST_STEPS // steps + 1),
             augmentation=recipe.augmentation,
+            sampling=recipe.sampling,
             one_hot=wants_one_hot(model),
             size_at=None if size is None else lambda step: size,  # noqa: ARG005
         ),

@@ -10,6 +10,7 @@ from imgclf import checks
 from imgclf.architecture.choices import Between, Choice, holds_choices
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.training.augmentation import Augmentation
+from imgclf.training.class_weight import check_class_weight, plain_weights
 
 __all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "Recipe"]
 
@@ -38,6 +39,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "averaging": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
     "early_size": lambda name, value: checks.number(name, value, low=0, high=1, above=True),
     "early_part": lambda name, value: checks.number(name, value, low=0, high=1),
+    "class_weight": check_class_weight,
+    "sampling": lambda name, value: checks.one_of(name, value, [None, "balanced"]),
     "precision": lambda name, value: checks.one_of(name, value, PRECISIONS),
     "patience": lambda name, value: value and checks.integer(name, value, low=1),
     "seed": lambda name, value: checks.integer(name, value, low=0),
@@ -73,6 +76,12 @@ class Recipe:
         early_size: pictures are scaled to this part of their sides in early epochs, which makes
             those faster (progressive resizing). The network must end in a global pool.
         early_part: the part of all steps that counts as early.
+        class_weight: how much the pictures of each class count in the loss of the training: a dict
+            of class name or number and weight, 1 for those that it leaves out, or "balanced":
+            pictures / (classes × pictures of the class), scikit-learn's formula. None: all alike.
+        sampling: "balanced" gives as many pictures of each class in an epoch, which stays as long:
+            those of small classes several times, of large ones another part each time. None gives
+            each picture once.
         precision: "float32", "bfloat16" for the heavy products, or "auto": bfloat16 where the
             processor has instructions for it.
         patience: stop after so many epochs without a better validation accuracy, and go back to the
@@ -100,6 +109,8 @@ class Recipe:
     averaging: float = 0.0
     early_size: float = 1.0
     early_part: float = 0.0
+    class_weight: Any = None
+    sampling: str | None = None
     precision: str = "auto"
     patience: int | None = None
     seed: int = 0
@@ -117,6 +128,8 @@ class Recipe:
                     check(name, sample)
             else:
                 check(name, value)
+        if isinstance(self.class_weight, (dict, list)):
+            object.__setattr__(self, "class_weight", plain_weights(self.class_weight))
         if isinstance(self.augmentation, dict):
             object.__setattr__(self, "augmentation", _augmentation_from(self.augmentation))
         if not isinstance(self.augmentation, Augmentation):
@@ -148,7 +161,11 @@ class Recipe:
             raise ArgumentError(
                 f"A recipe that holds a choice cannot be stored. Received: {self!r}."
             )
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        if isinstance(self.class_weight, dict):
+            # JSON has no numbers as keys: the class 1 and a class named "1" would become one.
+            values["class_weight"] = [list(pair) for pair in self.class_weight.items()]
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:

@@ -114,6 +114,23 @@ def test_evaluate_looks_at_the_test_pictures_and_writes_figures(digits_run, here
     assert (run / "confusion.png").is_file()
 
 
+def test_uneven_classes_are_evened_and_reported(photo_folder, here):
+    for path in sorted((photo_folder / "sky").rglob("?.*"))[4:]:
+        path.unlink()
+    arguments = ["train", photo_folder, "--epochs", 1, "--validation", 0.3, "--quiet"]
+    plain = succeed(*arguments, "--out", "plain")
+    assert re.search(
+        r"validation accuracy \S+% \(balanced \S+%, macro F1 \S+%\)$", plain.stdout, re.MULTILINE
+    )
+    evened = ["--class-weight", "balanced", "--sampling", "balanced", "--json"]
+    report = json.loads(succeed(*arguments, "--out", "evened", *evened).stdout)
+    assert set(report["macro"]) == {"val_balanced_accuracy", "val_macro_f1"}
+    recipe = imgclf.load("evened").recipe
+    assert (recipe.class_weight, recipe.sampling) == ("balanced", "balanced")
+    judged = succeed("evaluate", "evened", photo_folder, "--split", "all").stdout
+    assert "macro F1" in judged.splitlines()[1]
+
+
 def test_photos_are_trained_on_evaluated_and_predicted(photo_folder, here):
     succeed(
         "train",

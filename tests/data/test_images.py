@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import sys
+import warnings
 import zlib
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import ImageSpec, check_image, decode_image, read_header
 from imgclf.errors import ArgumentError, ImageError, MissingFileError
 
@@ -306,3 +308,15 @@ def test_a_spec_that_cannot_be_is_refused_where_it_is_made(settings, message):
     with pytest.raises(ArgumentError) as caught:
         ImageSpec(**settings)
     assert str(caught.value) == message
+
+
+def test_decoding_in_threads_leaves_other_warnings_alone(tmp_path):
+    path = tmp_path / "odd.png"
+    picture = Image.new("P", (20, 20))
+    picture.info["transparency"] = bytes(range(4))
+    picture.save(path)
+    files = ImageFiles([path] * 300, ImageSpec(8))
+    for _ in range(5):
+        np.asarray(files)
+    with pytest.warns(UserWarning, match="still heard"):
+        warnings.warn("still heard", UserWarning, stacklevel=1)

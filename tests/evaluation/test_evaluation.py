@@ -282,7 +282,8 @@ def test_of_many_classes_the_report_shows_the_weakest():
     assert "… and 40 more classes, in `per_class`" in str(ev)
     assert len(lines) < 40
     weakest = min(ev.per_class, key=lambda record: record["recall"])["class_name"]
-    assert lines[5].startswith(f"  {weakest} ")
+    [title] = [number for number, line in enumerate(lines) if "weakest classes" in line]
+    assert lines[title + 1].startswith(f"  {weakest} ")
 
 
 def test_control_characters_of_names_never_reach_the_terminal():
@@ -458,3 +459,29 @@ def test_evaluating_needs_neither_tensorflow_nor_matplotlib():
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_where_classes_are_uneven_figures_that_count_each_alike_stand_beside_accuracy(rng):
+    labels = np.repeat([0, 1, 2], [30, 20, 19])
+    probabilities = rng.dirichlet(np.ones(3), len(labels))
+    ev = Evaluation(labels, probabilities, ["cat", "dog", "eel"])
+    predicted = probabilities.argmax(axis=1)
+    balanced = reference.balanced_accuracy_score(labels, predicted)
+    macro = reference.f1_score(labels, predicted, average="macro")
+    assert ev.uneven
+    assert ev.balanced_accuracy == pytest.approx(balanced, abs=1e-12)
+    assert ev.macro_f1 == pytest.approx(macro, abs=1e-12)
+    assert str(ev).splitlines()[1] == (
+        f"  balanced accuracy {balanced:.1%}, macro F1 {macro:.1%} "
+        "(from 19 to 30 images a class, each counted alike)"
+    )
+    assert str(ev).count("balanced accuracy") == 1
+    assert ev.to_dict()["uneven"]
+    assert ev.to_dict()["macro_f1"] == ev.macro_f1
+
+
+def test_up_to_half_as_many_more_count_as_even():
+    even = Evaluation(np.repeat([0, 1], [15, 10]), np.full((25, 3), 1 / 3), ["a", "b", "no image"])
+    assert not even.uneven
+    assert "macro F1" not in str(even)
+    assert Evaluation(np.repeat([0, 1], [16, 10]), np.full((26, 2), 0.5), ["a", "b"]).uneven
