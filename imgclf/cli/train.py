@@ -24,8 +24,21 @@ _BATCH_FOLDER = "one-batch"
 @click.command()
 @sources.source_argument
 @click.option("--preset", default="fast", show_default=True, help="See `imgclf presets`.")
+@click.option(
+    "--weights",
+    metavar="PATH",
+    help="Of a pretrained backbone: imagenet (the default), a file of weights, or none.",
+)
+@click.option(
+    "--from-model", metavar="MODEL", help="Learn on from a run folder or .keras file of yours."
+)
 @click.option("--out", help="Run folder; runs/NAME if left out, or the next free runs/NAME-2, …")
 @click.option("--epochs", type=click.IntRange(min=1), help="The preset's own if left out.")
+@click.option(
+    "--fine-tune-epochs",
+    type=click.IntRange(min=0),
+    help="Epochs of the upper layers after those of the output layer; with a pretrained network.",
+)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a step.")
 @click.option("--learning-rate", type=float, help="The highest learning rate.")
 @click.option("--seed", type=click.IntRange(min=0), help="First weights, order, augmentation.")
@@ -112,14 +125,23 @@ def _train(
     import imgclf
 
     load_tensorflow()
-    classifier = imgclf.Classifier.from_preset(preset, data, **changes)
+    changes = dict(changes)
+    from_model = changes.pop("from_model", None)
+    if changes.get("weights") == "none":
+        changes["weights"] = None
+    if from_model is None:
+        classifier = imgclf.Classifier.from_preset(preset, data, **changes)
+    else:
+        if "weights" in changes:
+            raise click.UsageError("--weights goes with --preset, not with --from-model.")
+        classifier = imgclf.Classifier.from_model(from_model, data, **changes)
     history = classifier.fit(
         data, run_dir=run, resume=resume, verbose=0 if quiet else "auto"
     ).history
     return {
         "run": str(run),
         "model": str(run / "model.keras"),
-        "preset": preset,
+        "preset": preset if from_model is None else None,
         "epochs": len(history["loss"]),
         "train_images": len(data.train),
         "final": {name: values[-1] for name, values in history.items()},
