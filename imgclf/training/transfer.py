@@ -129,8 +129,8 @@ def fit_in_phases(
         recipe: `epochs` is for the output layer, `fine_tune_epochs` for the phase after it.
         validation: as in `fit`.
         callbacks: as in `fit`; used in both phases.
-        run_dir: as in `fit`. Each phase has a folder in it, `head` and `fine-tune`, and the features
-            are kept in `features`.
+        run_dir: as in `fit`. Each phase has a folder in it, `head` and `fine-tune`, and the
+            features are kept in `features`.
         resume: as in `fit`.
         checkpoint_seconds: as in `fit`.
         verbose: as in `fit`.
@@ -153,18 +153,16 @@ def fit_in_phases(
     say = _Voice(verbose)
     body = _body(model)
     key = _digest(body)
-    features = [
-        None if split is None else _features(body, split, name, key, place, say)
-        for name, split in (("train", train), ("validation", validation))
-    ]
+    learned = _features(body, train, "train", key, place, say)
+    judged = validation and _features(body, validation, "validation", key, place, say)
     head = _head_alone(model)
     calm = recipe.replace(augmentation=Augmentation(), early_size=1.0, early_part=0.0)
     say("phase 1: the output layer, on these features")
     history = training.fit(
         head,
-        features[0],
+        learned,
         calm,
-        validation=features[1],
+        validation=judged,
         run_dir=place and place / "head",
         **settings,
     )

@@ -1,9 +1,11 @@
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import imgclf
 from imgclf import errors
+from imgclf.cli.main import main
 from imgclf.training.transfer import transfer_recipe
 
 SMALL = "mobilenetv3-small"
@@ -164,3 +166,16 @@ def test_few_pictures_get_more_epochs():
     assert transfer_recipe(100, flip_safe=True).epochs == 300
     assert transfer_recipe(50_000, flip_safe=False).epochs == 20
     assert not transfer_recipe(100, flip_safe=False).augmentation.flip
+
+
+def test_the_command_goes_on_from_a_saved_model(tmp_path, photo_folder):
+    data = imgclf.load_folder(photo_folder, image_size=16)
+    old = imgclf.Classifier.from_preset("quick", data, epochs=1).save(tmp_path / "old.keras")
+    words = ["train", str(photo_folder), "--image-size", "16", "--from-model", str(old), "--quiet"]
+    words += ["--epochs", "2", "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    assert imgclf.load(tmp_path / "run").class_names == ("blossom", "meadow", "sky")
+    refused = CliRunner().invoke(main, [*words, "--weights", "none"])
+    assert refused.exit_code == 2
+    assert "--weights goes with --preset, not with --from-model." in refused.output
