@@ -29,11 +29,13 @@ from imgclf.files.entry import MAX_NAME, storable_history
 from imgclf.inference import Network
 from imgclf.prediction import Prediction
 from imgclf.training import fit as training
+from imgclf.training.backbones import BACKBONES, build_body
 from imgclf.training.failed_write import naming_failed_write
 from imgclf.training.network import new_network, sample_images
 from imgclf.training.plan import Plan
 from imgclf.training.presets import get_preset
 from imgclf.training.recipe import Recipe
+from imgclf.training.transfer import body_of, fit_in_phases, transfer_recipe, with_new_head
 
 if TYPE_CHECKING:
     import keras
@@ -100,25 +102,85 @@ class Classifier:
         self.resize = ImageSpec(resize=resize).resize
         self.history: dict[str, list[float]] = {}
         self._network: Network | None = None
+        self._fit: Any = training.fit
 
     @classmethod
-    def from_preset(cls, name: str, data: Dataset, **recipe_changes: Any) -> Classifier:
+    def from_preset(
+        cls, name: str, data: Dataset, *, weights: Any = "imagenet", **recipe_changes: Any
+    ) -> Classifier:
         """A new, untrained classifier for this data.
 
         Args:
-            name: of the preset; `imgclf.presets.PRESETS` lists them.
+            name: of the preset; `imgclf.presets.PRESETS` lists them. Or of a pretrained backbone,
+                such as "efficientnetv2-b0"; `imgclf.presets.BACKBONES` lists those.
             data: decides the image shape, the classes and the pixel statistics.
+            weights: of a backbone: "imagenet", which Keras downloads once; the path of a file of
+                weights without the output layer; or None for random ones.
             **recipe_changes: fields of the `Recipe` to change, such as `epochs=3` or `seed=1`.
 
         Raises:
             ArgumentError: for an unknown preset or field.
+            DownloadError: if the weights cannot be downloaded; the message says what to fetch.
+            ModelFileError: if a file of weights does not fit.
         """
         _check_dataset(data)
+        if name in BACKBONES:
+            recipe = _transfer_recipe(data, recipe_changes)
+            body = build_body(BACKBONES[name], data.image_shape, weights, recipe)
+            return cls._on_body(body, data, recipe)
         preset = get_preset(name)
+        if weights not in ("imagenet", None):
+            raise ArgumentError(
+                f"The preset {name!r} starts from nothing: `weights` goes with a pretrained "
+                f"backbone, such as 'efficientnetv2-b0'. {checks.received('weights', weights)}"
+            )
         recipe = preset.recipe(data, **recipe_changes)
         model = preset.build(data, recipe)
         blocks = preset.blocks(data.image_shape)
         return cls(model, data.class_names, recipe=recipe, blocks=blocks, resize=_resize_of(data))
+
+    @classmethod
+    def from_model(cls, source: Any, data: Dataset, **recipe_changes: Any) -> Classifier:
+        """A classifier for this data that learns on from one that was trained on other classes.
+
+        It keeps the body and takes a new output layer. `fit` trains the output layer first, on what
+        the body makes of each picture, then the upper layers if `fine_tune_epochs` is given.
+
+        Args:
+            source: a `Classifier`, a `.keras` file, or the folder of a run; it is not changed.
+            data: with pictures of the same shape as the model was trained on.
+            **recipe_changes: fields of the `Recipe` to change, such as `fine_tune_epochs=5`.
+
+        Raises:
+            ArgumentError: if the shapes differ, or the model does not end in a `Dense` layer.
+            ModelFileError: if the file cannot be loaded.
+
+        Example:
+            >>> import imgclf
+            >>> data = imgclf.load_digits()
+            >>> clf = imgclf.Classifier.from_preset("quick", data)
+            >>> imgclf.Classifier.from_model(clf, data, epochs=3).num_classes
+            10
+        """
+        _check_dataset(data)
+        old = source if isinstance(source, Classifier) else load(source)
+        wanted, given = old.image_shape, data.image_shape
+        if any(side not in (None, size) for side, size in zip(wanted, given, strict=True)):
+            height, width, channels = wanted
+            color = "gray" if channels == 1 else "rgb"
+            raise ArgumentError(
+                f"The model takes pictures of the shape {wanted}, but the data has {given}. Load "
+                f'the data with image_size=({height}, {width}) and color="{color}".'
+            )
+        recipe = _transfer_recipe(data, recipe_changes)
+        return cls._on_body(body_of(old.model), data, recipe)
+
+    @classmethod
+    def _on_body(cls, body: Any, data: Dataset, recipe: Recipe) -> Classifier:
+        model = with_new_head(body, data.num_classes, recipe.seed)
+        classifier = cls(model, data.class_names, recipe=recipe, resize=_resize_of(data))
+        classifier._fit = fit_in_phases
+        return classifier
 
     @classmethod
     def from_blocks(cls, blocks: Any, data: Dataset, recipe: Recipe | None = None) -> Classifier:
@@ -213,7 +275,7 @@ class Classifier:
         self.recipe = self._changed(
             recipe, minutes, epochs=epochs, batch_size=batch_size, class_weight=class_weight
         )
-        history: Any = training.fit(
+        history: Any = self._fit(
             self.model,
             data if isinstance(data, Dataset) else self._split(data, labels),
             self.recipe,
@@ -260,6 +322,7 @@ class Classifier:
             A `Plan`: minutes, memory, disk, steps, pictures a second.
 
         Raises:
+            ArgumentError: for a classifier that learns on from a trained network.
             OutOfMemoryError: if a batch does not fit into memory.
 
         Example:
@@ -270,6 +333,11 @@ class Classifier:
             >>> plan.epochs, plan.steps, plan.minutes < 1
             (2, 13, True)
         """
+        if self._fit is fit_in_phases:
+            raise ArgumentError(
+                "There is no plan for learning on from a trained network, which has two phases: "
+                "`fit` says what the features take, and each phase how long it will."
+            )
         return training.plan(
             self.model,
             data if isinstance(data, Dataset) else self._split(data, labels),
@@ -599,6 +667,10 @@ def _check_dataset(data: Any) -> None:
             "`data` must be a Dataset, such as load_digits() gives. "
             + checks.received("data", data)
         )
+
+
+def _transfer_recipe(data: Dataset, changes: dict[str, Any]) -> Recipe:
+    return transfer_recipe(len(data.train), flip_safe=data.flip_safe, **changes)
 
 
 def _resize_of(data: Dataset) -> str:

@@ -17,7 +17,7 @@ from imgclf.errors import ArgumentError, BlockError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["build_classifier", "check_fit"]
+__all__ = ["build_classifier", "check_fit", "layers_computing_in"]
 
 
 def build_classifier(
@@ -79,7 +79,7 @@ def build_classifier(
 
     import keras
 
-    with _dtype_policy(dtype):
+    with layers_computing_in(dtype):
         images = keras.Input(shape, name="images", dtype="float32")
         tensor = keras.layers.Rescaling(scale, offset, name="rescaling")(images)
         for position, block in enumerate(blocks):
@@ -139,7 +139,7 @@ def _per_channel(name: str, value: Any, channels: int) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _dtype_policy(dtype: str) -> Iterator[None]:
+def layers_computing_in(dtype: str) -> Iterator[None]:
     """Keras gives new layers the global policy; it is set for the length of the building only."""
     import keras
 

@@ -11,7 +11,7 @@ __all__ = ["presets"]
 def presets() -> None:
     """List the presets with their recipes, and their size on CIFAR-10's pictures."""
     from imgclf.architecture.describe import describe
-    from imgclf.training.presets import PRESETS
+    from imgclf.training.presets import BACKBONES, PRESETS
 
     shape, classes = (32, 32, 3), 10
     for preset in PRESETS.values():
@@ -24,3 +24,9 @@ def presets() -> None:
             f"{recipe.learning_rate:g}, schedule {recipe.schedule}"
         )
         click.echo(f"  {preset.figures}")
+    click.echo("Pretrained on ImageNet, by Keras; see the guide to learning on:")
+    for backbone in BACKBONES.values():
+        side = backbone.image_size
+        click.echo(
+            f"  {backbone.name}: {backbone.features:,} features, trained at {side}×{side} pixels"
+        )

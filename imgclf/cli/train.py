@@ -15,11 +15,16 @@ from imgclf.cli.process import PROCESS_STARTED
 from imgclf.cli.quiet import load_tensorflow
 
 if TYPE_CHECKING:
+    from imgclf.classifier import Classifier
     from imgclf.data.dataset import Dataset
     from imgclf.data.split import Split
     from imgclf.training.budget import Budget
 
 __all__ = ["train"]
+
+# What a run folder holds, the most useful first; "head" and "fine-tune" are phases.
+_WRITTEN = ("model.keras", "log.csv", "curves.png", "config.json", "data.json", "files.csv")
+_WRITTEN += ("checkpoints/", "head/", "fine-tune/", "features/")
 
 _BATCH_FOLDER = "one-batch"
 
@@ -27,12 +32,25 @@ _BATCH_FOLDER = "one-batch"
 @click.command()
 @sources.source_argument
 @click.option("--preset", default="fast", show_default=True, help="See `imgclf presets`.")
+@click.option(
+    "--weights",
+    metavar="PATH",
+    help="Of a pretrained backbone: imagenet (the default), a file of weights, or none.",
+)
+@click.option(
+    "--from-model", metavar="MODEL", help="Learn on from a run folder or .keras file of yours."
+)
 @click.option("--out", help="Run folder; runs/NAME if left out, or the next free runs/NAME-2, …")
 @click.option("--epochs", type=click.IntRange(min=1), help="The preset's own if left out.")
 @click.option(
     "--minutes",
     type=click.FloatRange(0, min_open=True),
     help="Train as many epochs as fit into this time, which begins with the command.",
+)
+@click.option(
+    "--fine-tune-epochs",
+    type=click.IntRange(min=0),
+    help="Epochs of the upper layers after those of the output layer; with a pretrained network.",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a step.")
 @click.option("--learning-rate", type=float, help="The highest learning rate.")
@@ -121,10 +139,7 @@ def train(
         echo_json(report | ({_BATCH_FOLDER: reports[0]} if one_batch_first else {}))
         return
     _echo_report("On all five batches" if one_batch_first else "Trained", reports[-1])
-    ledger = "" if data.ledger is None else "files.csv, "
-    click.echo(
-        f"In {run}: model.keras, log.csv, curves.png, config.json, data.json, {ledger}checkpoints/"
-    )
+    click.echo(f"In {run}: {', '.join(name for name in _WRITTEN if (run / name).exists())}")
     click.echo(f"Next:  {command}")
 
 
@@ -138,11 +153,10 @@ def _budget(minutes: float) -> Budget:
 def _echo_plan(
     data: Dataset, preset: str, changes: dict[str, Any], budget: Budget | None, as_json: bool
 ) -> None:
-    import imgclf
 
     load_tensorflow()
     click.echo("Timing a few steps", err=True)
-    plan = imgclf.Classifier.from_preset(preset, data, **changes).plan(data, minutes=budget)
+    plan = _classifier(data, preset, changes).plan(data, minutes=budget)
     if as_json:
         echo_json(plan.to_dict())
     else:
@@ -168,22 +182,35 @@ def _train(
     resume: str,
     quiet: bool,
 ) -> dict[str, Any]:
-    import imgclf
 
     load_tensorflow()
-    classifier = imgclf.Classifier.from_preset(preset, data, **changes)
+    classifier = _classifier(data, preset, changes)
     history = classifier.fit(
         data, minutes=budget, run_dir=run, resume=resume, verbose=0 if quiet else "auto"
     ).history
     return {
         "run": str(run),
         "model": str(run / "model.keras"),
-        "preset": preset,
+        "preset": None if "from_model" in changes else preset,
         "epochs": len(history["loss"]),
         "train_images": len(data.train),
         "final": {name: values[-1] for name, values in history.items()},
         "macro": _macro_figures(classifier, data.validation),
     }
+
+
+def _classifier(data: Dataset, preset: str, changes: dict[str, Any]) -> Classifier:
+    import imgclf
+
+    changes = dict(changes)
+    from_model = changes.pop("from_model", None)
+    if changes.get("weights") == "none":
+        changes["weights"] = None
+    if from_model is None:
+        return imgclf.Classifier.from_preset(preset, data, **changes)
+    if "weights" in changes:
+        raise click.UsageError("--weights goes with --preset, not with --from-model.")
+    return imgclf.Classifier.from_model(from_model, data, **changes)
 
 
 def _macro_figures(classifier: Any, validation: Split | None) -> dict[str, float] | None:

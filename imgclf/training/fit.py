@@ -38,7 +38,7 @@ from imgclf.training.run_folder import RunFolder
 from imgclf.training.saving import Saving
 from imgclf.training.stop_signals import stop_signals
 
-__all__ = ["fit", "plan"]
+__all__ = ["check_model", "fit", "plan", "splits"]
 
 
 def fit(
@@ -165,14 +165,15 @@ def _fitted(
 
 def _checked(model: Any, data: Any, recipe: Recipe, validation: Any) -> tuple[Split, Split | None]:
     """What to train on and what to look at, fit for model and recipe."""
-    train, validation = _splits(data, validation)
-    _check_model(model, train)
+    train, validation = splits(data, validation)
+    check_model(model, train)
     if recipe.patience is not None and validation is None:
         raise ArgumentError("`patience` needs validation pictures to judge by.")
     return train, validation
 
 
-def _splits(data: Any, validation: Any) -> tuple[Split, Split | None]:
+def splits(data: Any, validation: Any) -> tuple[Split, Split | None]:
+    """The pictures to train on and those to validate by, checked."""
     if isinstance(data, Dataset):
         train = data.train
         validation = data.validation if validation is None else validation
@@ -188,7 +189,8 @@ def _splits(data: Any, validation: Any) -> tuple[Split, Split | None]:
     return train, validation if validation is not None and len(validation) else None
 
 
-def _check_model(model: Any, train: Split) -> None:
+def check_model(model: Any, train: Split) -> None:
+    """Sees to it that a model takes the pictures and tells as many classes apart."""
     wanted, given = tuple(model.input_shape[1:]), train.image_shape
     fits = len(wanted) == 3 and all(
         side in (None, size) for side, size in zip(wanted, given, strict=True)

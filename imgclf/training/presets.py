@@ -21,14 +21,16 @@ from imgclf.architecture.blocks import (
 from imgclf.architecture.blocks import conv as _conv
 from imgclf.architecture.initializer import initializer
 from imgclf.data.dataset import Dataset
+from imgclf.errors import ArgumentError
 from imgclf.training.augmentation import Augmentation
+from imgclf.training.backbones import BACKBONES
 from imgclf.training.network import new_network, sample_images
 from imgclf.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["PRESETS", "Preset", "get_preset"]
+__all__ = ["BACKBONES", "PRESETS", "Preset", "get_preset"]
 
 # `_scaled`: what presets are made for, the side and the number of CIFAR-10's pictures; and a bound.
 _BASE_SIDE = 32
@@ -274,4 +276,9 @@ def get_preset(name: str) -> Preset:
         >>> get_preset("seed2017").blocks((32, 32, 3))[3]
         flatten(dropout=0.5)
     """
-    return PRESETS[checks.one_of("name", name, PRESETS)]
+    if checks.one_of("name", name, [*PRESETS, *BACKBONES]) in BACKBONES:
+        raise ArgumentError(
+            f"{name!r} is a pretrained backbone, which is not built of blocks: use "
+            f"Classifier.from_preset({name!r}, data) or `imgclf train --preset {name}`."
+        )
+    return PRESETS[name]

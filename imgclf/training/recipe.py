@@ -43,6 +43,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "sampling": lambda name, value: checks.one_of(name, value, [None, "balanced"]),
     "precision": lambda name, value: checks.one_of(name, value, PRECISIONS),
     "patience": lambda name, value: value and checks.integer(name, value, low=1),
+    "fine_tune_epochs": lambda name, value: checks.integer(name, value, low=0),
+    "fine_tune_learning_rate": lambda name, value: checks.number(name, value, low=0, above=True),
+    "fine_tune_part": lambda name, value: checks.number(name, value, low=0, high=1, above=True),
     "seed": lambda name, value: checks.integer(name, value, low=0),
 }
 
@@ -87,6 +90,12 @@ class Recipe:
         patience: stop after so many epochs without a better validation accuracy, and go back to the
             best weights; None trains all epochs and keeps the last weights. A run that is resumed
             counts anew.
+        fine_tune_epochs: epochs after those, in which the upper layers of a network that has
+            learned already are trained too; only for `Classifier.from_preset` with a pretrained
+            backbone and for `Classifier.from_model`.
+        fine_tune_learning_rate: the highest learning rate in them.
+        fine_tune_part: the part of the body's layers, counted from the output, that is trained in
+            them. Batch normalisation stays as it was.
         seed: decides the first weights, dropout, augmentation and the order of the pictures.
 
     Example:
@@ -113,6 +122,9 @@ class Recipe:
     sampling: str | None = None
     precision: str = "auto"
     patience: int | None = None
+    fine_tune_epochs: int = 0
+    fine_tune_learning_rate: float = 0.0001
+    fine_tune_part: float = 0.3
     seed: int = 0
 
     def __post_init__(self) -> None:
