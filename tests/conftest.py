@@ -16,7 +16,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from cifar10_making import cifar10_members, write_cifar10
-from PIL import Image
+from photo_making import make_picture
 
 mpl.use("Agg")
 
@@ -88,14 +88,6 @@ def cifar10_archive() -> Path:
     folder = Path(tempfile.gettempdir()) / "imgclf-tests-cifar10"
     subprocess.run([sys.executable, BUILDER, folder], check=True, stdout=subprocess.DEVNULL)
     return folder / "cifar-10-python.tar.gz"
-
-
-def make_picture(rng: np.random.Generator, size: tuple[int, int], colour: int) -> Image.Image:
-    """A noisy RGB picture of (width, height) in which one of three colours prevails."""
-    width, height = size
-    pixels = rng.integers(0, 80, (height, width, 3), dtype=np.uint8)
-    pixels[..., colour] += 150
-    return Image.fromarray(pixels)
 
 
 @pytest.fixture

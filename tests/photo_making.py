@@ -21,3 +21,11 @@ def write_scenes(folder: Path, rng: np.random.Generator, count: int = 24) -> Non
     folder.mkdir(parents=True)
     for number in range(count):
         scene(rng).save(folder / f"{number:02}.png")
+
+
+def make_picture(rng: np.random.Generator, size: tuple[int, int], colour: int) -> Image.Image:
+    """A noisy RGB picture of (width, height) in which one of three colours prevails."""
+    width, height = size
+    pixels = rng.integers(0, 80, (height, width, 3), dtype=np.uint8)
+    pixels[..., colour] += 150
+    return Image.fromarray(pixels)

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 # What a run folder holds, the most useful first; "head" and "fine-tune" are phases.
-_WRITTEN = ("model.keras", "log.csv", "curves.png", "config.json", "data.json", "files.csv")
-_WRITTEN += ("checkpoints/", "head/", "fine-tune/", "features/")
+_WRITTEN = [
+    *("model.keras", "log.csv", "curves.png", "config.json", "data.json", "files.csv"),
+    *("checkpoints/", "head/", "fine-tune/", "features/"),
+]
 
 _BATCH_FOLDER = "one-batch"
 

@@ -289,7 +289,7 @@ def _what_it_is(name: str | None) -> str:
 
 def _open_by_extra(path: str | Path, name: str | None) -> Image.Image | None:
     """Opens a HEIC or AVIF picture if `imgclf[heic]` is installed; else there is None."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     if name not in _BY_EXTRA:
         return None
@@ -298,7 +298,10 @@ def _open_by_extra(path: str | Path, name: str | None) -> Image.Image | None:
     except ImportError:
         return None
     pillow_heif.register_heif_opener()
-    return Image.open(path, formats=(_BY_EXTRA[name],))
+    try:
+        return Image.open(path, formats=(_BY_EXTRA[name],))
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{show_path(path)}: is {name}, but damaged.") from error
 
 
 def _silence_pillow() -> None:

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import make_picture
+from photo_making import make_picture
 
 import imgclf
 from imgclf import CacheSettings
