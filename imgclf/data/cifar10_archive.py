@@ -12,6 +12,8 @@ import gzip
 import io
 import os
 import pickle
+import pickletools
+import reprlib
 import stat
 import tarfile
 import zlib
@@ -237,8 +239,30 @@ class _Unpickler(pickle.Unpickler):
         return _KNOWN[module, name]
 
 
+def _check_instructions(content: bytes) -> None:
+    """Reads a pickle without following it: no instruction may claim more than there is.
+
+    The unpickler takes memory for a length, or for a place in its memory, before it looks whether
+    that much follows: a file of a hundred bytes could take gigabytes.
+    """
+    for number, (instruction, argument, _) in enumerate(pickletools.genops(content)):
+        name = instruction.name
+        # Whoever writes a pickle numbers what it remembers from 0 or 1 on.
+        if name.endswith("PUT") and int(argument or 0) > number + 1:
+            raise pickle.UnpicklingError(f"the instruction {name} {argument}")
+        if name in _NEVER:
+            raise pickle.UnpicklingError(f"the instruction {name}")
+
+
+# What refers to things outside of the pickle, and buffers that can be changed.
+_NEVER = frozenset({"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4"}) | {
+    *("BYTEARRAY8", "NEXT_BUFFER", "READONLY_BUFFER")
+}
+
+
 def _unpickle(content: bytes, where: str) -> dict[str, Any]:
     try:
+        _check_instructions(content)
         fields = _Unpickler(io.BytesIO(content), encoding="bytes").load()
     except Exception as error:  # a hostile or damaged pickle fails in every way there is
         raise DataError(
@@ -296,5 +320,6 @@ def _to_rows(data: Any, where: str) -> np.ndarray:
 def _short(value: object) -> str:
     if isinstance(value, _Parts):
         return "an array"
-    text = repr(value)
+    # A list in itself many times over is short in a file, and endless as text.
+    text = reprlib.repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

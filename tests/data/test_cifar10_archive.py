@@ -103,6 +103,31 @@ def test_what_is_no_dictionary_is_refused(tmp_path, content):
     assert len(load(archive_with(tmp_path)).train) == 9
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\x80\x04}r\xff\xff\xff\x7f.", "the instruction LONG_BINPUT 2147483647"),
+        (b"\x80\x04\x8e" + (2**34).to_bytes(8, "little") + b"ab.", "expected 17179869184 bytes"),
+        (b"\x80\x05\x96" + (2).to_bytes(8, "little") + b"ab.", "the instruction BYTEARRAY8"),
+        (b"\x80\x02Kex\x01.", "opcode b'x'"),
+        (b"\x80\x02Vother\nQ.", "the instruction BINPERSID"),
+    ],
+)
+def test_an_instruction_that_claims_more_than_there_is_is_not_followed(tmp_path, content, reason):
+    archive = archive_with(tmp_path, **{BATCH: content})
+
+    assert reason in refusal(archive)
+
+
+def test_labels_that_are_endless_as_text_are_refused_at_once(tmp_path):
+    label = [0]
+    for _ in range(60):
+        label = [label, label]
+    archive = archive_with(tmp_path, **{BATCH: batch_with(labels=[0, label])})
+
+    assert "expected labels from 0 to 9, found [[[[" in refusal(archive)
+
+
 def test_an_array_that_claims_to_be_huge_takes_no_memory(tmp_path):
     # numpy.ndarray((10**6, 10**6)): real NumPy would ask for a terabyte.
     huge = b"(dS'data'\ncnumpy\nndarray\n((I1000000\nI1000000\nttRs."
