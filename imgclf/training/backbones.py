@@ -178,7 +178,7 @@ def build_body(
     layers = keras.layers
     size = max(height, backbone.smallest), max(width, backbone.smallest)
     with layers_computing_in(dtype_policy(recipe.precision)):
-        network = _construct(backbone, size, "imagenet" if weights == "imagenet" else None)
+        network = _construct(backbone, "imagenet" if weights == "imagenet" else None)
         if path is not None:
             _load(network, path, backbone)
         inputs = pixels = keras.Input(image_shape, name="pixels")
@@ -206,15 +206,19 @@ def _file_of(weights: Any) -> Path | None:
     return path
 
 
-def _construct(backbone: Backbone, size: tuple[int, int], weights: str | None) -> Any:
+def _construct(backbone: Backbone, weights: str | None) -> Any:
+    """The network for pictures of any size, so that Keras takes the file that the table names.
+
+    Of MobileNetV2 it has files for several sizes, and picks by the one that it is asked for.
+    """
     import keras
 
     make = getattr(keras.applications, backbone.constructor)
     try:
         with warnings.catch_warnings():
-            # MobileNetV2 warns that it takes the weights of 224×224: there are no others.
+            # MobileNets warn that they take the weights of 224×224.
             warnings.simplefilter("ignore", UserWarning)
-            return make(include_top=False, weights=weights, input_shape=(*size, 3))
+            return make(include_top=False, weights=weights, input_shape=(None, None, 3))
     except Exception as error:
         if weights is None:
             raise

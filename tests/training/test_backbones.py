@@ -130,7 +130,21 @@ def test_two_channels_are_refused():
         imgclf.Classifier.from_preset(SMALL, colour_data(channels=2), weights=None)
 
 
-def test_files_and_feature_counts_are_those_of_keras():
-    for backbone in BACKBONES.values():
-        assert hasattr(keras.applications, backbone.constructor)
-        assert backbone.file.endswith("top.h5") or backbone.file.endswith("top_v2.h5")
+@pytest.mark.parametrize("name", ["mobilenetv3-small", "mobilenetv2", "resnet50v2"])
+@pytest.mark.filterwarnings("ignore:`input_shape` is undefined")
+def test_file_and_feature_count_are_those_of_keras(monkeypatch, name):
+    backbone = BACKBONES[name]
+    constructor = getattr(keras.applications, backbone.constructor)
+    asked = []
+
+    def note(file, address, *arguments, **settings):
+        asked.append((file, address))
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", note)
+    with pytest.raises(ConnectionError):
+        constructor(include_top=False, weights="imagenet", input_shape=(None, None, 3))
+    network = constructor(include_top=False, weights=None, input_shape=(None, None, 3))
+
+    assert asked == [(backbone.file, backbone.address)]
+    assert network.output_shape[-1] == backbone.features
