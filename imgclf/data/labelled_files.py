@@ -23,6 +23,15 @@ from imgclf.data.exclusion import Exclusion
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import GREY_MODES, MAX_PIXELS, Header, ImageSpec, check_image, show_path
 from imgclf.data.ledger import Ledger, LedgerRow, relative_path
+from imgclf.data.picture_notes import (
+    list_names,
+    list_skipped,
+    note_copies,
+    note_formats,
+    note_shapes,
+    note_skipped,
+    note_twins,
+)
 from imgclf.data.pixel_cache import CacheSettings
 from imgclf.data.split import Split, check_class_names
 from imgclf.errors import DataError, ImgclfError
@@ -46,15 +55,8 @@ SPLIT_NAMES = {
 _SIDE_STEP = 8
 _SMALLEST_SIDE, _LARGEST_SIDE = 16, 96
 
-# Examples in one message or note.
-_SHOWN = 5
-
 # Files that one thread checks before it asks for more.
 _CHUNK = 256
-
-# Pictures that are pointed out: a shorter side in pixels, and how often it goes into the longer.
-_TINY = 8
-_SLIVER = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -174,11 +176,11 @@ def _make(
         *notes,
         *exclusion.notes(),
         *chosen_notes,
-        *_note_twins(class_names),
-        *_note_formats(readable, headers),
-        *_note_shapes(readable, headers),
-        *_note_copies(copies, readable),
-        *_note_skipped(skipped, len(files) + len(unreadable)),
+        *note_twins(class_names),
+        *note_formats(readable, headers),
+        *note_shapes(readable, headers),
+        *note_copies(copies, readable),
+        *note_skipped(skipped, len(files) + len(unreadable)),
     )
     parts, ties = _to_splits(used, readable, copies, class_names, spec, options.cache)
     data = cut(
@@ -214,8 +216,8 @@ def _choose_class_names(files: Sequence[LabelledFile], options: PictureOptions) 
         unknown = [name for name in found if name not in options.class_names]
         if unknown:
             raise DataError(
-                f"there are classes that `class_names` lacks: {_list(unknown)}. "
-                f"`class_names` has {_list(options.class_names)}."
+                f"there are classes that `class_names` lacks: {list_names(unknown)}. "
+                f"`class_names` has {list_names(options.class_names)}."
             )
         return options.class_names
     for split in ("validation", "test"):
@@ -223,12 +225,13 @@ def _choose_class_names(files: Sequence[LabelledFile], options: PictureOptions) 
         unknown = sort_names(names.difference(learned))
         if unknown:
             raise DataError(
-                f"the {split} split has classes that the train split lacks: {_list(unknown)}. "
-                f"The train split has {_list(learned)}."
+                f"the {split} split has classes that the train split lacks: {list_names(unknown)}. "
+                f"The train split has {list_names(learned)}."
             )
     if len(learned) < 2:
         raise DataError(
-            f"there must be pictures of at least 2 classes to tell apart. Found: {_list(learned)}."
+            "there must be pictures of at least 2 classes to tell apart. "
+            f"Found: {list_names(learned)}."
         )
     return tuple(learned)
 
@@ -268,7 +271,7 @@ def _check_skipped(skipped: Sequence[tuple[Path, str]], total: int, allowed: flo
         part = len(skipped) / total
         raise DataError(
             f"{len(skipped)} of {total} files ({part:.1%}) cannot be used, more than "
-            f"max_skipped={allowed:g} allows. {_list_skipped(skipped)} Mend or remove them, or "
+            f"max_skipped={allowed:g} allows. {list_skipped(skipped)} Mend or remove them, or "
             "raise `max_skipped`."
         )
 
@@ -408,118 +411,3 @@ def _to_rows(
     for fate, some in (("skipped", broken), ("excluded", excluded)):
         rows += [LedgerRow(file.name, fate, "", file.class_name, reason) for file, reason in some]
     return rows
-
-
-def _note_twins(class_names: Sequence[str]) -> tuple[str, ...]:
-    """Names that a person would take for one: `Cat` and `cat`."""
-    alike: dict[str, list[str]] = {}
-    for name in class_names:
-        alike.setdefault("".join(name.casefold().split()), []).append(name)
-    return tuple(
-        f"Classes {' and '.join(map(repr, names))} differ only in case or blanks: if they are one, "
-        "put their pictures together."
-        for names in alike.values()
-        if len(names) > 1
-    )
-
-
-def _note_formats(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tuple[str, ...]:
-    other = [
-        file.name
-        for file, header in zip(used, headers, strict=True)
-        if os.path.splitext(file.name)[1].lower()  # noqa: PTH122  a Path takes far longer
-        not in _SUFFIXES[header.format]
-    ]
-    if not other:
-        return ()
-    return (
-        f"Files that hold another format than their name says, read by their content: {len(other)},"
-        f" such as {show_path(other[0])}.",
-    )
-
-
-def _note_shapes(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tuple[str, ...]:
-    """Pictures that are read, but that the user may not expect."""
-    kinds: dict[str, list[str]] = {}
-    for file, header in zip(used, headers, strict=True):
-        short, long = sorted((header.height, header.width))
-        if header.is_animated:
-            kinds.setdefault("Animations, of which the first picture is used", []).append(file.name)
-        if long >= _SLIVER * short:
-            kinds.setdefault(
-                f"Slivers, at least {_SLIVER} times as long as wide, of which cropping leaves "
-                "little",
-                [],
-            ).append(file.name)
-        if short < _TINY:
-            kinds.setdefault(f"Tiny pictures, with a side under {_TINY} pixels", []).append(
-                file.name
-            )
-    return tuple(
-        f"{kind}: {len(some):,}, such as {show_path(some[0])}."
-        for kind, some in sorted(kinds.items())
-    )
-
-
-def _note_copies(copies: Copies, readable: Sequence[LabelledFile]) -> tuple[str, ...]:
-    notes = []
-    if copies.groups:
-        count = sum(map(len, copies.groups))
-        notes.append(
-            f"Copies of the same picture within a class, kept on one side of a cut: {count:,} "
-            f"files in {len(copies.groups):,} set(s), such as "
-            f"{_both(copies.groups[0], readable)}."
-        )
-    labels = {place for group in copies.two_labels for place in group}
-    across = [place for place in copies.left_out if place not in labels]
-    if across:
-        first = readable[across[0]]
-        notes.append(
-            f"Pictures of which a later split (validation or test) has a copy, left out: "
-            f"{len(across):,}, such as {show_path(first.name)}, which {copies.left_out[across[0]]}"
-        )
-    if copies.two_labels:
-        examples = "; ".join(_both(group, readable) for group in copies.two_labels[:_SHOWN])
-        notes.append(
-            f"Warning: the same picture under two labels, in {len(copies.two_labels):,} case(s): "
-            f"{examples}. None of the copies is trained on. Remove the ones with the wrong label."
-        )
-    return tuple(notes)
-
-
-def _both(group: Sequence[int], readable: Sequence[LabelledFile]) -> str:
-    return " and ".join(show_path(readable[place].name) for place in group[:2])
-
-
-_SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ""),
-    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif", ""),  # a telephone's JPEG with a second picture
-    "PNG": (".png", ""),
-    "WEBP": (".webp", ""),
-    "GIF": (".gif", ""),
-    "BMP": (".bmp", ""),
-    "HEIF": (".heic", ".heif", ".hif", ""),
-    "AVIF": (".avif", ""),
-}
-
-
-def _note_skipped(skipped: Sequence[tuple[Path, str]], total: int) -> tuple[str, ...]:
-    if not skipped:
-        return ()
-    return (
-        f"{len(skipped)} of {total} files cannot be used and were skipped. "
-        f"{_list_skipped(skipped)}",
-    )
-
-
-def _list_skipped(skipped: Sequence[tuple[Path, str]]) -> str:
-    first = " ".join(f"{show_path(path)}: {reason}" for path, reason in skipped[:_SHOWN])
-    more = len(skipped) - _SHOWN
-    return f"{first} And {more} more." if more > 0 else first
-
-
-def _list(names: Sequence[str]) -> str:
-    if not names:
-        return "none"
-    first = ", ".join(map(repr, names[:_SHOWN]))
-    return f"{first} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else first
