@@ -121,6 +121,22 @@ def test_ctrl_c_saves_and_the_same_call_goes_on(data, whole, tmp_path, where, pl
     assert resumed.history == whole.history
 
 
+@pytest.mark.parametrize("name", sorted(imgclf.presets.PRESETS))
+def test_each_preset_goes_on_to_the_very_same_weights(name, tmp_path):
+    digits = imgclf.load_digits()
+    data = imgclf.Dataset(digits.train[:150], digits.validation[:20], digits.test, name="few")
+    whole, stopped, resumed = (
+        Classifier.from_preset(name, data, epochs=2, batch_size=50) for _ in range(3)
+    )
+    whole.fit(data, verbose=0)
+    callback = raising_signal(signal.SIGINT, "on_train_batch_end", 4)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[callback])
+    resumed.fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[callback])
+    np.testing.assert_array_equal(weights(resumed), weights(whole))
+    assert not np.array_equal(weights(stopped), weights(whole))
+
+
 def test_sigterm_saves_says_so_and_exits_with_143(data, tmp_path, capfd):
     callback = raising_signal(signal.SIGTERM, "on_train_batch_end", 1)
     before = signal.getsignal(signal.SIGTERM)
