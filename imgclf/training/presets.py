@@ -102,8 +102,8 @@ def _scaled(recipe: Recipe, data: Dataset) -> Recipe:
     """The recipe for CIFAR-10 carried over to other sizes of pictures and of data sets.
 
     Shifts stay the same part of the picture. Small data sets get smaller batches and more epochs,
-    so that the optimiser takes as many steps. Large pictures get smaller batches, since the memory
-    of a step goes with its pixels. Small pictures keep their size throughout: there is
+    so that the optimiser takes about as many steps. Large pictures get smaller batches, since the
+    memory of a step goes with its pixels. Small pictures keep their size throughout: there is
     little to save, and few pixels to lose.
     """
     if min(data.image_shape[:2]) < _SMALLEST_EARLY:
@@ -117,7 +117,7 @@ def _scaled(recipe: Recipe, data: Dataset) -> Recipe:
     )
     steps = -(-len(data.train) // batch_size)
     base_steps = recipe.epochs * _BASE_PICTURES // recipe.batch_size
-    epochs = max(recipe.epochs, min(_MOST_EPOCHS, -(-base_steps // steps)))
+    epochs = max(recipe.epochs, min(_MOST_EPOCHS, round(base_steps / steps)))
     augmentation = dataclasses.replace(recipe.augmentation, shift=shift)
     return recipe.replace(batch_size=batch_size, epochs=epochs, augmentation=augmentation)
 
