@@ -13,8 +13,8 @@ from imgclf.architecture.block import block_from_dict, check_blocks
 from imgclf.data.dataset import Dataset
 from imgclf.data.folder import find_pictures
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.images import ImageSpec, show_path
-from imgclf.data.picture_batches import decode_batches, looking_batch, reason_of
+from imgclf.data.images import ImageSpec, reason_of, show_path
+from imgclf.data.picture_batches import decode_batches, looking_batch
 from imgclf.data.split import Split, check_class_names, check_images
 from imgclf.errors import (
     ArgumentError,

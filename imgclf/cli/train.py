@@ -155,7 +155,6 @@ def _budget(minutes: float) -> Budget:
 def _echo_plan(
     data: Dataset, preset: str, changes: dict[str, Any], budget: Budget | None, as_json: bool
 ) -> None:
-
     load_tensorflow()
     click.echo("Timing a few steps", err=True)
     plan = _classifier(data, preset, changes).plan(data, minutes=budget)
@@ -184,7 +183,6 @@ def _train(
     resume: str,
     quiet: bool,
 ) -> dict[str, Any]:
-
     load_tensorflow()
     classifier = _classifier(data, preset, changes)
     history = classifier.fit(

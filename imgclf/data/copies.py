@@ -11,20 +11,20 @@ from __future__ import annotations
 import collections
 import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from imgclf.data.images import show_path
+from imgclf.data.in_threads import in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
-__all__ = ["Copies", "find_copies", "judge_copies", "tie"]
+__all__ = ["SPLIT_RANKS", "Copies", "find_copies", "judge_copies", "tie"]
 
 # A copy in a later split keeps one in an earlier split out of it.
-_RANKS = {"train": 0, None: 0, "validation": 1, "test": 2}
+SPLIT_RANKS = {"train": 0, None: 0, "validation": 1, "test": 2}
 
 _CHUNK = 256
 
@@ -43,27 +43,31 @@ class Copies(NamedTuple):
     two_labels: list[list[int]]
 
 
-def find_copies(paths: Sequence[str]) -> list[list[int]]:
-    """Groups of positions of files with equal content; only files of equal size are read."""
-    sizes = [_size(path) for path in paths]
-    counts = collections.Counter(sizes)
-    chosen = [place for place, size in enumerate(sizes) if size >= 0 and counts[size] > 1]
-    chunks = [chosen[start : start + _CHUNK] for start in range(0, len(chosen), _CHUNK)]
+def find_copies(paths: Sequence[str], marks: Sequence[Hashable] | None = None) -> list[list[int]]:
+    """Groups of positions of files with equal content.
+
+    Args:
+        paths: the files.
+        marks: what is known of each file and the same for copies, so that only files with equal
+            ones are read; None for a file to leave alone. If left out, their sizes.
+    """
+    if marks is None:
+        marks = [_size(path) for path in paths]
+    counts = collections.Counter(marks)
+    chosen = [place for place, mark in enumerate(marks) if mark is not None and counts[mark] > 1]
     groups: dict[bytes, list[int]] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        digests = pool.map(lambda chunk: [_digest(paths[place]) for place in chunk], chunks)
-        for chunk, some in zip(chunks, digests, strict=True):
-            for place, digest in zip(chunk, some, strict=True):
-                if digest is not None:
-                    groups.setdefault(digest, []).append(place)
+    digests = in_threads(_digest, [paths[place] for place in chosen], _CHUNK)
+    for place, digest in zip(chosen, digests, strict=True):
+        if digest is not None:
+            groups.setdefault(digest, []).append(place)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _size(path: str) -> int:
+def _size(path: str) -> int | None:
     try:
         return os.stat(path).st_size
     except OSError:  # it was readable a moment ago
-        return -1
+        return None
 
 
 def _digest(path: str) -> bytes | None:
@@ -92,11 +96,11 @@ def judge_copies(
     for group in groups:
         if len({class_names[place] for place in group}) > 1:
             found.two_labels.append(list(group))
-        top = max(_RANKS[splits[place]] for place in group)
-        highest = [place for place in group if _RANKS[splits[place]] == top]
+        top = max(SPLIT_RANKS[splits[place]] for place in group)
+        highest = [place for place in group if SPLIT_RANKS[splits[place]] == top]
         for place in group:
             twin = _other(place, highest, class_names)
-            if twin is None or (top == _RANKS["test"] and place in highest):
+            if twin is None or (top == SPLIT_RANKS["test"] and place in highest):
                 continue  # the test split is the user's yardstick, and never changed
             if class_names[twin] != class_names[place]:
                 found.left_out[place] = (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imgclf.data.images import ImageSpec, decode_image, show_path
+from imgclf.data.in_threads import in_threads
 from imgclf.data.pixel_cache import CacheSettings, DiskPixels, MemoryPixels, open_pixels
 from imgclf.errors import ArgumentError, ImageError, MissingFileError
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageFiles"]
 
-# Pictures that one thread decodes before it asks for more: handing over each alone takes as long as
-# decoding a small one.
+# Pictures that one thread decodes before it asks for more.
 _CHUNK = 16
 
 # Size and time of change of a file that is not there.
@@ -178,18 +177,15 @@ class _Files:
         kept.keep(pixels[fresh], rows[fresh])
 
     def _decode(self, pixels: np.ndarray, rows: np.ndarray, missing: np.ndarray) -> None:
-        def decode(places: np.ndarray) -> None:
-            for place in places:
-                pixels[place] = self._decode_one(rows[place])
+        def decode(place: int) -> None:
+            pixels[place] = self._decode_one(rows[place])
 
-        if len(missing) <= 1:
-            decode(missing)
+        if len(missing) <= 1:  # no threads for one
+            for place in missing:
+                decode(place)
             return
-        # Pillow gives up the interpreter lock while it decodes, so threads use every core.
-        chunks = [missing[start : start + _CHUNK] for start in range(0, len(missing), _CHUNK)]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in pool.map(decode, chunks):
-                pass  # asking for each result raises what went wrong in its thread
+        for _ in in_threads(decode, missing, _CHUNK):
+            pass  # asking for each result raises what went wrong in its thread
 
     def _decode_one(self, row: int) -> np.ndarray:
         path = self.paths[row]

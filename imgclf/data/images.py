@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from imgclf import checks
-from imgclf.errors import ImageError, MissingFileError
+from imgclf.errors import ImageError, ImgclfError, MissingFileError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,6 +36,7 @@ __all__ = [
     "GREY_MODES",
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "SUFFIXES",
     "Facts",
     "Header",
     "ImageSpec",
@@ -43,11 +44,25 @@ __all__ = [
     "decode_image",
     "decode_with_facts",
     "read_header",
+    "reason_of",
+    "show_path",
 ]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp"})
+
+# The ends of names that promise a format, as Pillow calls it.
+SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),  # of a telephone, with a second picture
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "HEIF": (".heic", ".heif", ".hif"),
+    "AVIF": (".avif",),
+}
+IMAGE_SUFFIXES = frozenset(suffix for name in FORMATS for suffix in SUFFIXES[name])
 
 # Pillow's own limit before it warns of a decompression bomb (PIL.Image.MAX_IMAGE_PIXELS).
 MAX_PIXELS = 89_478_485
@@ -411,3 +426,10 @@ def show_path(path: Any) -> str:
     """A path for messages: control characters and bytes that are no text are escaped."""
     text = os.fspath(path).encode("utf-8", "backslashreplace").decode()
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def reason_of(path: str | Path, error: ImgclfError | OSError) -> str:
+    """What an error says of a file, without the file's name."""
+    if isinstance(error, OSError) and not isinstance(error, ImgclfError):
+        return f"cannot be read ({error.strerror or error})."
+    return str(error).removeprefix(f"{show_path(path)}: ")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import statistics
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,16 @@ from imgclf.data.copies import Copies, find_copies, judge_copies, tie
 from imgclf.data.dataset import Dataset, cut
 from imgclf.data.exclusion import Exclusion
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.images import GREY_MODES, MAX_PIXELS, Header, ImageSpec, check_image, show_path
+from imgclf.data.images import (
+    GREY_MODES,
+    MAX_PIXELS,
+    Header,
+    ImageSpec,
+    check_image,
+    reason_of,
+    show_path,
+)
+from imgclf.data.in_threads import in_threads
 from imgclf.data.ledger import Ledger, LedgerRow, relative_path
 from imgclf.data.picture_notes import (
     list_names,
@@ -240,30 +248,22 @@ def _check_files(
     files: Sequence[LabelledFile], max_pixels: int
 ) -> tuple[list[LabelledFile], list[Header], list[tuple[LabelledFile, str]]]:
     """The usable files, their headers, and the others with the reason, all in the given order."""
-
-    def check(chunk: Sequence[LabelledFile]) -> list[Header | str]:
-        return [_check_one(file.name, max_pixels) for file in chunk]
-
-    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
     used, headers, broken = [], [], []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for chunk, results in zip(chunks, pool.map(check, chunks), strict=True):
-            for file, result in zip(chunk, results, strict=True):
-                if isinstance(result, Header):
-                    used.append(file)
-                    headers.append(result)
-                else:
-                    broken.append((file, result))
+    results = in_threads(lambda file: _check_one(file.name, max_pixels), files, _CHUNK)
+    for file, result in zip(files, results, strict=True):
+        if isinstance(result, Header):
+            used.append(file)
+            headers.append(result)
+        else:
+            broken.append((file, result))
     return used, headers, broken
 
 
 def _check_one(path: str, max_pixels: int) -> Header | str:
     try:
         return check_image(path, max_pixels)
-    except ImgclfError as error:
-        return str(error).removeprefix(f"{show_path(path)}: ")
-    except OSError as error:
-        return f"cannot be read ({error.strerror or error})."
+    except (ImgclfError, OSError) as error:
+        return reason_of(path, error)
 
 
 def _check_skipped(skipped: Sequence[tuple[Path, str]], total: int, allowed: float) -> None:

@@ -15,7 +15,7 @@ from imgclf.files.csv_file import write_csv
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["FATES", "Ledger", "LedgerRow"]
+__all__ = ["FATES", "Ledger", "LedgerRow", "relative_path"]
 
 # What can become of a file.
 FATES = ("used", "skipped", "duplicate", "excluded", "ignored")
@@ -156,6 +156,3 @@ def relative_path(path: str | os.PathLike[str], root: str | os.PathLike[str]) ->
     text, start = os.fspath(path), os.path.join(os.fspath(root), "")
     below = text[len(start) :] if text.startswith(start) else text
     return below.replace(os.sep, "/")
-
-
-__all__ += ["relative_path"]

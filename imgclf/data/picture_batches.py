@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from imgclf.data.images import ImageSpec, decode_image, show_path
+from imgclf.data.images import ImageSpec, decode_image, reason_of, show_path
 from imgclf.errors import ImageError, ImgclfError
 
-__all__ = ["decode_batches", "looking_batch", "reason_of"]
+__all__ = ["decode_batches", "looking_batch"]
 
 # Batches that are decoded while the network looks at the one before.
 _AHEAD = 2
@@ -73,9 +73,4 @@ def _decode(picture: Any, spec: ImageSpec) -> np.ndarray | ImgclfError:
     except OSError as error:
         if not isinstance(picture, (str, Path)):
             raise
-        return ImageError(f"{show_path(picture)}: cannot be read ({error.strerror or error}).")
-
-
-def reason_of(path: str | Path, error: ImgclfError) -> str:
-    """What an error says of a file, without the file's name."""
-    return str(error).removeprefix(f"{show_path(path)}: ")
+        return ImageError(f"{show_path(picture)}: {reason_of(picture, error)}")

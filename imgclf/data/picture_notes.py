@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgclf.data.copies import Copies
-from imgclf.data.images import Header, show_path
+from imgclf.data.images import SUFFIXES, Header, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ __all__ = [
     "note_shapes",
     "note_skipped",
     "note_twins",
+    "twin_names",
 ]
 
 # Examples in one message or note.
@@ -34,15 +35,19 @@ _SLIVER = 5
 
 def note_twins(class_names: Sequence[str]) -> tuple[str, ...]:
     """Names that a person would take for one: `Cat` and `cat`."""
-    alike: dict[str, list[str]] = {}
-    for name in class_names:
-        alike.setdefault("".join(name.casefold().split()), []).append(name)
     return tuple(
         f"Classes {' and '.join(map(repr, names))} differ only in case or blanks: if they are one, "
         "put their pictures together."
-        for names in alike.values()
-        if len(names) > 1
+        for names in twin_names(class_names)
     )
+
+
+def twin_names(class_names: Sequence[str]) -> list[list[str]]:
+    """Groups of names that differ only in case or blanks."""
+    alike: dict[str, list[str]] = {}
+    for name in class_names:
+        alike.setdefault("".join(name.casefold().split()), []).append(name)
+    return [names for names in alike.values() if len(names) > 1]
 
 
 def note_formats(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tuple[str, ...]:
@@ -50,8 +55,8 @@ def note_formats(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tup
     other = [
         file.name
         for file, header in zip(used, headers, strict=True)
-        if os.path.splitext(file.name)[1].lower()  # noqa: PTH122, quicker than a Path
-        not in _SUFFIXES[header.format]
+        if (suffix := os.path.splitext(file.name)[1].lower())  # noqa: PTH122, quicker than a Path
+        and suffix not in SUFFIXES[header.format]
     ]
     if not other:
         return ()
@@ -113,18 +118,6 @@ def note_copies(copies: Copies, readable: Sequence[LabelledFile]) -> tuple[str, 
 
 def _both(group: Sequence[int], readable: Sequence[LabelledFile]) -> str:
     return " and ".join(show_path(readable[place].name) for place in group[:2])
-
-
-_SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ""),
-    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif", ""),  # a telephone's JPEG with a second picture
-    "PNG": (".png", ""),
-    "WEBP": (".webp", ""),
-    "GIF": (".gif", ""),
-    "BMP": (".bmp", ""),
-    "HEIF": (".heic", ".heif", ".hif", ""),
-    "AVIF": (".avif", ""),
-}
 
 
 def note_skipped(skipped: Sequence[tuple[Path, str]], total: int) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING
 
+from imgclf.data.picture_notes import list_names, twin_names
 from imgclf.inspection.finding import Finding
 
 if TYPE_CHECKING:
@@ -40,15 +41,12 @@ def _lost(counts: dict[str, int]) -> Finding | None:
     lost = [name for name, count in counts.items() if not count]
     if not lost:
         return None
-    message = f"Classes without a usable picture: {_list(lost)}."
+    message = f"Classes without a usable picture: {list_names(lost)}."
     return Finding("empty-class", "problem", len(lost), message, "Add pictures or remove them.")
 
 
 def _twins(class_names: Sequence[str]) -> Finding | None:
-    alike: dict[str, list[str]] = {}
-    for name in class_names:
-        alike.setdefault("".join(name.casefold().split()), []).append(name)
-    twins = [" and ".join(map(repr, names)) for names in alike.values() if len(names) > 1]
+    twins = [" and ".join(map(repr, names)) for names in twin_names(class_names)]
     if not twins:
         return None
     message = f"Classes that differ only in case or blanks: {'; '.join(twins[:_NAMED])}."
@@ -78,11 +76,6 @@ def _small(counts: dict[str, int]) -> Finding | None:
     small = [name for name, count in counts.items() if 0 < count < _FEW]
     if not small:
         return None
-    message = f"Classes with fewer than {_FEW} pictures: {_list(small)}."
+    message = f"Classes with fewer than {_FEW} pictures: {list_names(small)}."
     advice = "Collect more: figures of so few pictures say little."
     return Finding("small-class", "warning", len(small), message, advice)
-
-
-def _list(names: Sequence[str]) -> str:
-    first = ", ".join(map(repr, names[:_NAMED]))
-    return f"{first} and {len(names) - _NAMED} more" if len(names) > _NAMED else first

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgclf.data.copies import SPLIT_RANKS
 from imgclf.inspection.finding import Example, Finding
-from imgclf.inspection.near_copies import SPLIT_RANKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from imgclf.data.images import SUFFIXES
 from imgclf.inspection.finding import Example, Finding
 
 if TYPE_CHECKING:
@@ -32,15 +33,6 @@ _BRIGHT = 200
 # The photographs had at most 0.42, CIFAR-10 0.50 in 99.9%; a Gaussian blur of 3 pixels at a side of
 # 256 brings most photographs above 0.6. Textures such as grass stay below; smooth drawings do not.
 _BLURRED = 0.6
-
-_SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
-    "PNG": (".png",),
-    "WEBP": (".webp",),
-    "GIF": (".gif",),
-    "BMP": (".bmp",),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +83,7 @@ def _blank(photo: Photo) -> str | None:
 
 def _misnamed(photo: Photo) -> str | None:
     suffix = os.path.splitext(photo.path)[1].lower()  # noqa: PTH122
-    if photo.facts is None or suffix in _SUFFIXES[photo.facts.format]:
+    if photo.facts is None or suffix in SUFFIXES[photo.facts.format]:
         return None
     return f"is {photo.facts.format}"
 

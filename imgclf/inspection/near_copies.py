@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgclf.data.copies import SPLIT_RANKS
 from imgclf.inspection.hash_index import bit_counts, near_pairs
 from imgclf.inspection.photo import THUMBNAIL_SIDE
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from imgclf.inspection.photo import Photo
 
-__all__ = ["SPLIT_RANKS", "NearCopies", "find_near_copies"]
+__all__ = ["NearCopies", "find_near_copies"]
 
 # By looking at pairs among the 60,000 pictures of CIFAR-10. Those of two classes show by chance
 # alone how alike two pictures get: up to 6 bits they reach a correlation of 0.88, up to 10 bits
@@ -28,9 +29,6 @@ __all__ = ["SPLIT_RANKS", "NearCopies", "find_near_copies"]
 # quality 50 to 90, resized by 0.75 or 2, or 10 levels brighter, were within 8 bits.
 _CLOSE_BITS, _CLOSE_CORRELATION, _CLOSE_GREY_CORRELATION = 6, 0.92, 0.96
 _MAX_BITS, _FAR_CORRELATION = 10, 0.96
-
-# Where copies are in two splits, the one in the higher split stays: test figures stay comparable.
-SPLIT_RANKS = {None: 0, "train": 0, "validation": 1, "test": 2}
 
 # Pairs that are compared at once, which takes 25 MB.
 _COMPARED = 1 << 13

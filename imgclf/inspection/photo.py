@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from imgclf.data.images import Facts, decode_with_facts, show_path
+from imgclf.data.images import Facts, decode_with_facts, reason_of, show_path
 from imgclf.errors import ImgclfError
 
 if TYPE_CHECKING:
@@ -96,10 +96,8 @@ def measure(file: LabelledFile, root: Path) -> Photo:
     try:
         facts, image = decode_with_facts(file.path, _SIDE)
         measures = _measure_pixels(image)
-    except ImgclfError as error:
-        reason = str(error).removeprefix(f"{show_path(file.path)}: ")
-    except OSError as error:
-        reason = f"cannot be read ({error.strerror or error})."
+    except (ImgclfError, OSError) as error:
+        reason = reason_of(file.path, error)
     return Photo(
         path=os.fspath(file.path),
         name=show_path(_below(root, file.path)),

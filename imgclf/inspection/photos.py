@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
+from imgclf.data.copies import SPLIT_RANKS, find_copies
 from imgclf.data.folder import scan_folder
 from imgclf.data.images import show_path
 from imgclf.data.labelled_files import sort_names
 from imgclf.data.table import scan_csv
 from imgclf.inspection import contact_sheet, copy_rules, report, tables
 from imgclf.inspection.class_rules import find_in_classes
-from imgclf.inspection.exact_copies import find_exact_copies
 from imgclf.inspection.file_rules import find_in_files, is_blank
 from imgclf.inspection.finding import SEVERITIES, Finding
 from imgclf.inspection.measuring import measure_all
-from imgclf.inspection.near_copies import SPLIT_RANKS, find_near_copies
+from imgclf.inspection.near_copies import find_near_copies
 from imgclf.inspection.shortcuts import find_shortcuts
 
 if TYPE_CHECKING:
@@ -180,7 +180,9 @@ def _look(
     photos: Sequence[Photo], names: Sequence[str]
 ) -> tuple[list[Finding], list[tuple[Photo, str]]]:
     """All findings, and the files that are best left out."""
-    copies = find_exact_copies(photos)
+    # Of equal size small pictures are too often: by size alone nearly all would be read once more.
+    marks = [None if one.measures is None else (one.size, one.measures) for one in photos]
+    copies = find_copies([photo.path for photo in photos], marks)
     near = find_near_copies(photos, _to_compare(photos, copies))
     findings = [
         *find_in_files(photos),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
 from imgclf import plots
 from imgclf.files import atomic
+from imgclf.files.csv_file import cell, write_csv
 from imgclf.inspection import contact_sheet
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["save"]
 
-# What makes a spreadsheet take a cell for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
 _COLUMNS = (
     *("path", "class", "split", "reason", "findings", "bytes", "width", "height", "format"),
     *("mode", "orientation", "animated", "camera", "brightness", "contrast", "blur", "hash"),
@@ -31,26 +27,16 @@ _COLUMNS = (
 
 def save(found: PhotoInspection, folder: Path) -> list[Path]:
     """Writes all files and returns their paths."""
-    written = {
-        "findings.json": (json.dumps(found.to_dict(), indent=2) + "\n").encode(),
-        "exclude.csv": _csv(("path", "reason"), _exclude_rows(found)),
-        "files.csv": _csv(_COLUMNS, _file_rows(found)),
-    }
-    for name, data in written.items():
-        atomic.write_bytes(folder / name, data)
+    record = json.dumps(found.to_dict(), indent=2) + "\n"
+    atomic.write_text(folder / "findings.json", record)
+    write_csv(folder / "exclude.csv", ("path", "reason"), _exclude_rows(found))
+    write_csv(folder / "files.csv", _COLUMNS, _file_rows(found))
+    written = ["findings.json", "exclude.csv", "files.csv"]
     sheets = [finding for finding in found.findings if contact_sheet.has_pictures(finding)]
     for finding in sheets:
         figure = contact_sheet.draw(finding)
         atomic.write_bytes(folder / f"{finding.kind}.png", plots.figure_png(figure))
     return [folder / name for name in (*written, *(f"{one.kind}.png" for one in sheets))]
-
-
-def _csv(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
 
 
 def _exclude_rows(found: PhotoInspection) -> Iterable[tuple[str, str]]:
@@ -59,12 +45,7 @@ def _exclude_rows(found: PhotoInspection) -> Iterable[tuple[str, str]]:
 
 def _as_path(name: str) -> str:
     """A path that no spreadsheet takes for a formula, and that still leads to the file."""
-    return f"./{name}" if name.startswith(_FORMULA) else name
-
-
-def _as_cell(value: Any) -> Any:
-    """Texts that look like formulas get a quote before them; numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return name if cell(name) == name else f"./{name}"
 
 
 def _file_rows(found: PhotoInspection) -> Iterable[list[Any]]:
@@ -76,7 +57,7 @@ def _file_rows(found: PhotoInspection) -> Iterable[list[Any]]:
             for example in group:
                 kinds.setdefault(example.photo.path, []).append(finding.kind)
     for photo in found.photos:
-        yield [_as_path(photo.name), *map(_as_cell, _row(photo, kinds.get(photo.path, [])))]
+        yield [_as_path(photo.name), *_row(photo, kinds.get(photo.path, []))]
 
 
 def _row(photo: Photo, kinds: list[str]) -> list[Any]:

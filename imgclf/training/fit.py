@@ -263,8 +263,8 @@ class _Training:
 
     def run_in(self, folder: RunFolder, checkpoint_seconds: float, *, force: bool) -> Any:
         """Trains from the folder's last checkpoint on, even of a run that is over if forced."""
-        self.disk = folder.checkpoints.size_of(self.model)
-        checkpoint = folder.checkpoints.load(self.model) or self._begin(folder)
+        self.disk = needed = folder.checkpoints.size_of(self.model)
+        checkpoint = folder.checkpoints.load(self.model) or self._begin(folder, needed)
         state = checkpoint.state
         if force:
             state = dataclasses.replace(state, finished=False, stopped=False)
@@ -297,9 +297,9 @@ class _Training:
                 stop.obey("Stopped after the last epoch. The same call goes on from there.")
         return self.history
 
-    def _begin(self, folder: RunFolder) -> Checkpoint:
+    def _begin(self, folder: RunFolder, needed: int) -> Checkpoint:
         """A first checkpoint: a run that is killed at once begins with the same weights again."""
-        folder.check_space(folder.checkpoints.size_of(self.model))
+        folder.check_space(needed)
         return folder.checkpoints.save(self.model, TrainingState())
 
     def _make_variables(self) -> None:

@@ -185,7 +185,7 @@ def measure_pace(
     """Takes a few steps of each kind and puts back what they changed.
 
     Args:
-        model: compiled.
+        model: compiled; its optimiser and metrics have made their variables.
         train: to train on.
         validation: what is looked at after each epoch.
         recipe: how to train.
@@ -316,7 +316,6 @@ def _time_saving(model: Any, folder: Path) -> float:
 @contextlib.contextmanager
 def _put_back(model: Any) -> Iterator[None]:
     """At its end model, optimiser and metrics are what they were at its beginning."""
-    model.optimizer.build(model.trainable_variables)
     variables = state_variables(model)
     values = [np.array(variable) for variable in variables]
     try:

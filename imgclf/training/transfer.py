@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from imgclf.files import atomic
 from imgclf.training import fit as training
 from imgclf.training.augmentation import Augmentation
 from imgclf.training.failed_write import naming_failed_write
+from imgclf.training.progress import announce
 from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
 
@@ -158,14 +158,13 @@ def fit_in_phases(
         "verbose": verbose,
         "config": config,
     }
-    say = _Voice(verbose)
     body = _body(model)
     key = _digest(body)
-    learned = _features(body, train, "train", key, place, say)
-    judged = validation and _features(body, validation, "validation", key, place, say)
+    learned = _features(body, train, "train", key, place, verbose)
+    judged = validation and _features(body, validation, "validation", key, place, verbose)
     head = _head_alone(model)
     calm = recipe.replace(augmentation=Augmentation(), early_size=1.0, early_part=0.0)
-    say("phase 1: the output layer, on these features")
+    announce(verbose, "phase 1: the output layer, on these features")
     history = training.fit(
         head,
         learned,
@@ -176,7 +175,7 @@ def fit_in_phases(
     )
     model.get_layer(_HEAD).set_weights(head.layers[-1].get_weights())
     if recipe.fine_tune_epochs:
-        say(f"phase 2: fine-tuning {recipe.fine_tune_part:.0%} of the body's layers")
+        announce(verbose, f"phase 2: fine-tuning {recipe.fine_tune_part:.0%} of the body's layers")
         later = _fine_tune(
             model, train, recipe, validation, place and place / "fine-tune", settings
         )
@@ -186,18 +185,6 @@ def fit_in_phases(
         folder.write_log(history.history)
         folder.write_curves(history.history)
     return history
-
-
-class _Voice:
-    """Lines on stderr, where progress is shown at all."""
-
-    def __init__(self, verbose: Any) -> None:
-        self.verbose = verbose
-
-    def __call__(self, line: str) -> None:
-        if self.verbose:
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
 
 
 def _body(model: Any) -> Any:
@@ -226,16 +213,16 @@ def _digest(body: Any) -> str:
 
 
 def _features(
-    body: Any, split: Split, name: str, key: str, place: Path | None, say: _Voice
+    body: Any, split: Split, name: str, key: str, place: Path | None, verbose: Any
 ) -> Split:
     """What the body makes of each picture, computed once; in a run folder, kept there."""
     if place is None:
-        return _split_of(_compute(body, split, name, say), split)
+        return _split_of(_compute(body, split, name, verbose), split)
     stem = hashlib.sha256((key + split.fingerprint()).encode()).hexdigest()[:16]
     path = place / "features" / f"{name}-{stem}.npy"
     values = _stored(path, (len(split), body.output_shape[-1]))
     if values is None:
-        values = _compute(body, split, name, say)
+        values = _compute(body, split, name, verbose)
         with naming_failed_write(
             f"The features cannot be written to {str(path.parent)!r}",
             "Once this is mended, the same call computes them again.",
@@ -255,7 +242,7 @@ def _stored(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     return values if values.shape == shape and values.dtype == np.float32 else None
 
 
-def _compute(body: Any, split: Split, name: str, say: _Voice) -> np.ndarray:
+def _compute(body: Any, split: Split, name: str, verbose: Any) -> np.ndarray:
     values = np.empty((len(split), body.output_shape[-1]), np.float32)
     started = time.monotonic()
     shown = started
@@ -266,11 +253,15 @@ def _compute(body: Any, split: Split, name: str, say: _Voice) -> np.ndarray:
         if time.monotonic() - shown >= 10 and done < len(split):
             shown = time.monotonic()
             left = (shown - started) * (len(split) - done) / done
-            say(f"features of {done:,} of {len(split):,} {name} pictures, {left:,.0f} s left")
+            announce(
+                verbose,
+                f"features of {done:,} of {len(split):,} {name} pictures, {left:,.0f} s left",
+            )
     seconds = time.monotonic() - started
-    say(
+    announce(
+        verbose,
         f"features of {len(split):,} {name} pictures in {seconds:.1f} s, "
-        f"{values.nbytes / 1e6:,.1f} MB"
+        f"{values.nbytes / 1e6:,.1f} MB",
     )
     return values
 

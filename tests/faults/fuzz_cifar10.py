@@ -5,22 +5,18 @@ read must be whole pictures with labels in range, or an error of imgclf; anythin
 for one file, or 2 GiB of memory, ends the program with the number of the file.
 """
 
-import collections
 import pickletools
 import random
-import resource
-import signal
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from cifar10_making import cifar10_members, write_cifar10
+from fuzzing import fuzz
 
 import imgclf
 from imgclf.errors import DataError
 
-SECONDS = 10  # for one file
 BATCH = "data_batch_1"
 OPCODES = [opcode.code.encode("latin-1") for opcode in pickletools.opcodes]
 NAMES = [b"cos\nsystem\n", b"cbuiltins\neval\n", b"cnumpy\nload\n", b"cnumpy\nndarray\n"]
@@ -65,34 +61,17 @@ def outcome(source: Path) -> str:
 
 
 def main(minutes: float) -> None:
-    counts: collections.Counter[tuple[str, str]] = collections.Counter()
-    end, number, slowest = time.monotonic() + 60 * minutes, 0, 0.0
-    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    resource.setrlimit(resource.RLIMIT_AS, (virtual() + 2**31, resource.RLIM_INFINITY))
-    while time.monotonic() < end:
-        number += 1
-        rng = random.Random(number)
-        kind = rng.choice(["bytes of the archive", "start of a batch", "end of a batch"])
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder)
+
+        def change(number: int) -> str:
+            nonlocal source
+            rng = random.Random(number)
+            kind = rng.choice(["bytes of the archive", "start of a batch", "end of a batch"])
             source = write(kind, Path(folder), rng)
-            signal.alarm(SECONDS)
-            began = time.monotonic()
-            try:
-                counts[kind, outcome(source)] += 1
-            except BaseException:
-                print(f"file {number}: {kind}", flush=True)
-                raise
-            slowest = max(slowest, time.monotonic() - began)
-            signal.alarm(0)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for (kind, result), count in sorted(counts.items()):
-        print(f"{kind:<24}{result:<10}{count:>8,}")
-    print(f"{number:,} files in {minutes:g} minutes; the slowest took {slowest:.2f} s")
-    print(f"peak memory {peak / 1024:.0f} MiB, {(peak - start) / 1024:.0f} above that at the start")
+            return kind
 
-
-def virtual() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        fuzz(minutes, change, lambda number: outcome(source))
 
 
 if __name__ == "__main__":

@@ -6,16 +6,12 @@ and read by h5py from end to end. Anything but a report or an error of imgclf, t
 file, or 2 GiB of memory, ends the program with the number of the file.
 """
 
-import collections
 import io
 import json
 import os
 import random
-import resource
-import signal
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -23,12 +19,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import h5py
 import hostile_models as hostile
 import keras
+from fuzzing import fuzz
 
 import imgclf
 from imgclf import errors
 from imgclf.files import check_model_file
-
-SECONDS = 10  # for one file
 
 
 def base() -> bytes:
@@ -160,42 +155,25 @@ def outcome(path: Path) -> str:
 
 
 def main(minutes: float) -> None:
-    data, counts = base(), collections.Counter()
-    end, number = time.monotonic() + 60 * minutes, 0
+    data = base()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.keras"
         path.write_bytes(data)
         assert outcome(path) == "loaded"
-        start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        resource.setrlimit(resource.RLIMIT_AS, (virtual() + 2**31, resource.RLIM_INFINITY))
-        slowest = 0.0
-        while time.monotonic() < end:
-            number += 1
+
+        def change(number: int) -> str:
             changes = Changes(data, random.Random(number))
             kind = changes.rng.choice(list(changes.kinds()))
             path.write_bytes(changes.kinds()[kind]())
-            signal.alarm(SECONDS)
-            began = time.monotonic()
-            try:
-                counts[kind, outcome(path)] += 1
-            except BaseException:
-                print(f"file {number}: {kind}", flush=True)
-                raise
-            slowest = max(slowest, time.monotonic() - began)
-            signal.alarm(0)
+            return kind
+
+        def load(number: int) -> str:
+            result = outcome(path)
             if number % 100 == 0:
                 keras.utils.clear_session()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for (kind, result), count in sorted(counts.items()):
-        print(f"{kind:<28}{result:<24}{count:>8,}")
-    print(
-        f"{number:,} files in {minutes:g} minutes, none crashed; the slowest took {slowest:.2f} s"
-    )
-    print(f"peak memory {peak / 1024:.0f} MiB, {(peak - start) / 1024:.0f} above that at the start")
+            return result
 
-
-def virtual() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        fuzz(minutes, change, load)
 
 
 if __name__ == "__main__":

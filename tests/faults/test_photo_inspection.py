@@ -190,3 +190,19 @@ def test_a_full_disk_leaves_no_half_written_file(photos, tmp_path, monkeypatch):
         "files.csv",
         "findings.json",
     ]
+
+
+def test_heic_pictures_are_inspected_where_the_extra_is_installed(tmp_path, rng):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    root = tmp_path / "photos"
+    for name in ("cat", "dog"):
+        write_scenes(root / name, rng)
+    scene(rng, (64, 64)).save(root / "cat" / "phone.heic", "HEIF")
+    scene(rng, (64, 64)).save(root / "dog" / "phone.jpg", "HEIF")
+
+    found = imgclf.inspect(root)
+
+    assert len(found.usable) == len(found.photos)
+    misnamed = next(finding for finding in found.findings if finding.kind == "misnamed")
+    assert [str(group[0]) for group in misnamed.groups] == ["dog/phone.jpg: is HEIF"]
