@@ -114,8 +114,7 @@ def fit(
                 recipe, pace = _fitted(budget, model, recipe, given, folder)
         training = _Training(model, recipe, *given).paced(budget, pace)
         folder.claim(training.config(config or {}), force=force)
-        if isinstance(data, Dataset) and data.ledger is not None:
-            folder.keep_ledger(data.ledger)
+        folder.keep_ledger(data)
         return training.run_in(folder, checkpoint_seconds, force=force)
 
 

@@ -30,7 +30,8 @@ from imgclf.training.checkpoint import Checkpoints
 from imgclf.training.failed_write import naming_failed_write
 
 if TYPE_CHECKING:
-    from imgclf.data.ledger import Ledger
+    from imgclf.data.dataset import Dataset
+    from imgclf.data.split import Split
 
 __all__ = ["RunFolder"]
 
@@ -160,8 +161,11 @@ class RunFolder:
         if history:
             self._write("curves.png", plots.figure_png(plots.training_curves(history)))
 
-    def keep_ledger(self, ledger: Ledger) -> None:
-        """Writes down what became of every file of the data."""
+    def keep_ledger(self, data: Dataset | Split) -> None:
+        """Writes down what became of every file of the data, if it came from files."""
+        ledger = getattr(data, "ledger", None)
+        if ledger is None:
+            return
         with naming_failed_write(
             f"files.csv cannot be written to run folder {str(self.path)!r}",
             "Once this is mended, the same call begins the training.",

@@ -149,8 +149,6 @@ def fit_in_phases(
         )
     train, validation = training.splits(data, validation)
     training.check_model(model, train)
-    folder = None if run_dir is None else RunFolder(run_dir)
-    place = None if folder is None else folder.path
     settings: dict[str, Any] = {
         "callbacks": callbacks,
         "resume": resume,
@@ -158,6 +156,26 @@ def fit_in_phases(
         "verbose": verbose,
         "config": config,
     }
+    if run_dir is None:
+        return _train_phases(model, train, validation, recipe, None, settings)
+    folder = RunFolder(run_dir)
+    with folder.lock():
+        folder.keep_ledger(data)
+        history = _train_phases(model, train, validation, recipe, folder.path, settings)
+        folder.write_log(history.history)
+        folder.write_curves(history.history)
+    return history
+
+
+def _train_phases(
+    model: Any,
+    train: Split,
+    validation: Split | None,
+    recipe: Recipe,
+    place: Path | None,
+    settings: dict[str, Any],
+) -> Any:
+    verbose = settings["verbose"]
     body = _body(model)
     key = _digest(body)
     learned = _features(body, train, "train", key, place, verbose)
@@ -181,9 +199,6 @@ def fit_in_phases(
         )
         history = _joined(history, later)
     history.recipe = recipe
-    if folder is not None:
-        folder.write_log(history.history)
-        folder.write_curves(history.history)
     return history
 
 

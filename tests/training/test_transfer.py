@@ -6,6 +6,7 @@ from click.testing import CliRunner
 import imgclf
 from imgclf import errors
 from imgclf.cli.main import main
+from imgclf.training.run_folder import RunFolder
 from imgclf.training.transfer import transfer_recipe
 
 SMALL = "mobilenetv3-small"
@@ -179,3 +180,25 @@ def test_the_command_goes_on_from_a_saved_model(tmp_path, photo_folder):
     refused = CliRunner().invoke(main, [*words, "--weights", "none"])
     assert refused.exit_code == 2
     assert "--weights goes with --preset, not with --from-model." in refused.output
+
+
+def on_photos(photo_folder):
+    data = imgclf.load_folder(photo_folder, image_size=16)
+    blocks = [imgclf.conv(4), imgclf.global_pool()]
+    old = imgclf.Classifier.from_blocks(blocks, data)
+    return imgclf.Classifier.from_model(old, data, epochs=1), data
+
+
+def test_a_folder_in_use_is_refused_before_features_are_computed(photo_folder, tmp_path):
+    clf, data = on_photos(photo_folder)
+    in_use = pytest.raises(errors.RunFolderError, match=r"is in use by process \d+ on ")
+    with RunFolder(tmp_path / "run").lock(), in_use:
+        clf.fit(data, verbose=0, run_dir=tmp_path / "run")
+    assert not (tmp_path / "run" / "features").exists()
+
+
+def test_the_run_folder_accounts_for_every_file(photo_folder, tmp_path):
+    clf, data = on_photos(photo_folder)
+    clf.fit(data, verbose=0, run_dir=tmp_path / "run")
+    rows = (tmp_path / "run" / "files.csv").read_text().splitlines()
+    assert len(rows) == 1 + len(data.ledger)
