@@ -54,12 +54,12 @@ _OWNERS = {
     "presets": "imgclf.training.presets",
     "Prediction": "imgclf.prediction",
     "Evaluation": "imgclf.evaluation.evaluation",
-    "search": "imgclf.tuning.search",
+    "search": "imgclf.search",
     "errors": "imgclf.errors",
 }
 
-# Public names that are modules themselves.
-_MODULES = {"errors", "presets"}
+# Public names that are modules themselves; `search` can be called, too.
+_MODULES = {"errors", "presets", "search"}
 
 __all__ = sorted([*_OWNERS, "__version__"])  # noqa: PLE0605
 

@@ -95,3 +95,21 @@ def test_python_in_the_readme_is_valid():
 
 def test_the_package_says_that_it_is_typed():
     assert (ROOT / "imgclf" / "py.typed").is_file()
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", "import imgclf.search", "from imgclf.search import SearchResult", "imgclf.search"],
+)
+def test_search_is_called_and_holds_names_whatever_was_imported_before(before):
+    code = (
+        f"import imgclf\n{before}\nimport inspect\n"
+        "assert callable(imgclf.search) and callable(imgclf.search.hypermodel)\n"
+        "assert 'max_trials' in inspect.signature(imgclf.search).parameters\n"
+        "try: imgclf.search(1)\n"
+        "except imgclf.errors.ArgumentTypeError: print('asked')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "asked\n"

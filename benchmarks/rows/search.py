@@ -13,7 +13,7 @@ from typing import Any
 from recorder import Recorder, arguments
 
 import imgclf
-from imgclf.tuning.space import default_recipe
+from imgclf.search.space import default_recipe
 
 BATCH_SIZE = 256  # the tutorial's; equal for all, so that equal epochs are equal steps
 FRESH_SEEDS = (101, 102, 103)  # none of them was used in the search

@@ -13,7 +13,7 @@ from imgclf.cli.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
-    from imgclf.tuning.result import Trial
+    from imgclf.search.result import Trial
 
 __all__ = ["search"]
 
@@ -35,14 +35,14 @@ __all__ = ["search"]
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def search(source: str, batch: int | None, out: str, archive: str | None, **settings: Any) -> None:
     """Search for a better network for SOURCE, by validation accuracy."""
-    import imgclf
+    from imgclf.search.run import search as run_search
 
     if batch is not None and source != "cifar10":
         raise click.UsageError("--batch goes with the source cifar10 only.")
     data = _load(source, batch, archive)
     given = {name: value for name, value in settings.items() if value is not None}
     load_tensorflow()
-    result = imgclf.search(data, run_dir=Path(out), on_trial=_echo_trial, **given)
+    result = run_search(data, run_dir=Path(out), on_trial=_echo_trial, **given)
     click.echo(str(result))
     click.echo(f"\nThe best blocks:\n{result.best_blocks!r}")
     click.echo(f"\nIn {out}: journal.jsonl, best.keras")

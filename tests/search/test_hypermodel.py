@@ -7,9 +7,9 @@ import pytest
 from imgclf.architecture.blocks import conv_maxpool, flatten, maxpool
 from imgclf.architecture.choices import between, choice, repeat
 from imgclf.errors import ArgumentError
+from imgclf.search.hypermodel import hypermodel
 from imgclf.training.augmentation import Augmentation
 from imgclf.training.recipe import Recipe
-from imgclf.tuning.hypermodel import hypermodel
 
 BLOCKS = [conv_maxpool(choice(2, 4)), flatten()]
 

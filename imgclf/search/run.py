@@ -26,13 +26,13 @@ from imgclf.errors import (
     RunFolderError,
     SearchError,
 )
+from imgclf.search.journal import Journal
+from imgclf.search.result import SearchResult, Trial
+from imgclf.search.space import Space, candidate_key, default_recipe, default_space
 from imgclf.training import fit as training
 from imgclf.training.network import new_network, sample_images
 from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
-from imgclf.tuning.journal import Journal
-from imgclf.tuning.result import SearchResult, Trial
-from imgclf.tuning.space import Space, candidate_key, default_recipe, default_space
 
 __all__ = ["ALGORITHMS", "search"]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from imgclf.errors import RunFolderError
-from imgclf.tuning.journal import Journal
+from imgclf.search.journal import Journal
 
 
 @pytest.fixture

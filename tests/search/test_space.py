@@ -9,8 +9,8 @@ from imgclf.architecture.blocks import conv, flatten, global_pool, residual, sep
 from imgclf.architecture.build import build_classifier
 from imgclf.architecture.choices import between, choice, optional, repeat
 from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.search.space import Space, candidate_key, default_recipe, default_space
 from imgclf.training.recipe import Recipe
-from imgclf.tuning.space import Space, candidate_key, default_recipe, default_space
 
 SHAPE = (8, 8, 1)
 

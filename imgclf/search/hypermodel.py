@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
 from imgclf.errors import ArgumentError
+from imgclf.search.space import Space
 from imgclf.training.compile import compile_model
 from imgclf.training.network import new_network
 from imgclf.training.recipe import Recipe
-from imgclf.tuning.space import Space
 
 if TYPE_CHECKING:
     import keras_tuner

@@ -1,0 +1,59 @@
+"""Searching for a network and a recipe: the space, the trials, their journal, and the result.
+
+`imgclf.search(data, …)` runs a search, and `imgclf.search.HyperClassifier` and the other public
+names of the folder stand beside it: this module can be called. `from imgclf.search import search`
+gives the function itself, which type checkers understand.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from typing import Any
+
+# Each public name, and the module that owns it; loaded when first used, as in `imgclf` itself.
+_OWNERS = {
+    "search": "imgclf.search.run",
+    "SearchResult": "imgclf.search.result",
+    "Trial": "imgclf.search.result",
+    "hypermodel": "imgclf.search.hypermodel",
+}
+
+__all__ = sorted(_OWNERS)  # noqa: PLE0605
+
+
+class _CallableModule(types.ModuleType):
+    """A module that runs a search when it is called.
+
+    The function `imgclf.search` and the folder `imgclf/search` have one name: without this, which
+    of the two `imgclf.search` is would depend on what was imported before.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.search(*args, **kwargs)
+
+    @property
+    def __signature__(self) -> Any:
+        import inspect
+
+        return inspect.signature(self.search)
+
+    @property
+    def __wrapped__(self) -> Any:  # what help() in IPython and mkdocstrings follow
+        return self.search
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OWNERS:
+        raise AttributeError(f"module 'imgclf.search' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_OWNERS[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+sys.modules[__name__].__class__ = _CallableModule

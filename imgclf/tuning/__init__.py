@@ -1,1 +1,0 @@
-"""Searching for a network and a recipe: the space, the trials, their journal, and the result."""
