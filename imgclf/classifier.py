@@ -370,6 +370,106 @@ class Classifier:
         scores = self.predict_proba(split, batch_size=batch_size)
         return Evaluation(split.labels, scores, self.class_names, images=split.images)
 
+    def report(
+        self,
+        path: str | Path,
+        data: Any,
+        *,
+        split: str | None = None,
+        run_dir: Any = None,
+        title: str | None = None,
+        watts: float = 100.0,
+        verbose: Any = "auto",
+    ) -> Path:
+        """Writes what is known about the classifier as one HTML page that opens anywhere.
+
+        It holds a summary, the confusion matrix with pictures, figures by class, mistakes,
+        calibration, learning curves, data, network, recipe, and time. A model card in Markdown is
+        written beside it, as `model-card.md`.
+
+        Args:
+            path: of the page, such as "report.html".
+            data: a `Dataset`, whose test pictures are evaluated (or validation pictures, where
+                there are none), or a `Split` of pictures that were not trained on.
+            split: of a data set: which pictures are evaluated instead.
+            run_dir: the run's folder, which knows how long the training took.
+            title: of the page.
+            watts: what the machine is taken to draw while training, for an estimate of energy.
+            verbose: 0 says nothing; otherwise what is being done is told on stderr.
+
+        Returns:
+            The path.
+
+        Raises:
+            DataError: if the pictures do not fit the classifier.
+
+        Example:
+            >>> import imgclf, tempfile
+            >>> data = imgclf.load_digits()
+            >>> clf = imgclf.Classifier.from_preset("quick", data)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     page = clf.report(f"{folder}/report.html", data, verbose=0)
+            ...     sorted(path.name for path in page.parent.iterdir())
+            ['model-card.md', 'report.html']
+        """
+        from imgclf.report.report import write_report
+
+        return write_report(
+            self,
+            checks.path("path", path),
+            data,
+            split=split,
+            run_dir=run_dir,
+            title=title,
+            watts=watts,
+            verbose=verbose,
+        )
+
+    def model_card(
+        self,
+        path: str | Path,
+        evaluation: Evaluation,
+        *,
+        name: str = "Image classifier",
+        dataset: str = "data",
+        split: str = "test",
+        license: str = "unknown",  # noqa: A002 - the name of the field
+    ) -> Path:
+        """Writes a model card: Markdown, under the fields that Hugging Face's hub reads.
+
+        Args:
+            path: such as "README.md".
+            evaluation: as `evaluate` gives it.
+            name: of the model.
+            dataset: what it was trained on.
+            split: of the pictures that were evaluated.
+            license: an identifier such as "apache-2.0". Nobody can decide it for you.
+
+        Returns:
+            The path.
+
+        Example:
+            >>> import imgclf, tempfile
+            >>> data = imgclf.load_digits()
+            >>> clf = imgclf.Classifier.from_preset("quick", data)
+            >>> ev = clf.evaluate(data.test)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     card = clf.model_card(f"{folder}/README.md", ev, license="apache-2.0")
+            ...     for line in card.read_text().splitlines()[:4]:
+            ...         print(line)
+            ---
+            license: "apache-2.0"
+            library_name: keras
+            pipeline_tag: image-classification
+        """
+        from imgclf.files import atomic
+        from imgclf.report.model_card import CardFacts, model_card
+
+        facts = CardFacts(name=name, dataset=dataset, split=split, license=license)
+        target = checks.path("path", path)
+        atomic.write_text(target, model_card(self, evaluation, facts))
+        return target
+
     def predict(
         self, source: Any, *, skipped: list[tuple[Path, str]] | None = None
     ) -> list[Prediction]:

@@ -19,6 +19,8 @@ from imgclf.errors import ArgumentError
 
 __all__ = ["Description", "Row", "describe"]
 
+_HEADS = ("block", "output", "parameters", "multiply-adds", "sees")
+
 _INPUT_AND_OUTPUT = {"rescaling", "probabilities"}  # layers of build_classifier without a cost
 
 
@@ -62,9 +64,13 @@ class Description:
         """One dict a row, for a table or for JSON."""
         return [dataclasses.asdict(row) for row in self.rows]
 
+    def cells(self) -> list[tuple[str, ...]]:
+        """The rows of the table as texts: block, output, parameters, multiply-adds, sees."""
+        return [_cells(row) for row in self.rows]
+
     def __repr__(self) -> str:
-        heads = ("block", "output", "parameters", "multiply-adds", "sees")
-        cells = [_cells(row) for row in self.rows]
+        cells = self.cells()
+        heads = _HEADS
         sums = ("total", "", f"{self.parameters:,}", _count(self.macs), "")
         widths = [max(map(len, column)) for column in zip(heads, *cells, sums, strict=True)]
         rule = "─" * (sum(widths) + 2 * (len(widths) - 1))

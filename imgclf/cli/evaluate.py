@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from imgclf.data.split import Split
     from imgclf.evaluation.evaluation import Evaluation
 
-__all__ = ["evaluate"]
+__all__ = ["SPLITS", "choose", "evaluate"]
 
-_SPLITS = ("train", "validation", "test", "all")
+SPLITS = ("train", "validation", "test", "all")
 
 
 @click.command()
@@ -30,7 +30,7 @@ _SPLITS = ("train", "validation", "test", "all")
 @sources.selection_options
 @click.option(
     "--split",
-    type=click.Choice(_SPLITS),
+    type=click.Choice(SPLITS),
     help="Which pictures. If left out: test; of a folder or table that the run was not trained on "
     "and that names no test pictures itself: all.",
 )
@@ -58,7 +58,7 @@ def evaluate(
     load_tensorflow()
     classifier = imgclf.load(model)
     known = sources.recall(home_of(model), source)
-    pictures = _choose(classifier, source, split, known, archive, selection)
+    pictures = choose(classifier, source, split, known, archive, selection)
     evaluation = classifier.evaluate(pictures)
     written = _write(Path(out) if out else home_of(model), evaluation)
     if as_json:
@@ -70,7 +70,7 @@ def evaluate(
         click.echo(f"  {path}")
 
 
-def _choose(
+def choose(
     classifier: Any,
     source: str,
     split: str | None,

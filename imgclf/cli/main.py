@@ -17,6 +17,7 @@ from imgclf.cli.evaluate import evaluate
 from imgclf.cli.inspect import inspect
 from imgclf.cli.predict import predict
 from imgclf.cli.presets import presets
+from imgclf.cli.report import report
 from imgclf.cli.search import search
 from imgclf.cli.train import train
 from imgclf.errors import ImgclfError
@@ -59,5 +60,5 @@ def main() -> None:
     """
 
 
-for _command in (demo, train, evaluate, predict, search, inspect, presets):
+for _command in (demo, train, evaluate, report, predict, search, inspect, presets):
     main.add_command(_command)

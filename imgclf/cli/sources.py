@@ -173,19 +173,28 @@ def remember(run: Path, source: str, options: DataOptions) -> None:
 
 def recall(run: Path, source: str) -> DataOptions | None:
     """How the run read this source; None if it was trained on another one, or on an unknown one."""
+    trained_on = recall_source(run)
+    if trained_on is None:
+        return None
+    known, options = trained_on
+    return options if known == _identity(source) else None
+
+
+def recall_source(run: Path) -> tuple[str, DataOptions] | None:
+    """What the run was trained on and how it was read; None if nobody wrote it down."""
     path = run / _RECORD
     if not path.is_file():
         return None
     try:
         record = json.loads(path.read_text())
-        same = record.pop("source") == _identity(source)
+        source = str(record.pop("source"))
         options = DataOptions(**record)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RunFolderError(
             f"{path}: is damaged ({error}). Delete it; `imgclf evaluate` then takes the source as "
             "pictures that the run has not seen."
         ) from error
-    return options if same else None
+    return source, options
 
 
 def _identity(source: str) -> str:

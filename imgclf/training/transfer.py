@@ -26,6 +26,7 @@ from imgclf.training.failed_write import naming_failed_write
 from imgclf.training.progress import announce
 from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
+from imgclf.training.run_time import timed
 
 __all__ = ["TRANSFER", "body_of", "fit_in_phases", "transfer_recipe", "with_new_head"]
 
@@ -178,8 +179,9 @@ def _train_phases(
     verbose = settings["verbose"]
     body = _body(model)
     key = _digest(body)
-    learned = _features(body, train, "train", key, place, verbose)
-    judged = validation and _features(body, validation, "validation", key, place, verbose)
+    with timed(place):
+        learned = _features(body, train, "train", key, place, verbose)
+        judged = validation and _features(body, validation, "validation", key, place, verbose)
     head = _head_alone(model)
     calm = recipe.replace(augmentation=Augmentation(), early_size=1.0, early_part=0.0)
     announce(verbose, "phase 1: the output layer, on these features")

@@ -1,12 +1,12 @@
 // The page can be read without this. A reader who has JavaScript sees what a cell of the confusion
-// matrix stands for as soon as the cell is pointed at or reached by keyboard, and sorts by columns.
+// matrix stands for as soon as the cell is pointed at or reached by keyboard.
 "use strict";
 
 (function () {
   for (const matrix of document.querySelectorAll("[data-matrix]")) {
     const panels = document.getElementById(matrix.dataset.matrix);
     const links = Array.from(matrix.querySelectorAll("a[href^='#']"));
-    let kept = null;
+    let kept = links.find((link) => link.hash === location.hash) || null;
 
     const show = function (link) {
       for (const panel of panels.querySelectorAll("[data-panel]")) {
@@ -17,15 +17,24 @@
       }
     };
 
+    // One stop for Tab; the arrow keys go from cell to cell.
+    const keep = function (link) {
+      for (const other of links) {
+        other.tabIndex = other === link ? 0 : -1;
+      }
+      kept = link;
+      show(link);
+    };
+
     panels.classList.add("live");
     for (const link of links) {
+      link.tabIndex = link === (kept || links[0]) ? 0 : -1;
       link.addEventListener("mouseenter", () => show(link));
       link.addEventListener("mouseleave", () => show(kept));
-      link.addEventListener("focus", () => { kept = link; show(link); });
+      link.addEventListener("focus", () => keep(link));
       link.addEventListener("click", (event) => {
         event.preventDefault();
-        kept = link;
-        show(link);
+        keep(link);
       });
       link.addEventListener("keydown", (event) => {
         const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
@@ -52,5 +61,6 @@
         }
       });
     }
+    show(kept);
   }
 })();
