@@ -218,6 +218,12 @@ class Classifier:
         count = self.model.count_params()
         return f"Classifier({shape} → {self.num_classes} classes, {count:,} parameters)"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from imgclf.report.display import classifier_html
+
+        return classifier_html(self)
+
     def fit(
         self,
         data: Any,

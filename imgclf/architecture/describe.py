@@ -68,6 +68,13 @@ class Description:
         """The rows of the table as texts: block, output, parameters, multiply-adds, sees."""
         return [_cells(row) for row in self.rows]
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from imgclf.markup import notebook, table
+
+        sums = ("total", "", f"{self.parameters:,}", _count(self.macs), "")
+        return notebook(table("", _HEADS, [*self.cells(), sums]))
+
     def __repr__(self) -> str:
         cells = self.cells()
         heads = _HEADS

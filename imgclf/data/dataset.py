@@ -133,6 +133,12 @@ class Dataset:
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {title: split for title, split in named.items() if split is not None}
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from imgclf.data.display import dataset_html
+
+        return dataset_html(self)
+
     def __repr__(self) -> str:
         height, width, channels = self.image_shape
         sizes = ", ".join(f"{len(split):,} {title}" for title, split in self.splits().items())

@@ -107,6 +107,12 @@ class Evaluation:
     def __str__(self) -> str:
         return summarize(self)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from imgclf.evaluation.display import evaluation_html
+
+        return evaluation_html(self)
+
     # The predictions themselves.
 
     @functools.cached_property

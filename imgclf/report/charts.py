@@ -14,7 +14,7 @@ __all__ = ["Chart", "Line", "draw"]
 
 # The drawing's own units; a page scales it.
 _WIDTH, _HEIGHT = 480.0, 330.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 12.0, 14.0, 52.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 22.0, 14.0, 52.0
 
 # More points than these are shown as a line without dots.
 _DOTS = 40

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imgclf.files.csv_file import escape
+from imgclf.report.sections.network import recipe_code
 from imgclf.report.sections.summary import sentence
 
 if TYPE_CHECKING:
@@ -168,13 +169,7 @@ def _limits(evaluation: Evaluation, facts: CardFacts) -> str:
 
 
 def _training(classifier: Classifier, facts: CardFacts) -> str:
-    default = type(classifier.recipe)()
-    changed = [
-        f"    {field.name}={getattr(classifier.recipe, field.name)!r},"
-        for field in dataclasses.fields(default)
-        if getattr(classifier.recipe, field.name) != getattr(default, field.name)
-    ]
-    code = "\n".join(["Recipe(", *changed, ")"]) if changed else "Recipe()"
+    code = recipe_code(classifier.recipe)
     first = f"Data: {_plain(facts.dataset)}"
     if facts.train_images is not None:
         first += f", {facts.train_images:,} pictures"

@@ -12,17 +12,14 @@ import dataclasses
 import functools
 import hashlib
 import importlib.resources
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from markupsafe import Markup
 
-__all__ = ["Section", "page", "render"]
+from imgclf.markup import visible
 
-# Control characters, which HTML forbids, and halves of characters, which no file can hold: bytes of
-# a file name that are no text.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+__all__ = ["Section", "page", "render"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +72,7 @@ def page(
         script=script,
         script_digest=digest,
     )
-    return f"{_CONTROL.sub(lambda found: repr(found[0])[1:-1], text)}\n"
+    return f"{visible(text)}\n"
 
 
 def render(template: str, **values: Any) -> Markup:

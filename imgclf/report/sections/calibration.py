@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from imgclf.report.charts import Chart, Line, draw
 from imgclf.report.page import Section, render
 
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from imgclf.evaluation.evaluation import Evaluation
 
 __all__ = ["calibration"]
+
+# Points of the curve; accuracies of fewer pictures jump about.
+_POINTS, _FEW = 60, 20
 
 # Below this the two figures are called the same.
 _SAME = 0.01
@@ -44,10 +49,33 @@ def calibration(evaluation: Evaluation) -> Section:
         x_range=(0, 1),
         y_range=(0, 1),
     )
+    charts = [chart, _if_it_may_pass(evaluation)]
     return Section(
         "calibration",
         "Calibration",
-        render("charts.html", charts=[(chart, draw(chart))]),
+        render("charts.html", charts=[(one, draw(one)) for one in charts]),
         f"Of what it is 80% sure of, it should get 80% right. The mean distance from that is "
         f"{evaluation.calibration_error:.1%} (expected calibration error, 15 ranges).",
+    )
+
+
+def _if_it_may_pass(evaluation: Evaluation) -> Chart:
+    """How often it is right in the surest part of the pictures, for parts up to all of them."""
+    order = np.argsort(-evaluation.confidences, kind="stable")
+    right = np.cumsum(evaluation.correct[order])
+    few = min(_FEW, len(evaluation))
+    counts = np.unique(np.linspace(few, len(evaluation), _POINTS).astype(int))
+    accuracies = right[counts - 1] / counts
+    half = float(right[max(few, len(evaluation) // 2) - 1] / max(few, len(evaluation) // 2))
+    return Chart(
+        alt="If it may say “I don't know” where it is least sure: of the surer half of the "
+        f"pictures it gets {half:.1%} right, of all {evaluation.accuracy:.1%}.",
+        lines=[
+            Line("accuracy", [float(one) for one in counts / len(evaluation)], list(accuracies))
+        ],
+        x_label="part of the pictures that it answers",
+        y_label="how often it is right",
+        percent=True,
+        x_percent=True,
+        x_range=(0, 1),
     )

@@ -26,20 +26,26 @@ _ALL_PICTURES = 420
 # Of the deepest colour; texts on it can be read still.
 _DEEPEST = 0.65
 
+# The part of a class that is taken for another from which on the colour may be the deepest.
+_DEEP = 0.1
+
 
 def confusion(evaluation: Evaluation) -> Section:
     """The matrix, and under it the pictures of the cell that is pointed at."""
     matrix = evaluation.confusion_matrix
     chosen = _chosen(matrix)
     pictures = _pictures_each(int(np.count_nonzero(matrix[np.ix_(chosen, chosen)])))
+    most = _most_frequent(matrix, chosen)
+    deep = max(_DEEP, _worst_share(matrix))
     rows, panels = [], []
     for true in chosen:
         total = int(matrix[true].sum())
         cells = []
         for predicted in chosen:
-            cell = _cell(evaluation, int(true), int(predicted), total)
+            cell = _cell(evaluation, int(true), int(predicted), total, deep)
             cells.append(cell)
             if cell["count"]:
+                cell["most"] = (true, predicted) == most
                 panels.append(_panel(evaluation, cell, pictures))
         rows.append({"name": evaluation.class_names[true], "cells": cells})
     body = render(
@@ -47,7 +53,6 @@ def confusion(evaluation: Evaluation) -> Section:
         names=[evaluation.class_names[number] for number in chosen],
         rows=rows,
         panels=panels,
-        shown=_PICTURES,
     )
     return Section("confusion", "Confusion", body, _lead(evaluation, len(chosen)))
 
@@ -60,11 +65,27 @@ def _chosen(matrix: np.ndarray) -> np.ndarray:
     return np.sort(np.argsort(-mistakes, kind="stable")[:_MOST_CLASSES])
 
 
+def _most_frequent(matrix: np.ndarray, chosen: np.ndarray) -> tuple[int, int]:
+    """The cell that is shown at first: the commonest mistake, or without any the first class."""
+    wrong = matrix - np.diag(np.diag(matrix))
+    if not wrong.any():
+        return int(chosen[0]), int(chosen[0])
+    true, predicted = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+    return int(true), int(predicted)
+
+
+def _worst_share(matrix: np.ndarray) -> float:
+    wrong = matrix - np.diag(np.diag(matrix))
+    return float(np.max(wrong / np.maximum(matrix.sum(axis=1, keepdims=True), 1)))
+
+
 def _pictures_each(cells: int) -> int:
     return int(np.clip(_ALL_PICTURES // max(cells, 1), 1, _PICTURES))
 
 
-def _cell(evaluation: Evaluation, true: int, predicted: int, total: int) -> dict[str, Any]:
+def _cell(
+    evaluation: Evaluation, true: int, predicted: int, total: int, deep: float
+) -> dict[str, Any]:
     count = int(evaluation.confusion_matrix[true, predicted])
     share = count / total if total else 0.0
     name, other = evaluation.class_names[true], evaluation.class_names[predicted]
@@ -74,7 +95,7 @@ def _cell(evaluation: Evaluation, true: int, predicted: int, total: int) -> dict
         "predicted": predicted,
         "count": count,
         "right": true == predicted,
-        "depth": round(_DEEPEST * math.sqrt(share), 3),
+        "depth": round(_DEEPEST * math.sqrt(share / (1 if true == predicted else deep)), 3),
         "what": what,
         "title": f"{what}: {_pictures(count)}, {share:.1%} of {name}",
     }

@@ -58,7 +58,12 @@ def mistakes(evaluation: Evaluation, chosen: Any, overlays: Sequence[Any] = ()) 
     if len(overlays):
         lead += " Beside a picture: bright is what the wrong answer rests on (Grad-CAM)."
     lead += " Some may be the label's mistake, not the network's."
-    return Section("mistakes", "Mistakes", render("gallery.html", cards=cards), lead)
+    return Section(
+        "mistakes",
+        "Mistakes",
+        render("gallery.html", cards=cards, paired=bool(len(overlays))),
+        lead,
+    )
 
 
 def _name(images: Any, number: int) -> str:

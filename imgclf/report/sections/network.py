@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from imgclf.architecture.describe import Description
 from imgclf.markup import table
 from imgclf.report.page import Section, render
+from imgclf.training.recipe import changed_settings
 
 if TYPE_CHECKING:
     from imgclf.training.recipe import Recipe
 
-__all__ = ["architecture", "recipe_used"]
+__all__ = ["architecture", "recipe_code", "recipe_used"]
 
 # A backbone has hundreds of layers.
 _ROWS = 60
@@ -52,10 +53,13 @@ def architecture(description: Description, blocks: Sequence[Any] | None = None) 
 def recipe_used(recipe: Recipe) -> Section:
     """How it was trained: what differs from the ordinary, and all of it."""
     fields = [(field.name, getattr(recipe, field.name)) for field in dataclasses.fields(recipe)]
-    ordinary = type(recipe)()
-    changed = [(name, value) for name, value in fields if value != getattr(ordinary, name)]
-    code = "\n".join(["Recipe(", *(f"    {name}={value!r}," for name, value in changed), ")"])
     every = table("", ["setting", "value"], [[name, repr(value)] for name, value in fields])
-    body = render("code.html", title="", code=code if changed else "Recipe()")
+    body = render("code.html", title="", code=recipe_code(recipe))
     body += render("folded.html", title="Every setting", body=every)
     return Section("recipe", "Recipe", body, "How it was trained, where that is not the default.")
+
+
+def recipe_code(recipe: Recipe) -> str:
+    """The call that makes the recipe, a setting a line."""
+    changed = [f"    {name}={value!r}," for name, value in changed_settings(recipe).items()]
+    return "\n".join(["Recipe(", *changed, ")"]) if changed else "Recipe()"

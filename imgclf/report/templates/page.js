@@ -6,7 +6,9 @@
   for (const matrix of document.querySelectorAll("[data-matrix]")) {
     const panels = document.getElementById(matrix.dataset.matrix);
     const links = Array.from(matrix.querySelectorAll("a[href^='#']"));
-    let kept = links.find((link) => link.hash === location.hash) || null;
+    const most = panels.querySelector(".most");
+    let kept = links.find((link) => link.hash === location.hash)
+      || links.find((link) => most && link.hash === "#" + most.id) || null;
 
     const show = function (link) {
       for (const panel of panels.querySelectorAll("[data-panel]")) {
