@@ -54,6 +54,7 @@ _OWNERS = {
     "presets": "imgclf.training.presets",
     "Prediction": "imgclf.prediction",
     "Evaluation": "imgclf.evaluation.evaluation",
+    "baselines": "imgclf.evaluation.baselines",
     "search": "imgclf.search",
     "errors": "imgclf.errors",
 }

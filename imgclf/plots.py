@@ -30,8 +30,12 @@ __all__ = [
     "confusion_matrix",
     "figure_png",
     "image_grid",
+    "label_errors",
     "mistakes",
+    "precision_recall_curves",
+    "roc_curves",
     "search_progress",
+    "slice_accuracies",
     "softmax_predictions",
     "training_curves",
 ]
@@ -41,6 +45,8 @@ __all__ = [
 _BLUE = "#0072B2"
 _ORANGE = "#E69F00"
 _VERMILLION = "#D55E00"
+_GREEN = "#009E73"
+_PURPLE = "#CC79A7"
 _GREY = "#9A9A9A"
 _PALE = "#DDDDDD"
 _INK = "#262626"
@@ -51,6 +57,8 @@ _DPI = 150
 _MAX_NUMBERED_CLASSES = 20
 # More names than this run into each other along an axis of the largest matrix drawn.
 _MAX_CLASS_TICKS = 70
+# More rows than this make a figure longer than a page.
+_MOST_SLICES = 30
 
 
 def image_grid(
@@ -142,9 +150,7 @@ def mistakes(
     ]:
         _check_length(name, values, len(images))
     if len(images) == 0:
-        figure = _figure(5, 1.5)
-        figure.text(0.5, 0.5, "No mistakes", ha="center", va="center", fontsize=14, color=_INK)
-        return figure
+        return _only_text("No mistakes")
     titles = [
         f"{_plain(predicted, 15)}, {confidence:.0%} sure\ntrue: {_plain(true, 20)}"
         for true, predicted, confidence in zip(
@@ -350,6 +356,193 @@ def calibration_curve(
     return axes
 
 
+def roc_curves(curves: Mapping[str, tuple[Any, Any, float]], ax: Axes | None = None) -> Axes:
+    """ROC curves: what a threshold finds over what it takes along wrongly.
+
+    Args:
+        curves: by class name (false positive rates, true positive rates, area under the curve), in
+            the order of importance: the first five are coloured and named.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ArgumentError: if there is no curve.
+
+    Example:
+        >>> axes = roc_curves({"cat": ([0, 0, 1], [0, 1, 1], 1.0)})
+        >>> [text.get_text() for text in axes.get_legend().get_texts()]
+        ['cat, area 1.000']
+    """
+    axes = _axes(ax, 5, 4.6)
+    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle="--")
+    _named_curves(axes, curves, "default")
+    _finish(axes, "false positives: share of other classes", "true positives: share of the class")
+    axes.legend(frameon=False, fontsize=9, labelcolor=_INK, loc="lower right")
+    return axes
+
+
+def precision_recall_curves(
+    curves: Mapping[str, tuple[Any, Any, float]], ax: Axes | None = None
+) -> Axes:
+    """Precision over recall, threshold by threshold.
+
+    Args:
+        curves: by class name (recalls, precisions, average precision), in the order of importance:
+            the first five are coloured and named.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ArgumentError: if there is no curve.
+
+    Example:
+        >>> axes = precision_recall_curves({"cat": ([1, 1, 0], [0.5, 1, 1], 1.0)})
+        >>> axes.get_xlabel()
+        'recall'
+    """
+    axes = _axes(ax, 5, 4.6)
+    # Precision between two thresholds is not on the line between them.
+    _named_curves(axes, curves, "steps-post")
+    _finish(axes, "recall", "precision")
+    axes.legend(frameon=False, fontsize=9, labelcolor=_INK, loc="lower left")
+    return axes
+
+
+def _named_curves(axes: Any, curves: Mapping[str, tuple[Any, Any, float]], style: str) -> None:
+    if not curves:
+        raise ArgumentError("`curves` must hold at least one curve. Received: none.")
+    colours = [_BLUE, _ORANGE, _VERMILLION, _GREEN, _PURPLE]
+    for place, (name, (across, up, area)) in enumerate(curves.items()):
+        if place < len(colours):
+            label = f"{_plain(name, 24)}, area {area:.3f}"
+            look = {"color": colours[place], "linewidth": 1.8, "label": label, "zorder": 3}
+        else:
+            look = {"color": _PALE, "linewidth": 1}
+        axes.plot(across, up, drawstyle=style, **look)
+    if len(curves) > len(colours):
+        axes.plot([], [], color=_PALE, label=f"{len(curves) - len(colours)} more classes")
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(0, 1.02)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_percent())
+
+
+def slice_accuracies(
+    names: Sequence[str],
+    accuracies: Any,
+    intervals: Any,
+    counts: Any,
+    worse: Any,
+    *,
+    overall: float,
+    ax: Axes | None = None,
+) -> Axes:
+    """The accuracy of parts of the pictures, each with its interval.
+
+    Args:
+        names: what the pictures of each part have in common; the first is drawn on top.
+        accuracies: (parts,) 0 to 1.
+        intervals: (parts, 2) low and high end.
+        counts: (parts,) how many pictures there are.
+        worse: (parts,) which are really worse than the rest: they are vermillion diamonds.
+        overall: the accuracy of all, a line.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes. Of more than 30 parts the first ones are drawn.
+
+    Raises:
+        ArgumentError: if the lengths differ.
+
+    Example:
+        >>> axes = slice_accuracies(
+        ...     ["dark", "light"], [0.6, 0.9], [(0.5, 0.7), (0.8, 1)], [80, 90], [True, False],
+        ...     overall=0.76,
+        ... )
+        >>> [label.get_text() for label in axes.get_yticklabels()]
+        ['dark (80)', 'light (90)']
+    """
+    for name, values in [
+        ("accuracies", accuracies),
+        ("intervals", intervals),
+        ("counts", counts),
+        ("worse", worse),
+    ]:
+        _check_length(name, values, len(names))
+    shown = range(min(len(names), _MOST_SLICES))
+    axes = _axes(ax, 6.4, 1.1 + 0.3 * len(shown))
+    kinds = [
+        (False, _BLUE, "o", "accuracy, 95% interval"),
+        (True, _VERMILLION, "D", "really worse than the rest"),
+    ]
+    for kind, colour, marker, label in kinds:
+        places = [place for place in shown if bool(worse[place]) is kind]
+        if places:
+            right = np.array([accuracies[place] for place in places])
+            low, high = np.array([intervals[place] for place in places]).T
+            axes.errorbar(
+                right,
+                places,
+                xerr=np.maximum([right - low, high - right], 0),
+                fmt=marker,
+                color=colour,
+                markersize=5,
+                elinewidth=1.2,
+                label=label,
+            )
+    axes.axvline(overall, color=_GREY, linewidth=1, linestyle="--", label=f"all {overall:.1%}")
+    labels = [f"{_plain(names[place], 28)} ({counts[place]:,})" for place in shown]
+    axes.set_yticks(shown, labels, parse_math=False)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.xaxis.set_major_formatter(_percent())
+    cut = f"; the first {len(shown)} of {len(names)}" if len(names) > len(shown) else ""
+    _finish(axes, f"accuracy{cut}", "")
+    _legend_above(axes)
+    return axes
+
+
+def label_errors(
+    images: Any, labels: Sequence[str], suggested: Sequence[str], probabilities: Any
+) -> Figure:
+    """Pictures whose labels are likely wrong, each with its label and what it likely is.
+
+    Args:
+        images: pictures as in `image_grid`; there may be none, which the figure then says.
+        labels: the label of each picture.
+        suggested: the class that each likely is.
+        probabilities: the probability of that class, 0 to 1.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ArgumentError: if the numbers of pictures, names and probabilities differ.
+
+    Example:
+        >>> figure = label_errors(np.zeros((1, 8, 8, 3), np.uint8), ["dog"], ["cat"], [0.97])
+        >>> print(figure.axes[0].get_title())
+        labelled dog
+        likely cat (97%)
+    """
+    for name, values in [
+        ("labels", labels),
+        ("suggested", suggested),
+        ("probabilities", probabilities),
+    ]:
+        _check_length(name, values, len(images))
+    if len(images) == 0:
+        return _only_text("No likely label errors")
+    titles = [
+        f"labelled {_plain(label, 17)}\nlikely {_plain(other, 12)} ({share:.0%})"
+        for label, other, share in zip(labels, suggested, probabilities, strict=True)
+    ]
+    return image_grid(images, titles, columns=4, title="Likely label errors")
+
+
 def training_curves(history: Mapping[str, Sequence[float]]) -> Figure:
     """Loss and accuracy by epoch, of training and validation.
 
@@ -494,6 +687,13 @@ def _figure(width: float, height: float) -> Any:
 
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     return _shown_in_notebooks(figure)
+
+
+def _only_text(text: str) -> Any:
+    """A figure that says why there is nothing to see."""
+    figure = _figure(5, 1.5)
+    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=14, color=_INK)
+    return figure
 
 
 def _axes(ax: Any, width: float, height: float) -> Any:
