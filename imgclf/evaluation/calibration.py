@@ -11,7 +11,12 @@ from imgclf import checks
 from imgclf.errors import DataError
 from imgclf.evaluation.interval import wilson_interval
 
-__all__ = ["CalibrationBin", "calibration_bins", "expected_calibration_error"]
+__all__ = [
+    "CalibrationBin",
+    "calibration_bins",
+    "check_confidences",
+    "expected_calibration_error",
+]
 
 # Guo et al. 2017 report all their figures with 15 bins.
 _BINS = 15
@@ -58,7 +63,7 @@ def calibration_bins(confidences: Any, correct: Any, *, bins: int = _BINS) -> li
         (0.835, 0.75)
     """
     checks.integer("bins", bins, low=1)
-    confidences, correct = _check(confidences, correct)
+    confidences, correct = check_confidences(confidences, correct)
     edges = np.linspace(0, 1, bins + 1)
     # A value on an edge belongs to the range below it: ((m-1)/M, m/M], as in the paper.
     members = np.digitize(confidences, edges[1:-1], right=True)
@@ -105,7 +110,8 @@ def expected_calibration_error(confidences: Any, correct: Any, *, bins: int = _B
     return sum(one.count / total * abs(one.accuracy - one.confidence) for one in ranges)
 
 
-def _check(confidences: Any, correct: Any) -> tuple[np.ndarray, np.ndarray]:
+def check_confidences(confidences: Any, correct: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays (N,), float64 and bool; `DataError` if they are not such."""
     levels = np.asarray(confidences)
     right = np.asarray(correct)
     if levels.ndim != 1 or levels.dtype.kind not in "fiu" or not len(levels):

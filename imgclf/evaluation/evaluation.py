@@ -21,6 +21,7 @@ from imgclf.evaluation.calibration import (
     calibration_bins,
     expected_calibration_error,
 )
+from imgclf.evaluation.coverage import CoverageCurve, coverage_curve
 from imgclf.evaluation.interval import wilson_interval
 from imgclf.evaluation.summary import headline, summarize
 
@@ -218,6 +219,10 @@ class Evaluation:
         """Confidence and accuracy by range of confidence: what `plot_calibration` draws."""
         return calibration_bins(np.minimum(self.confidences, 1), self.correct)
 
+    def coverage_curve(self) -> CoverageCurve:
+        """Accuracy on the part of the images that the classifier is surest of, for each part."""
+        return coverage_curve(np.minimum(self.confidences, 1), self.correct)
+
     # Class by class.
 
     @functools.cached_property
@@ -364,6 +369,17 @@ class Evaluation:
             [one.accuracy_interval for one in self.calibration_bins],
             ax=ax,
         )
+
+    def plot_coverage(self, ax: Axes | None = None) -> Axes:
+        """Accuracy over coverage: what is won by leaving unsure images unanswered.
+
+        Args:
+            ax: where to draw; a figure is made if left out.
+
+        Returns:
+            The axes; `ax.figure` is the figure.
+        """
+        return self.coverage_curve().plot(ax)
 
     def plot_mistakes(self, n: int = 12) -> Figure:
         """The most confident mistakes as pictures, with what was predicted and what is true.
