@@ -26,12 +26,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "calibration_change",
     "calibration_curve",
     "confusion_matrix",
+    "coverage_curve",
     "figure_png",
+    "heat_maps",
+    "heat_overlay",
     "image_grid",
     "label_errors",
+    "mark_coverage",
     "mistakes",
+    "neighbours",
     "precision_recall_curves",
     "roc_curves",
     "search_progress",
@@ -354,6 +360,269 @@ def calibration_curve(
     _finish(axes, "confidence", "accuracy")
     _legend_above(axes)
     return axes
+
+
+def calibration_change(
+    before: Sequence[tuple[float, float, int]],
+    after: Sequence[tuple[float, float, int]],
+    names: Sequence[str],
+    ax: Axes | None = None,
+) -> Axes:
+    """Accuracy over confidence before and after a correction.
+
+    Args:
+        before: (confidence, accuracy, count) of each range of confidence.
+        after: the same afterwards.
+        names: how the two are called in the legend.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes. The larger a point, the more pictures lie in its range.
+
+    Example:
+        >>> axes = calibration_change([(0.6, 0.9, 50)], [(0.9, 0.9, 50)], ["before", "after"])
+        >>> [text.get_text() for text in axes.get_legend().get_texts()]
+        ['perfect', 'before', 'after']
+    """
+    axes = _axes(ax, 5, 4.6)
+    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle="--", label="perfect")
+    styles = ((_ORANGE, "s", ":"), (_BLUE, "o", "-"))
+    for points, name, (colour, marker, line) in zip((before, after), names, styles, strict=True):
+        levels, right, counts = np.asarray(points, float).reshape(-1, 3).T
+        shares = counts / max(counts.sum(), 1)
+        axes.plot(
+            levels, right, color=colour, linestyle=line, linewidth=1.5, marker=marker,
+            markersize=5, label=name,
+        )  # fmt: skip
+        axes.scatter(levels, right, s=25 + 500 * shares, color=colour, marker=marker, alpha=0.45)
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.02)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_percent())
+    _finish(axes, "confidence (a larger point: more pictures)", "accuracy")
+    _legend_above(axes)
+    return axes
+
+
+def coverage_curve(
+    coverages: Any, accuracies: Any, intervals: Any = None, ax: Axes | None = None
+) -> Axes:
+    """Accuracy over the part of the pictures that is answered, the surest first.
+
+    Args:
+        coverages: (points,) 0 to 1, rising; there may be none.
+        accuracies: (points,) 0 to 1.
+        intervals: (points, 2) low and high end of each accuracy's interval, drawn as a band.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes.
+
+    Example:
+        >>> axes = coverage_curve([0.5, 1.0], [1.0, 0.9])
+        >>> axes.get_xlabel()
+        'answered pictures, the surest first'
+    """
+    _check_length("accuracies", accuracies, len(coverages))
+    axes = _axes(ax, 5.4, 3.8)
+    if intervals is not None and len(coverages):
+        _check_length("intervals", intervals, len(coverages))
+        low, high = np.asarray(intervals, float).T
+        axes.fill_between(
+            coverages, low, high, color=_BLUE, alpha=0.18, linewidth=0, label="95% interval"
+        )
+    if len(coverages):
+        axes.plot(coverages, accuracies, color=_BLUE, linewidth=2, label="right answers")
+        # The first few answers say nothing: their intervals reach far down.
+        settled = np.asarray(accuracies)[np.asarray(coverages) >= min(0.05, np.max(coverages))]
+        axes.set_ylim(max(0, settled.min() - 0.25 * (1 - settled.min()) - 0.02), 1.005)
+        _legend_above(axes)
+    axes.set_xlim(0, 1.01)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_percent(whole=axis is axes.xaxis))
+    _finish(axes, "answered pictures, the surest first", "right answers")
+    return axes
+
+
+def mark_coverage(axes: Axes, coverage: float, precision: float, wanted: float, name: str) -> Axes:
+    """Puts a threshold onto `coverage_curve`.
+
+    Args:
+        axes: as `coverage_curve` gives them.
+        coverage: the part of the pictures that is answered, 0 to 1.
+        precision: the part of the answers that is right.
+        wanted: what was asked for, drawn as a line.
+        name: how the point is called in the legend.
+
+    Returns:
+        The axes.
+    """
+    axes.axhline(wanted, color=_GREY, linewidth=1, linestyle="--", label=f"wanted {wanted:.1%}")
+    style: dict[str, Any] = {"color": _VERMILLION, "markersize": 9, "label": name, "zorder": 5}
+    axes.plot([coverage], [precision], "D", clip_on=False, **style)
+    axes.set_ylim(min(axes.get_ylim()[0], wanted - 0.02, precision - 0.02), 1.005)
+    _legend_above(axes)
+    return axes
+
+
+def heat_overlay(images: Any, heatmaps: Any, strength: float = 0.7) -> np.ndarray:
+    """Pictures in grey with heat on them.
+
+    Args:
+        images: (N, height, width, channels), 0 to 255.
+        heatmaps: (N, height, width), 0 to 1.
+        strength: how much of a pixel the hottest colour covers, 0 to 1.
+
+    Returns:
+        (N, height, width, 3) uint8. Heat goes from black over red to bright yellow, which gets
+        lighter all the way, so that it can be read without telling colours apart.
+
+    Example:
+        >>> heat_overlay(np.zeros((1, 2, 2, 1), np.uint8), np.zeros((1, 2, 2)))[0, 0, 0].tolist()
+        [0, 0, 0]
+    """
+    from matplotlib import colormaps
+
+    _check_length("heatmaps", heatmaps, len(images))
+    heat = np.asarray(heatmaps, np.float32)
+    colours = colormaps["inferno"](heat)[..., :3].astype(np.float32) * 255
+    pictures = np.stack([_grey(picture) for picture in _pictures(images)])[..., np.newaxis]
+    part = strength * np.sqrt(heat)[..., np.newaxis]
+    return np.rint((1 - part) * pictures + part * colours).astype(np.uint8)
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    """(height, width) float32: the brightness of a picture, by ITU-R BT.601."""
+    if picture.ndim == 2:
+        return picture.astype(np.float32)
+    return picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def heat_maps(
+    images: Any,
+    overlays: Any,
+    titles: Sequence[str],
+    notes: Sequence[str],
+    *,
+    columns: int = 4,
+    ax: Axes | None = None,
+) -> Figure | Axes:
+    """Each picture beside itself with its heat.
+
+    Args:
+        images: pictures as in `image_grid`.
+        overlays: (N, height, width, 3) uint8, as `heat_overlay` gives them.
+        titles: one text a pair.
+        notes: one text a pair, written below it; may be empty.
+        columns: how many pairs stand in one row.
+        ax: where to draw the first pair; if left out, a figure of all is made.
+
+    Returns:
+        The figure, or `ax`.
+    """
+    from matplotlib.cm import ScalarMappable
+
+    checks.integer("columns", columns, low=1)
+    pictures = _pictures(images)
+    for name, values in (("overlays", overlays), ("titles", titles), ("notes", notes)):
+        _check_length(name, values, len(pictures))
+    pairs = [
+        _beside(picture, np.asarray(overlay))
+        for picture, overlay in zip(pictures, overlays, strict=True)
+    ]
+    if ax is not None:
+        axes = _axes(ax, 0, 0)
+        _show_pair(axes, pairs[0], titles[0], notes[0])
+        return axes
+    columns = min(columns, len(pairs))
+    rows = math.ceil(len(pairs) / columns)
+    height, width = pairs[0].shape[:2]
+    figure = _figure(3.1 * columns, (3.0 * height / width + 0.5) * rows + 0.55)
+    places = [figure.add_subplot(rows, columns, place + 1) for place in range(len(pairs))]
+    for place, pair, title, note in zip(places, pairs, titles, notes, strict=True):
+        _show_pair(place, pair, title, note)
+    scale = ScalarMappable(cmap="inferno")
+    bar = figure.colorbar(
+        scale, ax=places, location="bottom", shrink=min(1.0, 1.4 / columns), aspect=30, pad=0.02
+    )
+    bar.set_ticks([0, 1], labels=["does not speak for the class", "speaks most for it"])
+    bar.ax.tick_params(length=0, labelsize=8.5, labelcolor=_INK)
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _beside(picture: np.ndarray, overlay: np.ndarray) -> np.ndarray:
+    colour = picture if picture.ndim == 3 else np.repeat(picture[..., np.newaxis], 3, axis=2)
+    gap = np.full((len(colour), max(1, colour.shape[1] // 24), 3), 255, np.uint8)
+    return np.concatenate([colour, gap, overlay], axis=1)
+
+
+def _show_pair(axes: Any, pair: np.ndarray, title: str, note: str) -> None:
+    _show(axes, pair)
+    axes.set_title(_plain(title, 34), fontsize=9, color=_INK, pad=4, parse_math=False)
+    if note:
+        below = {"ha": "center", "va": "top", "fontsize": 7.5, "color": _VERMILLION}
+        axes.text(0.5, -0.03, note, transform=axes.transAxes, **below)
+
+
+def neighbours(
+    images: Any,
+    names: Sequence[str],
+    others: Any,
+    other_names: Sequence[Sequence[str]],
+    distances: Any,
+    ax: Axes | None = None,
+) -> Figure | Axes:
+    """A row a picture: itself, then those that are most like it.
+
+    Args:
+        images: pictures as in `image_grid`.
+        names: what each was taken for.
+        others: for each picture a list of k pictures, the nearest first.
+        other_names: for each picture k true classes.
+        distances: (N, k).
+        ax: where to draw the first row; if left out, a figure of all is made.
+
+    Returns:
+        The figure, or `ax`. Neighbours of another class than the prediction have their name in
+        vermillion, with "≠" before it.
+    """
+    pictures = _pictures(images)
+    for name, values in (("names", names), ("others", others), ("other_names", other_names)):
+        _check_length(name, values, len(pictures))
+    count = len(others[0]) + 1
+    rows = [
+        _neighbour_row(*row)
+        for row in zip(pictures, names, others, other_names, distances, strict=True)
+    ]
+    if ax is not None:
+        axes = _axes(ax, 0, 0)
+        axes.set_axis_off()
+        for column, cell in enumerate(rows[0]):
+            _show_cell(axes.inset_axes((column / count, 0, 0.94 / count, 0.8)), *cell)
+        return axes
+    figure = _figure(1.5 * count, 1.75 * len(rows) + 0.2)
+    cells = [cell for row in rows for cell in row]
+    for place, cell in enumerate(cells):
+        _show_cell(figure.add_subplot(len(rows), count, place + 1), *cell)
+    return figure
+
+
+def _neighbour_row(
+    picture: np.ndarray, name: str, others: Any, other_names: Sequence[str], distances: Any
+) -> list[tuple[np.ndarray, str, str]]:
+    """Picture, text and colour of the text of each cell."""
+    cells = [(picture, f"taken for\n{_plain(name, 17)}", _BLUE)]
+    for one, other, distance in zip(_pictures(others), other_names, distances, strict=True):
+        same = other == name
+        text = f"{'' if same else '≠ '}{_plain(other, 15)}\n{distance:.3f}"
+        cells.append((one, text, _INK if same else _VERMILLION))
+    return cells
+
+
+def _show_cell(axes: Any, picture: np.ndarray, text: str, colour: str) -> None:
+    _show(axes, picture)
+    axes.set_title(text, fontsize=8.5, color=colour, pad=4, parse_math=False)
 
 
 def roc_curves(curves: Mapping[str, tuple[Any, Any, float]], ax: Axes | None = None) -> Axes:

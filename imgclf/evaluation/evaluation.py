@@ -22,6 +22,7 @@ from imgclf.evaluation.calibration import (
     calibration_gaps,
     expected_calibration_error,
 )
+from imgclf.evaluation.coverage import CoverageCurve, coverage_curve
 from imgclf.evaluation.figures import class_intervals, figure_names, find_interval
 from imgclf.evaluation.interval import wilson_interval
 from imgclf.evaluation.label_errors import LabelError, label_error_records
@@ -239,6 +240,10 @@ class Evaluation:
     def calibration_bins(self) -> list[CalibrationBin]:
         """Confidence and accuracy by range of confidence: what `plot_calibration` draws."""
         return calibration_bins(np.minimum(self.confidences, 1), self.correct)
+
+    def coverage_curve(self) -> CoverageCurve:
+        """Accuracy on the part of the images that the classifier is surest of, for each part."""
+        return coverage_curve(np.minimum(self.confidences, 1), self.correct)
 
     @functools.cached_property
     def roc_auc(self) -> float:
@@ -564,6 +569,17 @@ class Evaluation:
             [one.accuracy_interval for one in self.calibration_bins],
             ax=ax,
         )
+
+    def plot_coverage(self, ax: Axes | None = None) -> Axes:
+        """Accuracy over coverage: what is won by leaving unsure images unanswered.
+
+        Args:
+            ax: where to draw; a figure is made if left out.
+
+        Returns:
+            The axes; `ax.figure` is the figure.
+        """
+        return self.coverage_curve().plot(ax)
 
     def plot_roc(self, class_name: str | None = None, ax: Axes | None = None) -> Axes:
         """The ROC curves of the classes, or of one; the worst are named.

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from imgclf import checks
+from imgclf.architecture.temperature import without_temperature
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError
 from imgclf.files import atomic
@@ -81,6 +82,7 @@ def body_of(model: Any) -> Any:
             "The model must be a functional keras.Model to learn on from. "
             f"Received: {type(model).__name__}."
         )
+    model = without_temperature(model)
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     layer = next(

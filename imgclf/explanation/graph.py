@@ -1,0 +1,186 @@
+"""Where in a network to look: its last map of the picture, its logits, and what they are made of.
+
+A network within a network, such as a backbone, is looked into where its map is not its output.
+Layers are shared with the model, so nothing is copied but the output layer, without its softmax.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from imgclf import checks
+from imgclf.architecture.temperature import logits_model, without_temperature
+from imgclf.errors import ArgumentError
+
+__all__ = ["Tap", "features_model", "tap"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tap:
+    """A network that also gives the map of one of its layers.
+
+    Args:
+        layer: whose map it is; "network/layer" for one inside another.
+        run: from (batch, height, width, channels) float32 to the map (batch, rows, columns,
+            filters) and the logits, both tensors, with the second computed from the first.
+    """
+
+    layer: str
+    run: Callable[[Any], tuple[Any, Any]]
+
+
+def tap(model: Any, layer: str | None = None) -> Tap:
+    """The last map that a convolution stands behind, or that of a named layer.
+
+    Args:
+        model: a `keras.Model` from pictures to probabilities.
+        layer: of which to take the map, as `Tap.layer` names it.
+
+    Raises:
+        ArgumentError: if there is no such map.
+    """
+    whole = _with_logits(without_temperature(model))
+    inputs, logits = whole.inputs[0], whole.outputs[0]
+    found = _tap(inputs, logits, layer, "")
+    if found is not None:
+        return found
+    if layer is not None:
+        raise ArgumentError(
+            "`layer` must be the name of a layer whose output is a map (height, width, filters), "
+            f"behind a convolution. {checks.received('layer', layer)}"
+        )
+    raise ArgumentError(
+        'method="grad-cam" needs a convolution whose output is a map of the picture, and the '
+        'model has none. method="occlusion" works with any model.'
+    )
+
+
+def features_model(model: Any) -> Any:
+    """The network up to what its output layer takes.
+
+    Args:
+        model: a `keras.Model` from pictures to probabilities.
+
+    Returns:
+        A `keras.Model` from pictures to (batch, features): the input of the last `Dense` layer. Of
+        a model that does not show one, to its logits.
+    """
+    import keras
+
+    whole = logits_model(model)
+    tensor = whole.outputs[0]
+    trained = without_temperature(model)
+    if getattr(trained, "outputs", None):
+        output = trained.outputs[0]
+        while _is_activation(_maker(output)):
+            output = _inputs_of(output)[0]
+        layer = _maker(output)
+        if isinstance(layer, keras.layers.Dense) and len(_inputs_of(output)[0].shape) == 2:
+            return keras.Model(trained.inputs[0], _inputs_of(output)[0])
+    return keras.Model(whole.inputs[0], tensor)
+
+
+def _with_logits(model: Any) -> Any:
+    """The network up to its logits, also where softmax is part of its output layer.
+
+    There the gradient of the probability would tell of all classes, and be nothing where the
+    network is sure.
+    """
+    import keras
+
+    output = model.outputs[0] if getattr(model, "outputs", None) else None
+    layer = None if output is None else _maker(output)
+    activation = getattr(getattr(layer, "activation", None), "__name__", "")
+    if not isinstance(layer, keras.layers.Dense) or activation not in ("softmax", "sigmoid"):
+        return logits_model(model)
+    plain = type(layer).from_config(layer.get_config() | {"activation": "linear"})
+    logits = plain(_inputs_of(output)[0])
+    plain.set_weights(layer.get_weights())
+    return keras.Model(model.inputs[0], logits)
+
+
+def _tap(inputs: Any, outputs: Any, layer: str | None, prefix: str) -> Tap | None:
+    """The same within one graph, from a tensor in it to another."""
+    import keras
+
+    steps = _steps(outputs)
+    first = next((at for at, (one, _) in enumerate(steps) if _holds_convolution(one)), len(steps))
+    for one, made in reversed(steps[first:]):
+        name = prefix + one.name
+        if _is_map(made) and layer in (None, name):
+            both = keras.Model(inputs, [made, outputs])
+            return Tap(name, functools.partial(both, training=False))
+        if _is_graph(one) and (layer is None or layer.startswith(f"{name}/")):
+            inner = _tap(one.inputs[0], one.outputs[0], layer, f"{name}/")
+            if inner is not None:
+                return _joined(inputs, made, inner, outputs)
+    return None
+
+
+def _steps(outputs: Any) -> list[tuple[Any, Any]]:
+    """The operations behind a tensor and what each made, in an order in which they can be done."""
+    done: dict[int, tuple[Any, Any]] = {}
+    waiting = [outputs]
+    while waiting:
+        tensor = waiting[-1]
+        before = [one for one in _inputs_of(tensor) if id(one) not in done]
+        if before:
+            waiting += before
+        else:
+            waiting.pop()
+            done[id(tensor)] = _maker(tensor), tensor
+    return list(done.values())
+
+
+def _joined(inputs: Any, tensor: Any, inner: Tap, outputs: Any) -> Tap:
+    """A tap inside the network that made a tensor, with what stands before and behind it."""
+    import keras
+
+    source = _inputs_of(tensor)[0]
+    before = None if source is inputs else keras.Model(inputs, source)
+    behind = None if tensor is outputs else keras.Model(tensor, outputs)
+
+    def run(images: Any) -> tuple[Any, Any]:
+        maps, values = inner.run(images if before is None else before(images, training=False))
+        return maps, values if behind is None else behind(values, training=False)
+
+    return Tap(inner.layer, run)
+
+
+def _holds_convolution(operation: Any) -> bool:
+    if _is_graph(operation):
+        return any(_holds_convolution(one) for one, _ in _steps(operation.outputs[0]))
+    return "Conv" in type(operation).__name__ and hasattr(operation, "kernel_size")
+
+
+def _is_graph(operation: Any) -> bool:
+    import keras
+
+    return isinstance(operation, keras.Model) and bool(getattr(operation, "inputs", None))
+
+
+def _is_map(tensor: Any) -> bool:
+    """Whether a tensor has rows and columns, more than one value of them."""
+    if len(tensor.shape) != 4:
+        return False
+    rows, columns = tensor.shape[1:3]
+    return rows is None or columns is None or rows * columns > 1
+
+
+def _is_activation(operation: Any) -> bool:
+    import keras
+
+    return isinstance(operation, (keras.layers.Activation, keras.layers.Softmax))
+
+
+def _maker(tensor: Any) -> Any:
+    return tensor._keras_history.operation
+
+
+def _inputs_of(tensor: Any) -> list[Any]:
+    history = tensor._keras_history
+    nodes = history.operation._inbound_nodes
+    return list(nodes[history.node_index].input_tensors) if nodes else []
