@@ -41,6 +41,7 @@ class CardFacts:
         train_images: how many pictures it was trained on; None if that is not known.
         license: an identifier of the hub, such as "apache-2.0"; "unknown" until somebody decides.
         warnings: what has to be known before the figures are believed.
+        results: further figures, by name.
         training: sentences on time, energy and versions.
     """
 
@@ -50,6 +51,7 @@ class CardFacts:
     train_images: int | None = None
     license: str = "unknown"
     warnings: Sequence[str] = ()
+    results: Sequence[tuple[str, str]] = ()
     training: Sequence[str] = ()
 
 
@@ -142,6 +144,7 @@ def _results(evaluation: Evaluation, facts: CardFacts) -> str:
         *((f"top-{k}", f"{share:.1%}") for k, share in evaluation.top_k_accuracies().items()),
         ("log loss", f"{evaluation.loss:.4f}"),
         ("expected calibration error", f"{evaluation.calibration_error:.1%}"),
+        *facts.results,
     ]
     where = f"{len(evaluation):,} {facts.split} pictures of {_plain(facts.dataset)}"
     return f"## Results\n\nOn {where}.\n\n{_table(('figure', 'value'), rows)}"

@@ -1,71 +1,43 @@
-"""Gathers what is known about a classifier and writes it as one page, with a model card beside it.
-
-Each section is made of one thing. What is not there is left out; what costs much is looked at in a
-sample; and what fails is named on the page, where it would have stood.
-"""
+"""Writes what is known about a classifier as one page, with a model card beside it."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgclf import checks
 from imgclf.architecture.describe import describe
-from imgclf.data.dataset import Dataset
-from imgclf.data.split import Split
-from imgclf.errors import ArgumentTypeError, ImgclfError
+from imgclf.errors import ImgclfError
 from imgclf.files import atomic
+from imgclf.report.material import Material, gather
 from imgclf.report.model_card import CardFacts, model_card
 from imgclf.report.page import Section, page
-from imgclf.report.run_facts import RunFacts, read_run
 from imgclf.report.sections import run
+from imgclf.report.sections.baselines import baselines_beaten
 from imgclf.report.sections.calibration import calibration
 from imgclf.report.sections.classes import classes
 from imgclf.report.sections.confusion import confusion
 from imgclf.report.sections.curves import curves
 from imgclf.report.sections.data import data_ledger
+from imgclf.report.sections.figures import figures
+from imgclf.report.sections.label_errors import label_errors
 from imgclf.report.sections.mistakes import mistakes
 from imgclf.report.sections.network import architecture, recipe_used
+from imgclf.report.sections.slices import slices
 from imgclf.report.sections.summary import summary
 from imgclf.training.progress import announce
 
 if TYPE_CHECKING:
     from imgclf.classifier import Classifier
-    from imgclf.evaluation.evaluation import Evaluation
 
-__all__ = ["CARD", "Material", "gather", "judged_split", "write_report"]
+__all__ = ["CARD", "write_report"]
 
 # The name of the model card, beside the page.
 CARD = "model-card.md"
 
-# Pictures in the gallery.
-_MISTAKES = 24
-
-
-@dataclasses.dataclass(frozen=True)
-class Material:
-    """What a report is made of.
-
-    Args:
-        title: of the page.
-        classifier: whose report it is.
-        evaluation: what it is worth.
-        split: the name of the split that was evaluated.
-        data: the whole data, if it is known.
-        run: what the run folder says.
-        watts: what the machine is taken to draw while training.
-    """
-
-    title: str
-    classifier: Classifier
-    evaluation: Evaluation
-    split: str
-    data: Dataset | None = None
-    facts: RunFacts = dataclasses.field(default_factory=RunFacts)
-    watts: float = run.WATTS
+# With fewer pictures the interval is wide.
+_FEW = 200
 
 
 def write_report(
@@ -87,92 +59,43 @@ def write_report(
     material = gather(
         classifier, data, split=split, run_dir=run_dir, title=title, watts=watts, tell=tell
     )
-    _write(path, _html(material, tell))
-    _write(path.with_name(CARD), model_card(classifier, material.evaluation, _facts(material)))
+    tell("Writing the page")
+    text = page(
+        material.title,
+        summary(material.evaluation, material.split, _warnings(material), _more(material)),
+        _sections(material),
+        footer=_footer(),
+    )
+    atomic.write_text(path, text)
+    card = model_card(classifier, material.evaluation, _facts(material))
+    atomic.write_text(path.with_name(CARD), card)
     return path
 
 
-def judged_split(data: Any, split: str | None = None) -> tuple[str, Split]:
-    """The pictures to judge by: those that are asked for, else test, validation, or all there are.
-
-    Args:
-        data: a `Dataset` or a `Split`; a split is taken for pictures that were not trained on.
-        split: "train", "validation" or "test".
-    """
-    if isinstance(data, Split):
-        return "test", data
-    if not isinstance(data, Dataset):
-        raise ArgumentTypeError(
-            "`data` must be a Dataset, such as load_digits() gives, or a Split. "
-            + checks.received("data", data)
-        )
-    splits = data.splits()
-    if split is not None:
-        return split, splits[checks.one_of("split", split, list(splits))]
-    return next((name, splits[name]) for name in ("test", "validation", "train") if name in splits)
-
-
-def gather(
-    classifier: Classifier,
-    data: Any,
-    *,
-    split: str | None,
-    run_dir: Any,
-    title: str | None,
-    watts: float,
-    tell: Callable[[str], None],
-) -> Material:
-    """Evaluates, and reads what else there is."""
-    checks.number("watts", watts, low=0, above=True)
-    name, pictures = judged_split(data, split)
-    tell(f"Evaluating {len(pictures):,} {name} pictures")
-    return Material(
-        title=title or _title(data),
-        classifier=classifier,
-        evaluation=classifier.evaluate(pictures),
-        split=name,
-        data=data if isinstance(data, Dataset) else None,
-        facts=read_run(None if run_dir is None else checks.existing_path("run_dir", run_dir)),
-        watts=watts,
-    )
-
-
-def _html(material: Material, tell: Callable[[str], None]) -> str:
-    return page(
-        material.title,
-        summary(material.evaluation, material.split, _warnings(material)),
-        _sections(material, tell),
-        footer=_footer(),
-    )
-
-
-def _write(path: Path, text: str) -> None:
-    atomic.write_text(path, text)
-
-
-def _sections(material: Material, tell: Callable[[str], None]) -> Iterator[Section | None]:
+def _sections(material: Material) -> Iterator[Section | None]:
     evaluation, classifier = material.evaluation, material.classifier
     yield confusion(evaluation)
     yield classes(evaluation)
-    tell("Looking at the mistakes")
-    yield mistakes(evaluation, evaluation.mistakes(_MISTAKES))
-    yield calibration(evaluation)
+    yield mistakes(evaluation, material.mistakes, material.explanation)
+    yield label_errors(evaluation, evaluation.label_errors())
+    yield calibration(evaluation, material.calibrated, classifier.temperature)
+    yield slices(material.slices)
+    if material.baselines is not None:
+        yield baselines_beaten(material.baselines, evaluation)
+    yield figures(evaluation)
     yield curves(classifier.history) if classifier.history else None
     yield None if material.data is None else data_ledger(material.data)
-    yield _or_why(
-        "network", "Network", lambda: architecture(describe(classifier), classifier.blocks)
-    )
+    yield _network(classifier)
     yield recipe_used(classifier.recipe)
     yield run.cost(material.facts.seconds, material.watts, _seen(material))
-    yield run.environment(material.facts.versions)
+    yield run.environment(material.facts.versions, _left_out(material))
 
 
-def _or_why(name: str, title: str, make: Callable[[], Section | None]) -> Section | None:
-    """The section, or one that says why it is not there."""
+def _network(classifier: Classifier) -> Section:
     try:
-        return make()
+        return architecture(describe(classifier), classifier.blocks)
     except ImgclfError as error:
-        return Section(name, title, f"Not here: {error}")
+        return Section("network", "Network", f"It cannot be described: {error}")
 
 
 def _warnings(material: Material) -> list[str]:
@@ -185,9 +108,28 @@ def _warnings(material: Material) -> list[str]:
     if material.split == "train":
         warnings.append("It was trained on these pictures: the figure says little about new ones.")
     few = len(material.evaluation)
-    if few < 200:
+    if few < _FEW:
         warnings.append(f"{few:,} pictures are few: mind the interval.")
     return warnings
+
+
+def _more(material: Material) -> dict[str, str]:
+    if material.baselines is None:
+        return {}
+    best = material.baselines.best
+    return {f"best baseline ({best.name})": f"{best.accuracy:.1%}"}
+
+
+def _left_out(material: Material) -> list[str]:
+    """What could not be had, in words."""
+    return [f"No {_IN_WORDS[name]}: {reason}" for name, reason in material.missing.items()]
+
+
+_IN_WORDS = {
+    "explanation": "heat maps",
+    "calibrated": "temperature",
+    "baselines": "baselines",
+}
 
 
 def _facts(material: Material) -> CardFacts:
@@ -206,6 +148,7 @@ def _facts(material: Material) -> CardFacts:
         split=material.split,
         train_images=len(material.data.train) if material.data else None,
         warnings=_warnings(material),
+        results=list(_more(material).items()),
         training=training,
     )
 
@@ -215,10 +158,6 @@ def _seen(material: Material) -> int | None:
     if material.data is None or not epochs:
         return None
     return epochs * len(material.data.train)
-
-
-def _title(data: Any) -> str:
-    return f"Image classifier: {data.name}" if isinstance(data, Dataset) else "Image classifier"
 
 
 def _footer() -> str:

@@ -11,6 +11,7 @@ from imgclf.report.page import Section, render
 
 if TYPE_CHECKING:
     from imgclf.evaluation.evaluation import Evaluation
+    from imgclf.evaluation.temperature import Calibration
 
 __all__ = ["calibration"]
 
@@ -21,8 +22,16 @@ _POINTS, _FEW = 60, 20
 _SAME = 0.01
 
 
-def calibration(evaluation: Evaluation) -> Section:
-    """The reliability diagram."""
+def calibration(
+    evaluation: Evaluation, calibrated: Calibration | None = None, temperature: float = 1.0
+) -> Section:
+    """The reliability diagram.
+
+    Args:
+        evaluation: of the classifier as it is.
+        calibrated: what a temperature would bring.
+        temperature: what the classifier has already; 1 without.
+    """
     bins = evaluation.calibration_bins
     lines = [
         Line("as it should be", [0, 1], [0, 1], kind="grey"),
@@ -33,6 +42,16 @@ def calibration(evaluation: Evaluation) -> Section:
             [one.accuracy_interval for one in bins],
         ),
     ]
+    if calibrated is not None:
+        after = calibrated.after.bins
+        lines.append(
+            Line(
+                "with a temperature",
+                [one.confidence for one in after],
+                [one.accuracy for one in after],
+                kind="second",
+            )
+        )
     claimed = float(evaluation.confidences.mean())
     gap = claimed - evaluation.accuracy
     way = "about as sure as it is right"
@@ -55,7 +74,22 @@ def calibration(evaluation: Evaluation) -> Section:
         "Calibration",
         render("charts.html", charts=[(one, draw(one)) for one in charts]),
         f"Of what it is 80% sure of, it should get 80% right. The mean distance from that is "
-        f"{evaluation.calibration_error:.1%} (expected calibration error, 15 ranges).",
+        f"{evaluation.calibration_error:.1%} (expected calibration error, 15 ranges)."
+        + _about_temperature(calibrated, temperature),
+    )
+
+
+def _about_temperature(calibrated: Calibration | None, temperature: float) -> str:
+    if temperature != 1.0:
+        return f" It is calibrated: its logits are divided by {temperature:.3f}."
+    if calibrated is None:
+        return ""
+    before, after = calibrated.before.calibration_error, calibrated.after.calibration_error
+    if before - after < _SAME:
+        return " A temperature from the validation pictures would hardly change that."
+    return (
+        f" A temperature of {calibrated.temperature:.2f}, from {calibrated.count:,} validation "
+        f"pictures, would make it {after:.1%} and change no answer: clf.calibrate(data.validation)."
     )
 
 

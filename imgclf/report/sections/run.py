@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,12 @@ def cost(seconds: float | None, watts: float, images: int | None = None) -> Sect
     return Section("cost", "Time and energy", render("facts.html", facts=facts, note=note))
 
 
-def environment(versions: Mapping[str, str] | None = None) -> Section:
+def environment(versions: Mapping[str, str] | None = None, left_out: Sequence[str] = ()) -> Section:
     """The machine and the versions that made this report, and those of the training.
 
     Args:
         versions: by package, of the training, as the run folder has them.
+        left_out: what the report lacks, and why.
     """
     facts = {
         "Python": platform.python_version(),
@@ -57,7 +58,9 @@ def environment(versions: Mapping[str, str] | None = None) -> Section:
     facts["packages"] = listed(now)
     if versions:
         facts["trained with"] = listed(versions)
-    return Section("environment", "Environment", render("facts.html", facts=facts, note=""))
+    return Section(
+        "environment", "Environment", render("facts.html", facts=facts, note=" ".join(left_out))
+    )
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,21 +24,29 @@ _KINDS = {
 }
 
 
-def summary(evaluation: Evaluation, split: str, warnings: Sequence[str] = ()) -> Markup:
+def summary(
+    evaluation: Evaluation,
+    split: str,
+    warnings: Sequence[str] = (),
+    more: Mapping[str, str] | None = None,
+) -> Markup:
     """The first card of a report.
 
     Args:
         evaluation: what was measured.
         split: the name of the split that it was measured on.
         warnings: what else has to be known before the figure is believed.
+        more: figures by name, to stand among the others.
     """
     low, high = evaluation.accuracy_interval
     figures: dict[str, str] = {}
     if evaluation.uneven:
         figures["balanced accuracy"] = f"{evaluation.balanced_accuracy:.1%}"
         figures["macro F1"] = f"{evaluation.macro_f1:.1%}"
-    figures |= {f"top-{k}": f"{share:.1%}" for k, share in evaluation.top_k_accuracies().items()}
-    figures["loss"] = f"{evaluation.loss:.3f}"
+    figures |= more or {}
+    tops = evaluation.top_k_accuracies()
+    figures |= {f"top-{k}": f"{tops[k]:.1%}" for k in list(tops)[:2]}
+    figures["log loss"] = f"{evaluation.loss:.3f}"
     figures["calibration error"] = f"{evaluation.calibration_error:.1%}"
     weakest = _weakest(evaluation)
     return render(
