@@ -135,10 +135,9 @@ _IN_WORDS = {
 def _facts(material: Material) -> CardFacts:
     training = []
     if material.facts.seconds:
-        hours = material.facts.seconds / 3600
         training.append(
             f"Time: {run.duration(material.facts.seconds)}. Energy, estimated at "
-            f"{material.watts:g} W: {hours * material.watts:.3g} Wh."
+            f"{material.watts:g} W: {run.energy(material.facts.seconds * material.watts / 3600)}."
         )
     if material.facts.versions:
         training.append(f"With {run.listed(material.facts.versions)}.")

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import html.parser
 import re
 
 import jinja2
@@ -10,29 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
+from page_reading import Page
 
 from imgclf.markup import join, picture, table
 from imgclf.report.page import Section, page, render
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=y>"
-
-
-class Elements(html.parser.HTMLParser):
-    """The elements of a page with their attributes, and its text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.text = [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-    def named(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def an_ordinary_page(text="plain"):
@@ -43,19 +25,19 @@ def an_ordinary_page(text="plain"):
 
 @given(st.text(alphabet=st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1))
 def test_no_text_ever_becomes_an_element(text):
-    plain, given_text = Elements(an_ordinary_page()), Elements(an_ordinary_page(text))
+    plain, given_text = Page(an_ordinary_page()), Page(an_ordinary_page(text))
     assert given_text.elements == plain.elements
 
 
 def test_a_hostile_name_is_shown_as_it_is():
-    read = Elements(an_ordinary_page(HOSTILE))
+    read = Page(an_ordinary_page(HOSTILE))
     assert len(read.named("script")) == 1
     assert "".join(read.text).count(HOSTILE) == 12
 
 
 def test_the_page_loads_nothing_and_runs_only_its_own_script():
     text = an_ordinary_page()
-    read = Elements(text)
+    read = Page(text)
     assert "http:" not in text.replace("http-equiv", "")
     assert "https:" not in text
     assert "url(" not in text
@@ -68,7 +50,7 @@ def test_the_page_loads_nothing_and_runs_only_its_own_script():
 
 
 def test_landmarks_headings_and_contents():
-    read = Elements(an_ordinary_page())
+    read = Page(an_ordinary_page())
     assert [tag for tag, _ in read.elements if tag in ("header", "nav", "main", "footer")] == [
         "header",
         "nav",
@@ -85,13 +67,13 @@ def test_landmarks_headings_and_contents():
 
 
 def test_one_section_needs_no_contents():
-    read = Elements(page("Title", "Summary", [Section("one", "One", "body")]))
+    read = Page(page("Title", "Summary", [Section("one", "One", "body")]))
     assert read.named("nav") == []
 
 
 def test_pieces():
     assert join(["<", Markup("<br>")]) == "&lt;<br>"
-    [shown] = Elements(picture(b"\x89PNG", HOSTILE, width=40)).named("img")
+    [shown] = Page(picture(b"\x89PNG", HOSTILE, width=40)).named("img")
     assert shown == {"src": "data:image/png;base64,iVBORw==", "alt": HOSTILE, "width": "40"}
     with pytest.raises(jinja2.UndefinedError):
         render("page.html", title="one that lacks the rest")

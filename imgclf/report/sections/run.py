@@ -11,7 +11,7 @@ from typing import Any
 
 from imgclf.report.page import Section, render
 
-__all__ = ["WATTS", "cost", "duration", "environment", "listed"]
+__all__ = ["WATTS", "cost", "duration", "energy", "environment", "listed"]
 
 # A desktop computer with its processor busy. Laptops take 20 to 45, servers several hundred.
 WATTS = 100.0
@@ -29,11 +29,12 @@ def cost(seconds: float | None, watts: float, images: int | None = None) -> Sect
     """
     if not seconds:
         return None
-    energy = seconds * watts / 3600
     facts = {"time in training": duration(seconds)}
     if images:
         facts["pace"] = f"{images / seconds:,.0f} training pictures a second, validation included"
-    facts["energy, estimated"] = f"{_energy(energy)} = {duration(seconds)} × {watts:g} W"
+    facts["energy, estimated"] = (
+        f"{energy(seconds * watts / 3600)} = {duration(seconds)} × {watts:g} W"
+    )
     note = (
         f"Nothing measured the energy: {watts:g} W for the whole machine is an assumption "
         "(a laptop draws some 20 to 45 W, a desktop computer 60 to 150 W, a server several "
@@ -77,8 +78,16 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def _energy(watt_hours: float) -> str:
-    return f"{watt_hours / 1000:.2f} kWh" if watt_hours >= 1000 else f"{watt_hours:.2g} Wh"
+def energy(watt_hours: float) -> str:
+    """Watt hours as people say them.
+
+    Example:
+        >>> energy(0.776), energy(100), energy(2500)
+        ('0.78 Wh', '100 Wh', '2.50 kWh')
+    """
+    if watt_hours >= 1000:
+        return f"{watt_hours / 1000:.2f} kWh"
+    return f"{watt_hours:.0f} Wh" if watt_hours >= 10 else f"{watt_hours:.2g} Wh"
 
 
 def listed(versions: Mapping[str, Any]) -> str:
