@@ -130,9 +130,10 @@ class _Scale:
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:
-    return (
-        (low, high) if high > low else (low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1))
-    )
+    largest = max(abs(low), abs(high), 1.0)
+    if high - low > 1e-6 * largest:
+        return low, high
+    return low - 0.5 * largest, high + 0.5 * largest
 
 
 def _ends(xs: Sequence[float], whole: bool) -> tuple[float, float]:
