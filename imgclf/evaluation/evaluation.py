@@ -23,7 +23,7 @@ from imgclf.evaluation.calibration import (
     expected_calibration_error,
 )
 from imgclf.evaluation.coverage import CoverageCurve, coverage_curve
-from imgclf.evaluation.figures import class_intervals, figure_names, find_interval
+from imgclf.evaluation.figures import TOP_K, class_intervals, figure_names, find_interval
 from imgclf.evaluation.interval import wilson_interval
 from imgclf.evaluation.label_errors import LabelError, label_error_records
 from imgclf.evaluation.ranking import Area, average_precision, macro_area, roc_auc
@@ -45,9 +45,6 @@ _ROW_SUM_TOLERANCE = 1e-3
 # A probability of 0 for the true class would make the loss infinite. scikit-learn's `log_loss`
 # clips 64-bit probabilities at this value too, so that one such image costs at most 36.04.
 _LOSS_EPSILON = float(np.finfo(np.float64).eps)
-
-# The k for which reports give the top-k accuracy, as far as there are more than k classes.
-_TOP_K = (2, 3, 5)
 
 _REPORTED_PAIRS = 20
 
@@ -79,8 +76,10 @@ class Evaluation:
         0.75
         >>> print(ev)
         75.0% accuracy (30.1% to 95.4%, 95% interval) on 4 images
-          balanced accuracy 83.3%, macro F1 73.3% (from 1 to 3 images a class, each counted alike)
-          loss 0.4004
+          from 1 to 3 images a class: the first two figures count each alike
+          balanced accuracy    83.3%    47.6% to   96.5%
+          macro F1             73.3%    27.9% to   95.1%
+          loss                0.4004   0.1937 to  0.7764
         ...
     """
 
@@ -209,7 +208,7 @@ class Evaluation:
 
     def top_k_accuracies(self) -> dict[int, float]:
         """`top_k` for 2, 3 and 5, as far as there are more classes than that."""
-        return {k: self.top_k(k) for k in _TOP_K if k < len(self.class_names)}
+        return {k: self.top_k(k) for k in TOP_K if k < len(self.class_names)}
 
     @functools.cached_property
     def loss(self) -> float:
@@ -279,13 +278,14 @@ class Evaluation:
     @functools.cached_property
     def intervals(self) -> dict[str, tuple[float, float]]:
         """The 95% interval of each of `figures`: (low, high)."""
-        return {name: self.interval(name) for name in self.figures}
+        return {name: self.interval(name) for name in figure_names(self)}
 
     def interval(self, name: str) -> tuple[float, float]:
         """The 95% interval of a figure, worked out when it is first asked for.
 
-        Proportions have Wilson's, means of classes are put together from those, losses and the
-        calibration error have 2,000 resamples (seed 0), areas under curves DeLong's method.
+        Proportions have Wilson's interval. Figures by class and areas under curves have Wilson's of
+        as many samples as their variance says that they are worth. Loss, Brier score and
+        calibration error are resampled 2,000 times, always with the seed 0.
 
         Args:
             name: one of `figures`, such as "macro_f1".
@@ -300,7 +300,7 @@ class Evaluation:
             >>> ev = Evaluation([0, 1, 1], [[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]], ["cat", "dog"])
             >>> low, high = ev.interval("macro_f1")
             >>> f"{ev.macro_f1:.2f} ({low:.2f} to {high:.2f})"
-            '0.67 (0.31 to 0.94)'
+            '0.67 (0.21 to 0.94)'
         """
         checks.one_of("name", name, figure_names(self))
         if name not in self._intervals:

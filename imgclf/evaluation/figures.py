@@ -27,12 +27,16 @@ from imgclf.evaluation.interval import (
 if TYPE_CHECKING:
     from imgclf.evaluation.evaluation import Evaluation
 
-__all__ = ["class_intervals", "figure_names", "find_interval", "mean_score"]
+__all__ = ["TOP_K", "class_intervals", "figure_names", "find_interval", "mean_score"]
+
+
+# The k for which reports give the top-k accuracy, as far as there are more than k classes.
+TOP_K = (2, 3, 5)
 
 
 def figure_names(evaluation: Evaluation) -> list[str]:
-    """The names of all single figures, in the order of reports; top_2 and so on as they go."""
-    tops = [f"top_{k}" for k in evaluation.top_k_accuracies()]
+    """The names of all single figures, in the order of reports."""
+    tops = [f"top_{k}" for k in TOP_K if k < len(evaluation.class_names)]
     return [*_INTERVALS, *tops]
 
 
@@ -59,6 +63,10 @@ def class_intervals(matrix: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+# A score is a × right / (b × images of the class + c × images taken for it): a, b and c.
+_SCORES = {"precision": (1, 0, 1), "recall": (1, 1, 0), "f1": (2, 1, 1)}
+
+
 def _of_classes(score: str, average: str) -> Callable[[Evaluation], tuple[float, float]]:
     """The interval of a mean of the classes' scores."""
 
@@ -77,8 +85,8 @@ def _of_classes(score: str, average: str) -> Callable[[Evaluation], tuple[float,
 def mean_score(matrix: np.ndarray, score: str, average: str) -> tuple[float, np.ndarray]:
     """A mean of the classes' scores, and what one more image in each cell would change.
 
-    All three scores are a × right / (b × images of the class + c × images taken for it). Of that,
-    and of the weights, the influence of a cell is the derivative by its count (the delta method).
+    The influence is the derivative of the scores, and of their weights, by the count of the cell
+    (the delta method).
 
     Args:
         matrix: (classes, classes) counts, a row a true class, a column a predicted one.
@@ -91,12 +99,10 @@ def mean_score(matrix: np.ndarray, score: str, average: str) -> tuple[float, np.
 
     Example:
         >>> value, influence = mean_score(np.array([[8, 2], [1, 9]]), "recall", "macro")
-        >>> value, influence.round(3).tolist()
+        >>> round(value, 3), influence.round(3).tolist()
         (0.85, [[0.01, -0.04], [-0.045, 0.005]])
     """
-    factor, by_row, by_column = {"precision": (1, 0, 1), "recall": (1, 1, 0), "f1": (2, 1, 1)}[
-        score
-    ]
+    factor, by_row, by_column = _SCORES[score]
     right, there, said = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     sizes = by_row * there + by_column * said
     scores = factor * right / np.maximum(sizes, 1)
@@ -126,6 +132,8 @@ def _of_losses(name: str) -> Callable[[Evaluation], tuple[float, float]]:
 
 def _of_calibration(evaluation: Evaluation) -> tuple[float, float]:
     columns, means = evaluation._resampled
+    if len(columns) == 1:
+        return 0.0, 1.0
     return resampling.interval_of_length(columns[:, 2:].mean(axis=0), means[:, 2:])
 
 
