@@ -19,7 +19,11 @@ from imgclf.errors import ArgumentError
 
 __all__ = ["Description", "Row", "describe"]
 
-_INPUT_AND_OUTPUT = {"rescaling", "probabilities"}  # layers of build_classifier without a cost
+_INPUT_AND_OUTPUT = {
+    "rescaling",
+    "temperature",
+    "probabilities",
+}  # layers of build_classifier without a cost
 
 
 @dataclasses.dataclass(frozen=True)

@@ -121,7 +121,10 @@ class Calibration:
             The axes; `ax.figure` is the figure.
         """
         before, after = (
-            [(one.confidence, one.accuracy, one.count) for one in figures.bins]
+            [
+                (one.confidence, one.accuracy, *one.accuracy_interval, one.count)
+                for one in figures.bins
+            ]
             for figures in self._both
         )
         names = [
