@@ -519,6 +519,7 @@ def heat_maps(
         The figure, or `ax`.
     """
     from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap
 
     checks.integer("columns", columns, low=1)
     pictures = _pictures(images)
@@ -540,7 +541,10 @@ def heat_maps(
     places = [figure.add_subplot(rows, columns, place + 1) for place in range(len(pairs))]
     for place, pair, title, note in zip(places, pairs, titles, notes, strict=True):
         _show_pair(place, pair, title, note)
-    scale = ScalarMappable(cmap="plasma")
+    # As the heat looks on a grey of middle brightness.
+    heat = np.linspace(0, 1, 64)[np.newaxis]
+    shades = heat_overlay([np.full((1, 64), 128)], heat[np.newaxis])[0, 0] / 255
+    scale = ScalarMappable(cmap=ListedColormap(shades))
     bar = figure.colorbar(
         scale, ax=places, location="bottom", shrink=min(1.0, 1.4 / columns), aspect=30, pad=0.02
     )
@@ -600,7 +604,8 @@ def neighbours(
         for column, cell in enumerate(rows[0]):
             _show_cell(axes.inset_axes((column / count, 0, 0.94 / count, 0.8)), *cell)
         return axes
-    figure = _figure(1.5 * count, 1.75 * len(rows) + 0.2)
+    figure = _figure(1.5 * count, 1.75 * len(rows) + 0.5)
+    figure.suptitle("The nearest pictures, with their cosine distances", fontsize=12, color=_INK)
     cells = [cell for row in rows for cell in row]
     for place, cell in enumerate(cells):
         _show_cell(figure.add_subplot(len(rows), count, place + 1), *cell)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imgclf.data.split import Split
     from imgclf.evaluation.evaluation import Evaluation
 
-__all__ = ["evaluate"]
+__all__ = ["choose_pictures", "evaluate"]
 
 _SPLITS = ("train", "validation", "test", "all")
 
@@ -58,7 +58,7 @@ def evaluate(
     load_tensorflow()
     classifier = imgclf.load(model)
     known = sources.recall(home_of(model), source)
-    pictures = _choose(classifier, source, split, known, archive, selection)
+    pictures = choose_pictures(classifier, source, split, known, archive, selection)
     evaluation = classifier.evaluate(pictures)
     written = _write(Path(out) if out else home_of(model), evaluation)
     if as_json:
@@ -70,22 +70,26 @@ def evaluate(
         click.echo(f"  {path}")
 
 
-def _choose(
+def choose_pictures(
     classifier: Any,
     source: str,
     split: str | None,
     known: sources.DataOptions | None,
     archive: str | None,
     selection: dict[str, Any],
+    default: str = "test",
 ) -> Split:
-    """The pictures that are asked for, read as the model needs them."""
+    """The pictures that are asked for, read as the model needs them.
+
+    `default` is the split that is taken of what the run was trained on if none is asked for.
+    """
     given = {name: value for name, value in selection.items() if value is not None}
     if _is_named(source):
         if given:
             name = next(iter(given)).replace("_", "-")
             raise click.UsageError(f"--{name} goes with folders and tables only.")
         options = dataclasses.replace(known or sources.DataOptions(), archive=archive)
-        return _split_of(sources.load(source, options), split or "test")
+        return _split_of(sources.load(source, options), split or default)
     if archive is not None:
         raise click.UsageError("--archive goes with the source cifar10 only.")
     height, width, channels = classifier.image_shape
@@ -97,7 +101,8 @@ def _choose(
     }
     reading |= ({} if known is None else known.selection) | given
     if split is None:
-        split = "test" if known is not None or _names_test(source) else "all"
+        named = default == "test" and _names_test(source)
+        split = default if known is not None or named else "all"
     return _read(source, split, reading)
 
 
