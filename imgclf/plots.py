@@ -363,43 +363,45 @@ def calibration_curve(
 
 
 def calibration_change(
-    before: Sequence[tuple[float, float, int]],
-    after: Sequence[tuple[float, float, int]],
+    before: Sequence[Sequence[float]],
+    after: Sequence[Sequence[float]],
     names: Sequence[str],
     ax: Axes | None = None,
 ) -> Axes:
     """Accuracy over confidence before and after a correction.
 
     Args:
-        before: (confidence, accuracy, count) of each range of confidence.
+        before: (confidence, accuracy, low, high, count) of each range of confidence, low and high
+            being the ends of the accuracy's interval.
         after: the same afterwards.
         names: how the two are called in the legend.
         ax: where to draw; a figure is made if left out.
 
     Returns:
-        The axes. The larger a point, the more pictures lie in its range.
+        The axes. The larger a point, the more pictures lie in its range; bars are intervals.
 
     Example:
-        >>> axes = calibration_change([(0.6, 0.9, 50)], [(0.9, 0.9, 50)], ["before", "after"])
+        >>> points = [(0.6, 0.9, 0.8, 0.95, 50)], [(0.9, 0.9, 0.8, 0.95, 50)]
+        >>> axes = calibration_change(*points, ["before", "after"])
         >>> [text.get_text() for text in axes.get_legend().get_texts()]
         ['perfect', 'before', 'after']
     """
-    axes = _axes(ax, 5, 4.6)
+    axes = _axes(ax, 5.2, 5)
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle="--", label="perfect")
-    styles = ((_ORANGE, "s", ":"), (_BLUE, "o", "-"))
-    for points, name, (colour, marker, line) in zip((before, after), names, styles, strict=True):
-        levels, right, counts = np.asarray(points, float).reshape(-1, 3).T
-        shares = counts / max(counts.sum(), 1)
-        axes.plot(
-            levels, right, color=colour, linestyle=line, linewidth=1.5, marker=marker,
-            markersize=5, label=name,
-        )  # fmt: skip
-        axes.scatter(levels, right, s=25 + 500 * shares, color=colour, marker=marker, alpha=0.45)
-    axes.set_xlim(0, 1.02)
-    axes.set_ylim(0, 1.02)
+    for points, name, colour, marker in zip(
+        (before, after), names, (_ORANGE, _BLUE), ("s", "o"), strict=True
+    ):
+        levels, right, low, high, counts = np.asarray(points, float).reshape(-1, 5).T
+        sizes = 14 + 420 * counts / max(counts.sum(), 1)
+        axes.vlines(levels, low, high, color=colour, linewidth=1, alpha=0.55)
+        style: dict[str, Any] = {"color": colour, "marker": marker, "alpha": 0.85, "linewidths": 0}
+        axes.scatter(levels, right, s=sizes, clip_on=False, zorder=3, **style)
+        axes.scatter([], [], s=40, label=name, **style)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(_percent())
-    _finish(axes, "confidence (a larger point: more pictures)", "accuracy")
+    _finish(axes, "confidence (larger point: more pictures; bar: 95% interval)", "accuracy")
     _legend_above(axes)
     return axes
 
@@ -461,7 +463,7 @@ def mark_coverage(axes: Axes, coverage: float, precision: float, wanted: float, 
     style: dict[str, Any] = {"color": _VERMILLION, "markersize": 9, "label": name, "zorder": 5}
     axes.plot([coverage], [precision], "D", clip_on=False, **style)
     axes.set_ylim(min(axes.get_ylim()[0], wanted - 0.02, precision - 0.02), 1.005)
-    _legend_above(axes)
+    _legend_above(axes, columns=2)
     return axes
 
 
@@ -474,8 +476,9 @@ def heat_overlay(images: Any, heatmaps: Any, strength: float = 0.7) -> np.ndarra
         strength: how much of a pixel the hottest colour covers, 0 to 1.
 
     Returns:
-        (N, height, width, 3) uint8. Heat goes from black over red to bright yellow, which gets
-        lighter all the way, so that it can be read without telling colours apart.
+        (N, height, width, 3) uint8. Heat goes from violet over red to yellow, and gets lighter all
+        the way, so that it can be read without telling colours apart. Where there is none the
+        picture stays grey.
 
     Example:
         >>> heat_overlay(np.zeros((1, 2, 2, 1), np.uint8), np.zeros((1, 2, 2)))[0, 0, 0].tolist()
@@ -485,9 +488,10 @@ def heat_overlay(images: Any, heatmaps: Any, strength: float = 0.7) -> np.ndarra
 
     _check_length("heatmaps", heatmaps, len(images))
     heat = np.asarray(heatmaps, np.float32)
-    colours = colormaps["inferno"](heat)[..., :3].astype(np.float32) * 255
+    colours = colormaps["plasma"](heat)[..., :3].astype(np.float32) * 255
     pictures = np.stack([_grey(picture) for picture in _pictures(images)])[..., np.newaxis]
-    part = strength * np.sqrt(heat)[..., np.newaxis]
+    # What is hardly warm is hardly coloured: the picture must be seen.
+    part = strength * heat[..., np.newaxis]
     return np.rint((1 - part) * pictures + part * colours).astype(np.uint8)
 
 
@@ -521,6 +525,7 @@ def heat_maps(
         The figure, or `ax`.
     """
     from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap
 
     checks.integer("columns", columns, low=1)
     pictures = _pictures(images)
@@ -537,11 +542,15 @@ def heat_maps(
     columns = min(columns, len(pairs))
     rows = math.ceil(len(pairs) / columns)
     height, width = pairs[0].shape[:2]
-    figure = _figure(3.1 * columns, (3.0 * height / width + 0.5) * rows + 0.55)
+    figure = _figure(3.2 * columns, (3.0 * height / width + 0.42) * rows + 0.45)
+    figure.get_layout_engine().set(w_pad=0.12, wspace=0)
     places = [figure.add_subplot(rows, columns, place + 1) for place in range(len(pairs))]
     for place, pair, title, note in zip(places, pairs, titles, notes, strict=True):
         _show_pair(place, pair, title, note)
-    scale = ScalarMappable(cmap="inferno")
+    # As the heat looks on a grey of middle brightness.
+    heat = np.linspace(0, 1, 64)[np.newaxis]
+    shades = heat_overlay([np.full((1, 64), 128)], heat[np.newaxis])[0, 0] / 255
+    scale = ScalarMappable(cmap=ListedColormap(shades))
     bar = figure.colorbar(
         scale, ax=places, location="bottom", shrink=min(1.0, 1.4 / columns), aspect=30, pad=0.02
     )
@@ -561,7 +570,7 @@ def _show_pair(axes: Any, pair: np.ndarray, title: str, note: str) -> None:
     _show(axes, pair)
     axes.set_title(_plain(title, 34), fontsize=9, color=_INK, pad=4, parse_math=False)
     if note:
-        below = {"ha": "center", "va": "top", "fontsize": 7.5, "color": _VERMILLION}
+        below = {"ha": "center", "va": "top", "fontsize": 8, "color": _VERMILLION}
         axes.text(0.5, -0.03, note, transform=axes.transAxes, **below)
 
 
@@ -601,7 +610,8 @@ def neighbours(
         for column, cell in enumerate(rows[0]):
             _show_cell(axes.inset_axes((column / count, 0, 0.94 / count, 0.8)), *cell)
         return axes
-    figure = _figure(1.5 * count, 1.75 * len(rows) + 0.2)
+    figure = _figure(1.5 * count, 1.75 * len(rows) + 0.5)
+    figure.suptitle("The nearest pictures, with their cosine distances", fontsize=12, color=_INK)
     cells = [cell for row in rows for cell in row]
     for place, cell in enumerate(cells):
         _show_cell(figure.add_subplot(len(rows), count, place + 1), *cell)
@@ -992,9 +1002,9 @@ def _finish(axes: Any, xlabel: str, ylabel: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _legend_above(axes: Any) -> None:
-    """A legend in one row over the axes, where it hides no point."""
-    columns = len(axes.get_legend_handles_labels()[1])
+def _legend_above(axes: Any, columns: int | None = None) -> None:
+    """A legend over the axes, where it hides no point; in one row, or in so many columns."""
+    columns = columns or len(axes.get_legend_handles_labels()[1])
     place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns}
     axes.legend(frameon=False, fontsize=9, labelcolor=_INK, columnspacing=1.2, **place)
 

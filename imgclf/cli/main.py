@@ -12,8 +12,10 @@ from typing import Any
 import click
 
 import imgclf
+from imgclf.cli.calibrate import calibrate
 from imgclf.cli.demo import demo
 from imgclf.cli.evaluate import evaluate
+from imgclf.cli.explain import explain
 from imgclf.cli.inspect import inspect
 from imgclf.cli.predict import predict
 from imgclf.cli.presets import presets
@@ -60,5 +62,8 @@ def main() -> None:
     """
 
 
-for _command in (demo, train, evaluate, report, predict, search, inspect, presets):
+for _command in (
+    *(demo, train, evaluate, report, calibrate, predict, explain),
+    *(search, inspect, presets),
+):
     main.add_command(_command)

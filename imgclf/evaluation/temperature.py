@@ -121,7 +121,10 @@ class Calibration:
             The axes; `ax.figure` is the figure.
         """
         before, after = (
-            [(one.confidence, one.accuracy, one.count) for one in figures.bins]
+            [
+                (one.confidence, one.accuracy, *one.accuracy_interval, one.count)
+                for one in figures.bins
+            ]
             for figures in self._both
         )
         names = [
@@ -169,7 +172,7 @@ def fit_temperature(logits: Any, labels: Any) -> tuple[float, tuple[float, float
 
     found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-9})
     best = float(found.x)
-    if min(best - low, high - best) < 1e-3:
+    if loss(best) > min(loss(low), loss(high)) - 1e-12:
         right = int(np.sum(np.argmax(values, axis=1) == truth))
         raise DataError(
             f"No temperature from {_LOWEST:g} to {_HIGHEST:g} fits: of the {len(truth):,} pictures "

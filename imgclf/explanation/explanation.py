@@ -133,10 +133,10 @@ class Explanation:
             The figure, or `ax`.
         """
         titles = [
-            f"{self.class_names[target]} {probability:.0%}"
+            f"{self.class_names[target]}, {probability:.0%}"
             for target, probability in zip(self.targets, self.probabilities, strict=True)
         ]
         notes = [
-            "" if agrees else "covering it changes less than elsewhere" for agrees in self.agreement
+            "" if agrees else "not confirmed by covering the hot part" for agrees in self.agreement
         ]
         return plots.heat_maps(self.images, self.overlay(), titles, notes, columns=columns, ax=ax)
