@@ -54,6 +54,8 @@ _OWNERS = {
     "presets": "imgclf.training.presets",
     "Prediction": "imgclf.prediction",
     "Evaluation": "imgclf.evaluation.evaluation",
+    "compare": "imgclf.comparing",
+    "learning_curve": "imgclf.more_data",
     "search": "imgclf.search",
     "errors": "imgclf.errors",
 }

@@ -10,7 +10,7 @@ from imgclf.data.images import show_path
 if TYPE_CHECKING:
     from imgclf.evaluation.evaluation import Evaluation
 
-__all__ = ["summarize"]
+__all__ = ["ordinal", "summarize"]
 
 # A table of more rows scrolls away; the weakest classes are what people look for in it.
 _MAX_ROWS = 40
@@ -48,7 +48,17 @@ def _overall(evaluation: Evaluation) -> list[str]:
     second = [f"calibration error {evaluation.calibration_error:.1%}"]
     if not macro:
         second.insert(0, balanced)
-    return [*macro, f"  {', '.join(first)}", f"  {', '.join(second)}"]
+    looks = []
+    if evaluation.test_look is not None and evaluation.test_look > 1:
+        number = ordinal(evaluation.test_look)
+        looks = [f"  this is the {number} look at the test pictures of this run"]
+    return [*macro, f"  {', '.join(first)}", f"  {', '.join(second)}", *looks]
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, …; 11th to 13th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10)
+    return f"{number:,}{ending or 'th'}"
 
 
 def _table(evaluation: Evaluation) -> list[str]:
