@@ -15,10 +15,11 @@ from imgclf.cli.quiet import load_tensorflow
 from imgclf.errors import DataError
 
 if TYPE_CHECKING:
+    from imgclf.data.dataset import Dataset
     from imgclf.data.split import Split
     from imgclf.evaluation.evaluation import Evaluation
 
-__all__ = ["evaluate"]
+__all__ = ["choose", "evaluate"]
 
 _SPLITS = ("train", "validation", "test", "all")
 
@@ -34,6 +35,16 @@ _SPLITS = ("train", "validation", "test", "all")
     help="Which pictures. If left out: test; of a folder or table that the run was not trained on "
     "and that names no test pictures itself: all.",
 )
+@click.option(
+    "--duplicates",
+    is_flag=True,
+    help="Look for the pictures among those trained on, and give the accuracy without them, too.",
+)
+@click.option(
+    "--robustness",
+    is_flag=True,
+    help="Measure what is left of the accuracy under blur, noise, darkness and the like.",
+)
 @click.option("--out", help="Folder for the figures; that of the model if left out.")
 @json_option
 def evaluate(
@@ -42,6 +53,8 @@ def evaluate(
     source: str,
     archive: str | None,
     split: str | None,
+    duplicates: bool,
+    robustness: bool,
     out: str | None,
     as_json: bool,
     **selection: Any,
@@ -58,34 +71,70 @@ def evaluate(
     load_tensorflow()
     classifier = imgclf.load(model)
     known = sources.recall(home_of(model), source)
-    pictures = _choose(classifier, source, split, known, archive, selection)
+    data, name = choose(classifier, source, split, known, archive, selection)
+    pictures = data.splits()[name]
+    if duplicates and (name == "train" or known is None):
+        raise click.UsageError(
+            "--duplicates goes with the validation or test pictures of what the run was trained on."
+        )
     evaluation = classifier.evaluate(pictures)
-    written = _write(Path(out) if out else home_of(model), evaluation)
+    folder = Path(out) if out else home_of(model)
+    more = _measure_more(classifier, evaluation, data, pictures, duplicates, robustness)
+    written = _write(folder, evaluation)
+    written += [
+        write_figure(folder / f"{title}.png", result.plot()) for title, result in more.items()
+    ]
     if as_json:
-        echo_json(evaluation.to_dict())
+        echo_json(
+            evaluation.to_dict() | {title: result.to_dict() for title, result in more.items()}
+        )
         return
     click.echo(str(evaluation))
+    for result in more.values():
+        click.echo(f"\n{result}")
     click.echo("\nWritten:")
     for path in written:
         click.echo(f"  {path}")
 
 
-def _choose(
+def _measure_more(
+    classifier: Any,
+    evaluation: Evaluation,
+    data: Dataset,
+    pictures: Split,
+    duplicates: bool,
+    robustness: bool,
+) -> dict[str, Any]:
+    """What was asked for beyond the evaluation, by the name of its figure."""
+    from imgclf.evaluation.clean_score import clean_score
+
+    more: dict[str, Any] = {}
+    if duplicates:
+        click.echo("Looking for the pictures among those trained on", err=True)
+        more["duplicates"] = clean_score(evaluation, data.train, pictures, mirrored=data.flip_safe)
+    if robustness:
+        click.echo("Damaging pictures", err=True)
+        # The look at these pictures is counted already.
+        more["robustness"] = classifier.robustness(dataclasses.replace(pictures, role=None))
+    return more
+
+
+def choose(
     classifier: Any,
     source: str,
     split: str | None,
     known: sources.DataOptions | None,
     archive: str | None,
     selection: dict[str, Any],
-) -> Split:
-    """The pictures that are asked for, read as the model needs them."""
+) -> tuple[Dataset, str]:
+    """The data, read as the model needs it, and the name of the split that is asked for."""
     given = {name: value for name, value in selection.items() if value is not None}
     if _is_named(source):
         if given:
             name = next(iter(given)).replace("_", "-")
             raise click.UsageError(f"--{name} goes with folders and tables only.")
         options = dataclasses.replace(known or sources.DataOptions(), archive=archive)
-        return _split_of(sources.load(source, options), split or "test")
+        return _with_split(sources.load(source, options), split or "test")
     if archive is not None:
         raise click.UsageError("--archive goes with the source cifar10 only.")
     height, width, channels = classifier.image_shape
@@ -107,7 +156,7 @@ def _is_named(source: str) -> bool:
     return source in NAMES
 
 
-def _read(source: str, split: str, reading: dict[str, Any]) -> Split:
+def _read(source: str, split: str, reading: dict[str, Any]) -> tuple[Dataset, str]:
     import imgclf
 
     read = imgclf.load_csv if Path(source).suffix.lower() == ".csv" else imgclf.load_folder
@@ -118,7 +167,9 @@ def _read(source: str, split: str, reading: dict[str, Any]) -> Split:
     for note in data.notes:
         click.echo(f"  {note}", err=True)
     sources.echo_ledger(data)
-    return data.train if split == "all" and len(data.splits()) == 1 else _split_of(data, split)
+    if split == "all" and len(data.splits()) == 1:
+        return data, "train"
+    return _with_split(data, split)
 
 
 def _names_test(source: str) -> bool:
@@ -133,14 +184,13 @@ def _names_test(source: str) -> bool:
     return names_splits(place)
 
 
-def _split_of(data: Any, split: str) -> Split:
+def _with_split(data: Dataset, split: str) -> tuple[Dataset, str]:
     splits = data.splits()
     if split not in splits:
         raise DataError(
             f"{data.name} has no pictures for --split {split}. There is: {', '.join(splits)}."
         )
-    chosen: Split = splits[split]
-    return chosen
+    return data, split
 
 
 def _write(folder: Path, evaluation: Evaluation) -> list[Path]:

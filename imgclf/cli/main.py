@@ -12,9 +12,11 @@ from typing import Any
 import click
 
 import imgclf
+from imgclf.cli.compare import compare
 from imgclf.cli.demo import demo
 from imgclf.cli.evaluate import evaluate
 from imgclf.cli.inspect import inspect
+from imgclf.cli.learning_curve import learning_curve
 from imgclf.cli.predict import predict
 from imgclf.cli.presets import presets
 from imgclf.cli.search import search
@@ -59,5 +61,8 @@ def main() -> None:
     """
 
 
-for _command in (demo, train, evaluate, predict, search, inspect, presets):
+for _command in (
+    *(demo, train, evaluate, compare, predict, search),
+    *(learning_curve, inspect, presets),
+):
     main.add_command(_command)
