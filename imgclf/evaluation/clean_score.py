@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CleanScore", "clean_score"]
 
+# Near copies that each resemble more training pictures than this: frames of films, or drawings
+# that are alike by nature. Of CIFAR-10's the middle one resembles a single picture.
+_MANY = 3
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class CleanScore:
@@ -41,6 +45,8 @@ class CleanScore:
         mirrored: (N,) whether the copy is mirrored left to right.
         other_class: how many copies have another class among the training pictures.
         copies_accuracy: on the copies alone; NaN if there are none.
+        look_alikes: how many training pictures the middle one of the near copies resembles; 0 if
+            there are none.
         test: the pictures that were judged.
         train: the pictures that were trained on.
     """
@@ -57,6 +63,7 @@ class CleanScore:
     mirrored: np.ndarray
     other_class: int
     copies_accuracy: float
+    look_alikes: float
     test: Split
     train: Split
 
@@ -93,6 +100,11 @@ class CleanScore:
             f"  {self.exact:,} exactly, {self.near:,} nearly; {self.other_class:,} of them with "
             f"another class there; accuracy on them {self.copies_accuracy:.1%}",
         ]
+        if self.look_alikes > _MANY:
+            lines.append(
+                f"  The near ones resemble {self.look_alikes:g} training pictures each: they may "
+                "be alike by nature, as letters are, and no copies. plot() shows them."
+            )
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,6 +119,7 @@ class CleanScore:
             "near": self.near,
             "other_class": self.other_class,
             "copies_accuracy": _or_none(self.copies_accuracy),
+            "look_alikes": self.look_alikes,
             "exact_indices": self.exact_indices.tolist(),
             "near_indices": self.near_indices.tolist(),
             "partners": self.partners[self.partners >= 0].tolist(),
@@ -193,6 +206,7 @@ def clean_score(
         mirrored=copies.mirrored,
         other_class=int(np.sum(labels != test.labels[found])),
         copies_accuracy=_share(right[found]),
+        look_alikes=float(np.median(copies.counts[copies.near])) if copies.near.any() else 0.0,
         test=test,
         train=train,
     )

@@ -43,6 +43,10 @@ _DETAILS_ALONE = 0.90
 _COARSE_DETAILS = 0.5
 _MOST_CANDIDATES = 50
 
+# Pictures with fewer pixels along a side hold no details to tell two of a kind from one twice: of
+# the 8×8 digits of scikit-learn, nine of ten would have a near copy.
+_SMALLEST = 16
+
 # Pixels of 32: wide enough that a shift by half a pixel changes little, and too wide for horizons.
 _FINE_BLUR, _WIDE_BLUR = 0.7, 3.0
 _SHIFTS = range(-2, 3)
@@ -62,12 +66,14 @@ class Copies:
         similarity: (N,) 1 for exact copies; else the correlation of the details, -1 for none.
         exact: (N,) whether the pixels are the very same.
         mirrored: (N,) whether it is mirrored left to right.
+        counts: (N,) how many pictures of the other split it nearly repeats.
     """
 
     partners: np.ndarray
     similarity: np.ndarray
     exact: np.ndarray
     mirrored: np.ndarray
+    counts: np.ndarray
 
     @property
     def near(self) -> np.ndarray:
@@ -79,7 +85,8 @@ def find_copies(split: Split, other: Split, *, mirrored: bool = True) -> Copies:
     """Looks for each picture of a split in another one.
 
     Every picture is compared with every other one, a block at a time. The limits are set for
-    photos: drawings, letters and the like resemble each other without being copies.
+    photos: drawings, letters and the like resemble each other without being copies. Pictures with a
+    side below 16 pixels are compared exactly only.
 
     Args:
         split: the pictures to look for.
@@ -103,8 +110,8 @@ def find_copies(split: Split, other: Split, *, mirrored: bool = True) -> Copies:
             places.setdefault(_digest(image), []).append(start + place)
         looks.append(_Looks.of(images))
     wanted = _Looks.joined(looks)
-    orientations = [(wanted, False)]
-    if mirrored:
+    orientations = [] if min(split.image_shape[:2]) < _SMALLEST else [(wanted, False)]
+    if mirrored and orientations:
         orientations.append((wanted.mirrored(), True))
     for start, images in _blocks(other):
         for place, image in enumerate(images):
@@ -113,7 +120,7 @@ def find_copies(split: Split, other: Split, *, mirrored: bool = True) -> Copies:
         for looked_for, is_mirrored in orientations:
             for first, second, details in _pairs(looked_for, there):
                 best.take_near(first, start + second, details, is_mirrored)
-    return Copies(best.partners, best.similarity, best.exact, best.mirrored)
+    return Copies(best.partners, best.similarity, best.exact, best.mirrored, best.counts)
 
 
 class _Best:
@@ -122,6 +129,7 @@ class _Best:
     def __init__(self, count: int) -> None:
         self.partners, self.similarity = np.full(count, -1), np.full(count, -1.0)
         self.exact, self.mirrored = np.zeros(count, bool), np.zeros(count, bool)
+        self.counts = np.zeros(count, int)
 
     def take_exact(self, indices: list[int], partner: int) -> None:
         for index in indices:
@@ -132,6 +140,7 @@ class _Best:
     def take_near(
         self, first: np.ndarray, second: np.ndarray, details: np.ndarray, mirrored: bool
     ) -> None:
+        self.counts += np.bincount(first, minlength=len(self.counts))
         better = np.flatnonzero(~self.exact[first] & (details > self.similarity[first]))
         # The last of several for one picture stays, which is the most alike.
         better = better[np.argsort(details[better], kind="stable")]
