@@ -55,6 +55,8 @@ _OWNERS = {
     "Prediction": "imgclf.prediction",
     "Evaluation": "imgclf.evaluation.evaluation",
     "baselines": "imgclf.evaluation.baselines",
+    "compare": "imgclf.comparing",
+    "learning_curve": "imgclf.more_data",
     "search": "imgclf.search",
     "errors": "imgclf.errors",
 }

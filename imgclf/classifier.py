@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,10 @@ from imgclf.errors import (
     ImgclfError,
     ModelFileError,
 )
+from imgclf.evaluation.clean_score import CleanScore, clean_score
+from imgclf.evaluation.damage import DAMAGES
 from imgclf.evaluation.evaluation import Evaluation
+from imgclf.evaluation.robustness import Robustness, measure_robustness
 from imgclf.evaluation.temperature import Calibration, fit_temperature, reliability_at
 from imgclf.evaluation.threshold import Threshold, find_threshold
 from imgclf.explanation.explain import explain, nearest
@@ -42,6 +46,7 @@ from imgclf.prediction import Prediction
 from imgclf.training import fit as training
 from imgclf.training.backbones import BACKBONES, build_body
 from imgclf.training.failed_write import naming_failed_write
+from imgclf.training.looks import count_look, is_run
 from imgclf.training.network import new_network, sample_images
 from imgclf.training.plan import Plan
 from imgclf.training.presets import get_preset
@@ -113,6 +118,7 @@ class Classifier:
         self.blocks = None if blocks is None else check_blocks(blocks)
         self.resize = ImageSpec(resize=resize).resize
         self.history: dict[str, list[float]] = {}
+        self.run_dir: Path | None = None
         self._network: Network | None = None
         self._threshold: Threshold | None = None
         # The model as it is trained: `model` itself where it has no temperature.
@@ -310,6 +316,7 @@ class Classifier:
             recipe, minutes, epochs=epochs, batch_size=batch_size, class_weight=class_weight
         )
         self._forget_calibration(verbose)
+        self.run_dir = None if run_dir is None else checks.path("run_dir", run_dir)
         history: Any = self._fit(
             self.model,
             data if isinstance(data, Dataset) else self._split(data, labels),
@@ -393,10 +400,102 @@ class Classifier:
 
         Returns:
             An `Evaluation`: accuracy with its interval, figures by class, confusion matrix, ….
+
+        Note:
+            A classifier with a run folder counts each look at test pictures there, in
+            `test-looks.csv`; `Evaluation.test_look` says which look it was.
         """
         split = self._labelled(data, labels)
         scores = self.predict_proba(split, batch_size=batch_size)
-        return Evaluation(split.labels, scores, self.class_names, images=split.images)
+        look = self._count_look(split, float(np.mean(scores.argmax(axis=1) == split.labels)))
+        return Evaluation(
+            split.labels, scores, self.class_names, images=split.images, test_look=look
+        )
+
+    def evaluate_clean(
+        self,
+        data: Dataset,
+        *,
+        split: str = "test",
+        mirrored: bool | None = None,
+        batch_size: int | None = None,
+    ) -> CleanScore:
+        """As `evaluate`, with and without the pictures that are among those trained on, too.
+
+        Args:
+            data: with the pictures that the model was trained on, and those to judge it by.
+            split: which these are: "test" or "validation".
+            mirrored: whether mirrored pictures count as copies; if left out, where a picture still
+                means the same then (`data.flip_safe`).
+            batch_size: as for `evaluate`.
+
+        Returns:
+            A `CleanScore`: both accuracies, and which pictures make the difference.
+
+        Raises:
+            DataError: if the data has no such split.
+
+        Example:
+            >>> import imgclf
+            >>> data = imgclf.load_digits()
+            >>> clf = imgclf.Classifier.from_preset("quick", data)
+            >>> clf.evaluate_clean(data).exact
+            0
+        """
+        _check_dataset(data)
+        pictures = data.splits().get(checks.one_of("split", split, ("test", "validation")))
+        if pictures is None:
+            raise DataError(f"{data.name} has no {split} pictures.")
+        evaluation = self.evaluate(pictures, batch_size=batch_size)
+        either = data.flip_safe if mirrored is None else mirrored
+        return clean_score(evaluation, data.train, pictures, mirrored=either)
+
+    def robustness(
+        self,
+        data: Any,
+        labels: Any = None,
+        *,
+        sample: int | None = 1000,
+        damages: Sequence[str] = DAMAGES,
+        seed: int = 0,
+    ) -> Robustness:
+        """What is left of the accuracy when pictures are blurred, noisy, dark, askew, ….
+
+        Each kind of damage comes in five steps that grow with the size of the picture. A look at
+        test pictures counts as one.
+
+        Args:
+            data: a `Split`, such as `data.validation`, or an array of images, then with `labels`.
+            labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
+            sample: how many pictures are drawn, at most; None for all.
+            damages: which kinds, of "blur", "JPEG", "noise", "rotation", "darkness", "shift".
+            seed: decides which pictures, and the damage to each.
+
+        Returns:
+            A `Robustness`: `str()` is a table, `plot()` a card.
+
+        Raises:
+            DataError: if the pictures are of other classes, or there are none.
+
+        Example:
+            >>> import imgclf
+            >>> data = imgclf.load_digits()
+            >>> clf = imgclf.Classifier.from_preset("quick", data)
+            >>> robustness = clf.robustness(data.validation, sample=20, damages=["darkness"])
+            >>> len(robustness.accuracies["darkness"])
+            5
+        """
+        split = self._split(data, labels)
+        self._check_classes(split)
+        result = measure_robustness(
+            lambda images: self._scores(images, None),
+            split,
+            sample=sample,
+            damages=damages,
+            seed=seed,
+        )
+        self._count_look(split, result.accuracy, result.num_images)
+        return result
 
     def calibrate(
         self,
@@ -828,6 +927,27 @@ class Classifier:
         ):
             self.save(run_dir / "model.keras")
 
+    def _check_classes(self, split: Split) -> None:
+        if split.class_names != self.class_names:
+            raise DataError(
+                "`data` must have the class names that the classifier was trained with. "
+                f"Received: {list(split.class_names)} and {list(self.class_names)}."
+            )
+
+    def _count_look(self, split: Split, accuracy: float, count: int | None = None) -> int | None:
+        """Which look at test pictures this is; None if these are others, or there is no run."""
+        if split.role != "test" or self.run_dir is None or not is_run(self.run_dir):
+            return None
+        try:
+            return count_look(self.run_dir, len(split) if count is None else count, accuracy)
+        except OSError as error:
+            warnings.warn(
+                f"Run folder {str(self.run_dir)!r} cannot be written to ({error.strerror}): this "
+                "look at the test pictures is not counted.",
+                stacklevel=3,
+            )
+            return None
+
     def _stored_blocks(self) -> list[dict[str, Any]] | None:
         return None if self.blocks is None else [block.to_dict() for block in self.blocks]
 
@@ -861,11 +981,7 @@ class Classifier:
     def _labelled(self, data: Any, labels: Any = None) -> Split:
         """Pictures to judge the model by: at least one, of the same classes."""
         split = self._split(data, labels)
-        if split.class_names != self.class_names:
-            raise DataError(
-                "`data` must have the class names that the classifier was trained with. "
-                f"Received: {list(split.class_names)} and {list(self.class_names)}."
-            )
+        self._check_classes(split)
         if len(split) == 0:
             raise DataError("`data` must hold at least one picture. Received: none.")
         return split
@@ -1035,6 +1151,7 @@ def load(
         clf.history = dict(entry.get("history", {}))
         threshold = entry.get("threshold")
         clf._threshold = None if threshold is None else Threshold.from_dict(threshold)
+        clf.run_dir = target.parent if is_run(target.parent) else None
     except (ArgumentError, TypeError, ValueError) as error:
         if not entry:
             raise

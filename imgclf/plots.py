@@ -30,15 +30,19 @@ __all__ = [
     "calibration_curve",
     "confusion_matrix",
     "coverage_curve",
+    "differences",
     "figure_png",
     "heat_maps",
     "heat_overlay",
     "image_grid",
     "label_errors",
+    "learning_curve",
     "mark_coverage",
+    "message",
     "mistakes",
     "neighbours",
     "precision_recall_curves",
+    "robustness_card",
     "roc_curves",
     "search_progress",
     "slice_accuracies",
@@ -156,7 +160,7 @@ def mistakes(
     ]:
         _check_length(name, values, len(images))
     if len(images) == 0:
-        return _only_text("No mistakes")
+        return message("No mistakes")
     titles = [
         f"{_plain(predicted, 15)}, {confidence:.0%} sure\ntrue: {_plain(true, 20)}"
         for true, predicted, confidence in zip(
@@ -164,6 +168,24 @@ def mistakes(
         )
     ]
     return image_grid(images, titles, columns=columns, title="Most confident mistakes")
+
+
+def message(text: str) -> Figure:
+    """A figure that says in words that there is nothing to draw.
+
+    Args:
+        text: a few words.
+
+    Returns:
+        The figure.
+
+    Example:
+        >>> message("No mistakes").texts[0].get_text()
+        'No mistakes'
+    """
+    figure = _figure(max(5.0, 0.12 * len(text)), 1.5)
+    figure.text(0.5, 0.5, _plain(text, 80), ha="center", va="center", fontsize=14, color=_INK)
+    return figure
 
 
 def softmax_predictions(
@@ -814,7 +836,7 @@ def label_errors(
     ]:
         _check_length(name, values, len(images))
     if len(images) == 0:
-        return _only_text("No likely label errors")
+        return message("No likely label errors")
     titles = [
         f"labelled {_plain(label, 17)}\nlikely {_plain(other, 12)} ({share:.0%})"
         for label, other, share in zip(labels, suggested, probabilities, strict=True)
@@ -932,6 +954,167 @@ def search_progress(
     return axes
 
 
+def differences(
+    names: Sequence[str],
+    values: Sequence[float],
+    intervals: Sequence[tuple[float, float]],
+    certain: Sequence[bool],
+    ax: Axes | None = None,
+) -> Axes:
+    """Differences of accuracies with their intervals beside the line of none: a forest plot.
+
+    Args:
+        names: what each one is.
+        values: (N,) the differences, -1 to 1.
+        intervals: (N, 2) low and high end of each.
+        certain: whether each is told from none; those that are not are grey.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes, in points (hundredths); the first difference is at the top.
+
+    Raises:
+        ArgumentError: if the lengths differ.
+
+    Example:
+        >>> axes = differences(["B − A"], [0.012], [(0.004, 0.02)], [True])
+        >>> [label.get_text() for label in axes.get_yticklabels()]
+        ['B − A']
+    """
+    for name, given in [("values", values), ("intervals", intervals), ("certain", certain)]:
+        _check_length(name, given, len(names))
+    axes = _axes(ax, 6.4, 1.0 + 0.42 * len(names))
+    axes.axvline(0, color=_GREY, linewidth=1, linestyle="--")
+    for place, (value, (low, high), sure) in enumerate(
+        zip(values, intervals, certain, strict=True)
+    ):
+        axes.errorbar(
+            100 * value,
+            place,
+            xerr=[[100 * max(value - low, 0)], [100 * max(high - value, 0)]],
+            color=_BLUE if sure else _GREY,
+            marker="o",
+            markersize=6,
+            linewidth=2,
+            capsize=3,
+        )
+    axes.set_yticks(range(len(names)), [_plain(name, 60) for name in names], parse_math=False)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    _finish(axes, "difference in accuracy, points (95% interval)", "")
+    axes.grid(visible=False, axis="y")
+    return axes
+
+
+def robustness_card(
+    accuracies: Mapping[str, Sequence[float]],
+    intervals: Mapping[str, Sequence[tuple[float, float]]],
+    clean: float,
+    chance: float,
+) -> Figure:
+    """Accuracy under each kind of damage by its severity, a small panel each.
+
+    Args:
+        accuracies: by the name of the damage, one value a step, 0 to 1.
+        intervals: low and high end of each of them.
+        clean: the accuracy on the pictures as they are, drawn as a line.
+        chance: the accuracy of guessing, drawn as a line.
+
+    Returns:
+        The figure; all panels have the same scale.
+
+    Raises:
+        ArgumentError: if there is no damage or the lengths differ.
+
+    Example:
+        >>> steps = [0.9, 0.8, 0.6, 0.4, 0.2]
+        >>> around = [(step - 0.05, step + 0.05) for step in steps]
+        >>> figure = robustness_card({"blur": steps}, {"blur": around}, 0.92, 0.1)
+        >>> figure.axes[0].get_title()
+        'blur'
+    """
+    if not accuracies:
+        raise ArgumentError("`accuracies` must hold at least one kind of damage. Received: none.")
+    columns = min(3, len(accuracies))
+    rows = math.ceil(len(accuracies) / columns)
+    figure = _figure(2.9 * columns, 2.3 * rows + 0.3)
+    for place, (name, values) in enumerate(accuracies.items()):
+        _check_length("intervals", intervals[name], len(values))
+        axes = figure.add_subplot(rows, columns, place + 1)
+        steps = np.arange(len(values) + 1)
+        low, high = np.asarray([(clean, clean), *intervals[name]], float).T
+        axes.axhline(clean, color=_GREY, linewidth=1, linestyle="--", label="as they are")
+        axes.axhline(chance, color=_VERMILLION, linewidth=1, linestyle=":", label="guessing")
+        axes.fill_between(steps, low, high, color=_BLUE, alpha=0.18, linewidth=0)
+        axes.plot(steps, [clean, *values], color=_BLUE, marker="o", markersize=4)
+        axes.set_title(_plain(name, 24), fontsize=10, color=_INK, parse_math=False)
+        axes.set_ylim(0, 1.02)
+        axes.set_xticks(steps)
+        axes.yaxis.set_major_formatter(_percent())
+        _finish(axes, "severity" if place >= len(accuracies) - columns else "", "")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    above = {"loc": "outside upper center", "ncols": 2}
+    figure.legend(handles, labels, frameon=False, fontsize=9, labelcolor=_INK, **above)
+    return figure
+
+
+def learning_curve(
+    sizes: Sequence[int],
+    accuracies: Sequence[float],
+    curve: tuple[Any, Any, Any, Any],
+    ax: Axes | None = None,
+) -> Axes:
+    """Accuracy by the number of training pictures, and where the curve goes on to.
+
+    Args:
+        sizes: (points,) training pictures of each training.
+        accuracies: (points,) validation accuracy of each.
+        curve: four arrays of one length: numbers of pictures, the fitted accuracy, and the low and
+            high end of its interval.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes; pictures are on a logarithmic scale, what lies beyond the data is dashed.
+
+    Raises:
+        ArgumentError: if the lengths differ.
+
+    Example:
+        >>> fitted = ([10, 40], [0.5, 0.7], [0.4, 0.6], [0.6, 0.8])
+        >>> axes = learning_curve([10, 20], [0.5, 0.6], fitted)
+        >>> axes.get_xscale()
+        'log'
+    """
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    _check_length("accuracies", accuracies, len(sizes))
+    numbers, middle, low, high = (np.asarray(values, float) for values in curve)
+    axes = _axes(ax, 6.0, 3.8)
+    seen = numbers <= max(sizes)
+    axes.fill_between(
+        numbers, low, high, color=_BLUE, alpha=0.18, linewidth=0, label="95% interval"
+    )
+    axes.plot(numbers[seen], middle[seen], color=_BLUE, linewidth=1.8, label="fitted")
+    start = max(0, int(seen.sum()) - 1)
+    axes.plot(
+        numbers[start:],
+        middle[start:],
+        "--",
+        color=_BLUE,
+        linewidth=1.8,
+        label="with more pictures",
+    )
+    axes.plot(sizes, accuracies, "o", color=_VERMILLION, markersize=6, label="trained")
+    axes.set_xscale("log")
+    ticks = sorted({int(size) for size in sizes} | {int(numbers[-1])})
+    axes.set_xticks(ticks)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(_percent(whole=False))
+    _finish(axes, "training pictures", "validation accuracy")
+    _legend_above(axes)
+    return axes
+
+
 def figure_png(figure: Figure | Axes) -> bytes:
     r"""A figure as the bytes of a PNG file, at 150 dots an inch.
 
@@ -966,13 +1149,6 @@ def _figure(width: float, height: float) -> Any:
 
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     return _shown_in_notebooks(figure)
-
-
-def _only_text(text: str) -> Any:
-    """A figure that says why there is nothing to see."""
-    figure = _figure(5, 1.5)
-    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=14, color=_INK)
-    return figure
 
 
 def _axes(ax: Any, width: float, height: float) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from imgclf.cli import sources
-from imgclf.cli.evaluate import choose_pictures
+from imgclf.cli.choosing import choose
 from imgclf.cli.outputs import echo_json, home_of, json_option, write_figure
 from imgclf.cli.quiet import load_tensorflow
 
@@ -66,9 +66,8 @@ def calibrate(
     classifier = imgclf.load(model)
     home = home_of(model)
     known = sources.recall(home, source)
-    pictures = choose_pictures(
-        classifier, source, split, known, archive, selection, default="validation"
-    )
+    data, name = choose(classifier, source, split, known, archive, selection, default="validation")
+    pictures = data.splits()[name]
     calibration = classifier.calibrate(pictures)
     threshold = None
     if precision is not None:

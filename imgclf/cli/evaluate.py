@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgclf.cli import sources
+from imgclf.cli.choosing import SPLITS, choose
 from imgclf.cli.outputs import echo_json, home_of, json_option, write_figure
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.errors import DataError
 
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 _SLICES = ("class", "size", "brightness", "folder")
-_SPLITS = ("train", "validation", "test", "all")
 
 
 @click.command()
@@ -32,7 +31,7 @@ _SPLITS = ("train", "validation", "test", "all")
 @sources.selection_options
 @click.option(
     "--split",
-    type=click.Choice(_SPLITS),
+    type=click.Choice(SPLITS),
     help="Which pictures. If left out: test; of a folder or table that the run was not trained on "
     "and that names no test pictures itself: all.",
 )
@@ -50,6 +49,16 @@ _SPLITS = ("train", "validation", "test", "all")
     is_flag=True,
     help="Judge simple ways to name pictures, too: what does the network add?",
 )
+@click.option(
+    "--duplicates",
+    is_flag=True,
+    help="Look for the pictures among those trained on, and give the accuracy without them, too.",
+)
+@click.option(
+    "--robustness",
+    is_flag=True,
+    help="Measure what is left of the accuracy under blur, noise, darkness and the like.",
+)
 @click.option("--out", help="Folder for the figures; that of the model if left out.")
 @json_option
 def evaluate(
@@ -60,6 +69,8 @@ def evaluate(
     split: str | None,
     by: tuple[str, ...],
     with_baselines: bool,
+    duplicates: bool,
+    robustness: bool,
     out: str | None,
     as_json: bool,
     **selection: Any,
@@ -78,26 +89,28 @@ def evaluate(
     load_tensorflow()
     classifier = imgclf.load(model)
     known = sources.recall(home_of(model), source)
-    data, split = _choose(classifier, source, split, known, archive, selection)
-    if with_baselines and split not in ("test", "validation"):
-        raise click.UsageError(
-            f"--baselines goes with --split test or validation, not {split}: they learn from the "
-            "train pictures of SOURCE."
-        )
-    pictures = _split_of(data, split)
+    data, name = choose(classifier, source, split, known, archive, selection)
+    _check_wishes(name, split, known is not None, with_baselines, duplicates)
+    pictures = data.splits()[name]
     evaluation = classifier.evaluate(pictures)
-    slices = [one for name in by or _usual_slices(pictures) for one in evaluation.slices(name)]
+    slices = [one for kind in by or _usual_slices(pictures) for one in evaluation.slices(kind)]
     # What the model was trained on it has learned with its wrong labels.
-    learned = split == "train" or (split == "all" and known is not None)
+    learned = split == "train" or (name == "train" and known is not None)
     label_errors = [] if learned else evaluation.label_errors()
-    simple = imgclf.baselines(data, split) if with_baselines else None
+    simple = imgclf.baselines(data, name) if with_baselines else None
+    more = _measure_more(classifier, evaluation, data, pictures, duplicates, robustness)
     record = evaluation.to_dict() | {
         "slices": [_plain(one) for one in slices],
         "label_errors": [_plain(one) for one in label_errors],
     }
     if simple is not None:
         record["baselines"] = simple.to_dict()
-    written = _write(Path(out) if out else home_of(model), evaluation, record)
+    record |= {title: result.to_dict() for title, result in more.items()}
+    folder = Path(out) if out else home_of(model)
+    written = _write(folder, evaluation, record)
+    written += [
+        write_figure(folder / f"{title}.png", result.plot()) for title, result in more.items()
+    ]
     if as_json:
         echo_json(record)
         return
@@ -106,84 +119,49 @@ def evaluate(
         click.echo(f"\n{found}")
     if simple is not None:
         click.echo(f"\n{simple}\n  {simple.compared_with(evaluation)}")
+    for result in more.values():
+        click.echo(f"\n{result}")
     click.echo("\nWritten:")
     for path in written:
         click.echo(f"  {path}")
 
 
-def _choose(
-    classifier: Any,
-    source: str,
-    split: str | None,
-    known: sources.DataOptions | None,
-    archive: str | None,
-    selection: dict[str, Any],
-) -> tuple[Dataset, str]:
-    """The data as the model needs it, and which of its splits is asked for: "all" has one."""
-    given = {name: value for name, value in selection.items() if value is not None}
-    if _is_named(source):
-        if given:
-            name = next(iter(given)).replace("_", "-")
-            raise click.UsageError(f"--{name} goes with folders and tables only.")
-        options = dataclasses.replace(known or sources.DataOptions(), archive=archive)
-        return sources.load(source, options), split or "test"
-    if archive is not None:
-        raise click.UsageError("--archive goes with the source cifar10 only.")
-    height, width, channels = classifier.image_shape
-    reading: dict[str, Any] = {
-        "image_size": None if None in (height, width) else (height, width),
-        "color": "gray" if channels == 1 else "rgb",
-        "resize": classifier.resize,
-        "class_names": classifier.class_names,
-    }
-    reading |= ({} if known is None else known.selection) | given
-    if split is None:
-        split = "test" if known is not None or _names_test(source) else "all"
-    return _read(source, split, reading)
-
-
-def _is_named(source: str) -> bool:
-    from imgclf.data.source import NAMES
-
-    return source in NAMES
-
-
-def _read(source: str, split: str, reading: dict[str, Any]) -> tuple[Dataset, str]:
-    import imgclf
-
-    read = imgclf.load_csv if Path(source).suffix.lower() == ".csv" else imgclf.load_folder
-    if split == "all":
-        reading = reading | {"validation": None, "test": None}
-    data = read(source, **reading)
-    click.echo(f"{data.name}: {split} pictures", err=True)
-    for note in data.notes:
-        click.echo(f"  {note}", err=True)
-    sources.echo_ledger(data)
-    return data, split
-
-
-def _names_test(source: str) -> bool:
-    """Whether a folder or table says itself which of its pictures are for testing."""
-    place = Path(source)
-    if place.is_dir():
-        return (place / "test").is_dir() and (place / "train").is_dir()
-    if place.suffix.lower() != ".csv" or not place.is_file():
-        return False
-    from imgclf.data.table import names_splits
-
-    return names_splits(place)
-
-
-def _split_of(data: Dataset, split: str) -> Split:
-    splits = data.splits()
-    if split == "all" and len(splits) == 1:
-        return data.train  # a folder or table that was not divided
-    if split not in splits:
-        raise DataError(
-            f"{data.name} has no pictures for --split {split}. There is: {', '.join(splits)}."
+def _check_wishes(
+    name: str, split: str | None, is_known: bool, with_baselines: bool, duplicates: bool
+) -> None:
+    """Baselines and duplicates need pictures that were not trained on, and those that were."""
+    if with_baselines and name == "train":
+        shown = "train" if split == "train" else "all"
+        raise click.UsageError(
+            f"--baselines goes with --split test or validation, not {shown}: they learn from the "
+            "train pictures of SOURCE."
         )
-    chosen: Split = splits[split]
-    return chosen
+    if duplicates and (name == "train" or not is_known):
+        raise click.UsageError(
+            "--duplicates goes with the validation or test pictures of what the run was trained on."
+        )
+
+
+def _measure_more(
+    classifier: Any,
+    evaluation: Evaluation,
+    data: Dataset,
+    pictures: Split,
+    duplicates: bool,
+    robustness: bool,
+) -> dict[str, Any]:
+    """What was asked for beyond the evaluation, by the name of its figure."""
+    from imgclf.evaluation.clean_score import clean_score
+
+    more: dict[str, Any] = {}
+    if duplicates:
+        click.echo("Looking for the pictures among those trained on", err=True)
+        more["duplicates"] = clean_score(evaluation, data.train, pictures, mirrored=data.flip_safe)
+    if robustness:
+        click.echo("Damaging pictures", err=True)
+        # The look at these pictures is counted already.
+        more["robustness"] = classifier.robustness(dataclasses.replace(pictures, role=None))
+    return more
 
 
 def _usual_slices(pictures: Split) -> list[str]:

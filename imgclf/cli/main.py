@@ -13,10 +13,12 @@ import click
 
 import imgclf
 from imgclf.cli.calibrate import calibrate
+from imgclf.cli.compare import compare
 from imgclf.cli.demo import demo
 from imgclf.cli.evaluate import evaluate
 from imgclf.cli.explain import explain
 from imgclf.cli.inspect import inspect
+from imgclf.cli.learning_curve import learning_curve
 from imgclf.cli.predict import predict
 from imgclf.cli.presets import presets
 from imgclf.cli.report import report
@@ -63,7 +65,7 @@ def main() -> None:
 
 
 for _command in (
-    *(demo, train, evaluate, report, calibrate, predict, explain),
-    *(search, inspect, presets),
+    *(demo, train, evaluate, report, compare, calibrate, predict, explain),
+    *(search, learning_curve, inspect, presets),
 ):
     main.add_command(_command)

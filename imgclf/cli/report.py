@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from imgclf.cli import sources
-from imgclf.cli.evaluate import SPLITS, choose
+from imgclf.cli.choosing import SPLITS, choose
 from imgclf.cli.outputs import home_of
 from imgclf.cli.quiet import load_tensorflow
 
@@ -86,7 +86,7 @@ def _read(
     selection: dict[str, Any],
 ) -> Any:
     """The whole data set that the run was trained on, or a split of another source."""
-    trained_on = sources.recall_source(home)
+    trained_on = sources.remembered(home)
     if source is None:
         if trained_on is None:
             raise click.UsageError(
@@ -96,5 +96,6 @@ def _read(
     known = sources.recall(home, source)
     chosen = {name: value for name, value in selection.items() if value is not None}
     if known is None or chosen or split == "all":
-        return choose(classifier, source, split, known, archive, selection)
+        data, name = choose(classifier, source, split, known, archive, selection)
+        return data.splits()[name]
     return sources.load(source, dataclasses.replace(known, archive=archive or known.archive))

@@ -66,6 +66,8 @@ class Dataset:
                 )
         if len(self.train) == 0:
             raise DataError("`train` must hold at least one picture. Received: none.")
+        for title, split in self.splits().items():
+            object.__setattr__(self, title, split.as_role(title))
 
     @classmethod
     def from_arrays(

@@ -64,6 +64,7 @@ class Evaluation:
         class_names: one name a class, in the order of the label numbers.
         images: (N, height, width, channels), an array or an `ImageFiles`; only figures that show
             pictures need them.
+        test_look: which look at the test pictures of a run this is, from 1; None if none counts.
 
     Raises:
         DataError: if labels, probabilities or images are not as above or differ in number.
@@ -87,6 +88,7 @@ class Evaluation:
     probabilities: Any
     class_names: Sequence[str]
     images: Any = None
+    test_look: int | None = None
 
     def __post_init__(self) -> None:
         names = check_class_names(self.class_names)
@@ -515,6 +517,7 @@ class Evaluation:
         """
         return {
             "num_images": len(self),
+            "test_look": self.test_look,
             "class_names": list(self.class_names),
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),

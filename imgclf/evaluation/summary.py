@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from imgclf.evaluation.slices import Slice
 
 __all__ = ["headline", "summarize", "what_to_look_at"]
+__all__ = ["ordinal", "summarize"]
 
 # A table of more rows scrolls away; the weakest classes are what people look for in it.
 _MAX_ROWS = 40
@@ -66,7 +67,16 @@ def _overall(evaluation: Evaluation) -> list[str]:
         counts = [record["support"] for record in evaluation.per_class if record["support"]]
         sizes = f"from {min(counts):,} to {max(counts):,} images a class"
         lines.insert(0, f"  {sizes}: the first two figures count each alike")
+    if evaluation.test_look is not None and evaluation.test_look > 1:
+        number = ordinal(evaluation.test_look)
+        lines.append(f"  this is the {number} look at the test pictures of this run")
     return lines
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, …; 11th to 13th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10)
+    return f"{number:,}{ending or 'th'}"
 
 
 def _table(evaluation: Evaluation) -> list[str]:
