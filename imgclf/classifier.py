@@ -690,23 +690,22 @@ class Classifier:
         data: Any,
         *,
         split: str | None = None,
-        run_dir: Any = None,
         title: str | None = None,
         watts: float = 100.0,
         verbose: Any = "auto",
     ) -> Path:
         """Writes what is known about the classifier as one HTML page that opens anywhere.
 
-        It holds a summary, the confusion matrix with pictures, figures by class, mistakes,
-        calibration, learning curves, data, network, recipe, and time. A model card in Markdown is
-        written beside it, as `model-card.md`.
+        It holds a summary, the confusion matrix with pictures, figures by class, mistakes with
+        heat maps, calibration, slices, robustness, baselines, duplicates, data, network, recipe,
+        and what the run folder knows. A model card in Markdown is written beside it, as
+        `model-card.md`.
 
         Args:
             path: of the page, such as "report.html".
             data: a `Dataset`, whose test pictures are evaluated (or validation pictures, where
-                there are none), or a `Split` of pictures that were not trained on.
+                there are none), or a `Split`, of which less can be said.
             split: of a data set: which pictures are evaluated instead.
-            run_dir: the run's folder, which knows how long the training took.
             title: of the page.
             watts: what the machine is taken to draw while training, for an estimate of energy.
             verbose: 0 says nothing; otherwise what is being done is told on stderr.
@@ -733,7 +732,6 @@ class Classifier:
             checks.path("path", path),
             data,
             split=split,
-            run_dir=run_dir,
             title=title,
             watts=watts,
             verbose=verbose,

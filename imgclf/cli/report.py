@@ -65,7 +65,6 @@ def report(
         Path(out) if out else home / _FILE,
         data,
         split=split if isinstance(data, imgclf.Dataset) else None,
-        run_dir=home,
         title=title,
         watts=watts,
         verbose=0 if quiet else "auto",
@@ -97,5 +96,7 @@ def _read(
     chosen = {name: value for name, value in selection.items() if value is not None}
     if known is None or chosen or split == "all":
         data, name = choose(classifier, source, split, known, archive, selection)
-        return data.splits()[name]
+        # Pictures of another source are in no split of this run.
+        pictures = data.splits()[name]
+        return pictures if known is not None else dataclasses.replace(pictures, role=None)
     return sources.load(source, dataclasses.replace(known, archive=archive or known.archive))

@@ -15,9 +15,11 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.dataset import Dataset
+from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
-from imgclf.errors import ArgumentTypeError, ImgclfError
+from imgclf.errors import ArgumentTypeError, DataError, ImgclfError
 from imgclf.evaluation.baselines import Baselines, baselines
+from imgclf.evaluation.clean_score import CleanScore, clean_score
 from imgclf.evaluation.temperature import Calibration, fit_temperature, reliability_at
 from imgclf.report.run_facts import RunFacts, read_run
 from imgclf.report.sections.slices import find_slices
@@ -25,6 +27,7 @@ from imgclf.report.sections.slices import find_slices
 if TYPE_CHECKING:
     from imgclf.classifier import Classifier
     from imgclf.evaluation.evaluation import Evaluation
+    from imgclf.evaluation.robustness import Robustness
     from imgclf.evaluation.slices import Slice
     from imgclf.explanation.explanation import Explanation
 
@@ -49,6 +52,9 @@ _SECONDS = 12.0
 # with its test by covering.
 _PASSES_DAMAGED, _PASSES_HEATED = 31, 40
 
+# Files that are read for the sake of duplicates, at most.
+_MOST_FILES = 5_000
+
 _SMALLEST = np.finfo(np.float32).tiny
 
 
@@ -69,6 +75,8 @@ class Material:
         calibrated: what a temperature from the validation pictures would bring.
         slices: by kind.
         baselines: what can be had without a network.
+        duplicates: the accuracy without pictures that were trained on, too.
+        robustness: what is left of it when pictures are damaged.
         missing: reasons, by the name of a field.
     """
 
@@ -84,6 +92,8 @@ class Material:
     calibrated: Calibration | None
     slices: dict[str, list[Slice]]
     baselines: Baselines | None
+    duplicates: CleanScore | None
+    robustness: Robustness | None
     missing: dict[str, str]
 
 
@@ -92,7 +102,6 @@ def gather(
     data: Any,
     *,
     split: str | None,
-    run_dir: Any,
     title: str | None,
     watts: float,
     tell: Callable[[str], None],
@@ -103,14 +112,12 @@ def gather(
         classifier: whose report it is.
         data: a `Dataset`, or a `Split` of pictures that were not trained on.
         split: which pictures of a data set are evaluated.
-        run_dir: the run's folder, or None.
         title: of the page; made of the data's name if None.
         watts: what the machine is taken to draw while training.
         tell: is told what is being done.
     """
     checks.number("watts", watts, low=0, above=True)
     name, pictures = judged_split(data, split)
-    folder = None if run_dir is None else checks.existing_path("run_dir", run_dir)
     tell(f"Evaluating {len(pictures):,} {name} pictures")
     started = time.perf_counter()
     evaluation = classifier.evaluate(pictures)
@@ -134,7 +141,7 @@ def gather(
         evaluation=evaluation,
         split=name,
         data=whole,
-        facts=read_run(folder),
+        facts=read_run(classifier.run_dir),
         watts=watts,
         mistakes=chosen,
         explanation=tried(
@@ -149,6 +156,14 @@ def gather(
         ),
         slices=find_slices(evaluation),
         baselines=tried("baselines", "Training the baselines", lambda: _baselines(whole, name)),
+        duplicates=tried(
+            "duplicates",
+            "Looking for the pictures among those trained on",
+            lambda: _duplicates(evaluation, whole, pictures, name),
+        ),
+        robustness=tried(
+            "robustness", "Damaging pictures", lambda: _robustness(classifier, pictures, each)
+        ),
         missing=missing,
     )
 
@@ -157,11 +172,14 @@ def judged_split(data: Any, split: str | None = None) -> tuple[str, Split]:
     """The pictures to judge by: those that are asked for, else test, validation, or all there are.
 
     Args:
-        data: a `Dataset` or a `Split`; a split is taken for pictures that were not trained on.
-        split: "train", "validation" or "test".
+        data: a `Dataset` or a `Split`.
+        split: of a data set: "train", "validation" or "test".
+
+    Returns:
+        The name of the split, "" if it has no role, and the split.
     """
     if isinstance(data, Split):
-        return "test", data
+        return data.role or "", data
     if not isinstance(data, Dataset):
         raise ArgumentTypeError(
             "`data` must be a Dataset, such as load_digits() gives, or a Split. "
@@ -213,6 +231,30 @@ def _baselines(data: Dataset | None, split: str) -> Baselines | None:
     if data is None or split == "train":
         return None
     return baselines(data, split, max_pictures=_FEW)
+
+
+def _duplicates(
+    evaluation: Evaluation, data: Dataset | None, pictures: Split, split: str
+) -> CleanScore | None:
+    if data is None or split == "train":
+        return None
+    files = len(data.train) + len(pictures)
+    if isinstance(data.train.images, ImageFiles) and files > _MOST_FILES:
+        raise DataError(
+            f"all {files:,} files would have to be read. `imgclf evaluate --duplicates` does it."
+        )
+    return clean_score(evaluation, data.train, pictures, mirrored=data.flip_safe)
+
+
+def _robustness(classifier: Classifier, pictures: Split, each: float) -> Robustness | None:
+    count = _affordable(_DAMAGED, _PASSES_DAMAGED, each)
+    if count < _TOO_FEW:
+        seconds = _DAMAGED * _PASSES_DAMAGED * each
+        raise DataError(
+            f"it would take {seconds:,.0f} s. `imgclf evaluate --robustness` measures it."
+        )
+    # Without a role: the look at these pictures is counted already.
+    return classifier.robustness(dataclasses.replace(pictures, role=None), sample=count)
 
 
 def _draw(split: Split, most: int) -> Split:

@@ -37,7 +37,7 @@ class CardFacts:
     Args:
         name: of the model.
         dataset: the name of the data.
-        split: of the pictures that were evaluated.
+        split: of the pictures that were evaluated; "" if that is not known.
         train_images: how many pictures it was trained on; None if that is not known.
         license: an identifier of the hub, such as "apache-2.0"; "unknown" until somebody decides.
         warnings: what has to be known before the figures are believed.
@@ -97,7 +97,7 @@ def _front_matter(evaluation: Evaluation, facts: CardFacts) -> str:
         "    dataset:",
         f"      type: {_yaml(facts.dataset)}",
         f"      name: {_yaml(facts.dataset)}",
-        f"      split: {_yaml(facts.split)}",
+        *([f"      split: {_yaml(facts.split)}"] if facts.split else []),
         "    metrics:",
     ]
     for kind, value, name in metrics:
@@ -146,7 +146,8 @@ def _results(evaluation: Evaluation, facts: CardFacts) -> str:
         ("expected calibration error", f"{evaluation.calibration_error:.1%}"),
         *facts.results,
     ]
-    where = f"{len(evaluation):,} {facts.split} pictures of {_plain(facts.dataset)}"
+    kind = f"{facts.split} pictures" if facts.split else "pictures"
+    where = f"{len(evaluation):,} {kind} of {_plain(facts.dataset)}"
     return f"## Results\n\nOn {where}.\n\n{_table(('figure', 'value'), rows)}"
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgclf.architecture.describe import describe
 from imgclf.errors import ImgclfError
+from imgclf.evaluation.summary import ordinal
 from imgclf.files import atomic
 from imgclf.report.material import Material, gather
 from imgclf.report.model_card import CardFacts, model_card
@@ -20,10 +22,12 @@ from imgclf.report.sections.classes import classes
 from imgclf.report.sections.confusion import confusion
 from imgclf.report.sections.curves import curves
 from imgclf.report.sections.data import data_ledger
+from imgclf.report.sections.duplicates import duplicates
 from imgclf.report.sections.figures import figures
 from imgclf.report.sections.label_errors import label_errors
 from imgclf.report.sections.mistakes import mistakes
 from imgclf.report.sections.network import architecture, recipe_used
+from imgclf.report.sections.robustness import robustness
 from imgclf.report.sections.slices import slices
 from imgclf.report.sections.summary import summary
 from imgclf.training.progress import announce
@@ -46,7 +50,6 @@ def write_report(
     data: Any,
     *,
     split: str | None = None,
-    run_dir: Any = None,
     title: str | None = None,
     watts: float = run.WATTS,
     verbose: Any = "auto",
@@ -56,9 +59,7 @@ def write_report(
     def tell(what: str) -> None:
         announce(verbose, what)
 
-    material = gather(
-        classifier, data, split=split, run_dir=run_dir, title=title, watts=watts, tell=tell
-    )
+    material = gather(classifier, data, split=split, title=title, watts=watts, tell=tell)
     tell("Writing the page")
     text = page(
         material.title,
@@ -80,13 +81,18 @@ def _sections(material: Material) -> Iterator[Section | None]:
     yield label_errors(evaluation, evaluation.label_errors())
     yield calibration(evaluation, material.calibrated, classifier.temperature)
     yield slices(material.slices)
+    if material.robustness is not None:
+        yield robustness(material.robustness)
     if material.baselines is not None:
         yield baselines_beaten(material.baselines, evaluation)
+    if material.duplicates is not None:
+        yield duplicates(material.duplicates)
     yield figures(evaluation)
     yield curves(classifier.history) if classifier.history else None
     yield None if material.data is None else data_ledger(material.data)
     yield _network(classifier)
     yield recipe_used(classifier.recipe)
+    yield run.looks(material.facts.looks)
     yield run.cost(material.facts.seconds, material.watts, _seen(material))
     yield run.environment(material.facts.versions, _left_out(material))
 
@@ -107,6 +113,12 @@ def _warnings(material: Material) -> list[str]:
         )
     if material.split == "train":
         warnings.append("It was trained on these pictures: the figure says little about new ones.")
+    look = material.evaluation.test_look
+    if look is not None and look > 1:
+        warnings.append(
+            f"This is the {ordinal(look)} look at the test pictures of this run. Each look that "
+            "changes what is done next makes the figure a little too good."
+        )
     few = len(material.evaluation)
     if few < _FEW:
         warnings.append(f"{few:,} pictures are few: mind the interval.")
@@ -114,10 +126,14 @@ def _warnings(material: Material) -> list[str]:
 
 
 def _more(material: Material) -> dict[str, str]:
-    if material.baselines is None:
-        return {}
-    best = material.baselines.best
-    return {f"best baseline ({best.name})": f"{best.accuracy:.1%}"}
+    more = {}
+    score = material.duplicates
+    if score is not None and score.copies and math.isfinite(score.clean_accuracy):
+        more["without duplicates"] = f"{score.clean_accuracy:.1%}"
+    if material.baselines is not None:
+        best = material.baselines.best
+        more[f"best baseline ({best.name})"] = f"{best.accuracy:.1%}"
+    return more
 
 
 def _left_out(material: Material) -> list[str]:
@@ -129,6 +145,8 @@ _IN_WORDS = {
     "explanation": "heat maps",
     "calibrated": "temperature",
     "baselines": "baselines",
+    "duplicates": "duplicates",
+    "robustness": "damaged pictures",
 }
 
 

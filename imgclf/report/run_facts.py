@@ -1,4 +1,4 @@
-"""What a run folder knows that a model does not: versions, and the time it took."""
+"""What a run folder knows that a model does not: versions, the time it took, looks at the test."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from imgclf.errors import RunFolderError
+from imgclf.training.looks import Look, read_looks
 from imgclf.training.run_time import seconds_of
 
 __all__ = ["RunFacts", "read_run"]
@@ -19,10 +21,12 @@ class RunFacts:
     Args:
         seconds: in training.
         versions: of the packages that it was trained with.
+        looks: at the test pictures, the first one first.
     """
 
     seconds: float | None = None
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    looks: tuple[Look, ...] = ()
 
 
 def read_run(folder: Path | None) -> RunFacts:
@@ -32,7 +36,18 @@ def read_run(folder: Path | None) -> RunFacts:
     config = _config(folder) or _config(folder / "head")
     versions = config.get("versions")
     known = versions if isinstance(versions, dict) else {}
-    return RunFacts(seconds_of(folder), {str(name): str(one) for name, one in known.items()})
+    return RunFacts(
+        seconds_of(folder),
+        {str(name): str(one) for name, one in known.items()},
+        _looks(folder),
+    )
+
+
+def _looks(folder: Path) -> tuple[Look, ...]:
+    try:
+        return tuple(read_looks(folder))
+    except (OSError, RunFolderError):
+        return ()
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The report: what it says is what was measured, and nobody's name becomes HTML."""
 
+import dataclasses
 import re
 import shutil
 
@@ -57,7 +58,8 @@ def test_the_sections_are_all_there_and_the_links_lead_to_them(text):
     sections = [one["id"] for one in page.named("section")]
     for name in (
         *("confusion", "classes", "mistakes", "labels", "calibration", "slices", "baselines"),
-        *("figures", "curves", "data", "network", "recipe", "cost", "environment"),
+        *("robustness", "duplicates", "figures", "curves", "data", "network", "recipe", "looks"),
+        *("cost", "environment"),
     ):
         assert name in sections
     assert len(set(page.ids)) == len(page.ids)
@@ -118,6 +120,32 @@ def test_time_and_energy_are_those_of_the_run(text, run):
     assert cost(None, 50.0) is None
 
 
+def test_each_report_is_a_look_and_says_so(run, tmp_path):
+    folder, _ = run
+    copy = tmp_path / "run"
+    shutil.copytree(folder, copy)
+    (copy / "test-looks.csv").unlink()
+    for look in (1, 2):
+        written = CliRunner().invoke(main, ["report", str(copy), "--quiet"])
+        assert written.exit_code == 0, written.output
+        words = Page((copy / "report.html").read_text()).words
+        assert ("This is the 2nd look at the test pictures" in words) == (look == 2)
+        assert f"looked at {'once' if look == 1 else '2 times'}, this report included" in words
+
+
+def test_duplicates_are_found_and_shown_in_pairs(tmp_path, rng):
+    images = rng.integers(0, 256, (60, 32, 32, 3), np.uint8)
+    names = ["cat", "dog"]
+    train = imgclf.Split(images[:40], np.arange(40) % 2, names)
+    test = imgclf.Split(images[30:60], np.arange(30) % 2, names)
+    data = imgclf.Dataset(train, test=test)
+    clf = imgclf.Classifier.from_preset("quick", data)
+    words = Page(clf.report(tmp_path / "report.html", data, verbose=0).read_text()).words
+    assert "10 of 30 pictures are among those trained on: 10 exactly, 0 nearly" in words
+    assert "without duplicates" in words
+    assert words.count("1.00 alike") == 10
+
+
 def test_another_source_and_another_place(run, tmp_path):
     folder, _ = run
     copy = tmp_path / "copy.keras"
@@ -131,7 +159,7 @@ def test_another_source_and_another_place(run, tmp_path):
     assert written.exit_code == 0, written.output
     assert "Evaluating" not in written.stderr
     page = Page(out.read_text())
-    assert "on 179" in page.words
+    assert "on 179 pictures" in page.words
     assert page.words.startswith("Seen")
 
 
@@ -227,6 +255,7 @@ def test_the_splits_that_it_may_be_judged_by(tmp_path):
     assert "100 pictures are few" in words
     assert "No heat maps: " in words  # there is no convolution
     assert "By brightness" in words
+    assert "on 50 pictures 95%" in judged(dataclasses.replace(data.test[:50], role=None))
     without = imgclf.Dataset(data.train[:300], data.validation)
     words = judged(without)
     assert "on 179 validation pictures" in words

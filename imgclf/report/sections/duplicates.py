@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imgclf.report.page import Section, render
 from imgclf.report.thumbnails import thumbnail
 
+if TYPE_CHECKING:
+    from imgclf.evaluation.clean_score import CleanScore
+
 __all__ = ["duplicates"]
 
 _PAIRS = 10
 
 
-def duplicates(score: Any) -> Section:
+def duplicates(score: CleanScore) -> Section:
     """What was found, with some of the pairs.
 
     Args:
@@ -44,7 +47,7 @@ def duplicates(score: Any) -> Section:
     return Section("duplicates", title, body, lead)
 
 
-def _pairs(score: Any) -> list[dict[str, Any]]:
+def _pairs(score: CleanScore) -> list[dict[str, Any]]:
     found = np.flatnonzero(score.partners >= 0)
     found = found[np.argsort(-score.similarity[found], kind="stable")]
     if len(found) > _PAIRS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
@@ -10,10 +10,13 @@ from markupsafe import Markup
 from imgclf.markup import table
 from imgclf.report.page import Section, render
 
+if TYPE_CHECKING:
+    from imgclf.evaluation.robustness import Robustness
+
 __all__ = ["robustness"]
 
 
-def robustness(card: Any) -> Section:
+def robustness(card: Robustness) -> Section:
     """A row a kind of damage, a column a step.
 
     Args:

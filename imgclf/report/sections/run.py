@@ -7,14 +7,21 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from imgclf.markup import table
 from imgclf.report.page import Section, render
 
-__all__ = ["WATTS", "cost", "duration", "energy", "environment", "listed"]
+if TYPE_CHECKING:
+    from imgclf.training.looks import Look
+
+__all__ = ["WATTS", "cost", "duration", "energy", "environment", "listed", "looks"]
 
 # A desktop computer with its processor busy. Laptops take 20 to 45, servers several hundred.
 WATTS = 100.0
+
+# Rows of the table of looks.
+_LOOKS = 10
 
 _PACKAGES = ("imgclf", "keras", "tensorflow", "numpy")
 
@@ -41,6 +48,28 @@ def cost(seconds: float | None, watts: float, images: int | None = None) -> Sect
         "hundred). Searches and earlier runs are not in it."
     )
     return Section("cost", "Time and energy", render("facts.html", facts=facts, note=note))
+
+
+def looks(found: Sequence[Look]) -> Section | None:
+    """How often the test pictures were looked at.
+
+    Args:
+        found: as the run folder has them, the first one first.
+    """
+    if not found:
+        return None
+    rows = [[one.date, f"{one.num_images:,}", f"{one.accuracy:.1%}"] for one in found[-_LOOKS:]]
+    times = "once" if len(found) == 1 else f"{len(found):,} times"
+    lead = (
+        f"The test pictures of this run have been looked at {times}, this report included. A look "
+        "that changes what is done next makes the next figure a little too good."
+    )
+    if len(found) > _LOOKS:
+        lead += f" The last {_LOOKS}:"
+    body = table("", ["when (UTC)", "pictures", "accuracy"], rows)
+    return Section(
+        "looks", "Looks at the test", render("scroll.html", title="Looks", body=body), lead
+    )
 
 
 def environment(versions: Mapping[str, str] | None = None, left_out: Sequence[str] = ()) -> Section:

@@ -21,7 +21,7 @@ _KINDS = {
     "test": "unseen pictures",
     "validation": "validation pictures",
     "train": "pictures that it was trained on",
-}
+}  # else nobody knows whether it has seen them
 
 
 def summary(
