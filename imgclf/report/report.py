@@ -86,7 +86,7 @@ def _sections(material: Material) -> Iterator[Section | None]:
     if material.baselines is not None:
         yield baselines_beaten(material.baselines, evaluation)
     if material.duplicates is not None:
-        yield duplicates(material.duplicates)
+        yield duplicates(material.duplicates, len(evaluation))
     yield figures(evaluation)
     yield curves(classifier.history) if classifier.history else None
     yield None if material.data is None else data_ledger(material.data)
@@ -128,7 +128,9 @@ def _warnings(material: Material) -> list[str]:
 def _more(material: Material) -> dict[str, str]:
     more = {}
     score = material.duplicates
-    if score is not None and score.copies and math.isfinite(score.clean_accuracy):
+    # The figure of a sample does not belong beside that of all.
+    whole = score is not None and score.num_images == len(material.evaluation)
+    if score is not None and whole and score.copies and math.isfinite(score.clean_accuracy):
         more["without duplicates"] = f"{score.clean_accuracy:.1%}"
     if material.baselines is not None:
         best = material.baselines.best

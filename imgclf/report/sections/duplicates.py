@@ -18,22 +18,29 @@ __all__ = ["duplicates"]
 _PAIRS = 10
 
 
-def duplicates(score: CleanScore) -> Section:
+def duplicates(score: CleanScore, of_images: int) -> Section:
     """What was found, with some of the pairs.
 
     Args:
         score: as `clean_score` gives it.
+        of_images: how many pictures there are, if the score is of a sample.
     """
     title = "Duplicates"
+    drawn = ""
+    if score.num_images < of_images:
+        drawn = (
+            f" Looked at: {score.num_images:,} of {of_images:,}, drawn at random; "
+            "imgclf evaluate --duplicates looks at all."
+        )
     if not score.copies:
-        return Section("duplicates", title, "No picture is among those trained on.")
+        return Section("duplicates", title, f"None is among those trained on.{drawn}")
     clean = "none is left"
     if math.isfinite(score.clean_accuracy):
         low, high = score.clean_interval
         clean = f"{score.clean_accuracy:.1%} ({low:.1%} to {high:.1%})"
     low, high = score.interval
     facts = {
-        "all pictures": f"{score.accuracy:.1%} ({low:.1%} to {high:.1%})",
+        "all of them": f"{score.accuracy:.1%} ({low:.1%} to {high:.1%})",
         "without duplicates": clean,
         "duplicates alone": f"{score.copies_accuracy:.1%} of {score.copies:,}",
         "with another class in training": f"{score.other_class:,}",
@@ -42,7 +49,7 @@ def duplicates(score: CleanScore) -> Section:
     body += render("pairs.html", pairs=_pairs(score))
     lead = (
         f"{score.copies:,} of {score.num_images:,} pictures are among those trained on: "
-        f"{score.exact:,} exactly, {score.near:,} nearly (brighter, shifted, saved anew)."
+        f"{score.exact:,} exactly, {score.near:,} nearly (brighter, shifted, saved anew).{drawn}"
     )
     return Section("duplicates", title, body, lead)
 
