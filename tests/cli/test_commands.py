@@ -111,9 +111,35 @@ def test_evaluate_looks_at_the_test_pictures_and_writes_figures(digits_run, here
         assert (here / "figures" / name).is_file()
     stored = json.loads((here / "figures" / "evaluation.json").read_text())
     assert stored["accuracy"] == expected.accuracy
+    assert stored["intervals"] == {name: list(ends) for name, ends in expected.intervals.items()}
+    assert {one["by"] for one in stored["slices"]} == {"class", "brightness"}
+    found = expected.label_errors()
+    assert [one["index"] for one in stored["label_errors"]] == [one.index for one in found]
+    rows = (here / "figures" / "label_errors.csv").read_text().splitlines()
+    assert len(rows) == 1 + len(found)
+    assert "baselines" not in stored
     as_json = succeed("evaluate", run / "model.keras", "digits", "--json", "--split", "validation")
     assert json.loads(as_json.stdout)["num_images"] == 179
     assert (run / "confusion.png").is_file()
+
+
+def test_evaluate_says_what_the_network_adds_and_where_it_is_weak(digits_run, here):
+    run, _ = digits_run
+    options = ["--baselines", "--slices", "class", "--out", "."]
+    text = succeed("evaluate", run, "digits", *options).stdout
+    assert "\nBaselines: 1,259 pictures learned from, 359 judged on\n" in text
+    assert "the best baseline (nearest thumbnails, 97.8%)" in text
+    stored = json.loads((here / "evaluation.json").read_text())
+    assert len(stored["baselines"]["results"]) == 4
+    worse = [one for one in stored["slices"] if one["is_worse"]]
+    assert ("really worse than the rest" in text) == bool(worse)
+    for one in worse[:3]:
+        assert f"\n  class {one['name']}: {one['accuracy']:.1%} of {one['count']}, " in text
+    learned = succeed("evaluate", run, "digits", "--split", "train", "--out", ".", "--json")
+    assert json.loads(learned.stdout)["label_errors"] == []
+    refused = call("evaluate", run, "digits", "--split", "train", "--baselines")
+    assert refused.exit_code == 2
+    assert "--baselines goes with --split test or validation, not train" in refused.output
 
 
 def test_uneven_classes_are_evened_and_reported(photo_folder, here):
@@ -152,8 +178,11 @@ def test_photos_are_trained_on_evaluated_and_predicted(photo_folder, here):
     classifier = imgclf.load("run")
     assert classifier.image_shape == (24, 32, 3)
     assert classifier.resize == "pad"
-    own = json.loads(succeed("evaluate", "run", photo_folder, "--json").stdout)
+    by = ["--slices", "size", "--slices", "folder"]
+    own = json.loads(succeed("evaluate", "run", photo_folder, *by, "--json").stdout)
     assert own["num_images"] == 6  # of 30: those that were set aside
+    assert {one["by"] for one in own["slices"]} == {"size", "folder"}
+    assert sum(one["count"] for one in own["slices"]) == 12
     elsewhere = here / "elsewhere"
     shutil.copytree(photo_folder / "sky", elsewhere / "sky")
     other = json.loads(succeed("evaluate", "run", elsewhere, "--json").stdout)
