@@ -20,7 +20,7 @@ __all__ = ["Tap", "features_model", "tap"]
 # Rows and columns that a map must have to show where. The preset "fast" ends in 3 × 3; covering
 # what the 7 × 7 before it show as hot lowered the probability by 1.7 times as much (CIFAR-10).
 # Of tiny pictures such a map comes too early: of the 8 × 8 digits the last 3 × 3 are better.
-_FINE = 5
+_FINE = 4
 _LARGE = 224  # the side of pictures, where the model takes any
 
 
@@ -44,7 +44,7 @@ def tap(model: Any, layer: str | None = None) -> Tap:
     Args:
         model: a `keras.Model` from pictures to probabilities.
         layer: of which to take the map, as `Tap.layer` names it. If left out, the last one of at
-            least 5 rows and columns, of pictures below 20 pixels a fourth of those; where no map
+            least 4 rows and columns, of pictures below 16 pixels a fourth of those; where no map
             has so many, the last one.
 
     Raises:
