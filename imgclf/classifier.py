@@ -624,7 +624,7 @@ class Classifier:
                 one part of the picture after the other, in fifty, and works with any model.
             targets: the class to explain, by name or number: one for all pictures, or one a
                 picture; the predicted classes if left out.
-            layer: whose map Grad-CAM takes; if left out, the last one of at least 5 rows and
+            layer: whose map Grad-CAM takes; if left out, the last one of at least 4 rows and
                 columns. "network/layer" names one of a network in the model.
             batch_size: pictures in one step; by their size if left out.
 

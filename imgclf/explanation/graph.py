@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from imgclf import checks
@@ -20,7 +20,7 @@ __all__ = ["Tap", "features_model", "tap"]
 # Rows and columns that a map must have to show where. The preset "fast" ends in 3 × 3; covering
 # what the 7 × 7 before it show as hot lowered the probability by 1.7 times as much (CIFAR-10).
 # Of tiny pictures such a map comes too early: of the 8 × 8 digits the last 3 × 3 are better.
-_FINE = 5
+_FINE = 4
 _LARGE = 224  # the side of pictures, where the model takes any
 
 
@@ -44,7 +44,7 @@ def tap(model: Any, layer: str | None = None) -> Tap:
     Args:
         model: a `keras.Model` from pictures to probabilities.
         layer: of which to take the map, as `Tap.layer` names it. If left out, the last one of at
-            least 5 rows and columns, of pictures below 20 pixels a fourth of those; where no map
+            least 4 rows and columns, of pictures below 16 pixels a fourth of those; where no map
             has so many, the last one.
 
     Raises:
@@ -52,7 +52,7 @@ def tap(model: Any, layer: str | None = None) -> Tap:
     """
     whole = _with_logits(without_temperature(model))
     inputs, logits = whole.inputs[0], whole.outputs[0]
-    names = list(_maps(logits))
+    names = _maps(inputs, logits, inputs.shape)
     if layer is None and names:
         wanted = min(_FINE, *((side or _LARGE) // 4 for side in inputs.shape[1:3]))
         fine = (name for name, side in names if side is None or side >= wanted)
@@ -132,15 +132,33 @@ def _tap(inputs: Any, outputs: Any, layer: str, prefix: str) -> Tap | None:
     return None
 
 
-def _maps(outputs: Any, prefix: str = "") -> Iterator[tuple[str, int | None]]:
-    """Name and shorter side of every map behind a convolution, the last one first."""
-    for one, made in _behind_convolution(outputs):
+def _maps(
+    inputs: Any, outputs: Any, shape: tuple[Any, ...], prefix: str = ""
+) -> list[tuple[str, int | None]]:
+    """Name and shorter side of every map behind a convolution, the last one first.
+
+    `shape` is that of the pictures: a backbone on its own takes any size, and does not say how
+    large its maps will be.
+    """
+    import keras
+
+    steps = _behind_convolution(outputs)
+    if not steps:
+        return []
+    every = keras.Model(inputs, [made for _, made in steps])
+    sizes = every.compute_output_spec(keras.KerasTensor(shape))
+    found = []
+    for (one, made), size in zip(steps, sizes, strict=True):
         name = prefix + one.name
-        if _is_map(made):
-            rows, columns = made.shape[1:3]
-            yield name, None if None in (rows, columns) else min(rows, columns)
+        # A rim of zeros would make a map look finer than it is, and shift it.
+        if _is_map(size) and not isinstance(one, keras.layers.ZeroPadding2D):
+            rows, columns = size.shape[1:3]
+            found.append((name, None if None in (rows, columns) else min(rows, columns)))
         if _is_graph(one):
-            yield from _maps(one.outputs[0], f"{name}/")
+            source = _inputs_of(made)[0]
+            entering = keras.Model(inputs, source).compute_output_spec(keras.KerasTensor(shape))
+            found += _maps(one.inputs[0], one.outputs[0], entering.shape, f"{name}/")
+    return found
 
 
 def _behind_convolution(outputs: Any) -> list[tuple[Any, Any]]:
