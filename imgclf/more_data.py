@@ -48,11 +48,13 @@ class LearningCurvePlan:
 
     def __str__(self) -> str:
         few, many = min(self.epochs), max(self.epochs)
-        epochs = f"{few} epochs" if few == many else f"{few} to {many} epochs"
+        epochs = f"{few} to {many} epochs each"
+        if few == many:
+            epochs = "1 epoch each" if few == 1 else f"{few} epochs each"
         cost = "" if self.seconds is None else f": about {self.seconds / 60:.1f} minutes"
         return (
             f"{len(self.sizes)} trainings on {min(self.sizes):,} to {max(self.sizes):,} pictures, "
-            f"{epochs} each{cost}"
+            f"{epochs}{cost}"
         )
 
     def to_dict(self) -> dict[str, Any]:

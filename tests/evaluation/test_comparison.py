@@ -118,8 +118,8 @@ def runs(digits, tmp_path_factory):
     """A classifier with its run folder, and one that was trained for longer."""
     folder = tmp_path_factory.mktemp("runs")
     made = []
-    for name, epochs in (("a", 1), ("b", 6)):
-        classifier = imgclf.Classifier.from_preset("quick", digits, epochs=epochs, seed=0)
+    for name, epochs in (("a", 1), ("b", 2)):
+        classifier = imgclf.Classifier.from_preset("quick", digits, epochs=epochs, batch_size=200)
         classifier.fit(digits, run_dir=folder / name, verbose=0)
         made.append(classifier)
     return folder, made
@@ -145,7 +145,7 @@ def test_each_look_at_the_test_pictures_is_counted_and_told(digits, tmp_path):
     from imgclf.training.looks import read_looks
 
     run = tmp_path / "run"
-    classifier = imgclf.Classifier.from_preset("quick", digits, epochs=1)
+    classifier = imgclf.Classifier.from_preset("quick", digits, epochs=1, batch_size=400)
     assert classifier.evaluate(digits.test).test_look is None  # no run
     classifier.fit(digits, run_dir=run, verbose=0)
     assert classifier.evaluate(digits.validation).test_look is None
