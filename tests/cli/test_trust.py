@@ -1,4 +1,4 @@
-"""The commands that say how far a figure can be trusted: compare, learning-curve, evaluate's more."""
+"""The commands that say how far a figure can be trusted: compare, learning-curve, evaluate."""
 
 import json
 

@@ -64,6 +64,7 @@ def test_several_are_a_table_with_corrected_p_values():
     assert lines[0] == "3 classifiers on 2,000 pictures"
     assert lines[1].split()[0] == "C"  # the best first
     assert "with Holm's correction" in str(table)
+    assert "  C is better than A by 5." in str(table)
     assert json.loads(json.dumps(table.to_dict()))["names"] == ["A", "B", "C"]
     axes = table.plot()
     assert [label.get_text() for label in axes.get_yticklabels()] == ["B − A", "C − A", "C − B"]
