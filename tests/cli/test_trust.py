@@ -78,14 +78,15 @@ def test_evaluate_looks_for_duplicates_and_damages_pictures(runs, tmp_path):
     assert "--duplicates goes with the validation or test pictures" in wrong.output
 
 
-def test_a_learning_curve_says_its_cost_and_writes_its_files(tmp_path):
+def test_a_learning_curve_says_its_cost_and_writes_its_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("imgclf.training.plan._SECONDS", 0.05)
     arguments = ["learning-curve", "digits", "--preset", "quick", "--epochs", 1]
     arguments += ["--parts", "0.05,0.1,0.15", "--out", tmp_path / "curve"]
     plan = json.loads(succeed(*arguments, "--plan", "--json").stdout)
-    assert plan["sizes"] == [62, 126, 189]
+    assert plan["sizes"] == [60, 126, 189]
     assert not (tmp_path / "curve").exists()
     result = succeed(*arguments)
-    assert "3 trainings on 62 to 189 pictures, 1 epoch each: about" in result.stderr
+    assert "3 trainings on 60 to 189 pictures, 1 epoch each: about" in result.stderr
     assert result.stdout.startswith("doubling the data should bring about ")
     assert (tmp_path / "curve" / "learning-curve.png").is_file()
     stored = json.loads((tmp_path / "curve" / "learning-curve.json").read_text())

@@ -130,7 +130,8 @@ def test_trainings_on_parts_hold_each_other_and_go_on_where_they_were(tmp_path, 
     assert capsys.readouterr().err == ""
 
 
-def test_the_cost_is_known_before():
+def test_the_cost_is_known_before(monkeypatch):
+    monkeypatch.setattr("imgclf.training.plan._SECONDS", 0.05)
     data = imgclf.load_digits()
     plan = plan_learning_curve(data, tiny, parts=(0.1, 0.2, 0.4), seeds=2)
     assert plan.sizes == (126, 126, 252, 252, 504, 504)
