@@ -48,11 +48,13 @@ class LearningCurvePlan:
 
     def __str__(self) -> str:
         few, many = min(self.epochs), max(self.epochs)
-        epochs = f"{few} epochs" if few == many else f"{few} to {many} epochs"
+        epochs = f"{few} to {many} epochs each"
+        if few == many:
+            epochs = "1 epoch each" if few == 1 else f"{few} epochs each"
         cost = "" if self.seconds is None else f": about {self.seconds / 60:.1f} minutes"
         return (
             f"{len(self.sizes)} trainings on {min(self.sizes):,} to {max(self.sizes):,} pictures, "
-            f"{epochs} each{cost}"
+            f"{epochs}{cost}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,10 +105,13 @@ def learning_curve(
     Example:
         >>> import imgclf
         >>> data = imgclf.load_digits()
-        >>> parts = (0.05, 0.1, 0.15)
-        >>> curve = imgclf.learning_curve(data, "quick", parts=parts, epochs=1, verbose=False)
+        >>> def softmax_regression(data, seed):
+        ...     recipe = imgclf.Recipe(epochs=1, batch_size=100, seed=seed)
+        ...     return imgclf.Classifier.from_blocks([imgclf.flatten()], data, recipe)
+        >>> parts = (0.1, 0.2, 0.4)
+        >>> curve = imgclf.learning_curve(data, softmax_regression, parts=parts, verbose=False)
         >>> curve.sizes
-        (62, 126, 189)
+        (126, 252, 504)
     """
     validation = _check(data)
     make = _maker(preset, recipe_changes)

@@ -128,11 +128,23 @@ class Comparison:
                 f"cannot tell apart {first} and {second}; to see a difference of 1 point you need "
                 f"about {needed:,} pictures"
             )
+        return f"{_short(self.better)} is better by {self._lead}"
+
+    @property
+    def better_than(self) -> str | None:
+        """As `verdict`, but with the name of the other; None if they cannot be told apart."""
+        if self.better is None:
+            return None
+        other = self.names[self.better == self.names[0]]
+        return f"{_short(self.better)} is better than {_short(other)} by {self._lead}"
+
+    @property
+    def _lead(self) -> str:
+        """By how much the better one is better."""
         low, high = sorted(abs(end) for end in self.interval)
         if self.interval[0] * self.interval[1] < 0:  # the test and the interval differ by a hair
             low = 0.0
-        size = abs(self.difference)
-        return f"{_short(self.better)} is better by {_points(size, low, high)}"
+        return _points(abs(self.difference), low, high)
 
     def __str__(self) -> str:
         first, second = map(_short, self.names)
@@ -205,7 +217,7 @@ class ComparisonTable:
             )
         lines += ["", "each two (95% intervals; p-values with Holm's correction)"]
         lines += [
-            f"  {one.verdict}; p = {one.corrected_p_value:.2g}"
+            f"  {one.better_than}; p = {one.corrected_p_value:.2g}"
             for one in self.comparisons
             if one.better is not None
         ]

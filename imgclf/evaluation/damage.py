@@ -23,8 +23,9 @@ STEPS = 5
 # has pixels of 32 for the blur. The other three are ours: a phone held askew, a room without a
 # lamp, and a subject that is not in the middle.
 _SEVERITIES: dict[str, tuple[float, ...]] = {
-    # The standard deviation of a Gaussian, as a part of the shorter side.
-    "blur": tuple(pixels / 32 for pixels in (0.4, 0.6, 0.7, 0.8, 1.0)),
+    # The standard deviation of a Gaussian, in pixels of a picture of 32×32; it grows with the
+    # shorter side, and does not shrink for smaller ones, where it would do nothing.
+    "blur": (0.4, 0.6, 0.7, 0.8, 1.0),
     # The quality of the file.
     "JPEG": (80, 65, 58, 50, 40),
     # The standard deviation of what is added to each value, as a part of their range.
@@ -36,6 +37,8 @@ _SEVERITIES: dict[str, tuple[float, ...]] = {
     # Of the shorter side, in one of eight directions.
     "shift": (0.03, 0.06, 0.09, 0.12, 0.16),
 }
+
+_SIDE = 32
 
 # The names, in the order of reports.
 DAMAGES = tuple(_SEVERITIES)
@@ -71,10 +74,10 @@ def damage(images: np.ndarray, name: str, step: int, seed: int = 0) -> np.ndarra
     return worse
 
 
-def _blur(image: np.ndarray, part: float, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
+def _blur(image: np.ndarray, pixels: float, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
     from scipy.ndimage import gaussian_filter
 
-    sigma = part * min(image.shape[:2])
+    sigma = pixels * max(1.0, min(image.shape[:2]) / _SIDE)
     blurred: np.ndarray = gaussian_filter(image, (sigma, sigma, 0), mode="nearest")
     return blurred
 

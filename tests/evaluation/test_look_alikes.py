@@ -165,8 +165,8 @@ def test_files_are_compared_as_the_network_sees_them(photo_folder, tmp_path):
 
 def test_cifar10_has_about_as_many_as_were_published(cifar10_archive):
     data = imgclf.load_cifar10(archive=cifar10_archive, validation=None)
-    # All of it takes a minute; the share of 600 pictures is 3.3% give or take 1.5.
-    copies = find_copies(data.test[:600], data.train)
-    assert 10 <= copies.near.sum() <= 32
-    same = data.train.labels[copies.partners] == data.test.labels[:600]
+    # 3.3% of 10,000 among 50,000 are some 13 of 2,000 among a fifth of these.
+    copies = find_copies(data.test[:2000], data.train[:10_000])
+    assert 5 <= copies.near.sum() <= 25
+    same = data.train.labels[copies.partners] == data.test.labels[:2000]
     assert same[copies.near].mean() > 0.9
