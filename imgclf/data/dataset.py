@@ -189,11 +189,12 @@ def _note_lacking(splits: dict[str, Split]) -> list[str]:
             names = list_names([splits[title].class_names[label] for label in lacking])
             one = len(lacking) == 1
             subject = f"Class {names} has" if one else f"Classes {names} have"
-            pronoun = "it" if one else "them"
-            effect = f"the figures there say nothing of {pronoun}"
-            if title == "train":
-                effect = f"{'it' if one else 'they'} cannot be learned"
-            notes.append(f"{subject} no pictures in {title}: {effect}.")
+            notes.append(
+                f"{subject} no pictures in train: {'it' if one else 'they'} cannot be learned."
+                if title == "train"
+                else f"{subject} no pictures in {title}: the figures there say nothing of "
+                f"{'it' if one else 'them'}."
+            )
     return notes
 
 
