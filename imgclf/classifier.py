@@ -13,7 +13,7 @@ from imgclf.architecture.block import block_from_dict, check_blocks
 from imgclf.data.dataset import Dataset
 from imgclf.data.folder import find_pictures
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.images import ImageSpec, reason_of, show_path
+from imgclf.data.images import MAX_PIXELS, ImageSpec, reason_of, show_path
 from imgclf.data.picture_batches import decode_batches, looking_batch
 from imgclf.data.split import Split, check_class_names, check_images
 from imgclf.errors import (
@@ -56,6 +56,8 @@ class Classifier:
         recipe: how `fit` trains; `Recipe()` if left out.
         blocks: the blocks that the model was built of, to be stored with it.
         resize: how pictures of another size are fitted: "crop", "pad" or "stretch".
+        max_pixels: pictures with more are refused, at most 178,956,970. `resize` and this are saved
+            with the model; the attribute of that name may be changed at any time.
 
     Raises:
         ArgumentError: if the model's shapes are not as above, or do not fit the names.
@@ -76,6 +78,7 @@ class Classifier:
         recipe: Recipe | None = None,
         blocks: Sequence[Any] | None = None,
         resize: str = "crop",
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         outputs = _check_shapes(model)
         if class_names is None:
@@ -99,7 +102,8 @@ class Classifier:
         self.class_names = names
         self.recipe = recipe or Recipe()
         self.blocks = None if blocks is None else check_blocks(blocks)
-        self.resize = ImageSpec(resize=resize).resize
+        spec = ImageSpec(resize=resize, max_pixels=max_pixels)
+        self.resize, self.max_pixels = spec.resize, spec.max_pixels
         self.history: dict[str, list[float]] = {}
         self._network: Network | None = None
         self._fit: Any = training.fit
@@ -137,7 +141,7 @@ class Classifier:
         recipe = preset.recipe(data, **recipe_changes)
         model = preset.build(data, recipe)
         blocks = preset.blocks(data.image_shape)
-        return cls(model, data.class_names, recipe=recipe, blocks=blocks, resize=_resize_of(data))
+        return cls(model, data.class_names, recipe=recipe, blocks=blocks, **_reading_of(data))
 
     @classmethod
     def from_model(cls, source: Any, data: Dataset, **recipe_changes: Any) -> Classifier:
@@ -178,7 +182,7 @@ class Classifier:
     @classmethod
     def _on_body(cls, body: Any, data: Dataset, recipe: Recipe) -> Classifier:
         model = with_new_head(body, data.num_classes, recipe.seed)
-        classifier = cls(model, data.class_names, recipe=recipe, resize=_resize_of(data))
+        classifier = cls(model, data.class_names, recipe=recipe, **_reading_of(data))
         classifier._fit = fit_in_phases
         return classifier
 
@@ -200,7 +204,7 @@ class Classifier:
         recipe = recipe or Recipe()
         sample = sample_images(data.train)
         model = new_network(data.image_shape, data.num_classes, blocks, recipe, sample)
-        return cls(model, data.class_names, recipe=recipe, blocks=blocks, resize=_resize_of(data))
+        return cls(model, data.class_names, recipe=recipe, blocks=blocks, **_reading_of(data))
 
     @property
     def num_classes(self) -> int:
@@ -479,6 +483,7 @@ class Classifier:
             "version": __version__,
             "class_names": list(self.class_names),
             "resize": self.resize,
+            "max_pixels": self.max_pixels,
             "recipe": self.recipe.to_dict(),
             "blocks": self._stored_blocks(),
             "history": storable_history(self.history),
@@ -578,7 +583,7 @@ class Classifier:
                 f"This model takes {channels} channels: give it arrays, since a picture has 1 or 3."
             )
         size = None if height is None or width is None else (height, width)
-        return ImageSpec(size, channels, self.resize)
+        return ImageSpec(size, channels, self.resize, self.max_pixels)
 
     def _scores(self, images: Any, batch_size: int | None) -> np.ndarray:
         wanted, given = self.image_shape, tuple(images.shape[1:])
@@ -634,6 +639,7 @@ def load(
             recipe=Recipe.from_dict(entry["recipe"]) if "recipe" in entry else None,
             blocks=None if blocks is None else [block_from_dict(values) for values in blocks],
             resize=entry.get("resize", "crop"),
+            max_pixels=entry.get("max_pixels", MAX_PIXELS),
         )
         clf.history = dict(entry.get("history", {}))
     except (ArgumentError, TypeError, ValueError) as error:
@@ -673,10 +679,11 @@ def _transfer_recipe(data: Dataset, changes: dict[str, Any]) -> Recipe:
     return transfer_recipe(len(data.train), flip_safe=data.flip_safe, **changes)
 
 
-def _resize_of(data: Dataset) -> str:
-    """How the data's files were fitted, so that predicting fits pictures in the same way."""
+def _reading_of(data: Dataset) -> dict[str, Any]:
+    """How the data's files were read, so that predicting reads pictures in the same way."""
     images = data.train.images
-    return images.spec.resize if isinstance(images, ImageFiles) else ImageSpec().resize
+    spec = images.spec if isinstance(images, ImageFiles) else ImageSpec()
+    return {"resize": spec.resize, "max_pixels": spec.max_pixels}
 
 
 def _check_probabilities(scores: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgclf.cli import sources
 from imgclf.cli.counting import counting
 from imgclf.cli.outputs import json_option
 from imgclf.cli.quiet import load_tensorflow
@@ -52,6 +53,7 @@ _Skipped = list[tuple[Path, str]]
     metavar="PART",
     help='Call a picture "unknown" if its likeliest class is less probable, such as 0.8.',
 )
+@sources.max_pixels_option
 @json_option
 def predict(
     model: str,
@@ -59,6 +61,7 @@ def predict(
     out: str | None,
     top: int,
     threshold: float | None,
+    max_pixels: int | None,
     as_json: bool,
 ) -> None:
     """Say what is on each PICTURE, by MODEL (a run folder or a .keras file).
@@ -73,6 +76,8 @@ def predict(
     paths = [path for picture in pictures for path in _expand(Path(picture), skipped)]
     load_tensorflow()
     classifier = imgclf.load(model)
+    if max_pixels is not None:
+        classifier.max_pixels = max_pixels
     top = min(top, classifier.num_classes)
     found = classifier.predict_files(paths, skipped=skipped)
     if out is not None or not sys.stdout.isatty():  # lines of their own show how it goes

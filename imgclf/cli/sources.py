@@ -21,6 +21,7 @@ __all__ = [
     "archive_option",
     "echo_ledger",
     "load",
+    "max_pixels_option",
     "picture_options",
     "recall",
     "remember",
@@ -44,6 +45,12 @@ validation_option = click.option(
     type=float,
     metavar="PART",
     help="The part of the pictures to set aside for validation, such as 0.1.",
+)
+max_pixels_option = click.option(
+    "--max-pixels",
+    type=click.IntRange(1, 178_956_970),
+    help="Pictures with more are skipped unread. If left out: 89478485, or what the model was "
+    "trained with.",
 )
 
 
@@ -79,11 +86,7 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _SELECTION_OPTIONS = (
-    click.option(
-        "--max-pixels",
-        type=click.IntRange(min=1),
-        help="Pictures with more are skipped unread; 89478485 if left out.",
-    ),
+    max_pixels_option,
     click.option(
         "--groups",
         metavar="PATTERN",
