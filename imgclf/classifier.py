@@ -32,10 +32,16 @@ from imgclf.training import fit as training
 from imgclf.training.backbones import BACKBONES, build_body
 from imgclf.training.failed_write import naming_failed_write
 from imgclf.training.network import new_network, sample_images
-from imgclf.training.plan import Plan
+from imgclf.training.plan import Plan, TransferPlan
 from imgclf.training.presets import get_preset
 from imgclf.training.recipe import Recipe
-from imgclf.training.transfer import body_of, fit_in_phases, transfer_recipe, with_new_head
+from imgclf.training.transfer import (
+    body_of,
+    fit_in_phases,
+    plan_in_phases,
+    transfer_recipe,
+    with_new_head,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -107,6 +113,7 @@ class Classifier:
         self.history: dict[str, list[float]] = {}
         self._network: Network | None = None
         self._fit: Any = training.fit
+        self._plan: Any = training.plan
 
     @classmethod
     def from_preset(
@@ -183,7 +190,7 @@ class Classifier:
     def _on_body(cls, body: Any, data: Dataset, recipe: Recipe) -> Classifier:
         model = with_new_head(body, data.num_classes, recipe.seed)
         classifier = cls(model, data.class_names, recipe=recipe, **_reading_of(data))
-        classifier._fit = fit_in_phases
+        classifier._fit, classifier._plan = fit_in_phases, plan_in_phases
         return classifier
 
     @classmethod
@@ -249,7 +256,8 @@ class Classifier:
                 few steps are timed, and as many epochs are trained, with the schedule of so many,
                 as fit into 92% of the time, the timing included. If the machine becomes much slower
                 meanwhile, some epochs in the middle are left out, never the last. A run that is
-                resumed keeps its epochs.
+                resumed keeps its epochs. Of a classifier that learns on from a trained network,
+                `epochs` and `fine_tune_epochs` of the recipe are the most.
             batch_size: in place of the recipe's.
             class_weight: in place of the recipe's: "balanced", or a dict of class and weight.
             validation_data: a `Split` or a pair (images, labels), in place of the data set's own.
@@ -308,7 +316,7 @@ class Classifier:
         batch_size: int | None = None,
         validation_data: Any = None,
         recipe: Recipe | None = None,
-    ) -> Plan:
+    ) -> Plan | TransferPlan:
         """What `fit` would take, as a few real steps tell in five to ten seconds.
 
         The steps change nothing: `fit` ends in the same weights with and without a plan before it.
@@ -323,10 +331,11 @@ class Classifier:
             recipe: as for `fit`.
 
         Returns:
-            A `Plan`: minutes, memory, disk, steps, pictures a second.
+            A `Plan`: minutes, memory, disk, steps, pictures a second. Of a classifier that learns
+            on from a trained network, a `TransferPlan`, which holds a `Plan` for each phase.
 
         Raises:
-            ArgumentError: for a classifier that learns on from a trained network.
+            ArgumentError: if `minutes` are too few.
             OutOfMemoryError: if a batch does not fit into memory.
 
         Example:
@@ -337,18 +346,14 @@ class Classifier:
             >>> plan.epochs, plan.steps, plan.minutes < 1
             (2, 13, True)
         """
-        if self._fit is fit_in_phases:
-            raise ArgumentError(
-                "There is no plan for learning on from a trained network, which has two phases: "
-                "`fit` says what the features take, and each phase how long it will."
-            )
-        return training.plan(
+        planned: Plan | TransferPlan = self._plan(
             self.model,
             data if isinstance(data, Dataset) else self._split(data, labels),
             self._changed(recipe, minutes, epochs=epochs, batch_size=batch_size),
             minutes=minutes,
             validation=None if validation_data is None else self._split(validation_data),
         )
+        return planned
 
     def evaluate(
         self, data: Any, labels: Any = None, *, batch_size: int | None = None
