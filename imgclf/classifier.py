@@ -11,9 +11,9 @@ import numpy as np
 from imgclf import checks
 from imgclf.architecture.block import block_from_dict, check_blocks
 from imgclf.data.dataset import Dataset
-from imgclf.data.folder import find_pictures
+from imgclf.data.folder import pictures_at
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.images import MAX_PIXELS, ImageSpec, reason_of, show_path
+from imgclf.data.images import MAX_PIXELS, ImageSpec, reason_of
 from imgclf.data.picture_batches import decode_batches, looking_batch
 from imgclf.data.split import Split, check_class_names, check_images
 from imgclf.errors import (
@@ -533,7 +533,7 @@ class Classifier:
     ) -> list[Any] | None:
         """The paths and PIL images of a source; None if it is a `Split` or an array."""
         if isinstance(source, (str, Path)):
-            return _paths(checks.existing_path("source", source), skipped)
+            return list(pictures_at(checks.existing_path("source", source), skipped))
         if hasattr(source, "convert") and hasattr(source, "size"):  # a PIL image
             return [source]
         if isinstance(source, (list, tuple)) and source and not _is_numeric(source):
@@ -700,20 +700,6 @@ def _check_probabilities(scores: np.ndarray) -> None:
             "The model must give probabilities, rows that sum to 1. Received: sums from "
             f"{sums.min():.3g} to {sums.max():.3g}. If it gives logits, add keras.layers.Softmax()."
         )
-
-
-def _paths(path: Path, skipped: list[tuple[Path, str]] | None) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    found, failed = find_pictures(path)
-    if failed and skipped is None:
-        place, reason = failed[0]
-        raise DataError(f"{show_path(place)}: {reason}")
-    if skipped is not None:
-        skipped += failed
-    if not found:
-        raise DataError(f"Folder {str(path)!r} holds no pictures.")
-    return found
 
 
 def _raise_first(batch: list[Any], *, one_of_many: bool) -> None:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgclf.cli import sources
-from imgclf.cli.counting import counting
+from imgclf.cli.file_progress import FileProgress
 from imgclf.cli.outputs import json_option
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.errors import DataError
 from imgclf.files.csv_file import escape, write_csv
 
 if TYPE_CHECKING:
@@ -71,9 +70,10 @@ def predict(
     for the others; the exit code is 1 only if no file could be read.
     """
     import imgclf
+    from imgclf.data.folder import pictures_at
 
     skipped: _Skipped = []
-    paths = [path for picture in pictures for path in _expand(Path(picture), skipped)]
+    paths = [path for picture in pictures for path in pictures_at(Path(picture), skipped)]
     load_tensorflow()
     classifier = imgclf.load(model)
     if max_pixels is not None:
@@ -81,7 +81,7 @@ def predict(
     top = min(top, classifier.num_classes)
     found = classifier.predict_files(paths, skipped=skipped)
     if out is not None or not sys.stdout.isatty():  # lines of their own show how it goes
-        found = counting(found, len(paths))
+        found = FileProgress().over(found, len(paths))
     records = (
         _error_record(*answer) if isinstance(answer, tuple) else _record(answer, top, threshold)
         for answer in _in_order(found, skipped)
@@ -91,19 +91,6 @@ def predict(
     else:
         count = sum(1 for _ in _shown(records, as_json, lines=True))
     _summarise(count, skipped, out)
-
-
-def _expand(place: Path, skipped: _Skipped) -> list[Path]:
-    """The pictures in a folder, sorted; a file stands for itself."""
-    from imgclf.data.folder import find_pictures
-
-    if not place.is_dir():
-        return [place]
-    found, failed = find_pictures(place)
-    skipped += failed
-    if not found:
-        raise DataError(f"{place}: there are no pictures in this folder.")
-    return found
 
 
 def _in_order(
