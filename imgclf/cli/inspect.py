@@ -140,7 +140,7 @@ def _inspect_photos(
         if found.excluded or found.left_out:
             words = ["imgclf", "train", source, "--exclude", str(Path(out) / "exclude.csv")]
             click.echo(f"Next:  {shlex.join(words)}", err=as_json)
-    elif found.findings:
+    elif any(finding.groups for finding in found.findings):
         words = ["imgclf", "inspect", source, *(["--exclude", exclude] if exclude else [])]
         click.echo(f"\nTo see them:  {shlex.join(words)} --out FOLDER", err=as_json)
     if fail_on != "never" and found.reaches(fail_on):

@@ -64,6 +64,11 @@ class Budget:
         return 60 * self.minutes - self.kept_back
 
     @property
+    def shown(self) -> str:
+        """The whole time, in words."""
+        return "1 minute" if self.minutes == 1 else f"{self.minutes:g} minutes"
+
+    @property
     def spent(self) -> float:
         """Seconds that are over."""
         return time.monotonic() - self.started

@@ -113,6 +113,6 @@ def uneven_note(train: Split, recipe: Recipe) -> str:
     if evened or counts[many] < _VERY_UNEVEN * counts[few]:
         return ""
     return (
-        f"Classes are uneven, from {counts[few]:,} pictures ({few}) to {counts[many]:,} ({many}): "
+        f"Classes are uneven, from {counts[few]:,} picture{'s' * (counts[few] != 1)} ({few}) to {counts[many]:,} ({many}): "
         "class_weight='balanced' lets each count alike."
     )

@@ -162,9 +162,7 @@ def _fitted(
 ) -> tuple[Recipe, Pace]:
     """The recipe with as many epochs as the budget has time for, and what that was told by."""
     training = _Training(model, recipe, *given)
-    announce(
-        training.verbose, f"Timing a few steps, to fit the epochs to {budget.minutes:g} minutes"
-    )
+    announce(training.verbose, f"Timing a few steps, to fit the epochs to {budget.shown}")
     pace = training.pace(folder.path if folder else None)
     try:
         return recipe.replace(epochs=budget.epochs(pace, recipe.epochs)), pace

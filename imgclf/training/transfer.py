@@ -181,7 +181,7 @@ def _train_phases(
     verbose = settings["verbose"]
     features = Features(_body(model), place, verbose)
     if budget:
-        announce(verbose, f"Timing the features, to keep to {budget.minutes:g} minutes")
+        announce(verbose, f"Timing the features, to keep to {budget.shown}")
         _, seconds = features.seconds(_named(train, validation))
         _check_time_for_features(budget, seconds)
     learned = features.of(train, "train")
