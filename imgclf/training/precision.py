@@ -80,6 +80,7 @@ def precision_note(model: Any, precision: str) -> str:
         return f"computing in {used}"
     if used == "bfloat16":
         return (
-            'computing in bfloat16, which this processor is fast at (not with precision="float32")'
+            "computing in bfloat16, which this processor is fast at "
+            '(precision="float32" turns it off)'
         )
     return "computing in float32"
