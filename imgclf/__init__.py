@@ -55,6 +55,9 @@ _OWNERS = {
     "presets": "imgclf.training.presets",
     "Prediction": "imgclf.prediction",
     "Evaluation": "imgclf.evaluation.evaluation",
+    "baselines": "imgclf.evaluation.baselines",
+    "compare": "imgclf.comparing",
+    "learning_curve": "imgclf.more_data",
     "search": "imgclf.search",
     "errors": "imgclf.errors",
 }

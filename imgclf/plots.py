@@ -26,12 +26,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "calibration_change",
     "calibration_curve",
     "confusion_matrix",
+    "coverage_curve",
+    "differences",
     "figure_png",
+    "heat_maps",
+    "heat_overlay",
     "image_grid",
+    "label_errors",
+    "learning_curve",
+    "mark_coverage",
+    "message",
     "mistakes",
+    "neighbours",
+    "precision_recall_curves",
+    "robustness_card",
+    "roc_curves",
     "search_progress",
+    "slice_accuracies",
     "softmax_predictions",
     "training_curves",
 ]
@@ -41,6 +55,8 @@ __all__ = [
 _BLUE = "#0072B2"
 _ORANGE = "#E69F00"
 _VERMILLION = "#D55E00"
+_GREEN = "#009E73"
+_PURPLE = "#CC79A7"
 _GREY = "#9A9A9A"
 _PALE = "#DDDDDD"
 _INK = "#262626"
@@ -51,6 +67,8 @@ _DPI = 150
 _MAX_NUMBERED_CLASSES = 20
 # More names than this run into each other along an axis of the largest matrix drawn.
 _MAX_CLASS_TICKS = 70
+# More rows than this make a figure longer than a page.
+_MOST_SLICES = 30
 
 
 def image_grid(
@@ -142,9 +160,7 @@ def mistakes(
     ]:
         _check_length(name, values, len(images))
     if len(images) == 0:
-        figure = _figure(5, 1.5)
-        figure.text(0.5, 0.5, "No mistakes", ha="center", va="center", fontsize=14, color=_INK)
-        return figure
+        return message("No mistakes")
     titles = [
         f"{_plain(predicted, 15)}, {confidence:.0%} sure\ntrue: {_plain(true, 20)}"
         for true, predicted, confidence in zip(
@@ -152,6 +168,24 @@ def mistakes(
         )
     ]
     return image_grid(images, titles, columns=columns, title="Most confident mistakes")
+
+
+def message(text: str) -> Figure:
+    """A figure that says in words that there is nothing to draw.
+
+    Args:
+        text: a few words.
+
+    Returns:
+        The figure.
+
+    Example:
+        >>> message("No mistakes").texts[0].get_text()
+        'No mistakes'
+    """
+    figure = _figure(max(5.0, 0.12 * len(text)), 1.5)
+    figure.text(0.5, 0.5, _plain(text, 80), ha="center", va="center", fontsize=14, color=_INK)
+    return figure
 
 
 def softmax_predictions(
@@ -350,6 +384,466 @@ def calibration_curve(
     return axes
 
 
+def calibration_change(
+    before: Sequence[Sequence[float]],
+    after: Sequence[Sequence[float]],
+    names: Sequence[str],
+    ax: Axes | None = None,
+) -> Axes:
+    """Accuracy over confidence before and after a correction.
+
+    Args:
+        before: (confidence, accuracy, low, high, count) of each range of confidence, low and high
+            being the ends of the accuracy's interval.
+        after: the same afterwards.
+        names: how the two are called in the legend.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes. The larger a point, the more pictures lie in its range; bars are intervals.
+
+    Example:
+        >>> points = [(0.6, 0.9, 0.8, 0.95, 50)], [(0.9, 0.9, 0.8, 0.95, 50)]
+        >>> axes = calibration_change(*points, ["before", "after"])
+        >>> [text.get_text() for text in axes.get_legend().get_texts()]
+        ['perfect', 'before', 'after']
+    """
+    axes = _axes(ax, 5.2, 5)
+    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle="--", label="perfect")
+    for points, name, colour, marker in zip(
+        (before, after), names, (_ORANGE, _BLUE), ("s", "o"), strict=True
+    ):
+        levels, right, low, high, counts = np.asarray(points, float).reshape(-1, 5).T
+        sizes = 14 + 420 * counts / max(counts.sum(), 1)
+        axes.vlines(levels, low, high, color=colour, linewidth=1, alpha=0.55)
+        style: dict[str, Any] = {"color": colour, "marker": marker, "alpha": 0.85, "linewidths": 0}
+        axes.scatter(levels, right, s=sizes, clip_on=False, zorder=3, **style)
+        axes.scatter([], [], s=40, label=name, **style)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_percent())
+    _finish(axes, "confidence (larger point: more pictures; bar: 95% interval)", "accuracy")
+    _legend_above(axes)
+    return axes
+
+
+def coverage_curve(
+    coverages: Any, accuracies: Any, intervals: Any = None, ax: Axes | None = None
+) -> Axes:
+    """Accuracy over the part of the pictures that is answered, the surest first.
+
+    Args:
+        coverages: (points,) 0 to 1, rising; there may be none.
+        accuracies: (points,) 0 to 1.
+        intervals: (points, 2) low and high end of each accuracy's interval, drawn as a band.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes.
+
+    Example:
+        >>> axes = coverage_curve([0.5, 1.0], [1.0, 0.9])
+        >>> axes.get_xlabel()
+        'answered pictures, the surest first'
+    """
+    _check_length("accuracies", accuracies, len(coverages))
+    axes = _axes(ax, 5.4, 3.8)
+    if intervals is not None and len(coverages):
+        _check_length("intervals", intervals, len(coverages))
+        low, high = np.asarray(intervals, float).T
+        axes.fill_between(
+            coverages, low, high, color=_BLUE, alpha=0.18, linewidth=0, label="95% interval"
+        )
+    if len(coverages):
+        axes.plot(coverages, accuracies, color=_BLUE, linewidth=2, label="right answers")
+        # The first few answers say nothing: their intervals reach far down.
+        settled = np.asarray(accuracies)[np.asarray(coverages) >= min(0.05, np.max(coverages))]
+        axes.set_ylim(max(0, settled.min() - 0.25 * (1 - settled.min()) - 0.02), 1.005)
+        _legend_above(axes)
+    axes.set_xlim(0, 1.01)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_percent(whole=axis is axes.xaxis))
+    _finish(axes, "answered pictures, the surest first", "right answers")
+    return axes
+
+
+def mark_coverage(axes: Axes, coverage: float, precision: float, wanted: float, name: str) -> Axes:
+    """Puts a threshold onto `coverage_curve`.
+
+    Args:
+        axes: as `coverage_curve` gives them.
+        coverage: the part of the pictures that is answered, 0 to 1.
+        precision: the part of the answers that is right.
+        wanted: what was asked for, drawn as a line.
+        name: how the point is called in the legend.
+
+    Returns:
+        The axes.
+    """
+    axes.axhline(wanted, color=_GREY, linewidth=1, linestyle="--", label=f"wanted {wanted:.1%}")
+    style: dict[str, Any] = {"color": _VERMILLION, "markersize": 9, "label": name, "zorder": 5}
+    axes.plot([coverage], [precision], "D", clip_on=False, **style)
+    axes.set_ylim(min(axes.get_ylim()[0], wanted - 0.02, precision - 0.02), 1.005)
+    _legend_above(axes, columns=2)
+    return axes
+
+
+def heat_overlay(images: Any, heatmaps: Any, strength: float = 0.7) -> np.ndarray:
+    """Pictures in grey with heat on them.
+
+    Args:
+        images: (N, height, width, channels), 0 to 255.
+        heatmaps: (N, height, width), 0 to 1.
+        strength: how much of a pixel the hottest colour covers, 0 to 1.
+
+    Returns:
+        (N, height, width, 3) uint8. Heat goes from violet over red to yellow, and gets lighter all
+        the way, so that it can be read without telling colours apart. Where there is none the
+        picture stays grey.
+
+    Example:
+        >>> heat_overlay(np.zeros((1, 2, 2, 1), np.uint8), np.zeros((1, 2, 2)))[0, 0, 0].tolist()
+        [0, 0, 0]
+    """
+    from matplotlib import colormaps
+
+    _check_length("heatmaps", heatmaps, len(images))
+    heat = np.asarray(heatmaps, np.float32)
+    colours = colormaps["plasma"](heat)[..., :3].astype(np.float32) * 255
+    pictures = np.stack([_grey(picture) for picture in _pictures(images)])[..., np.newaxis]
+    # What is hardly warm is hardly coloured: the picture must be seen.
+    part = strength * heat[..., np.newaxis]
+    return np.rint((1 - part) * pictures + part * colours).astype(np.uint8)
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    """(height, width) float32: the brightness of a picture, by ITU-R BT.601."""
+    if picture.ndim == 2:
+        return picture.astype(np.float32)
+    return picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def heat_maps(
+    images: Any,
+    overlays: Any,
+    titles: Sequence[str],
+    notes: Sequence[str],
+    *,
+    columns: int = 4,
+    ax: Axes | None = None,
+) -> Figure | Axes:
+    """Each picture beside itself with its heat.
+
+    Args:
+        images: pictures as in `image_grid`.
+        overlays: (N, height, width, 3) uint8, as `heat_overlay` gives them.
+        titles: one text a pair.
+        notes: one text a pair, written below it; may be empty.
+        columns: how many pairs stand in one row.
+        ax: where to draw the first pair; if left out, a figure of all is made.
+
+    Returns:
+        The figure, or `ax`.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap
+
+    checks.integer("columns", columns, low=1)
+    pictures = _pictures(images)
+    for name, values in (("overlays", overlays), ("titles", titles), ("notes", notes)):
+        _check_length(name, values, len(pictures))
+    pairs = [
+        _beside(picture, np.asarray(overlay))
+        for picture, overlay in zip(pictures, overlays, strict=True)
+    ]
+    if ax is not None:
+        axes = _axes(ax, 0, 0)
+        _show_pair(axes, pairs[0], titles[0], notes[0])
+        return axes
+    columns = min(columns, len(pairs))
+    rows = math.ceil(len(pairs) / columns)
+    height, width = pairs[0].shape[:2]
+    figure = _figure(3.2 * columns, (3.0 * height / width + 0.42) * rows + 0.45)
+    figure.get_layout_engine().set(w_pad=0.12, wspace=0)
+    places = [figure.add_subplot(rows, columns, place + 1) for place in range(len(pairs))]
+    for place, pair, title, note in zip(places, pairs, titles, notes, strict=True):
+        _show_pair(place, pair, title, note)
+    # As the heat looks on a grey of middle brightness.
+    heat = np.linspace(0, 1, 64)[np.newaxis]
+    shades = heat_overlay([np.full((1, 64), 128)], heat[np.newaxis])[0, 0] / 255
+    scale = ScalarMappable(cmap=ListedColormap(shades))
+    bar = figure.colorbar(
+        scale, ax=places, location="bottom", shrink=min(1.0, 1.4 / columns), aspect=30, pad=0.02
+    )
+    bar.set_ticks([0, 1], labels=["does not speak for the class", "speaks most for it"])
+    bar.ax.tick_params(length=0, labelsize=8.5, labelcolor=_INK)
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _beside(picture: np.ndarray, overlay: np.ndarray) -> np.ndarray:
+    colour = picture if picture.ndim == 3 else np.repeat(picture[..., np.newaxis], 3, axis=2)
+    gap = np.full((len(colour), max(1, colour.shape[1] // 24), 3), 255, np.uint8)
+    return np.concatenate([colour, gap, overlay], axis=1)
+
+
+def _show_pair(axes: Any, pair: np.ndarray, title: str, note: str) -> None:
+    _show(axes, pair)
+    axes.set_title(_plain(title, 34), fontsize=9, color=_INK, pad=4, parse_math=False)
+    if note:
+        below = {"ha": "center", "va": "top", "fontsize": 8, "color": _VERMILLION}
+        axes.text(0.5, -0.03, note, transform=axes.transAxes, **below)
+
+
+def neighbours(
+    images: Any,
+    names: Sequence[str],
+    others: Any,
+    other_names: Sequence[Sequence[str]],
+    distances: Any,
+    ax: Axes | None = None,
+) -> Figure | Axes:
+    """A row a picture: itself, then those that are most like it.
+
+    Args:
+        images: pictures as in `image_grid`.
+        names: what each was taken for.
+        others: for each picture a list of k pictures, the nearest first.
+        other_names: for each picture k true classes.
+        distances: (N, k).
+        ax: where to draw the first row; if left out, a figure of all is made.
+
+    Returns:
+        The figure, or `ax`. Neighbours of another class than the prediction have their name in
+        vermillion, with "≠" before it.
+    """
+    pictures = _pictures(images)
+    for name, values in (("names", names), ("others", others), ("other_names", other_names)):
+        _check_length(name, values, len(pictures))
+    count = len(others[0]) + 1
+    rows = [
+        _neighbour_row(*row)
+        for row in zip(pictures, names, others, other_names, distances, strict=True)
+    ]
+    if ax is not None:
+        axes = _axes(ax, 0, 0)
+        axes.set_axis_off()
+        for column, cell in enumerate(rows[0]):
+            _show_cell(axes.inset_axes((column / count, 0, 0.94 / count, 0.8)), *cell)
+        return axes
+    figure = _figure(1.5 * count, 1.75 * len(rows) + 0.5)
+    figure.suptitle("The nearest pictures, with their cosine distances", fontsize=12, color=_INK)
+    cells = [cell for row in rows for cell in row]
+    for place, cell in enumerate(cells):
+        _show_cell(figure.add_subplot(len(rows), count, place + 1), *cell)
+    return figure
+
+
+def _neighbour_row(
+    picture: np.ndarray, name: str, others: Any, other_names: Sequence[str], distances: Any
+) -> list[tuple[np.ndarray, str, str]]:
+    """Picture, text and colour of the text of each cell."""
+    cells = [(picture, f"taken for\n{_plain(name, 17)}", _BLUE)]
+    for one, other, distance in zip(_pictures(others), other_names, distances, strict=True):
+        same = other == name
+        text = f"{'' if same else '≠ '}{_plain(other, 15)}\n{distance:.3f}"
+        cells.append((one, text, _INK if same else _VERMILLION))
+    return cells
+
+
+def _show_cell(axes: Any, picture: np.ndarray, text: str, colour: str) -> None:
+    _show(axes, picture)
+    axes.set_title(text, fontsize=8.5, color=colour, pad=4, parse_math=False)
+
+
+def roc_curves(curves: Mapping[str, tuple[Any, Any, float]], ax: Axes | None = None) -> Axes:
+    """ROC curves: what a threshold finds over what it takes along wrongly.
+
+    Args:
+        curves: by class name (false positive rates, true positive rates, area under the curve), in
+            the order of importance: the first five are coloured and named.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ArgumentError: if there is no curve.
+
+    Example:
+        >>> axes = roc_curves({"cat": ([0, 0, 1], [0, 1, 1], 1.0)})
+        >>> [text.get_text() for text in axes.get_legend().get_texts()]
+        ['cat, area 1.000']
+    """
+    axes = _axes(ax, 5, 4.6)
+    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle="--")
+    _named_curves(axes, curves, "default")
+    _finish(axes, "false positives: share of other classes", "true positives: share of the class")
+    axes.legend(frameon=False, fontsize=9, labelcolor=_INK, loc="lower right")
+    return axes
+
+
+def precision_recall_curves(
+    curves: Mapping[str, tuple[Any, Any, float]], ax: Axes | None = None
+) -> Axes:
+    """Precision over recall, threshold by threshold.
+
+    Args:
+        curves: by class name (recalls, precisions, average precision), in the order of importance:
+            the first five are coloured and named.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ArgumentError: if there is no curve.
+
+    Example:
+        >>> axes = precision_recall_curves({"cat": ([1, 1, 0], [0.5, 1, 1], 1.0)})
+        >>> axes.get_xlabel()
+        'recall'
+    """
+    axes = _axes(ax, 5, 4.6)
+    # Precision between two thresholds is not on the line between them.
+    _named_curves(axes, curves, "steps-post")
+    _finish(axes, "recall", "precision")
+    axes.legend(frameon=False, fontsize=9, labelcolor=_INK, loc="lower left")
+    return axes
+
+
+def _named_curves(axes: Any, curves: Mapping[str, tuple[Any, Any, float]], style: str) -> None:
+    if not curves:
+        raise ArgumentError("`curves` must hold at least one curve. Received: none.")
+    colours = [_BLUE, _ORANGE, _VERMILLION, _GREEN, _PURPLE]
+    for place, (name, (across, up, area)) in enumerate(curves.items()):
+        if place < len(colours):
+            label = f"{_plain(name, 24)}, area {area:.3f}"
+            look = {"color": colours[place], "linewidth": 1.8, "label": label, "zorder": 3}
+        else:
+            look = {"color": _PALE, "linewidth": 1}
+        axes.plot(across, up, drawstyle=style, **look)
+    if len(curves) > len(colours):
+        axes.plot([], [], color=_PALE, label=f"{len(curves) - len(colours)} more classes")
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(0, 1.02)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_percent())
+
+
+def slice_accuracies(
+    names: Sequence[str],
+    accuracies: Any,
+    intervals: Any,
+    counts: Any,
+    worse: Any,
+    *,
+    overall: float,
+    ax: Axes | None = None,
+) -> Axes:
+    """The accuracy of parts of the pictures, each with its interval.
+
+    Args:
+        names: what the pictures of each part have in common; the first is drawn on top.
+        accuracies: (parts,) 0 to 1.
+        intervals: (parts, 2) low and high end.
+        counts: (parts,) how many pictures there are.
+        worse: (parts,) which are really worse than the rest: they are vermillion diamonds.
+        overall: the accuracy of all, a line.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes. Of more than 30 parts the first ones are drawn.
+
+    Raises:
+        ArgumentError: if the lengths differ.
+
+    Example:
+        >>> axes = slice_accuracies(
+        ...     ["dark", "light"], [0.6, 0.9], [(0.5, 0.7), (0.8, 1)], [80, 90], [True, False],
+        ...     overall=0.76,
+        ... )
+        >>> [label.get_text() for label in axes.get_yticklabels()]
+        ['dark (80)', 'light (90)']
+    """
+    for name, values in [
+        ("accuracies", accuracies),
+        ("intervals", intervals),
+        ("counts", counts),
+        ("worse", worse),
+    ]:
+        _check_length(name, values, len(names))
+    shown = range(min(len(names), _MOST_SLICES))
+    axes = _axes(ax, 6.4, 1.1 + 0.3 * len(shown))
+    kinds = [
+        (False, _BLUE, "o", "accuracy, 95% interval"),
+        (True, _VERMILLION, "D", "really worse than the rest"),
+    ]
+    for kind, colour, marker, label in kinds:
+        places = [place for place in shown if bool(worse[place]) is kind]
+        if places:
+            right = np.array([accuracies[place] for place in places])
+            low, high = np.array([intervals[place] for place in places]).T
+            axes.errorbar(
+                right,
+                places,
+                xerr=np.maximum([right - low, high - right], 0),
+                fmt=marker,
+                color=colour,
+                markersize=5,
+                elinewidth=1.2,
+                label=label,
+            )
+    axes.axvline(overall, color=_GREY, linewidth=1, linestyle="--", label=f"all {overall:.1%}")
+    labels = [f"{_plain(names[place], 28)} ({counts[place]:,})" for place in shown]
+    axes.set_yticks(shown, labels, parse_math=False)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.xaxis.set_major_formatter(_percent())
+    cut = f"; the first {len(shown)} of {len(names)}" if len(names) > len(shown) else ""
+    _finish(axes, f"accuracy{cut}", "")
+    _legend_above(axes)
+    return axes
+
+
+def label_errors(
+    images: Any, labels: Sequence[str], suggested: Sequence[str], probabilities: Any
+) -> Figure:
+    """Pictures whose labels are likely wrong, each with its label and what it likely is.
+
+    Args:
+        images: pictures as in `image_grid`; there may be none, which the figure then says.
+        labels: the label of each picture.
+        suggested: the class that each likely is.
+        probabilities: the probability of that class, 0 to 1.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ArgumentError: if the numbers of pictures, names and probabilities differ.
+
+    Example:
+        >>> figure = label_errors(np.zeros((1, 8, 8, 3), np.uint8), ["dog"], ["cat"], [0.97])
+        >>> print(figure.axes[0].get_title())
+        labelled dog
+        likely cat (97%)
+    """
+    for name, values in [
+        ("labels", labels),
+        ("suggested", suggested),
+        ("probabilities", probabilities),
+    ]:
+        _check_length(name, values, len(images))
+    if len(images) == 0:
+        return message("No likely label errors")
+    titles = [
+        f"labelled {_plain(label, 17)}\nlikely {_plain(other, 12)} ({share:.0%})"
+        for label, other, share in zip(labels, suggested, probabilities, strict=True)
+    ]
+    return image_grid(images, titles, columns=4, title="Likely label errors")
+
+
 def training_curves(history: Mapping[str, Sequence[float]]) -> Figure:
     """Loss and accuracy by epoch, of training and validation.
 
@@ -460,6 +954,167 @@ def search_progress(
     return axes
 
 
+def differences(
+    names: Sequence[str],
+    values: Sequence[float],
+    intervals: Sequence[tuple[float, float]],
+    certain: Sequence[bool],
+    ax: Axes | None = None,
+) -> Axes:
+    """Differences of accuracies with their intervals beside the line of none: a forest plot.
+
+    Args:
+        names: what each one is.
+        values: (N,) the differences, -1 to 1.
+        intervals: (N, 2) low and high end of each.
+        certain: whether each is told from none; those that are not are grey.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes, in points (hundredths); the first difference is at the top.
+
+    Raises:
+        ArgumentError: if the lengths differ.
+
+    Example:
+        >>> axes = differences(["B − A"], [0.012], [(0.004, 0.02)], [True])
+        >>> [label.get_text() for label in axes.get_yticklabels()]
+        ['B − A']
+    """
+    for name, given in [("values", values), ("intervals", intervals), ("certain", certain)]:
+        _check_length(name, given, len(names))
+    axes = _axes(ax, 6.4, 1.0 + 0.42 * len(names))
+    axes.axvline(0, color=_GREY, linewidth=1, linestyle="--")
+    for place, (value, (low, high), sure) in enumerate(
+        zip(values, intervals, certain, strict=True)
+    ):
+        axes.errorbar(
+            100 * value,
+            place,
+            xerr=[[100 * max(value - low, 0)], [100 * max(high - value, 0)]],
+            color=_BLUE if sure else _GREY,
+            marker="o",
+            markersize=6,
+            linewidth=2,
+            capsize=3,
+        )
+    axes.set_yticks(range(len(names)), [_plain(name, 60) for name in names], parse_math=False)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    _finish(axes, "difference in accuracy, points (95% interval)", "")
+    axes.grid(visible=False, axis="y")
+    return axes
+
+
+def robustness_card(
+    accuracies: Mapping[str, Sequence[float]],
+    intervals: Mapping[str, Sequence[tuple[float, float]]],
+    clean: float,
+    chance: float,
+) -> Figure:
+    """Accuracy under each kind of damage by its severity, a small panel each.
+
+    Args:
+        accuracies: by the name of the damage, one value a step, 0 to 1.
+        intervals: low and high end of each of them.
+        clean: the accuracy on the pictures as they are, drawn as a line.
+        chance: the accuracy of guessing, drawn as a line.
+
+    Returns:
+        The figure; all panels have the same scale.
+
+    Raises:
+        ArgumentError: if there is no damage or the lengths differ.
+
+    Example:
+        >>> steps = [0.9, 0.8, 0.6, 0.4, 0.2]
+        >>> around = [(step - 0.05, step + 0.05) for step in steps]
+        >>> figure = robustness_card({"blur": steps}, {"blur": around}, 0.92, 0.1)
+        >>> figure.axes[0].get_title()
+        'blur'
+    """
+    if not accuracies:
+        raise ArgumentError("`accuracies` must hold at least one kind of damage. Received: none.")
+    columns = min(3, len(accuracies))
+    rows = math.ceil(len(accuracies) / columns)
+    figure = _figure(2.9 * columns, 2.3 * rows + 0.3)
+    for place, (name, values) in enumerate(accuracies.items()):
+        _check_length("intervals", intervals[name], len(values))
+        axes = figure.add_subplot(rows, columns, place + 1)
+        steps = np.arange(len(values) + 1)
+        low, high = np.asarray([(clean, clean), *intervals[name]], float).T
+        axes.axhline(clean, color=_GREY, linewidth=1, linestyle="--", label="as they are")
+        axes.axhline(chance, color=_VERMILLION, linewidth=1, linestyle=":", label="guessing")
+        axes.fill_between(steps, low, high, color=_BLUE, alpha=0.18, linewidth=0)
+        axes.plot(steps, [clean, *values], color=_BLUE, marker="o", markersize=4)
+        axes.set_title(_plain(name, 24), fontsize=10, color=_INK, parse_math=False)
+        axes.set_ylim(0, 1.02)
+        axes.set_xticks(steps)
+        axes.yaxis.set_major_formatter(_percent())
+        _finish(axes, "severity" if place >= len(accuracies) - columns else "", "")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    above = {"loc": "outside upper center", "ncols": 2}
+    figure.legend(handles, labels, frameon=False, fontsize=9, labelcolor=_INK, **above)
+    return figure
+
+
+def learning_curve(
+    sizes: Sequence[int],
+    accuracies: Sequence[float],
+    curve: tuple[Any, Any, Any, Any],
+    ax: Axes | None = None,
+) -> Axes:
+    """Accuracy by the number of training pictures, and where the curve goes on to.
+
+    Args:
+        sizes: (points,) training pictures of each training.
+        accuracies: (points,) validation accuracy of each.
+        curve: four arrays of one length: numbers of pictures, the fitted accuracy, and the low and
+            high end of its interval.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes; pictures are on a logarithmic scale, what lies beyond the data is dashed.
+
+    Raises:
+        ArgumentError: if the lengths differ.
+
+    Example:
+        >>> fitted = ([10, 40], [0.5, 0.7], [0.4, 0.6], [0.6, 0.8])
+        >>> axes = learning_curve([10, 20], [0.5, 0.6], fitted)
+        >>> axes.get_xscale()
+        'log'
+    """
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    _check_length("accuracies", accuracies, len(sizes))
+    numbers, middle, low, high = (np.asarray(values, float) for values in curve)
+    axes = _axes(ax, 6.0, 3.8)
+    seen = numbers <= max(sizes)
+    axes.fill_between(
+        numbers, low, high, color=_BLUE, alpha=0.18, linewidth=0, label="95% interval"
+    )
+    axes.plot(numbers[seen], middle[seen], color=_BLUE, linewidth=1.8, label="fitted")
+    start = max(0, int(seen.sum()) - 1)
+    axes.plot(
+        numbers[start:],
+        middle[start:],
+        "--",
+        color=_BLUE,
+        linewidth=1.8,
+        label="with more pictures",
+    )
+    axes.plot(sizes, accuracies, "o", color=_VERMILLION, markersize=6, label="trained")
+    axes.set_xscale("log")
+    ticks = sorted({int(size) for size in sizes} | {int(numbers[-1])})
+    axes.set_xticks(ticks)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(_percent(whole=False))
+    _finish(axes, "training pictures", "validation accuracy")
+    _legend_above(axes)
+    return axes
+
+
 def figure_png(figure: Figure | Axes) -> bytes:
     r"""A figure as the bytes of a PNG file, at 150 dots an inch.
 
@@ -523,9 +1178,9 @@ def _finish(axes: Any, xlabel: str, ylabel: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _legend_above(axes: Any) -> None:
-    """A legend in one row over the axes, where it hides no point."""
-    columns = len(axes.get_legend_handles_labels()[1])
+def _legend_above(axes: Any, columns: int | None = None) -> None:
+    """A legend over the axes, where it hides no point; in one row, or in so many columns."""
+    columns = columns or len(axes.get_legend_handles_labels()[1])
     place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns}
     axes.legend(frameon=False, fontsize=9, labelcolor=_INK, columnspacing=1.2, **place)
 

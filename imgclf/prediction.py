@@ -9,7 +9,10 @@ import numpy as np
 
 from imgclf import checks
 
-__all__ = ["Prediction"]
+__all__ = ["UNKNOWN", "Prediction"]
+
+# What a picture is called that the classifier does not dare to name.
+UNKNOWN = "unknown"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -22,25 +25,35 @@ class Prediction:
         scores: (classes,) probabilities.
         class_names: one name a class.
         source: the path of the picture, if it came from a file.
+        threshold: where the likeliest class is less probable, `class_name` is "unknown"; None names
+            a class always.
 
     Example:
         >>> Prediction(np.array([0.2, 0.8]), ["cat", "dog"])
         dog 80.0%
+        >>> Prediction(np.array([0.2, 0.8]), ["cat", "dog"], threshold=0.9)
+        unknown (dog 80.0%)
     """
 
     scores: np.ndarray
     class_names: Sequence[str]
     source: str | None = None
+    threshold: float | None = None
 
     @property
     def index(self) -> int:
-        """The label number of the most likely class."""
+        """The label number of the most likely class, whether or not it is probable enough."""
         return int(np.argmax(self.scores))
 
     @property
+    def known(self) -> bool:
+        """Whether the most likely class is probable enough to be named."""
+        return self.threshold is None or self.probability >= self.threshold
+
+    @property
     def class_name(self) -> str:
-        """The most likely class."""
-        return self.class_names[self.index]
+        """The most likely class; "unknown" if it is not `known`."""
+        return self.class_names[self.index] if self.known else UNKNOWN
 
     @property
     def probability(self) -> float:
@@ -63,4 +76,5 @@ class Prediction:
         yield self.probability
 
     def __repr__(self) -> str:
-        return f"{self.class_name} {self.probability:.1%}"
+        best = f"{self.class_names[self.index]} {self.probability:.1%}"
+        return best if self.known else f"{UNKNOWN} ({best})"

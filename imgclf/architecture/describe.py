@@ -19,7 +19,14 @@ from imgclf.errors import ArgumentError
 
 __all__ = ["Description", "Row", "describe"]
 
+_HEADS = ("block", "output", "parameters", "multiply-adds", "sees")
+
 _INPUT_AND_OUTPUT = {"rescaling", "probabilities"}  # layers of build_classifier without a cost
+_INPUT_AND_OUTPUT = {
+    "rescaling",
+    "temperature",
+    "probabilities",
+}  # layers of build_classifier without a cost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +69,20 @@ class Description:
         """One dict a row, for a table or for JSON."""
         return [dataclasses.asdict(row) for row in self.rows]
 
+    def cells(self) -> list[tuple[str, ...]]:
+        """The rows of the table as texts: block, output, parameters, multiply-adds, sees."""
+        return [_cells(row) for row in self.rows]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from imgclf.markup import notebook, table
+
+        sums = ("total", "", f"{self.parameters:,}", _count(self.macs), "")
+        return notebook(table("", _HEADS, [*self.cells(), sums]))
+
     def __repr__(self) -> str:
-        heads = ("block", "output", "parameters", "multiply-adds", "sees")
-        cells = [_cells(row) for row in self.rows]
+        cells = self.cells()
+        heads = _HEADS
         sums = ("total", "", f"{self.parameters:,}", _count(self.macs), "")
         widths = [max(map(len, column)) for column in zip(heads, *cells, sums, strict=True)]
         rule = "─" * (sum(widths) + 2 * (len(widths) - 1))

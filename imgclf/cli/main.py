@@ -12,11 +12,16 @@ from typing import Any
 import click
 
 import imgclf
+from imgclf.cli.calibrate import calibrate
+from imgclf.cli.compare import compare
 from imgclf.cli.demo import demo
 from imgclf.cli.evaluate import evaluate
+from imgclf.cli.explain import explain
 from imgclf.cli.inspect import inspect
+from imgclf.cli.learning_curve import learning_curve
 from imgclf.cli.predict import predict
 from imgclf.cli.presets import presets
+from imgclf.cli.report import report
 from imgclf.cli.search import search
 from imgclf.cli.train import train
 from imgclf.errors import ImgclfError
@@ -59,5 +64,8 @@ def main() -> None:
     """
 
 
-for _command in (demo, train, evaluate, predict, search, inspect, presets):
+for _command in (
+    *(demo, train, evaluate, report, compare, calibrate, predict, explain),
+    *(search, learning_curve, inspect, presets),
+):
     main.add_command(_command)

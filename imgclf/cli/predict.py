@@ -15,14 +15,12 @@ from imgclf.cli.file_progress import FileProgress
 from imgclf.cli.outputs import json_option
 from imgclf.cli.quiet import load_tensorflow
 from imgclf.files.csv_file import escape, write_csv
+from imgclf.prediction import UNKNOWN
 
 if TYPE_CHECKING:
     from imgclf.prediction import Prediction
 
 __all__ = ["predict"]
-
-# The class that is written where no class reaches --threshold.
-_UNKNOWN = "unknown"
 
 # Bad files that are named on stderr where the CSV file names all of them.
 _SHOWN = 10
@@ -53,6 +51,12 @@ _Skipped = list[tuple[Path, str]]
     help='Call a picture "unknown" if its likeliest class is less probable, such as 0.8.',
 )
 @sources.max_pixels_option
+@click.option(
+    "--unknown",
+    is_flag=True,
+    help='Call a picture "unknown" below the threshold that `imgclf calibrate --precision` put '
+    "into the model.",
+)
 @json_option
 def predict(
     model: str,
@@ -61,6 +65,7 @@ def predict(
     top: int,
     threshold: float | None,
     max_pixels: int | None,
+    unknown: bool,
     as_json: bool,
 ) -> None:
     """Say what is on each PICTURE, by MODEL (a run folder or a .keras file).
@@ -72,6 +77,8 @@ def predict(
     import imgclf
     from imgclf.data.folder import pictures_at
 
+    if unknown and threshold is not None:
+        raise click.UsageError("--unknown has a threshold of its own: give one of the two.")
     skipped: _Skipped = []
     paths = [path for picture in pictures for path in pictures_at(Path(picture), skipped)]
     load_tensorflow()
@@ -79,7 +86,7 @@ def predict(
     if max_pixels is not None:
         classifier.max_pixels = max_pixels
     top = min(top, classifier.num_classes)
-    found = classifier.predict_files(paths, skipped=skipped)
+    found = classifier.predict_files(paths, skipped=skipped, unknown=unknown)
     if out is not None or not sys.stdout.isatty():  # lines of their own show how it goes
         found = FileProgress().over(found, len(paths))
     records = (
@@ -110,10 +117,10 @@ def _record(prediction: Prediction, top: int, threshold: float | None) -> dict[s
         {"class_name": escape(name), "probability": round(share, 6)}
         for name, share in prediction.top(top)
     ]
-    known = threshold is None or prediction.probability >= threshold
+    known = prediction.known and (threshold is None or prediction.probability >= threshold)
     return {
         "path": escape(str(prediction.source)),
-        "class_name": classes[0]["class_name"] if known else _UNKNOWN,
+        "class_name": classes[0]["class_name"] if known else UNKNOWN,
         "probability": classes[0]["probability"],
         "top": classes,
     }

@@ -29,6 +29,7 @@ __all__ = [
     "picture_options",
     "recall",
     "remember",
+    "remembered",
     "selection_options",
     "source_argument",
     "source_name",
@@ -271,19 +272,24 @@ def remember(run: Path, source: str, options: DataOptions) -> None:
 
 def recall(run: Path, source: str) -> DataOptions | None:
     """How the run read this source; None if it was trained on another one, or on an unknown one."""
+    known = remembered(run)
+    return known[1] if known is not None and known[0] == _identity(source) else None
+
+
+def remembered(run: Path) -> tuple[str, DataOptions] | None:
+    """The source that a run was trained on, and how it read it; None if that is unknown."""
     path = run / _RECORD
     if not path.is_file():
         return None
     try:
         record = json.loads(path.read_text())
-        same = record.pop("source") == _identity(source)
-        options = DataOptions(**record)
+        source = record.pop("source")
+        return source, DataOptions(**record)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RunFolderError(
             f"{path}: is damaged ({error}). Delete it; `imgclf evaluate` then takes the source as "
             "pictures that the run has not seen."
         ) from error
-    return options if same else None
 
 
 def _identity(source: str) -> str:

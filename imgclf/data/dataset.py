@@ -67,6 +67,8 @@ class Dataset:
                 )
         if len(self.train) == 0:
             raise DataError("`train` must hold at least one picture. Received: none.")
+        for title, split in self.splits().items():
+            object.__setattr__(self, title, split.as_role(title))
 
     @classmethod
     def from_arrays(
@@ -133,6 +135,12 @@ class Dataset:
         """The splits that are there, by name: "train", "validation", "test"."""
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {title: split for title, split in named.items() if split is not None}
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from imgclf.data.display import dataset_html
+
+        return dataset_html(self)
 
     def __repr__(self) -> str:
         height, width, channels = self.image_shape

@@ -20,6 +20,8 @@ from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 
 __all__ = ["Split", "unchecked_split"]
 
+ROLES = ("train", "validation", "test")
+
 # Large enough to keep the processor busy, small enough (31 MB of CIFAR-10) not to be noticed.
 _HASH_BLOCK = 10_000
 
@@ -34,6 +36,8 @@ class Split:
             channel.
         labels: (N,) integers from 0, or (N, number of classes) one-hot.
         class_names: one name a class, in the order of the label numbers.
+        role: "train", "validation" or "test", as the data set says that it comes from; a part of
+            the split has the same. It says which looks are at test pictures, and decides no figure.
 
     Raises:
         DataError: if the pictures or labels are not as above. The message names what came.
@@ -50,6 +54,7 @@ class Split:
     images: Any
     labels: Any
     class_names: Sequence[str]
+    role: str | None = None
 
     def __post_init__(self) -> None:
         names = check_class_names(self.class_names)
@@ -87,7 +92,21 @@ class Split:
             return self.images[int(index)], int(self.labels[index])
         if not isinstance(index, slice):
             index = np.asarray(index)
-        return Split(self.images[index], self.labels[index], self.class_names)
+        return Split(self.images[index], self.labels[index], self.class_names, self.role)
+
+    def as_role(self, role: str) -> Split:
+        """The same pictures and labels, not copied, as "train", "validation" or "test".
+
+        Example:
+            >>> import imgclf
+            >>> imgclf.load_digits().test[:5].as_role("validation").role
+            'validation'
+        """
+        if role == self.role:
+            return self
+        same = object.__new__(Split)
+        same.__dict__.update(self.__dict__, role=checks.one_of("role", role, ROLES))
+        return same
 
     @property
     def num_classes(self) -> int:

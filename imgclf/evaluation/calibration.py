@@ -11,7 +11,13 @@ from imgclf import checks
 from imgclf.errors import DataError
 from imgclf.evaluation.interval import wilson_interval
 
-__all__ = ["CalibrationBin", "calibration_bins", "expected_calibration_error"]
+__all__ = [
+    "CalibrationBin",
+    "calibration_bins",
+    "calibration_gaps",
+    "check_confidences",
+    "expected_calibration_error",
+]
 
 # Guo et al. 2017 report all their figures with 15 bins.
 _BINS = 15
@@ -58,10 +64,9 @@ def calibration_bins(confidences: Any, correct: Any, *, bins: int = _BINS) -> li
         (0.835, 0.75)
     """
     checks.integer("bins", bins, low=1)
-    confidences, correct = _check(confidences, correct)
+    confidences, correct = check_confidences(confidences, correct)
     edges = np.linspace(0, 1, bins + 1)
-    # A value on an edge belongs to the range below it: ((m-1)/M, m/M], as in the paper.
-    members = np.digitize(confidences, edges[1:-1], right=True)
+    members = _ranges(confidences, bins)
     counts = np.bincount(members, minlength=bins)
     sums = np.bincount(members, weights=confidences, minlength=bins)
     right = np.bincount(members[correct], minlength=bins)
@@ -105,7 +110,8 @@ def expected_calibration_error(confidences: Any, correct: Any, *, bins: int = _B
     return sum(one.count / total * abs(one.accuracy - one.confidence) for one in ranges)
 
 
-def _check(confidences: Any, correct: Any) -> tuple[np.ndarray, np.ndarray]:
+def check_confidences(confidences: Any, correct: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays (N,), float64 and bool; `DataError` if they are not such."""
     levels = np.asarray(confidences)
     right = np.asarray(correct)
     if levels.ndim != 1 or levels.dtype.kind not in "fiu" or not len(levels):
@@ -124,3 +130,31 @@ def _check(confidences: Any, correct: Any) -> tuple[np.ndarray, np.ndarray]:
             f"Received: values from {levels.min():g} to {levels.max():g}."
         )
     return levels.astype(np.float64), right
+
+
+def calibration_gaps(confidences: Any, correct: Any, *, bins: int = _BINS) -> np.ndarray:
+    """What each prediction adds to the distance of its range.
+
+    Args:
+        confidences: (N,) probability of the class that was predicted, 0 to 1.
+        correct: (N,) whether that class was the true one.
+        bins: how many ranges of equal width 0 to 1 is cut into.
+
+    Returns:
+        (N, bins): in the column of its range 1 - confidence if it is right, - confidence if not.
+        The absolute means of the columns add up to `expected_calibration_error`.
+
+    Example:
+        >>> gaps = calibration_gaps([0.9, 0.9, 0.9, 0.9], [True, True, True, False])
+        >>> round(float(abs(gaps.mean(axis=0)).sum()), 3)
+        0.15
+    """
+    confidences, correct = check_confidences(confidences, correct)
+    gaps = np.zeros((len(confidences), bins))
+    gaps[np.arange(len(confidences)), _ranges(confidences, bins)] = correct - confidences
+    return gaps
+
+
+def _ranges(confidences: np.ndarray, bins: int) -> np.ndarray:
+    """The number of the range of each: a value on an edge belongs below it, ((m-1)/M, m/M]."""
+    return np.digitize(confidences, np.linspace(0, 1, bins + 1)[1:-1], right=True)

@@ -1,10 +1,25 @@
-"""The doubt of a proportion: the interval that goes with every accuracy and recall."""
+"""Intervals by formula: of a proportion, of F1, of whatever lies between 0 and 1.
+
+Figures that are no function of proportions have theirs from `resampling`.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from imgclf import checks
 
-__all__ = ["wilson_interval"]
+__all__ = [
+    "f1_intervals",
+    "interval_by_variance",
+    "wilson_interval",
+    "wilson_intervals",
+]
+
+# The normal distribution leaves 2.5% beyond it on each side.
+_Z = 1.959963984540054
 
 
 def wilson_interval(
@@ -46,3 +61,86 @@ def wilson_interval(
 
     interval = binomtest(int(successes), int(total)).proportion_ci(level, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def wilson_intervals(successes: Any, totals: Any) -> np.ndarray:
+    """`wilson_interval` at 95% of many proportions at once, by Wilson's closed formula.
+
+    Args:
+        successes: (N,) how many of the samples counted.
+        totals: (N,) how many samples there were.
+
+    Returns:
+        (N, 2): low and high; 0 and 1 where there are no samples.
+
+    Example:
+        >>> wilson_intervals([8, 0], [10, 0]).round(3).tolist()
+        [[0.49, 0.943], [0.0, 1.0]]
+    """
+    hits, there = np.asarray(successes, np.float64), np.asarray(totals, np.float64)
+    some = np.where(there > 0, there, 1)
+    share, part = hits / some, _Z**2 / some
+    middle = (share + part / 2) / (1 + part)
+    spread = np.sqrt(part * share * (1 - share) + part**2 / 4) / (1 + part)
+    # At 0 and 1 the formula ends there exactly; rounding may not.
+    low = np.where(hits <= 0, 0.0, np.maximum(middle - spread, 0))
+    high = np.where(hits >= there, 1.0, np.minimum(middle + spread, 1))
+    empty = there <= 0
+    return np.stack([np.where(empty, 0.0, low), np.where(empty, 1.0, high)], axis=-1)
+
+
+def f1_intervals(right: Any, wrong: Any) -> np.ndarray:
+    """95% intervals of F1 scores.
+
+    F1 is 2J / (1 + J), where J is the share of right ones among the images that are of the class or
+    taken for it. J is a proportion; the ends of its Wilson interval give those of F1.
+
+    Args:
+        right: (N,) images of the class that were taken for it.
+        wrong: (N,) images of the class that were not, and others that were taken for it.
+
+    Returns:
+        (N, 2): low and high.
+
+    Example:
+        >>> f1_intervals([8], [2]).round(3).tolist()
+        [[0.658, 0.971]]
+    """
+    hits = np.asarray(right, np.float64)
+    shares = wilson_intervals(hits, hits + np.asarray(wrong, np.float64))
+    return 2 * shares / (1 + shares)
+
+
+def interval_by_variance(
+    value: float, variance: float, *, at_the_ends: float
+) -> tuple[float, float]:
+    """95% interval of a figure between 0 and 1: Wilson's, of the number of samples it is worth.
+
+    A proportion of n samples has the variance p (1 - p) / n. So a figure is worth as many samples
+    as give a proportion of this value its variance. Unlike value ± 1.96 standard errors, the
+    interval stays within 0 to 1, and is honest near both ends.
+
+    Args:
+        value: 0 to 1.
+        variance: of the value, above 0 unless all images are alike.
+        at_the_ends: how many samples it is worth where the variance is 0, as all are right.
+
+    Returns:
+        (low, high).
+
+    Source:
+        E. L. Korn, B. I. Graubard, "Confidence intervals for proportions with small expected number
+        of positive counts estimated from survey data", Survey Methodology 24 (1998), for the number
+        of samples; C. Franco et al., "Comparative study of confidence intervals for proportions in
+        complex sample surveys", Journal of Survey Statistics and Methodology 7 (2019), for its use
+        with Wilson's interval.
+
+    Example:
+        >>> low, high = interval_by_variance(0.8, 0.8 * 0.2 / 100, at_the_ends=100)
+        >>> round(low, 3), round(high, 3)
+        (0.711, 0.867)
+    """
+    chance = value * (1 - value)
+    worth = chance / variance if variance > 0 and chance > 0 else at_the_ends
+    low, high = wilson_intervals(value * worth, worth)
+    return float(low), float(high)

@@ -8,15 +8,30 @@ from typing import TYPE_CHECKING, Any
 from imgclf.data.images import show_path
 
 if TYPE_CHECKING:
-    from imgclf.evaluation.evaluation import Evaluation
+    from collections.abc import Sequence
 
-__all__ = ["summarize"]
+    from imgclf.evaluation.evaluation import Evaluation
+    from imgclf.evaluation.label_errors import LabelError
+    from imgclf.evaluation.slices import Slice
+
+__all__ = ["headline", "summarize", "what_to_look_at"]
+__all__ = ["ordinal", "summarize"]
 
 # A table of more rows scrolls away; the weakest classes are what people look for in it.
 _MAX_ROWS = 40
 _WEAKEST = 20
 _NAME_WIDTH = 28
 _PAIRS = 5
+_SHOWN_SLICES = 3
+
+# What the report says of all images, beside accuracy and top-k.
+_ALIKE = (("balanced accuracy", "balanced_accuracy"), ("macro F1", "macro_f1"))
+_FIGURES = (
+    ("loss", "loss"),
+    ("Brier score", "brier_score"),
+    ("calibration error", "calibration_error"),
+)
+_NO_SHARES = {"loss", "brier_score"}
 
 
 def summarize(evaluation: Evaluation) -> str:
@@ -37,18 +52,31 @@ def headline(evaluation: Evaluation) -> str:
 
 
 def _overall(evaluation: Evaluation) -> list[str]:
-    balanced = f"balanced accuracy {evaluation.balanced_accuracy:.1%}"
-    macro = []
+    """A row a figure, with its interval; areas under curves are left to those who ask for them."""
+    tops = [(f"top-{k}", f"top_{k}") for k in evaluation.top_k_accuracies()]
+    # Where the classes are even, the mean of their recalls is the accuracy once more.
+    rows = [*(_ALIKE if evaluation.uneven else ()), *tops, *_FIGURES]
+    lines = []
+    for title, name in rows:
+        value = evaluation.figures[name]
+        low, high = evaluation.interval(name)
+        form = ".4f" if name in _NO_SHARES else ".1%"
+        shown, *ends = (format(number, form) for number in (value, low, high))
+        lines.append(f"  {title:17}  {shown:>7}  {ends[0]:>7} to {ends[1]:>7}")
     if evaluation.uneven:
         counts = [record["support"] for record in evaluation.per_class if record["support"]]
         sizes = f"from {min(counts):,} to {max(counts):,} images a class"
-        macro = [f"  {balanced}, macro F1 {evaluation.macro_f1:.1%} ({sizes}, each counted alike)"]
-    tops = [f"top-{k} {share:.1%}" for k, share in evaluation.top_k_accuracies().items()]
-    first = [f"loss {evaluation.loss:.4f}", *tops]
-    second = [f"calibration error {evaluation.calibration_error:.1%}"]
-    if not macro:
-        second.insert(0, balanced)
-    return [*macro, f"  {', '.join(first)}", f"  {', '.join(second)}"]
+        lines.insert(0, f"  {sizes}: the first two figures count each alike")
+    if evaluation.test_look is not None and evaluation.test_look > 1:
+        number = ordinal(evaluation.test_look)
+        lines.append(f"  this is the {number} look at the test pictures of this run")
+    return lines
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, …; 11th to 13th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10)
+    return f"{number:,}{ending or 'th'}"
 
 
 def _table(evaluation: Evaluation) -> list[str]:
@@ -99,6 +127,38 @@ def _pairs(evaluation: Evaluation) -> list[str]:
             for true, predicted, count in pairs
         ),
     ]
+
+
+def what_to_look_at(slices: Sequence[Slice], label_errors: Sequence[LabelError]) -> str:
+    """The weak slices and the likely label errors in a few lines; "" if there are none.
+
+    Args:
+        slices: all of them; those that are really worse are named, a few of each column.
+        label_errors: the likeliest first.
+    """
+    lines = []
+    for by in dict.fromkeys(one.by for one in slices):
+        worse = [one for one in slices if one.by == by and one.is_worse]
+        lines += [
+            f"{_short(one.by)} {_short(one.name)}: {one.accuracy:.1%} of {one.count:,}, "
+            f"the rest {one.rest_accuracy:.1%}"
+            for one in worse[:_SHOWN_SLICES]
+        ]
+        if len(worse) > _SHOWN_SLICES:
+            lines.append(f"… and {len(worse) - _SHOWN_SLICES} more by {_short(by)}")
+    if lines:
+        lines.insert(0, "really worse than the rest")
+    if label_errors:
+        first = label_errors[0]
+        place = f"image {first.index}" if first.path is None else show_path(first.path)
+        count = len(label_errors)
+        labels = "label is likely wrong" if count == 1 else "labels are likely wrong"
+        lines += [
+            f"{count:,} {labels}, first {place}:",
+            f"  {_short(first.label)}, likely {_short(first.suggested)} "
+            f"({first.suggested_probability:.0%})",
+        ]
+    return "\n".join(f"  {line}" for line in lines)
 
 
 def _short(name: str) -> str:

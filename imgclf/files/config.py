@@ -28,6 +28,8 @@ _FACTORS = {
     "padding", "pool_size", "size", "strides", "width",
 }  # fmt: skip
 MAX_VALUES = 2**28  # of one picture, anywhere in the network: 1 GiB as float32
+# What may follow the output layer; the last three come with a temperature.
+_KEEPS_COUNT = {"Softmax", "Activation", "Rescaling", "Log", "Maximum"}
 _MAX_FOREIGN = 100  # told; one is enough to refuse
 _NO_SIZES = {"seed", "shared_object_id"}
 
@@ -272,7 +274,7 @@ def _outputs(layers: tuple[Layer, ...], config: Mapping[str, Any]) -> int | None
         last = last[0]
     if not layers or layers[-1].name != last:
         return None
-    ends = [layer for layer in layers if layer.class_name not in ("Softmax", "Activation")]
+    ends = [layer for layer in layers if layer.class_name not in _KEEPS_COUNT]
     units = ends[-1].config.get("units") if ends and ends[-1].class_name == "Dense" else None
     return units if isinstance(units, int) else None
 

@@ -116,9 +116,47 @@ def _history(value: Any) -> dict[str, list[float]]:
     }
 
 
+def _threshold(value: Any) -> dict[str, Any] | None:
+    """What `Threshold.to_dict` writes: parts of pictures, and how many there were."""
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not set(value) >= _THRESHOLD:
+        raise _wrong(".threshold", f"null, or an object of {', '.join(sorted(_THRESHOLD))}")
+    for name in _THRESHOLD:
+        _check_threshold(name, value[name])
+    return {name: value[name] for name in _THRESHOLD}
+
+
+def _check_threshold(name: str, value: Any) -> None:
+    if name == "count":
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**53:
+            raise _wrong(".threshold.count", "a whole number above 0")
+    elif name.endswith("_interval"):
+        if not (isinstance(value, list) and len(value) == 2 and all(map(_is_part, value))):
+            raise _wrong(f".threshold.{name}", "two numbers from 0 to 1")
+    elif not (_is_part(value) or (name == "certainty" and value is None)):
+        raise _wrong(f".threshold.{name}", "a number from 0 to 1")
+
+
+def _is_part(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and 0 <= value <= 1
+
+
 def _is_figure(value: Any) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
+
+_THRESHOLD = {
+    "certainty",
+    "count",
+    "coverage",
+    "coverage_interval",
+    "precision",
+    "precision_interval",
+    "probability",
+    "wanted",
+}
 
 _CHECKS = {
     "version": lambda value: _text(".version", value),
@@ -128,4 +166,5 @@ _CHECKS = {
     "recipe": _recipe,
     "blocks": _blocks,
     "history": _history,
+    "threshold": _threshold,
 }

@@ -35,6 +35,7 @@ from imgclf.training.recipe import Recipe
 from imgclf.training.resume import make_callback_list, passing_over
 from imgclf.training.run_config import run_config
 from imgclf.training.run_folder import RunFolder
+from imgclf.training.run_time import timed
 from imgclf.training.saving import Saving
 from imgclf.training.stop_signals import stop_signals
 
@@ -291,7 +292,7 @@ class _Training:
 
         if self.pacing:
             self.pacing.keep = folder.checkpoints.save
-        with stop_signals() as stop:
+        with timed(folder.path), stop_signals() as stop:
             saving = Saving(
                 folder,
                 self.callbacks,

@@ -12,7 +12,7 @@ from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.training.augmentation import Augmentation
 from imgclf.training.class_weight import check_class_weight, plain_weights
 
-__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "Recipe"]
+__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "Recipe", "changed_settings"]
 
 OPTIMIZERS = ("adam", "adamw", "muon", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine", "linear")
@@ -192,6 +192,18 @@ class Recipe:
                 "A stored recipe must be a dict. " + checks.received("values", values)
             )
         return cls().replace(**values)
+
+
+def changed_settings(recipe: Recipe) -> dict[str, Any]:
+    """The fields that are not as they are by default, in order.
+
+    Example:
+        >>> changed_settings(Recipe(epochs=3, seed=1))
+        {'epochs': 3, 'seed': 1}
+    """
+    default = Recipe()
+    values = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
+    return {name: value for name, value in values.items() if value != getattr(default, name)}
 
 
 def _augmentation_from(values: dict[str, Any]) -> Augmentation:

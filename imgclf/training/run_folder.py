@@ -5,6 +5,7 @@ runs/cifar10/
   files.csv       what became of every file of the data, if it came from files
   log.csv         a row an epoch
   curves.png      loss and accuracy by epoch
+  time.json       how long it took, over all sessions
   checkpoints/    the last two, to go on from
   model.keras     the trained network
 """

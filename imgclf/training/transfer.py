@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imgclf import checks
+from imgclf.architecture.temperature import without_temperature
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError
 from imgclf.training import fit as training
@@ -25,6 +26,7 @@ from imgclf.training.plan import Pace, TransferPlan, make_plan, model_bytes
 from imgclf.training.progress import announce
 from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
+from imgclf.training.run_time import timed
 
 __all__ = [
     "TRANSFER",
@@ -85,6 +87,7 @@ def body_of(model: Any) -> Any:
             "The model must be a functional keras.Model to learn on from. "
             f"Received: {type(model).__name__}."
         )
+    model = without_temperature(model)
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     layer = next(
@@ -184,8 +187,9 @@ def _train_phases(
         announce(verbose, f"Timing the features, to keep to {budget.shown}")
         _, seconds = features.seconds(_named(train, validation))
         _check_time_for_features(budget, seconds)
-    learned = features.of(train, "train")
-    judged = validation and features.of(validation, "validation")
+    with timed(place):
+        learned = features.of(train, "train")
+        judged = validation and features.of(validation, "validation")
     head = _head_alone(model)
     announce(verbose, "phase 1: the output layer, on these features")
     history = training.fit(

@@ -1,0 +1,47 @@
+"""Small copies of pictures, for measures that need no detail."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from imgclf.data.image_files import ImageFiles
+
+__all__ = ["thumbnails"]
+
+
+def thumbnails(images: Any, side: int) -> np.ndarray:
+    """Pictures at most `side` pixels high and wide.
+
+    Args:
+        images: (N, height, width, channels) of 0 to 255, or an `ImageFiles`, whose JPEGs are
+            decoded at a fraction of their size where that suffices.
+        side: pixels; pictures are squeezed into a square unless they are smaller already.
+
+    Returns:
+        (N, height, width, channels) uint8.
+
+    Example:
+        >>> thumbnails(np.full((2, 32, 48, 3), 200, np.uint8), 8)[0, 0, 0]
+        array([200, 200, 200], dtype=uint8)
+    """
+    height, width = (min(side, there) for there in images.shape[1:3])
+    if isinstance(images, ImageFiles):
+        spec = dataclasses.replace(images.spec, image_size=(height, width))
+        return np.asarray(ImageFiles(list(images.paths), spec, None))
+    if images.shape[1:3] == (height, width):
+        return np.asarray(images).astype(np.uint8)
+    return np.stack([_shrink(picture, height, width) for picture in images])
+
+
+def _shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    from PIL import Image
+
+    pixels = np.asarray(picture).astype(np.uint8)
+    channels = [
+        np.asarray(Image.fromarray(one).resize((width, height), Image.Resampling.BOX))
+        for one in np.moveaxis(pixels, -1, 0)
+    ]
+    return np.stack(channels, axis=-1)

@@ -1,0 +1,238 @@
+"""Baselines: what can be had without a network, so that one sees what the network adds.
+
+Each learns from thumbnails of some training pictures, by scikit-learn, in seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.data.dataset import Dataset
+from imgclf.data.thumbnails import thumbnails
+from imgclf.errors import ArgumentTypeError, DataError
+from imgclf.evaluation.interval import wilson_interval
+
+if TYPE_CHECKING:
+    from imgclf.data.split import Split
+    from imgclf.evaluation.evaluation import Evaluation
+
+__all__ = ["Baseline", "Baselines", "baselines"]
+
+# Pixels of a thumbnail's sides. At 16 a person can still guess most of CIFAR-10.
+_SIDE = 16
+
+_NEIGHBOURS = 5
+_STEPS = 200  # of L-BFGS; the accuracy moves little after half of them
+# The weight of the data against that of small weights: thumbnails have more pixels than there are
+# pictures of a class, often.
+_STRENGTH = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Baseline:
+    """A simple way to name pictures, and how good it is.
+
+    Args:
+        name: "majority", "mean colour", "nearest thumbnails" or "linear on pixels".
+        accuracy: 0 to 1.
+        interval: 95% Wilson interval of the accuracy.
+        seconds: what learning and naming took, without reading the pictures.
+    """
+
+    name: str
+    accuracy: float
+    interval: tuple[float, float]
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Baselines:
+    """Some baselines on the same pictures; it has a length and can be gone through.
+
+    Args:
+        results: the baselines.
+        num_train: how many pictures they learned from.
+        num_test: how many pictures they were judged on.
+    """
+
+    results: tuple[Baseline, ...]
+    num_train: int
+    num_test: int
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[Baseline]:
+        return iter(self.results)
+
+    def __getitem__(self, index: int) -> Baseline:
+        return self.results[index]
+
+    @property
+    def best(self) -> Baseline:
+        """The most accurate one."""
+        return max(self.results, key=lambda one: one.accuracy)
+
+    def compared_with(self, evaluation: Evaluation) -> str:
+        """What a network adds, in a sentence.
+
+        Args:
+            evaluation: of the network, on pictures of the same kind.
+        """
+        gain = 100 * (evaluation.accuracy - self.best.accuracy)
+        low, high = evaluation.accuracy_interval
+        best = f"the best baseline ({self.best.name}, {self.best.accuracy:.1%})"
+        if low > self.best.interval[1]:
+            return f"The network adds {gain:.1f} points to {best}."
+        if high < self.best.interval[0]:
+            return f"The network is {-gain:.1f} points worse than {best}."
+        return f"The network cannot be told apart from {best}: their intervals overlap."
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in plain types that `json.dumps` takes."""
+        results = [
+            {**dataclasses.asdict(one), "interval": list(one.interval)} for one in self.results
+        ]
+        return {"num_train": self.num_train, "num_test": self.num_test, "results": results}
+
+    def __str__(self) -> str:
+        lines = [
+            f"Baselines: {self.num_train:,} pictures learned from, {self.num_test:,} judged on",
+            f"  {'':18}  {'accuracy':>8}  {'95% interval':^17}  {'seconds':>7}",
+        ]
+        for one in self.results:
+            low, high = one.interval
+            lines.append(
+                f"  {one.name:18}  {one.accuracy:8.1%}  {low:6.1%} to {high:6.1%}  "
+                f"{one.seconds:7.1f}"
+            )
+        return "\n".join(lines)
+
+
+def baselines(
+    data: Dataset, split: str = "test", *, max_pictures: int = 5_000, seed: int = 0
+) -> Baselines:
+    """Judges four simple ways to name pictures, to see what a network adds.
+
+    - majority: always the class with the most training pictures.
+    - mean colour: a linear classifier on the mean and the spread of each channel.
+    - nearest thumbnails: the class of most of the 5 nearest training pictures, at 16×16 pixels.
+    - linear on pixels: a linear classifier on the pixels at 16×16.
+
+    Args:
+        data: they learn from `data.train`.
+        split: the split that they are judged on: "test" or "validation".
+        max_pictures: of each of both splits at most so many are used, drawn by `seed`, and only
+            these are read where pictures are files.
+        seed: decides which.
+
+    Returns:
+        The baselines with their accuracies.
+
+    Raises:
+        DataError: if there is no such split, or no two classes are left to learn.
+
+    Example:
+        >>> import imgclf
+        >>> found = baselines(imgclf.load_digits())
+        >>> [one.name for one in found]
+        ['majority', 'mean colour', 'nearest thumbnails', 'linear on pixels']
+        >>> found.best.accuracy > 0.9
+        True
+    """
+    if not isinstance(data, Dataset):
+        raise ArgumentTypeError(f"`data` must be a Dataset. {checks.received('data', data)}")
+    checks.one_of("split", split, ["test", "validation"])
+    checks.integer("max_pictures", max_pictures, low=1)
+    checks.integer("seed", seed, low=0)
+    judged = data.splits().get(split)
+    if judged is None or len(judged) == 0:
+        raise DataError(f"`data` has no {split} pictures to judge baselines on.")
+    rng = np.random.default_rng(seed)
+    learned = _draw(data.train, max_pictures, rng)
+    judged = _draw(judged, max_pictures, rng)
+    if len(np.unique(learned.labels)) < 2:
+        raise DataError(
+            "Baselines need training pictures of at least two classes. "
+            f"Received: {len(learned)} of one class."
+        )
+    before, after = (thumbnails(some.images, _SIDE) for some in (learned, judged))
+    results = []
+    for name, predict in _BASELINES.items():
+        start = time.perf_counter()
+        predicted = predict(before, learned.labels, after)
+        seconds = time.perf_counter() - start
+        right = int(np.sum(predicted == judged.labels))
+        interval = wilson_interval(right, len(judged))
+        results.append(Baseline(name, right / len(judged), interval, seconds))
+    return Baselines(tuple(results), len(learned), len(judged))
+
+
+def _draw(split: Split, most: int, rng: np.random.Generator) -> Split:
+    if len(split) <= most:
+        return split
+    return split[np.sort(rng.choice(len(split), most, replace=False))]
+
+
+def _majority(images: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.ndarray:  # noqa: ARG001
+    return np.full(len(others), np.bincount(labels).argmax())
+
+
+def _mean_colour(images: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.ndarray:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=_STEPS))
+    return _fitted(model, _colours(images), labels).predict(_colours(others))
+
+
+def _colours(images: np.ndarray) -> np.ndarray:
+    means = images.mean(axis=(1, 2), dtype=np.float64)
+    return np.concatenate([means, images.std(axis=(1, 2), dtype=np.float64)], axis=1)
+
+
+def _nearest(images: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.ndarray:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    model = KNeighborsClassifier(min(_NEIGHBOURS, len(labels)), algorithm="brute")
+    return _fitted(model, _pixels(images), labels).predict(_pixels(others))
+
+
+def _linear(images: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.ndarray:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=_STRENGTH, max_iter=_STEPS)
+    middle = _pixels(images).mean(axis=0)
+    fitted = _fitted(model, _pixels(images) - middle, labels)
+    return fitted.predict(_pixels(others) - middle)
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    """(N, values) float32, of about the spread 1."""
+    return images.reshape(len(images), -1).astype(np.float32) / 64
+
+
+def _fitted(model: Any, values: np.ndarray, labels: np.ndarray) -> Any:
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        # The last steps of a baseline change nothing that is looked at.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(values, labels)
+
+
+_BASELINES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "majority": _majority,
+    "mean colour": _mean_colour,
+    "nearest thumbnails": _nearest,
+    "linear on pixels": _linear,
+}

@@ -1,0 +1,361 @@
+"""Which of several classifiers is better, and whether the pictures are enough to say so."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import plots
+from imgclf.data.image_files import ImageFiles
+from imgclf.errors import ArgumentError, DataError
+from imgclf.evaluation.interval import wilson_interval
+from imgclf.evaluation.paired import holm, mcnemar, paired_interval, pictures_needed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
+
+    from imgclf.evaluation.evaluation import Evaluation
+
+__all__ = ["Comparison", "ComparisonTable", "compare_evaluations"]
+
+# Below so many false alarms among equally good classifiers a difference is believed.
+_LEVEL = 0.05
+
+# The difference in accuracy that is asked for where none was seen: one point.
+_ASKED = 0.01
+
+_NAME_WIDTH = 28
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two classifiers on the same pictures. `str()` is the verdict, `plot()` draws the difference.
+
+    Args:
+        names: of the first and of the second classifier.
+        both_right: pictures that both get right.
+        only_first: pictures that only the first gets right.
+        only_second: pictures that only the second gets right.
+        both_wrong: pictures that both get wrong.
+        corrected_p_value: the p-value with Holm's correction, as one of several comparisons; None
+            for one that stands alone.
+
+    Example:
+        >>> print(Comparison(("runs/a", "runs/b"), 1700, 40, 64, 196))
+        runs/b is better by 1.2 points (0.2 to 2.2)
+          runs/a  87.0%
+          runs/b  88.2%
+          on 2,000 pictures: 40 only runs/a gets right, 64 only runs/b; p = 0.024
+        >>> print(Comparison(("A", "B"), 170, 4, 6, 20))
+        cannot tell apart A and B; to see a difference of 1 point you need about 4,000 pictures
+          A  87.0%
+          B  88.0%
+          on 200 pictures: 4 only A gets right, 6 only B; p = 0.75
+          B − A: 1.0 points (-2.5 to 4.7)
+    """
+
+    names: tuple[str, str]
+    both_right: int
+    only_first: int
+    only_second: int
+    both_wrong: int
+    corrected_p_value: float | None = None
+
+    def __len__(self) -> int:
+        return self.both_right + self.only_first + self.only_second + self.both_wrong
+
+    @property
+    def accuracies(self) -> tuple[float, float]:
+        """Of the first and of the second, 0 to 1."""
+        total = len(self)
+        return (
+            (self.both_right + self.only_first) / total,
+            (self.both_right + self.only_second) / total,
+        )
+
+    @property
+    def difference(self) -> float:
+        """The second accuracy minus the first, -1 to 1."""
+        return (self.only_second - self.only_first) / len(self)
+
+    @functools.cached_property
+    def interval(self) -> tuple[float, float]:
+        """95% interval of `difference` by Tango's score method: (low, high)."""
+        return paired_interval(self.only_first, self.only_second, len(self))
+
+    @functools.cached_property
+    def p_value(self) -> float:
+        """Of McNemar's exact test: how likely so uneven a count is if both are equally good."""
+        return mcnemar(self.only_first, self.only_second)
+
+    @property
+    def better(self) -> str | None:
+        """The name of the better one; None if they cannot be told apart.
+
+        They are where the p-value, corrected if there are several comparisons, is below 0.05.
+        """
+        p_value = self.p_value if self.corrected_p_value is None else self.corrected_p_value
+        if p_value >= _LEVEL:
+            return None
+        return self.names[1] if self.difference > 0 else self.names[0]
+
+    def pictures_needed(self, difference: float = _ASKED, *, power: float = 0.8) -> int:
+        """How many pictures it takes to see such a difference between two classifiers like these.
+
+        Args:
+            difference: of the accuracies; 0.01 is one point.
+            power: how likely it is then seen, 0 to 1.
+
+        Returns:
+            The number, from the part of the pictures on which one is right and the other wrong.
+        """
+        share = (self.only_first + self.only_second) / len(self)
+        return pictures_needed(difference, share, power=power)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: which is better and by how much, or how many pictures it would take."""
+        first, second = map(_short, self.names)
+        if self.better is None:
+            needed = _about(self.pictures_needed())
+            return (
+                f"cannot tell apart {first} and {second}; to see a difference of 1 point you need "
+                f"about {needed:,} pictures"
+            )
+        low, high = sorted(abs(end) for end in self.interval)
+        if self.interval[0] * self.interval[1] < 0:  # the test and the interval differ by a hair
+            low = 0.0
+        size = abs(self.difference)
+        return f"{_short(self.better)} is better by {_points(size, low, high)}"
+
+    def __str__(self) -> str:
+        first, second = map(_short, self.names)
+        width = max(len(first), len(second))
+        lines = [
+            self.verdict,
+            *(
+                f"{name:<{width}}  {accuracy:.1%}"
+                for name, accuracy in zip((first, second), self.accuracies, strict=True)
+            ),
+            f"on {len(self):,} pictures: {self.only_first:,} only {first} gets right, "
+            f"{self.only_second:,} only {second}; p = {self.p_value:.2g}",
+        ]
+        if self.better is None:
+            lines.append(f"{second} − {first}: {_points(self.difference, *self.interval)}")
+        return "\n  ".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            **dataclasses.asdict(self),
+            "names": list(self.names),
+            "num_images": len(self),
+            "accuracies": list(self.accuracies),
+            "difference": self.difference,
+            "interval": list(self.interval),
+            "p_value": self.p_value,
+            "better": self.better,
+            "pictures_needed_for_1_point": self.pictures_needed(),
+            "verdict": self.verdict,
+        }
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The difference with its 95% interval, beside the line of no difference.
+
+        Args:
+            ax: where to draw; a figure is made if left out.
+
+        Returns:
+            The axes.
+        """
+        return _forest([self], ax)
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparisonTable:
+    """Several classifiers on the same pictures, each with each.
+
+    Args:
+        names: of the classifiers.
+        accuracies: one a classifier.
+        accuracy_intervals: 95% Wilson intervals of these.
+        comparisons: of each two, p-values with Holm's correction.
+    """
+
+    names: tuple[str, ...]
+    accuracies: tuple[float, ...]
+    accuracy_intervals: tuple[tuple[float, float], ...]
+    comparisons: tuple[Comparison, ...]
+
+    def __str__(self) -> str:
+        width = max(len(_short(name)) for name in self.names)
+        order = sorted(range(len(self.names)), key=lambda i: -self.accuracies[i])
+        lines = [f"{len(self.names)} classifiers on {len(self.comparisons[0]):,} pictures"]
+        for index in order:
+            low, high = self.accuracy_intervals[index]
+            name = _short(self.names[index])
+            lines.append(
+                f"  {name:<{width}}  {self.accuracies[index]:6.1%}  ({low:.1%} to {high:.1%})"
+            )
+        lines += ["", "each two (95% intervals; p-values with Holm's correction)"]
+        lines += [
+            f"  {one.verdict}; p = {one.corrected_p_value:.2g}"
+            for one in self.comparisons
+            if one.better is not None
+        ]
+        alike = [one for one in self.comparisons if one.better is None]
+        for one in alike:
+            first, second = map(_short, one.names)
+            lines.append(
+                f"  cannot tell apart {first} and {second}: "
+                f"{_points(one.difference, *one.interval)}; p = {one.corrected_p_value:.2g}"
+            )
+        if alike:
+            needed = _about(max(one.pictures_needed() for one in alike))
+            lines.append(f"  to see a difference of 1 point you need about {needed:,} pictures")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "names": list(self.names),
+            "accuracies": list(self.accuracies),
+            "accuracy_intervals": [list(interval) for interval in self.accuracy_intervals],
+            "comparisons": [one.to_dict() for one in self.comparisons],
+        }
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The difference of each two with its 95% interval: a forest plot.
+
+        Args:
+            ax: where to draw; a figure is made if left out.
+
+        Returns:
+            The axes.
+        """
+        return _forest(self.comparisons, ax)
+
+
+def compare_evaluations(evaluations: Mapping[str, Evaluation]) -> Comparison | ComparisonTable:
+    """Compares evaluations of the same pictures.
+
+    Args:
+        evaluations: by name, two or more.
+
+    Returns:
+        A `Comparison` of two, a `ComparisonTable` of more.
+
+    Raises:
+        ArgumentError: if there are fewer than two.
+        DataError: if they are of different classes or pictures.
+
+    Example:
+        >>> from imgclf import Evaluation
+        >>> good = [[0.9, 0.1]] * 10 + [[0.2, 0.8]] * 10
+        >>> poor = [[0.9, 0.1]] * 20
+        >>> labels = [0] * 10 + [1] * 10
+        >>> one, other = (Evaluation(labels, rows, ["cat", "dog"]) for rows in (poor, good))
+        >>> compare_evaluations({"poor": one, "good": other}).verdict
+        'good is better by 50.0 points (25.8 to 70.1)'
+    """
+    if len(evaluations) < 2:
+        raise ArgumentError(
+            f"There must be two classifiers to compare, or more. Received: {len(evaluations)}."
+        )
+    names = list(evaluations)
+    for name in names[1:]:
+        _check_same(names[0], evaluations[names[0]], name, evaluations[name])
+    pairs = [
+        _compare_two(names, evaluations[names[0]], evaluations[names[1]])
+        for names in itertools.combinations(evaluations, 2)
+    ]
+    if len(pairs) == 1:
+        return pairs[0]
+    corrected = holm([pair.p_value for pair in pairs])
+    return ComparisonTable(
+        names=tuple(names),
+        accuracies=tuple(one.accuracy for one in evaluations.values()),
+        accuracy_intervals=tuple(
+            wilson_interval(int(np.sum(one.correct)), len(one)) for one in evaluations.values()
+        ),
+        comparisons=tuple(
+            dataclasses.replace(pair, corrected_p_value=float(p_value))
+            for pair, p_value in zip(pairs, corrected, strict=True)
+        ),
+    )
+
+
+def _compare_two(names: tuple[str, str], first: Evaluation, second: Evaluation) -> Comparison:
+    one, other = np.asarray(first.correct, bool), np.asarray(second.correct, bool)
+    return Comparison(
+        names=names,
+        both_right=int(np.sum(one & other)),
+        only_first=int(np.sum(one & ~other)),
+        only_second=int(np.sum(~one & other)),
+        both_wrong=int(np.sum(~one & ~other)),
+    )
+
+
+def _check_same(first_name: str, first: Evaluation, second_name: str, second: Evaluation) -> None:
+    if first.class_names != second.class_names:
+        raise DataError(
+            "Only classifiers of the same classes, in the same order, can be compared. Received: "
+            f"{list(first.class_names)} ({first_name}) and {list(second.class_names)} "
+            f"({second_name})."
+        )
+    why = _what_differs(first, second)
+    if why is not None:
+        raise DataError(
+            "Classifiers can be compared only by the very same pictures, in the same order. "
+            f"Those of {first_name} and {second_name} differ {why}."
+        )
+
+
+def _what_differs(first: Evaluation, second: Evaluation) -> str | None:
+    """In what the pictures are not the same; None if they are, as far as can be seen."""
+    if len(first) != len(second):
+        return f"in number: {len(first):,} and {len(second):,}"
+    if not np.array_equal(first.labels, second.labels):
+        return "in their labels"
+    one, other = first.images, second.images
+    if one is other or one is None or other is None:
+        return None
+    if isinstance(one, ImageFiles) and isinstance(other, ImageFiles):
+        # Each may be read at the size that its network takes.
+        return None if np.array_equal(one.paths, other.paths) else "in their files"
+    if isinstance(one, ImageFiles) or isinstance(other, ImageFiles) or one.shape != other.shape:
+        return None
+    return None if np.array_equal(one, other) else "in their pixels"
+
+
+def _forest(comparisons: Any, ax: Axes | None) -> Axes:
+    return plots.differences(
+        [f"{_short(one.names[1])} − {_short(one.names[0])}" for one in comparisons],
+        [one.difference for one in comparisons],
+        [one.interval for one in comparisons],
+        [one.better is not None for one in comparisons],
+        ax=ax,
+    )
+
+
+def _points(size: float, low: float, high: float) -> str:
+    """1.2 points (0.4 to 2.0)."""
+    return f"{100 * size:.1f} points ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _about(number: int) -> int:
+    """Two figures: what is known of the disagreement gives no more."""
+    step = 10 ** max(0, len(str(number)) - 2)
+    return -(-number // step) * step
+
+
+def _short(name: str) -> str:
+    """A name fit for a line: control characters escaped, cut in front if long."""
+    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
+    return text if len(text) <= _NAME_WIDTH else f"…{text[-(_NAME_WIDTH - 1) :]}"

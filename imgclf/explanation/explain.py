@@ -1,0 +1,158 @@
+"""Explaining pictures, and finding the nearest ones: what `Classifier` calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.data.picture_batches import looking_batch
+from imgclf.data.split import Split
+from imgclf.errors import ArgumentError, DataError
+from imgclf.explanation.explanation import Explanation
+from imgclf.explanation.grad_cam import grad_cam
+from imgclf.explanation.graph import features_model, tap
+from imgclf.explanation.nearest import Nearest, find_nearest
+from imgclf.explanation.occlusion import drops, occlusion
+from imgclf.inference import Network
+
+__all__ = ["explain", "nearest"]
+
+_METHODS = ("grad-cam", "occlusion")
+
+# (N, height, width, channels) to (N, classes).
+_Probabilities = Callable[[np.ndarray], np.ndarray]
+
+
+def explain(
+    model: Any,
+    images: np.ndarray,
+    class_names: Sequence[str],
+    probabilities: _Probabilities,
+    *,
+    method: str,
+    targets: Any,
+    layer: str | None,
+    batch_size: int | None,
+) -> Explanation:
+    """See `Classifier.explain`.
+
+    Args:
+        model: a `keras.Model` from pictures to probabilities.
+        images: (N, height, width, channels).
+        class_names: one name a class.
+        probabilities: gives (N, classes) for pictures.
+        method: as there.
+        targets: as there.
+        layer: as there.
+        batch_size: as there.
+    """
+    checks.one_of("method", method, _METHODS)
+    if layer is not None and method != "grad-cam":
+        raise ArgumentError('`layer` goes with method="grad-cam" only.')
+    if len(images) == 0:
+        raise DataError("`source` must hold at least one picture. Received: none.")
+    scores = probabilities(images)
+    numbers = _targets(targets, class_names, scores)
+    used = ""
+    if method == "grad-cam":
+        found = tap(model, layer)
+        used = found.layer
+        # Gradients hold the maps of all layers behind the one that is looked at.
+        size = batch_size or max(1, looking_batch(images.shape[1:]) // 4)
+        places = range(0, len(images), size)
+        heatmaps = np.concatenate(
+            [grad_cam(found, images[at : at + size], numbers[at : at + size]) for at in places]
+        )
+    else:
+        heatmaps = np.stack(
+            [
+                occlusion(probabilities, image, int(target))
+                for image, target in zip(images, numbers, strict=True)
+            ]
+        )
+    tests = [
+        drops(probabilities, image, heat, int(target), seed)
+        for seed, (image, heat, target) in enumerate(zip(images, heatmaps, numbers, strict=True))
+    ]
+    hot, elsewhere = np.array(tests).T
+    return Explanation(
+        images=images,
+        heatmaps=heatmaps,
+        targets=numbers,
+        probabilities=scores[np.arange(len(images)), numbers],
+        class_names=class_names,
+        method=method,
+        layer=used,
+        hot_drops=hot,
+        random_drops=elsewhere,
+    )
+
+
+def nearest(
+    model: Any,
+    images: np.ndarray,
+    split: Split,
+    probabilities: _Probabilities,
+    class_names: Sequence[str],
+    *,
+    k: int,
+    batch_size: int | None,
+) -> Nearest:
+    """See `Classifier.nearest`.
+
+    Args:
+        model: a `keras.Model` from pictures to probabilities.
+        images: (N, height, width, channels).
+        split: where to look.
+        probabilities: gives (N, classes) for pictures.
+        class_names: one name a class.
+        k: as there.
+        batch_size: as there.
+    """
+    checks.integer("k", k, low=1, high=len(split))
+    if len(images) == 0:
+        raise DataError("`source` must hold at least one picture. Received: none.")
+    predictions = np.argmax(probabilities(images), axis=1)
+    network = Network(features_model(model))
+    size = batch_size or looking_batch(images.shape[1:])
+
+    def features(pictures: Any, at: int) -> np.ndarray:
+        return network(np.asarray(pictures[at : at + size]))
+
+    queries = np.concatenate([features(images, at) for at in range(0, len(images), size)])
+    batches = (features(split.images, at) for at in range(0, len(split), size))
+    indices, distances = find_nearest(queries, batches, k)
+    # The pictures one after the other: files are read again, and only those.
+    found = [np.asarray(split.images[row]) for row in indices]
+    return Nearest(
+        images=images,
+        indices=indices,
+        distances=distances,
+        labels=np.asarray(split.labels)[indices],
+        neighbours=np.stack(found),
+        predictions=predictions,
+        class_names=class_names,
+    )
+
+
+def _targets(targets: Any, class_names: Sequence[str], scores: np.ndarray) -> np.ndarray:
+    """(N,) label numbers, of what names classes or leaves it to the predictions."""
+    if targets is None:
+        return np.argmax(scores, axis=1)
+    one_for_all = isinstance(targets, str) or np.ndim(targets) == 0
+    given = [targets] * len(scores) if one_for_all else list(targets)
+    if len(given) != len(scores):
+        raise ArgumentError(
+            f"`targets` must be one class, or one for each of {len(scores)} pictures. "
+            f"Received: {len(given)} classes."
+        )
+    return np.array([_number(target, class_names) for target in given])
+
+
+def _number(target: Any, class_names: Sequence[str]) -> int:
+    if isinstance(target, str):
+        return list(class_names).index(checks.one_of("targets", target, class_names))
+    return checks.integer("targets", target, low=0, high=len(class_names) - 1)

@@ -1,0 +1,142 @@
+"""`Explanation`: heat maps that say which parts of pictures spoke for a class."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import checks, plots
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Explanation"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """Heat maps over pictures, and whether covering the hot part matters.
+
+    Args:
+        images: (N, height, width, channels), 0 to 255.
+        heatmaps: (N, height, width) float32, 0 to 1; 1 is the part that speaks most for the class.
+            All 0 where nothing does.
+        targets: (N,) the label numbers that are explained.
+        probabilities: (N,) those of these classes.
+        class_names: one name a class.
+        method: "grad-cam" or "occlusion".
+        layer: whose map Grad-CAM took; "" for occlusion.
+        hot_drops: (N,) by how much the probability falls where the hottest eighth of the picture is
+            covered with its mean colour.
+        random_drops: (N,) the mean of the same for areas of that shape elsewhere.
+    """
+
+    images: np.ndarray
+    heatmaps: np.ndarray
+    targets: np.ndarray
+    probabilities: np.ndarray
+    class_names: Sequence[str]
+    method: str
+    layer: str
+    hot_drops: np.ndarray
+    random_drops: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.heatmaps)
+
+    def __getitem__(self, index: Any) -> Explanation:
+        """That of one picture, or of some, by an int, a slice or an array."""
+        if isinstance(index, (int, np.integer)):
+            index = [index]
+        chosen = {
+            name: getattr(self, name)[index]
+            for name in (
+                "images",
+                "heatmaps",
+                "targets",
+                "probabilities",
+                "hot_drops",
+                "random_drops",
+            )
+        }
+        return dataclasses.replace(self, **chosen)
+
+    def __repr__(self) -> str:
+        return f"Explanation({len(self)} pictures, {self.method})"
+
+    def __str__(self) -> str:
+        where = f", layer {self.layer}" if self.layer else ""
+        return (
+            f"{self.method} of {len(self):,} pictures{where}\n"
+            f"  covering the hot part lowers the probability more than covering another part: "
+            f"{int(self.agreement.sum()):,} of {len(self):,}\n"
+            f"  it falls by {100 * self.hot_drops.mean():.1f} points on average, elsewhere by "
+            f"{100 * self.random_drops.mean():.1f}"
+        )
+
+    @property
+    def agreement(self) -> np.ndarray:
+        """(N,) whether the probability falls more by covering the hot part than elsewhere.
+
+        Where it is False the heat map does not show what the network goes by.
+        """
+        return self.hot_drops > self.random_drops
+
+    def overlay(self, strength: float = 0.7) -> np.ndarray:
+        """The pictures with their heat on them.
+
+        Args:
+            strength: how much of a pixel the hottest colour covers, 0 to 1.
+
+        Returns:
+            (N, height, width, 3) uint8.
+        """
+        strength = checks.number("strength", strength, low=0, high=1)
+        return plots.heat_overlay(self.images, self.heatmaps, strength)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is known of each picture in plain types that `json.dumps` takes; without pixels."""
+        return {
+            "method": self.method,
+            "layer": self.layer,
+            "pictures": [
+                {
+                    "class_name": self.class_names[target],
+                    "probability": float(probability),
+                    "hot_drop": float(hot),
+                    "random_drop": float(random),
+                    "agreement": bool(agrees),
+                }
+                for target, probability, hot, random, agrees in zip(
+                    self.targets,
+                    self.probabilities,
+                    self.hot_drops,
+                    self.random_drops,
+                    self.agreement,
+                    strict=True,
+                )
+            ],
+        }
+
+    def plot(self, ax: Axes | None = None, *, columns: int = 4) -> Figure | Axes:
+        """Each picture beside itself with its heat.
+
+        Args:
+            ax: where to draw the first picture and its heat; if left out, a figure of all is made.
+            columns: how many pairs stand in one row.
+
+        Returns:
+            The figure, or `ax`.
+        """
+        titles = [
+            f"{self.class_names[target]}, {probability:.0%}"
+            for target, probability in zip(self.targets, self.probabilities, strict=True)
+        ]
+        notes = [
+            "" if agrees else "not confirmed by covering the hot part" for agrees in self.agreement
+        ]
+        return plots.heat_maps(self.images, self.overlay(), titles, notes, columns=columns, ax=ax)

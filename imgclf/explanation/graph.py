@@ -1,0 +1,216 @@
+"""Where in a network to look: its last map of the picture, its logits, and what they are made of.
+
+A network within a network, such as a backbone, is looked into where its map is not its output.
+Layers are shared with the model, so nothing is copied but the output layer, without its softmax.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from imgclf import checks
+from imgclf.architecture.temperature import logits_model, without_temperature
+from imgclf.errors import ArgumentError
+
+__all__ = ["Tap", "features_model", "tap"]
+
+# Rows and columns that a map must have to show where. The preset "fast" ends in 3 × 3; covering
+# what the 7 × 7 before it show as hot lowered the probability by 1.7 times as much (CIFAR-10).
+# Of tiny pictures such a map comes too early: of the 8 × 8 digits the last 3 × 3 are better.
+_FINE = 5
+_LARGE = 224  # the side of pictures, where the model takes any
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tap:
+    """A network that also gives the map of one of its layers.
+
+    Args:
+        layer: whose map it is; "network/layer" for one inside another.
+        run: from (batch, height, width, channels) float32 to the map (batch, rows, columns,
+            filters) and the logits, both tensors, with the second computed from the first.
+    """
+
+    layer: str
+    run: Callable[[Any], tuple[Any, Any]]
+
+
+def tap(model: Any, layer: str | None = None) -> Tap:
+    """The last map behind a convolution that is fine enough, or that of a named layer.
+
+    Args:
+        model: a `keras.Model` from pictures to probabilities.
+        layer: of which to take the map, as `Tap.layer` names it. If left out, the last one of at
+            least 5 rows and columns, of pictures below 20 pixels a fourth of those; where no map
+            has so many, the last one.
+
+    Raises:
+        ArgumentError: if there is no such map.
+    """
+    whole = _with_logits(without_temperature(model))
+    inputs, logits = whole.inputs[0], whole.outputs[0]
+    names = list(_maps(logits))
+    if layer is None and names:
+        wanted = min(_FINE, *((side or _LARGE) // 4 for side in inputs.shape[1:3]))
+        fine = (name for name, side in names if side is None or side >= wanted)
+        layer = next(fine, names[0][0])
+    found = None if layer is None else _tap(inputs, logits, layer, "")
+    if found is not None:
+        return found
+    if names:
+        last = ", ".join(name for name, _ in names[:8])
+        raise ArgumentError(
+            "`layer` must be the name of a layer behind a convolution whose output is a map "
+            f"(height, width, filters), such as {last}. {checks.received('layer', layer)}"
+        )
+    raise ArgumentError(
+        'method="grad-cam" needs a convolution whose output is a map of the picture, and the '
+        'model has none. method="occlusion" works with any model.'
+    )
+
+
+def features_model(model: Any) -> Any:
+    """The network up to what its output layer takes.
+
+    Args:
+        model: a `keras.Model` from pictures to probabilities.
+
+    Returns:
+        A `keras.Model` from pictures to (batch, features): the input of the last `Dense` layer. Of
+        a model that does not show one, to its logits.
+    """
+    import keras
+
+    whole = logits_model(model)
+    tensor = whole.outputs[0]
+    trained = without_temperature(model)
+    if getattr(trained, "outputs", None):
+        output = trained.outputs[0]
+        while _is_activation(_maker(output)):
+            output = _inputs_of(output)[0]
+        layer = _maker(output)
+        if isinstance(layer, keras.layers.Dense) and len(_inputs_of(output)[0].shape) == 2:
+            return keras.Model(trained.inputs[0], _inputs_of(output)[0])
+    return keras.Model(whole.inputs[0], tensor)
+
+
+def _with_logits(model: Any) -> Any:
+    """The network up to its logits, also where softmax is part of its output layer.
+
+    There the gradient of the probability would tell of all classes, and be nothing where the
+    network is sure.
+    """
+    import keras
+
+    output = model.outputs[0] if getattr(model, "outputs", None) else None
+    layer = None if output is None else _maker(output)
+    activation = getattr(getattr(layer, "activation", None), "__name__", "")
+    if not isinstance(layer, keras.layers.Dense) or activation not in ("softmax", "sigmoid"):
+        return logits_model(model)
+    plain = type(layer).from_config(layer.get_config() | {"activation": "linear"})
+    logits = plain(_inputs_of(output)[0])
+    plain.set_weights(layer.get_weights())
+    return keras.Model(model.inputs[0], logits)
+
+
+def _tap(inputs: Any, outputs: Any, layer: str, prefix: str) -> Tap | None:
+    """The same within one graph, from a tensor in it to another."""
+    import keras
+
+    for one, made in _behind_convolution(outputs):
+        name = prefix + one.name
+        if _is_map(made) and layer == name:
+            both = keras.Model(inputs, [made, outputs])
+            return Tap(name, functools.partial(both, training=False))
+        if _is_graph(one) and layer.startswith(f"{name}/"):
+            inner = _tap(one.inputs[0], one.outputs[0], layer, f"{name}/")
+            if inner is not None:
+                return _joined(inputs, made, inner, outputs)
+    return None
+
+
+def _maps(outputs: Any, prefix: str = "") -> Iterator[tuple[str, int | None]]:
+    """Name and shorter side of every map behind a convolution, the last one first."""
+    for one, made in _behind_convolution(outputs):
+        name = prefix + one.name
+        if _is_map(made):
+            rows, columns = made.shape[1:3]
+            yield name, None if None in (rows, columns) else min(rows, columns)
+        if _is_graph(one):
+            yield from _maps(one.outputs[0], f"{name}/")
+
+
+def _behind_convolution(outputs: Any) -> list[tuple[Any, Any]]:
+    """The operations from the first convolution on, the last one first."""
+    steps = _steps(outputs)
+    first = next((at for at, (one, _) in enumerate(steps) if _holds_convolution(one)), len(steps))
+    return steps[first:][::-1]
+
+
+def _steps(outputs: Any) -> list[tuple[Any, Any]]:
+    """The operations behind a tensor and what each made, in an order in which they can be done."""
+    done: dict[int, tuple[Any, Any]] = {}
+    waiting = [outputs]
+    while waiting:
+        tensor = waiting[-1]
+        before = [one for one in _inputs_of(tensor) if id(one) not in done]
+        if before:
+            waiting += before
+        else:
+            waiting.pop()
+            done[id(tensor)] = _maker(tensor), tensor
+    return list(done.values())
+
+
+def _joined(inputs: Any, tensor: Any, inner: Tap, outputs: Any) -> Tap:
+    """A tap inside the network that made a tensor, with what stands before and behind it."""
+    import keras
+
+    source = _inputs_of(tensor)[0]
+    before = None if source is inputs else keras.Model(inputs, source)
+    behind = None if tensor is outputs else keras.Model(tensor, outputs)
+
+    def run(images: Any) -> tuple[Any, Any]:
+        maps, values = inner.run(images if before is None else before(images, training=False))
+        return maps, values if behind is None else behind(values, training=False)
+
+    return Tap(inner.layer, run)
+
+
+def _holds_convolution(operation: Any) -> bool:
+    if _is_graph(operation):
+        return any(_holds_convolution(one) for one, _ in _steps(operation.outputs[0]))
+    return "Conv" in type(operation).__name__ and hasattr(operation, "kernel_size")
+
+
+def _is_graph(operation: Any) -> bool:
+    import keras
+
+    return isinstance(operation, keras.Model) and bool(getattr(operation, "inputs", None))
+
+
+def _is_map(tensor: Any) -> bool:
+    """Whether a tensor has rows and columns, more than one value of them."""
+    if len(tensor.shape) != 4:
+        return False
+    rows, columns = tensor.shape[1:3]
+    return rows is None or columns is None or rows * columns > 1
+
+
+def _is_activation(operation: Any) -> bool:
+    import keras
+
+    return isinstance(operation, (keras.layers.Activation, keras.layers.Softmax))
+
+
+def _maker(tensor: Any) -> Any:
+    return tensor._keras_history.operation
+
+
+def _inputs_of(tensor: Any) -> list[Any]:
+    history = tensor._keras_history
+    nodes = history.operation._inbound_nodes
+    return list(nodes[history.node_index].input_tensors) if nodes else []

@@ -1,0 +1,132 @@
+"""`Nearest`: the pictures that the network finds most like a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import plots
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Nearest", "find_nearest"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Nearest:
+    """For each picture the most similar ones of a split, by what the network makes of them.
+
+    Args:
+        images: (N, height, width, channels) the pictures that were asked about.
+        indices: (N, k) places in the split, the nearest first.
+        distances: (N, k) cosine distances of the features before the output layer, 0 (alike) to 2.
+        labels: (N, k) the true classes of the neighbours.
+        neighbours: (N, k, height, width, channels) their pictures.
+        predictions: (N,) what the network takes each picture for.
+        class_names: one name a class.
+    """
+
+    images: np.ndarray
+    indices: np.ndarray
+    distances: np.ndarray
+    labels: np.ndarray
+    neighbours: np.ndarray
+    predictions: np.ndarray
+    class_names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __repr__(self) -> str:
+        return f"Nearest({len(self)} pictures, {self.indices.shape[1]} neighbours each)"
+
+    def __str__(self) -> str:
+        lines = []
+        for prediction, labels, distances in zip(
+            self.predictions, self.labels, self.distances, strict=True
+        ):
+            found = ", ".join(
+                f"{self.class_names[label]} ({distance:.3f})"
+                for label, distance in zip(labels, distances, strict=True)
+            )
+            lines.append(f"{self.class_names[prediction]}: {found}")
+        return "\n".join(lines)
+
+    @property
+    def agreement(self) -> np.ndarray:
+        """(N,) the part of the neighbours that are of the predicted class."""
+        return (self.labels == self.predictions[:, np.newaxis]).mean(axis=1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the pixels in plain types that `json.dumps` takes."""
+        return {
+            "predictions": [self.class_names[number] for number in self.predictions],
+            "indices": self.indices.tolist(),
+            "distances": self.distances.tolist(),
+            "class_names": [[self.class_names[label] for label in row] for row in self.labels],
+        }
+
+    def plot(self, ax: Axes | None = None) -> Figure | Axes:
+        """A row a picture: itself with the prediction, then its neighbours with their classes.
+
+        Args:
+            ax: where to draw the first row; if left out, a figure of all is made.
+
+        Returns:
+            The figure, or `ax`.
+        """
+        return plots.neighbours(
+            self.images,
+            [self.class_names[number] for number in self.predictions],
+            self.neighbours,
+            [[self.class_names[label] for label in row] for row in self.labels],
+            self.distances,
+            ax=ax,
+        )
+
+
+def find_nearest(
+    queries: np.ndarray, batches: Iterable[np.ndarray], k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest rows by cosine distance, one batch of them in memory at a time.
+
+    Args:
+        queries: (N, features).
+        batches: arrays (rows, features), one after the other.
+        k: how many.
+
+    Returns:
+        (N, k) places counted over all batches, the nearest first (of equals the first), and their
+        distances, float64.
+
+    Example:
+        >>> places, distances = find_nearest(np.eye(2), [np.array([[0, 3], [1, 1]])], k=2)
+        >>> places.tolist(), distances.round(3).tolist()
+        ([[1, 0], [0, 1]], [[0.293, 1.0], [0.0, 0.293]])
+    """
+    wanted = _unit(queries)
+    places = np.empty((len(wanted), 0), np.int64)
+    distances = np.empty((len(wanted), 0))
+    start = 0
+    for batch in batches:
+        here = np.clip(1 - wanted @ _unit(batch).T, 0, 2)
+        numbers = np.broadcast_to(np.arange(start, start + len(batch)), here.shape)
+        start += len(batch)
+        places = np.concatenate([places, numbers], axis=1)
+        distances = np.concatenate([distances, here], axis=1)
+        order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+        places = np.take_along_axis(places, order, axis=1)
+        distances = np.take_along_axis(distances, order, axis=1)
+    return places, distances
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Rows of length 1; one of zeros stays so, and is as far from all others as a right angle."""
+    values = np.asarray(rows, np.float64)
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)

@@ -1,0 +1,202 @@
+"""A model card: Markdown for people, under a head of YAML whose fields Hugging Face's hub reads.
+
+The fields are those of the hub's specification of model cards (`modelcard.md` in its
+documentation): `license`, `library_name`, `pipeline_tag`, `tags`, `metrics`, and `model-index` with
+the results.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from imgclf.files.csv_file import escape
+from imgclf.report.sections.network import recipe_code
+from imgclf.report.sections.summary import sentence
+
+if TYPE_CHECKING:
+    from imgclf.classifier import Classifier
+    from imgclf.evaluation.evaluation import Evaluation
+
+__all__ = ["CardFacts", "model_card"]
+
+_WEAKEST = 5
+_PAIRS = 5
+_CLASSES = 100
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]|~$#])")
+
+
+@dataclasses.dataclass(frozen=True)
+class CardFacts:
+    """What a card says besides the model and its figures.
+
+    Args:
+        name: of the model.
+        dataset: the name of the data.
+        split: of the pictures that were evaluated; "" if that is not known.
+        train_images: how many pictures it was trained on; None if that is not known.
+        license: an identifier of the hub, such as "apache-2.0"; "unknown" until somebody decides.
+        warnings: what has to be known before the figures are believed.
+        results: further figures, by name.
+        training: sentences on time, energy and versions.
+    """
+
+    name: str
+    dataset: str
+    split: str = "test"
+    train_images: int | None = None
+    license: str = "unknown"
+    warnings: Sequence[str] = ()
+    results: Sequence[tuple[str, str]] = ()
+    training: Sequence[str] = ()
+
+
+def model_card(classifier: Classifier, evaluation: Evaluation, facts: CardFacts) -> str:
+    """The text of the card."""
+    parts = [
+        f"---\n{_front_matter(evaluation, facts)}\n---",
+        f"# {_plain(facts.name)}",
+        f"{_plain(sentence(evaluation, facts.split))}.",
+        _what_it_does(classifier),
+        _use(),
+        _results(evaluation, facts),
+        _limits(evaluation, facts),
+        _training(classifier, facts),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(evaluation: Evaluation, facts: CardFacts) -> str:
+    low, high = evaluation.accuracy_interval
+    metrics = [
+        ("accuracy", evaluation.accuracy, f"Accuracy (95% interval {low:.4f} to {high:.4f})"),
+        ("f1", evaluation.macro_f1, "Macro F1"),
+        ("recall", evaluation.balanced_accuracy, "Balanced accuracy (macro recall)"),
+        ("precision", evaluation.averages["macro"]["precision"], "Macro precision"),
+    ]
+    lines = [
+        f"license: {_yaml(facts.license)}",
+        "library_name: keras",
+        "pipeline_tag: image-classification",
+        "tags:",
+        "- image-classification",
+        "- keras",
+        "- imgclf",
+        "metrics:",
+        *(f"- {kind}" for kind, _, _ in metrics),
+        "model-index:",
+        f"- name: {_yaml(facts.name)}",
+        "  results:",
+        "  - task:",
+        "      type: image-classification",
+        "      name: Image Classification",
+        "    dataset:",
+        f"      type: {_yaml(facts.dataset)}",
+        f"      name: {_yaml(facts.dataset)}",
+        *([f"      split: {_yaml(facts.split)}"] if facts.split else []),
+        "    metrics:",
+    ]
+    for kind, value, name in metrics:
+        lines += [
+            f"    - type: {kind}",
+            f"      value: {round(value, 6)!r}",
+            f"      name: {_yaml(name)}",
+        ]
+    return "\n".join(lines)
+
+
+def _what_it_does(classifier: Classifier) -> str:
+    names = [f"{_plain(name)}" for name in classifier.class_names[:_CLASSES]]
+    more = len(classifier.class_names) - len(names)
+    listed = ", ".join(names) + (f" and {more:,} more" if more else "")
+    shape = "×".join("any" if side is None else str(side) for side in classifier.image_shape)
+    return (
+        "## What it does\n\n"
+        f"It gives a picture one of {len(classifier.class_names):,} names: {listed}. A picture of "
+        "anything else gets one of these names, too.\n\n"
+        f"Input: pictures of {shape}, values 0 to 255. Output: a probability for each class. "
+        f"{classifier.model.count_params():,} parameters."
+    )
+
+
+def _use() -> str:
+    return (
+        "## How to use it\n\n"
+        "```python\n"
+        "import imgclf\n\n"
+        'clf = imgclf.load("model.keras")\n'
+        'print(clf.predict("picture.jpg"))\n'
+        "```\n\n"
+        'Plain Keras opens the file, too: `keras.saving.load_model("model.keras")`.'
+    )
+
+
+def _results(evaluation: Evaluation, facts: CardFacts) -> str:
+    low, high = evaluation.accuracy_interval
+    rows = [
+        ("accuracy", f"{evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, 95% interval)"),
+        ("balanced accuracy", f"{evaluation.balanced_accuracy:.1%}"),
+        ("macro F1", f"{evaluation.macro_f1:.1%}"),
+        *((f"top-{k}", f"{share:.1%}") for k, share in evaluation.top_k_accuracies().items()),
+        ("log loss", f"{evaluation.loss:.4f}"),
+        ("expected calibration error", f"{evaluation.calibration_error:.1%}"),
+        *facts.results,
+    ]
+    kind = f"{facts.split} pictures" if facts.split else "pictures"
+    where = f"{len(evaluation):,} {kind} of {_plain(facts.dataset)}"
+    return f"## Results\n\nOn {where}.\n\n{_table(('figure', 'value'), rows)}"
+
+
+def _limits(evaluation: Evaluation, facts: CardFacts) -> str:
+    weakest = sorted(
+        (record for record in evaluation.per_class if record["support"]),
+        key=lambda record: record["recall"],
+    )[:_WEAKEST]
+    rows = []
+    for record in weakest:
+        low, high = record["recall_interval"]
+        interval = f"{low:.1%} to {high:.1%}"
+        rows.append(
+            (record["class_name"], f"{record['recall']:.1%}", interval, f"{record['support']:,}")
+        )
+    lines = [f"- {_plain(warning)}" for warning in facts.warnings]
+    lines += [
+        f"- {_plain(true)} is taken for {_plain(predicted)}: {count:,} times"
+        for true, predicted, count in evaluation.confused_pairs(_PAIRS)
+    ]
+    heads = ("weakest classes", "recall", "95% interval", "pictures")
+    return "\n\n".join(["## Limits", _table(heads, rows), "\n".join(lines)]).rstrip()
+
+
+def _training(classifier: Classifier, facts: CardFacts) -> str:
+    code = recipe_code(classifier.recipe)
+    first = f"Data: {_plain(facts.dataset)}"
+    if facts.train_images is not None:
+        first += f", {facts.train_images:,} pictures"
+    lines = [f"- {first}.", *(f"- {_plain(line)}" for line in facts.training)]
+    return "\n\n".join(["## Training", "\n".join(lines), f"```python\n{code}\n```"])
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [heads, ["---"] * len(heads), *([_plain(str(cell)) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plain(text: str) -> str:
+    r"""A text that Markdown shows as it is.
+
+    Example:
+        >>> _plain("<script> a_b | `c`")
+        '&lt;script&gt; a\\_b \\| \\`c\\`'
+    """
+    html = escape(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", html)
+
+
+def _yaml(text: str) -> str:
+    """A text as YAML: between quotes, as in JSON, which YAML reads, too."""
+    return json.dumps(escape(text))

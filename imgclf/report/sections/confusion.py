@@ -1,0 +1,136 @@
+"""What is taken for what: the confusion matrix, whose cells show their pictures."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+
+from imgclf.report.page import Section, render
+from imgclf.report.thumbnails import thumbnail
+
+if TYPE_CHECKING:
+    from imgclf.evaluation.evaluation import Evaluation
+
+__all__ = ["confusion"]
+
+# A wider matrix does not fit a page: then the classes of the most mistakes are shown.
+_MOST_CLASSES = 20
+
+# Pictures of one cell, and of all cells: a page has to stay small.
+_PICTURES = 6
+_ALL_PICTURES = 420
+
+# Of the deepest colour; texts on it can be read still.
+_DEEPEST = 0.65
+
+# The part of a class that is taken for another from which on the colour may be the deepest.
+_DEEP = 0.1
+
+
+def confusion(evaluation: Evaluation) -> Section:
+    """The matrix, and under it the pictures of the cell that is pointed at."""
+    matrix = evaluation.confusion_matrix
+    chosen = _chosen(matrix)
+    pictures = _pictures_each(int(np.count_nonzero(matrix[np.ix_(chosen, chosen)])))
+    most = _most_frequent(matrix, chosen)
+    deep = max(_DEEP, _worst_share(matrix))
+    rows, panels = [], []
+    for true in chosen:
+        total = int(matrix[true].sum())
+        cells = []
+        for predicted in chosen:
+            cell = _cell(evaluation, int(true), int(predicted), total, deep)
+            cells.append(cell)
+            if cell["count"]:
+                cell["most"] = (true, predicted) == most
+                panels.append(_panel(evaluation, cell, pictures))
+        rows.append({"name": evaluation.class_names[true], "cells": cells})
+    body = render(
+        "confusion.html",
+        names=[evaluation.class_names[number] for number in chosen],
+        rows=rows,
+        panels=panels,
+    )
+    return Section("confusion", "Confusion", body, _lead(evaluation, len(chosen)))
+
+
+def _chosen(matrix: np.ndarray) -> np.ndarray:
+    if len(matrix) <= _MOST_CLASSES:
+        return np.arange(len(matrix))
+    wrong = matrix - np.diag(np.diag(matrix))
+    mistakes = wrong.sum(axis=0) + wrong.sum(axis=1)
+    return np.sort(np.argsort(-mistakes, kind="stable")[:_MOST_CLASSES])
+
+
+def _most_frequent(matrix: np.ndarray, chosen: np.ndarray) -> tuple[int, int]:
+    """The cell that is shown at first: the commonest mistake, or without any the first class."""
+    wrong = matrix - np.diag(np.diag(matrix))
+    if not wrong.any():
+        return int(chosen[0]), int(chosen[0])
+    true, predicted = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+    return int(true), int(predicted)
+
+
+def _worst_share(matrix: np.ndarray) -> float:
+    wrong = matrix - np.diag(np.diag(matrix))
+    return float(np.max(wrong / np.maximum(matrix.sum(axis=1, keepdims=True), 1)))
+
+
+def _pictures_each(cells: int) -> int:
+    return int(np.clip(_ALL_PICTURES // max(cells, 1), 1, _PICTURES))
+
+
+def _cell(
+    evaluation: Evaluation, true: int, predicted: int, total: int, deep: float
+) -> dict[str, Any]:
+    count = int(evaluation.confusion_matrix[true, predicted])
+    share = count / total if total else 0.0
+    name, other = evaluation.class_names[true], evaluation.class_names[predicted]
+    what = f"{name} named right" if true == predicted else f"{name} taken for {other}"
+    return {
+        "true": true,
+        "predicted": predicted,
+        "count": count,
+        "right": true == predicted,
+        "depth": round(_DEEPEST * math.sqrt(share / (1 if true == predicted else deep)), 3),
+        "what": what,
+        "title": f"{what}: {_pictures(count)}, {share:.1%} of {name}",
+    }
+
+
+def _panel(evaluation: Evaluation, cell: dict[str, Any], pictures: int) -> dict[str, Any]:
+    """The surest of mistakes; of what is right the least sure."""
+    members = np.flatnonzero(
+        (evaluation.labels == cell["true"]) & (evaluation.predictions == cell["predicted"])
+    )
+    sign = 1 if cell["right"] else -1
+    order = np.argsort(sign * evaluation.confidences[members], kind="stable")
+    shown: list[Markup] = []
+    if evaluation.images is not None:
+        for number in members[order[:pictures]]:
+            sure = f"{evaluation.confidences[number]:.0%} sure"
+            alt = f"picture {number}: {cell['what']}, {sure}"
+            picture = thumbnail(np.asarray(evaluation.images[int(number)]), alt)
+            shown.append(render("captioned.html", picture=picture, caption=sure))
+    return {**cell, "pictures": shown, "more": len(members) - len(shown)}
+
+
+def _lead(evaluation: Evaluation, shown: int) -> str:
+    words = "A row is a true class, a column what it was taken for."
+    if shown < len(evaluation.class_names):
+        words += (
+            f" Of {len(evaluation.class_names):,} classes, the {shown} with the most mistakes "
+            "are shown."
+        )
+    pairs = evaluation.confused_pairs(1)
+    if pairs:
+        true, predicted, count = pairs[0]
+        words += f" Most often, {true} is taken for {predicted}: {_pictures(count)}."
+    return words
+
+
+def _pictures(count: int) -> str:
+    return f"{count:,} picture{'' if count == 1 else 's'}"
