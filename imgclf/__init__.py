@@ -50,6 +50,7 @@ _OWNERS = {
     "Augmentation": "imgclf.training.augmentation",
     "Recipe": "imgclf.training.recipe",
     "Plan": "imgclf.training.plan",
+    "TransferPlan": "imgclf.training.plan",
     "Preset": "imgclf.training.presets",
     "presets": "imgclf.training.presets",
     "Prediction": "imgclf.prediction",

@@ -18,9 +18,9 @@ from imgclf.architecture.temperature import (
     without_temperature,
 )
 from imgclf.data.dataset import Dataset
-from imgclf.data.folder import find_pictures
+from imgclf.data.folder import pictures_at
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.images import ImageSpec, reason_of, show_path
+from imgclf.data.images import MAX_PIXELS, ImageSpec, reason_of
 from imgclf.data.picture_batches import decode_batches, looking_batch
 from imgclf.data.split import Split, check_class_names, check_images
 from imgclf.errors import (
@@ -48,11 +48,17 @@ from imgclf.training.backbones import BACKBONES, build_body
 from imgclf.training.failed_write import naming_failed_write
 from imgclf.training.looks import count_look, is_run
 from imgclf.training.network import new_network, sample_images
-from imgclf.training.plan import Plan
+from imgclf.training.plan import Plan, TransferPlan
 from imgclf.training.presets import get_preset
 from imgclf.training.progress import announce
 from imgclf.training.recipe import Recipe
-from imgclf.training.transfer import body_of, fit_in_phases, transfer_recipe, with_new_head
+from imgclf.training.transfer import (
+    body_of,
+    fit_in_phases,
+    plan_in_phases,
+    transfer_recipe,
+    with_new_head,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -73,6 +79,8 @@ class Classifier:
         recipe: how `fit` trains; `Recipe()` if left out.
         blocks: the blocks that the model was built of, to be stored with it.
         resize: how pictures of another size are fitted: "crop", "pad" or "stretch".
+        max_pixels: pictures with more are refused, at most 178,956,970. `resize` and this are saved
+            with the model; the attribute of that name may be changed at any time.
 
     Raises:
         ArgumentError: if the model's shapes are not as above, or do not fit the names.
@@ -93,6 +101,7 @@ class Classifier:
         recipe: Recipe | None = None,
         blocks: Sequence[Any] | None = None,
         resize: str = "crop",
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         outputs = _check_shapes(model)
         if class_names is None:
@@ -116,7 +125,8 @@ class Classifier:
         self.class_names = names
         self.recipe = recipe or Recipe()
         self.blocks = None if blocks is None else check_blocks(blocks)
-        self.resize = ImageSpec(resize=resize).resize
+        spec = ImageSpec(resize=resize, max_pixels=max_pixels)
+        self.resize, self.max_pixels = spec.resize, spec.max_pixels
         self.history: dict[str, list[float]] = {}
         self.run_dir: Path | None = None
         self._network: Network | None = None
@@ -124,6 +134,7 @@ class Classifier:
         # The model as it is trained: `model` itself where it has no temperature.
         self._trained: tuple[Any, Any] = (None, None)
         self._fit: Any = training.fit
+        self._plan: Any = training.plan
 
     @classmethod
     def from_preset(
@@ -158,7 +169,7 @@ class Classifier:
         recipe = preset.recipe(data, **recipe_changes)
         model = preset.build(data, recipe)
         blocks = preset.blocks(data.image_shape)
-        return cls(model, data.class_names, recipe=recipe, blocks=blocks, resize=_resize_of(data))
+        return cls(model, data.class_names, recipe=recipe, blocks=blocks, **_reading_of(data))
 
     @classmethod
     def from_model(cls, source: Any, data: Dataset, **recipe_changes: Any) -> Classifier:
@@ -199,8 +210,8 @@ class Classifier:
     @classmethod
     def _on_body(cls, body: Any, data: Dataset, recipe: Recipe) -> Classifier:
         model = with_new_head(body, data.num_classes, recipe.seed)
-        classifier = cls(model, data.class_names, recipe=recipe, resize=_resize_of(data))
-        classifier._fit = fit_in_phases
+        classifier = cls(model, data.class_names, recipe=recipe, **_reading_of(data))
+        classifier._fit, classifier._plan = fit_in_phases, plan_in_phases
         return classifier
 
     @classmethod
@@ -221,7 +232,7 @@ class Classifier:
         recipe = recipe or Recipe()
         sample = sample_images(data.train)
         model = new_network(data.image_shape, data.num_classes, blocks, recipe, sample)
-        return cls(model, data.class_names, recipe=recipe, blocks=blocks, resize=_resize_of(data))
+        return cls(model, data.class_names, recipe=recipe, blocks=blocks, **_reading_of(data))
 
     @property
     def num_classes(self) -> int:
@@ -285,7 +296,8 @@ class Classifier:
                 few steps are timed, and as many epochs are trained, with the schedule of so many,
                 as fit into 92% of the time, the timing included. If the machine becomes much slower
                 meanwhile, some epochs in the middle are left out, never the last. A run that is
-                resumed keeps its epochs.
+                resumed keeps its epochs. Of a classifier that learns on from a trained network,
+                `epochs` and `fine_tune_epochs` of the recipe are the most.
             batch_size: in place of the recipe's.
             class_weight: in place of the recipe's: "balanced", or a dict of class and weight.
             validation_data: a `Split` or a pair (images, labels), in place of the data set's own.
@@ -346,7 +358,7 @@ class Classifier:
         batch_size: int | None = None,
         validation_data: Any = None,
         recipe: Recipe | None = None,
-    ) -> Plan:
+    ) -> Plan | TransferPlan:
         """What `fit` would take, as a few real steps tell in five to ten seconds.
 
         The steps change nothing: `fit` ends in the same weights with and without a plan before it.
@@ -361,10 +373,11 @@ class Classifier:
             recipe: as for `fit`.
 
         Returns:
-            A `Plan`: minutes, memory, disk, steps, pictures a second.
+            A `Plan`: minutes, memory, disk, steps, pictures a second. Of a classifier that learns
+            on from a trained network, a `TransferPlan`, which holds a `Plan` for each phase.
 
         Raises:
-            ArgumentError: for a classifier that learns on from a trained network.
+            ArgumentError: if `minutes` are too few.
             OutOfMemoryError: if a batch does not fit into memory.
 
         Example:
@@ -375,18 +388,14 @@ class Classifier:
             >>> plan.epochs, plan.steps, plan.minutes < 1
             (2, 13, True)
         """
-        if self._fit is fit_in_phases:
-            raise ArgumentError(
-                "There is no plan for learning on from a trained network, which has two phases: "
-                "`fit` says what the features take, and each phase how long it will."
-            )
-        return training.plan(
+        planned: Plan | TransferPlan = self._plan(
             self._uncalibrated(),
             data if isinstance(data, Dataset) else self._split(data, labels),
             self._changed(recipe, minutes, epochs=epochs, batch_size=batch_size),
             minutes=minutes,
             validation=None if validation_data is None else self._split(validation_data),
         )
+        return planned
 
     def evaluate(
         self, data: Any, labels: Any = None, *, batch_size: int | None = None
@@ -900,6 +909,7 @@ class Classifier:
             "version": __version__,
             "class_names": list(self.class_names),
             "resize": self.resize,
+            "max_pixels": self.max_pixels,
             "recipe": self.recipe.to_dict(),
             "blocks": self._stored_blocks(),
             "history": storable_history(self.history),
@@ -1001,7 +1011,7 @@ class Classifier:
     ) -> list[Any] | None:
         """The paths and PIL images of a source; None if it is a `Split` or an array."""
         if isinstance(source, (str, Path)):
-            return _paths(checks.existing_path("source", source), skipped)
+            return list(pictures_at(checks.existing_path("source", source), skipped))
         if hasattr(source, "convert") and hasattr(source, "size"):  # a PIL image
             return [source]
         if isinstance(source, (list, tuple)) and source and not _is_numeric(source):
@@ -1077,7 +1087,7 @@ class Classifier:
                 f"This model takes {channels} channels: give it arrays, since a picture has 1 or 3."
             )
         size = None if height is None or width is None else (height, width)
-        return ImageSpec(size, channels, self.resize)
+        return ImageSpec(size, channels, self.resize, self.max_pixels)
 
     def _scores(self, images: Any, batch_size: int | None) -> np.ndarray:
         if self._network is None or not self._network.stands_for(self.model):
@@ -1145,6 +1155,7 @@ def load(
             recipe=Recipe.from_dict(entry["recipe"]) if "recipe" in entry else None,
             blocks=None if blocks is None else [block_from_dict(values) for values in blocks],
             resize=entry.get("resize", "crop"),
+            max_pixels=entry.get("max_pixels", MAX_PIXELS),
         )
         clf.history = dict(entry.get("history", {}))
         threshold = entry.get("threshold")
@@ -1187,10 +1198,11 @@ def _transfer_recipe(data: Dataset, changes: dict[str, Any]) -> Recipe:
     return transfer_recipe(len(data.train), flip_safe=data.flip_safe, **changes)
 
 
-def _resize_of(data: Dataset) -> str:
-    """How the data's files were fitted, so that predicting fits pictures in the same way."""
+def _reading_of(data: Dataset) -> dict[str, Any]:
+    """How the data's files were read, so that predicting reads pictures in the same way."""
     images = data.train.images
-    return images.spec.resize if isinstance(images, ImageFiles) else ImageSpec().resize
+    spec = images.spec if isinstance(images, ImageFiles) else ImageSpec()
+    return {"resize": spec.resize, "max_pixels": spec.max_pixels}
 
 
 def _check_probabilities(scores: np.ndarray) -> None:
@@ -1202,20 +1214,6 @@ def _check_probabilities(scores: np.ndarray) -> None:
             "The model must give probabilities, rows that sum to 1. Received: sums from "
             f"{sums.min():.3g} to {sums.max():.3g}. If it gives logits, add keras.layers.Softmax()."
         )
-
-
-def _paths(path: Path, skipped: list[tuple[Path, str]] | None) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    found, failed = find_pictures(path)
-    if failed and skipped is None:
-        place, reason = failed[0]
-        raise DataError(f"{show_path(place)}: {reason}")
-    if skipped is not None:
-        skipped += failed
-    if not found:
-        raise DataError(f"Folder {str(path)!r} holds no pictures.")
-    return found
 
 
 def _raise_first(batch: list[Any], *, one_of_many: bool) -> None:

@@ -127,6 +127,22 @@ def test_photos_are_fitted_alike_in_training_and_predicting(photo_folder, tmp_pa
     assert loaded.resize == "pad"
 
 
+def test_the_most_pixels_of_a_picture_are_those_of_the_training(photo_folder, tmp_path):
+    data = imgclf.load_folder(photo_folder, image_size=16, max_pixels=5_000)
+    Classifier.from_blocks([flatten()], data, Recipe(epochs=1)).save(tmp_path / "m.keras")
+    clf = imgclf.load(tmp_path / "m.keras")
+    assert clf.max_pixels == 5_000
+    Image.new("RGB", (100, 51)).save(tmp_path / "large.png")
+    with pytest.raises(errors.ImageError, match="has more than 5,000 pixels"):
+        clf.predict(tmp_path / "large.png")
+    clf.max_pixels = 5_100
+    assert len(clf.predict(tmp_path / "large.png")) == 1
+    with pytest.raises(
+        errors.ArgumentError, match="`max_pixels` must be an int from 1 to 178956970"
+    ):
+        Classifier(clf.model, clf.class_names, max_pixels=10**9)
+
+
 @pytest.fixture
 def untidy(tmp_path, data):
     folder = tmp_path / "untidy"

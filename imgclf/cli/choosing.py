@@ -53,6 +53,7 @@ def choose(
         "image_size": None if None in (height, width) else (height, width),
         "color": "gray" if channels == 1 else "rgb",
         "resize": classifier.resize,
+        "max_pixels": classifier.max_pixels,
         "class_names": classifier.class_names,
     }
     reading |= ({} if known is None else known.selection) | given

@@ -54,11 +54,9 @@ def explain(
     no more than covering another part, a line says so: do not believe that map.
     """
     import imgclf
-    from imgclf.data.folder import find_pictures
+    from imgclf.data.folder import pictures_at
 
-    paths: list[Path] = []
-    for picture in map(Path, pictures):
-        paths += find_pictures(picture)[0] if picture.is_dir() else [picture]
+    paths = [path for picture in pictures for path in pictures_at(Path(picture), None)]
     if not 0 < len(paths) <= _MOST:
         raise click.UsageError(
             f"Name 1 to {_MOST} pictures, for a figure that can be looked at. Received: "

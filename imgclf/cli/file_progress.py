@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import click
 
 __all__ = ["FileProgress"]
+
+Thing = TypeVar("Thing")
 
 # Seconds. What is done sooner needs no progress.
 _FIRST_AFTER = 2.0
@@ -38,6 +42,20 @@ class FileProgress:
             self._shown = len(text)
         else:
             click.echo(text, err=True)
+
+    def over(self, things: Iterable[Thing], total: int) -> Iterator[Thing]:
+        """Gives the things on, and shows how many of all they are.
+
+        Args:
+            things: files, or what was found about each.
+            total: how many there are at most.
+        """
+        try:
+            for count, thing in enumerate(things, start=1):
+                yield thing
+                self(count, total)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Takes the live line away."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from imgclf.cli import sources
 from imgclf.cli.file_progress import FileProgress
 from imgclf.cli.outputs import echo_json, json_option, write_figure
+
+if TYPE_CHECKING:
+    from imgclf.inspection.photos import PhotoInspection
 
 __all__ = ["inspect"]
 
@@ -49,8 +53,9 @@ def inspect(
 
     Photos, a folder or a CSV file, are checked from top to bottom: broken files, copies within and
     across classes and splits, odd pictures, uneven classes, facts that give the class away. The
-    exit code is 1 if there is a problem. With --sample, --image-size, --color or --resize they are
-    shown as training would see them.
+    exit code is 1 if there is a problem. With --exclude those of an earlier check are left out, and
+    what remains is checked. With any other option on how they are read, or --sample, they are shown
+    as training would see them.
 
     A model file (.keras, or the folder of a run) is checked without loading it; the exit code is 1
     if anything speaks against loading it.
@@ -62,8 +67,10 @@ def inspect(
         given = {**changes, "out": out, "fail_on": fail_on}
         _refuse([name for name, value in given.items() if value is not None])
         _inspect_model(source, as_json)
-    elif _holds_photos(source) and all(value is None for value in changes.values()):
-        _inspect_photos(source, out, fail_on or "problem", as_json)
+    elif _holds_photos(source) and {name for name in changes if changes[name] is not None} <= {
+        "exclude"
+    }:
+        _inspect_photos(source, settings["exclude"], out, fail_on or "problem", as_json)
     else:
         if fail_on is not None:
             raise click.UsageError("--fail-on goes with the check of photos only.")
@@ -105,7 +112,9 @@ def _holds_photos(source: str) -> bool:
     return source not in NAMES and (place.is_dir() or is_table)
 
 
-def _inspect_photos(source: str, out: str | None, fail_on: str, as_json: bool) -> None:
+def _inspect_photos(
+    source: str, exclude: str | None, out: str | None, fail_on: str, as_json: bool
+) -> None:
     import imgclf
 
     place = Path(source).expanduser()
@@ -113,7 +122,7 @@ def _inspect_photos(source: str, out: str | None, fail_on: str, as_json: bool) -
         _make_folder(Path(out), source, place)
     progress = FileProgress()
     try:
-        found = imgclf.inspect(place, progress=progress)
+        found = imgclf.inspect(place, progress=progress, exclude=exclude)
     finally:
         progress.close()
     if as_json:
@@ -124,18 +133,25 @@ def _inspect_photos(source: str, out: str | None, fail_on: str, as_json: bool) -
         written = found.save(out)
         sheets = sum(path.suffix == ".png" for path in written)
         click.echo(
-            f"\nWritten to {out}: findings.json, files.csv, exclude.csv ({len(found.excluded):,} "
-            f"files), contact sheets: {sheets}",
+            f"\nWritten to {out}: findings.json, files.csv, exclude.csv "
+            f"({_excluded_text(found)}), contact sheets: {sheets}",
             err=as_json,
         )
-        if found.excluded:
-            line = f"imgclf train {source} --exclude {Path(out) / 'exclude.csv'}"
-            click.echo(f"Next:  {line}", err=as_json)
-    elif found.findings:
-        line = f"imgclf inspect {source} --out FOLDER"
-        click.echo(f"\nTo see them:  {line}", err=as_json)
+        if found.excluded or found.left_out:
+            words = ["imgclf", "train", source, "--exclude", str(Path(out) / "exclude.csv")]
+            click.echo(f"Next:  {shlex.join(words)}", err=as_json)
+    elif any(finding.groups for finding in found.findings):
+        words = ["imgclf", "inspect", source, *(["--exclude", exclude] if exclude else [])]
+        click.echo(f"\nTo see them:  {shlex.join(words)} --out FOLDER", err=as_json)
     if fail_on != "never" and found.reaches(fail_on):
         click.get_current_context().exit(1)
+
+
+def _excluded_text(found: PhotoInspection) -> str:
+    earlier = len(found.left_out)
+    count = len(found.excluded) + earlier
+    text = f"{count:,} file{'s' * (count != 1)}"
+    return f"{text}, {earlier:,} of them left out before" if earlier else text
 
 
 def _make_folder(out: Path, source: str, place: Path) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgclf.cli.counting import counting
+from imgclf.cli import sources
+from imgclf.cli.file_progress import FileProgress
 from imgclf.cli.outputs import json_option
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.errors import DataError
 from imgclf.files.csv_file import escape, write_csv
 from imgclf.prediction import UNKNOWN
 
@@ -50,6 +50,7 @@ _Skipped = list[tuple[Path, str]]
     metavar="PART",
     help='Call a picture "unknown" if its likeliest class is less probable, such as 0.8.',
 )
+@sources.max_pixels_option
 @click.option(
     "--unknown",
     is_flag=True,
@@ -63,6 +64,7 @@ def predict(
     out: str | None,
     top: int,
     threshold: float | None,
+    max_pixels: int | None,
     unknown: bool,
     as_json: bool,
 ) -> None:
@@ -73,17 +75,20 @@ def predict(
     for the others; the exit code is 1 only if no file could be read.
     """
     import imgclf
+    from imgclf.data.folder import pictures_at
 
     if unknown and threshold is not None:
         raise click.UsageError("--unknown has a threshold of its own: give one of the two.")
     skipped: _Skipped = []
-    paths = [path for picture in pictures for path in _expand(Path(picture), skipped)]
+    paths = [path for picture in pictures for path in pictures_at(Path(picture), skipped)]
     load_tensorflow()
     classifier = imgclf.load(model)
+    if max_pixels is not None:
+        classifier.max_pixels = max_pixels
     top = min(top, classifier.num_classes)
     found = classifier.predict_files(paths, skipped=skipped, unknown=unknown)
     if out is not None or not sys.stdout.isatty():  # lines of their own show how it goes
-        found = counting(found, len(paths))
+        found = FileProgress().over(found, len(paths))
     records = (
         _error_record(*answer) if isinstance(answer, tuple) else _record(answer, top, threshold)
         for answer in _in_order(found, skipped)
@@ -93,19 +98,6 @@ def predict(
     else:
         count = sum(1 for _ in _shown(records, as_json, lines=True))
     _summarise(count, skipped, out)
-
-
-def _expand(place: Path, skipped: _Skipped) -> list[Path]:
-    """The pictures in a folder, sorted; a file stands for itself."""
-    from imgclf.data.folder import find_pictures
-
-    if not place.is_dir():
-        return [place]
-    found, failed = find_pictures(place)
-    skipped += failed
-    if not found:
-        raise DataError(f"{place}: there are no pictures in this folder.")
-    return found
 
 
 def _in_order(

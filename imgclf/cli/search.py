@@ -12,8 +12,8 @@ from imgclf.cli import sources
 from imgclf.cli.quiet import load_tensorflow
 
 if TYPE_CHECKING:
-    from imgclf.data.dataset import Dataset
     from imgclf.search.result import Trial
+    from imgclf.training.recipe import Recipe
 
 __all__ = ["search"]
 
@@ -32,22 +32,34 @@ __all__ = ["search"]
 @click.option("--batch", type=click.IntRange(1, 5), help="Only this CIFAR-10 batch.")
 @click.option("--out", default="runs/search", show_default=True, help="Folder; goes on if there.")
 @sources.archive_option
+@sources.picture_options
+@sources.validation_option
+@sources.cache_options
+@sources.evening_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-def search(source: str, batch: int | None, out: str, archive: str | None, **settings: Any) -> None:
-    """Search for a better network for SOURCE, by validation accuracy."""
+def search(source: str, batch: int | None, out: str, **settings: Any) -> None:
+    """Search for a better network for SOURCE, by validation accuracy.
+
+    SOURCE is cifar10, digits, a folder of pictures or a CSV file, read as `imgclf train` reads it.
+    """
     from imgclf.search.run import search as run_search
 
     if batch is not None and source != "cifar10":
         raise click.UsageError("--batch goes with the source cifar10 only.")
-    data = _load(source, batch, archive)
+    options = sources.DataOptions.take(settings)
+    evening = {name: settings.pop(name) for name in ("class_weight", "sampling")}
+    data = sources.load(source, options) if batch is None else sources.load_batch(batch, options)
     given = {name: value for name, value in settings.items() if value is not None}
     load_tensorflow()
+    if any(evening.values()):
+        given["recipe"] = _evened(evening)
     result = run_search(data, run_dir=Path(out), on_trial=_echo_trial, **given)
+    sources.remember(Path(out), source, options)
     click.echo(str(result))
     click.echo(f"\nThe best blocks:\n{result.best_blocks!r}")
     click.echo(f"\nIn {out}: journal.jsonl, best.keras")
     words = ["imgclf", "evaluate", str(Path(out) / "best.keras"), source]
-    words += [] if archive is None else ["--archive", archive]
+    words += [] if options.archive is None else ["--archive", options.archive]
     click.echo(f"Next:  {shlex.join(words)}")
 
 
@@ -61,11 +73,8 @@ def _echo_trial(trial: Trial) -> None:
     )
 
 
-def _load(source: str, batch: int | None, archive: str | None) -> Dataset:
-    import imgclf
+def _evened(evening: dict[str, Any]) -> Recipe:
+    from imgclf.search.space import default_recipe
+    from imgclf.training.recipe import Recipe
 
-    if batch is None:
-        return sources.load(source, sources.DataOptions(archive=archive))
-    data = imgclf.load_cifar10(archive=archive, batches=(batch,))
-    click.echo(repr(data), err=True)
-    return data
+    return default_recipe(Recipe(**evening))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 __all__ = [
     "DataOptions",
     "archive_option",
+    "cache_options",
     "echo_ledger",
+    "evening_options",
     "load",
+    "load_batch",
+    "max_pixels_option",
     "picture_options",
     "recall",
     "remember",
@@ -46,6 +51,12 @@ validation_option = click.option(
     metavar="PART",
     help="The part of the pictures to set aside for validation, such as 0.1.",
 )
+max_pixels_option = click.option(
+    "--max-pixels",
+    type=click.IntRange(1, 178_956_970),
+    help="Pictures with more are skipped unread. If left out: 89478485, or what the model was "
+    "trained with.",
+)
 
 
 class _ImageSize(click.ParamType):
@@ -65,6 +76,34 @@ class _ImageSize(click.ParamType):
         return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
+class _Size(click.ParamType):
+    """`500MB`, `20GB`, or a plain number of bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?", value.strip(), re.IGNORECASE)
+        if found is None:
+            self.fail(f"{value!r} is no size such as 500MB or 20GB.", param, ctx)
+        return int(float(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " "))
+
+
+def cache_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say where decoded pictures are kept."""
+    for option in _CACHE_OPTIONS:
+        command = option(command)
+    return command
+
+
+def evening_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options for classes of which one has many more pictures than another."""
+    for option in reversed(_EVENING_OPTIONS):
+        command = option(command)
+    return command
+
+
 def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how pictures of folders and tables are read."""
     for option in (*_SELECTION_OPTIONS, *_READING_OPTIONS):
@@ -79,12 +118,21 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-_SELECTION_OPTIONS = (
+_EVENING_OPTIONS = (
     click.option(
-        "--max-pixels",
-        type=click.IntRange(min=1),
-        help="Pictures with more are skipped unread; 89478485 if left out.",
+        "--class-weight",
+        type=click.Choice(["balanced"]),
+        help="Let each class count alike in the loss, however many pictures it has.",
     ),
+    click.option(
+        "--sampling",
+        type=click.Choice(["balanced"]),
+        help="Show as many pictures of each class in an epoch.",
+    ),
+)
+
+_SELECTION_OPTIONS = (
+    max_pixels_option,
     click.option(
         "--groups",
         metavar="PATTERN",
@@ -115,6 +163,21 @@ _READING_OPTIONS = (
     ),
 )
 
+_CACHE_OPTIONS = (
+    click.option(
+        "--cache-size",
+        type=_Size(),
+        metavar="SIZE",
+        help="The most that --cache memory or --cache disk may take, such as 500MB or 20GB.",
+    ),
+    click.option(
+        "--cache",
+        type=click.Choice(["auto", "memory", "disk", "off"]),
+        help="Where decoded pictures are kept from the first epoch on: auto (the default; memory "
+        "if all fit, else the disk), memory, disk, or off.",
+    ),
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
@@ -128,6 +191,14 @@ class DataOptions:
     exclude: str | None = None
     groups: str | None = None
     max_pixels: int | None = None
+    cache: str | None = None
+    cache_size: int | None = None
+
+    @classmethod
+    def take(cls, settings: dict[str, Any]) -> DataOptions:
+        """Takes those that a command has out of its settings."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: settings.pop(name) for name in names if name in settings})
 
     @property
     def selection(self) -> dict[str, Any]:
@@ -145,10 +216,37 @@ def load(source: str, options: DataOptions) -> Dataset:
     from imgclf.data.source import load_source
 
     settings = {name: value for name, value in vars(options).items() if value is not None}
-    data = load_source(source, **settings)
+    cache = _cache_settings(settings.pop("cache", None), settings.pop("cache_size", None))
+    data = load_source(source, cache=cache, **settings)
     click.echo(repr(data), err=True)
     echo_ledger(data)
     return data
+
+
+def load_batch(batch: int, options: DataOptions) -> Dataset:
+    """Loads one of the five batches of CIFAR-10, as `load` does the whole."""
+    import imgclf
+
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    foreign = [name for name in given if name not in ("archive", "validation")]
+    if foreign:
+        name = foreign[0].replace("_", "-")
+        raise click.UsageError(f"--{name} goes with folders and tables only.")
+    data = imgclf.load_cifar10(batches=(batch,), **given)
+    click.echo(repr(data), err=True)
+    return data
+
+
+def _cache_settings(where: str | None, size: int | None) -> Any:
+    """None if nothing was said of it."""
+    from imgclf.data.pixel_cache import CacheSettings
+
+    if size is not None and where not in ("memory", "disk"):
+        raise click.UsageError("--cache-size goes with --cache memory or --cache disk.")
+    if where is None:
+        return None
+    bound = {} if size is None else {f"{where}_bytes": size}
+    return CacheSettings(None if where == "off" else where, **bound)
 
 
 def echo_ledger(data: Dataset) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,16 +55,7 @@ _BATCH_FOLDER = "one-batch"
 )
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a step.")
 @click.option("--learning-rate", type=float, help="The highest learning rate.")
-@click.option(
-    "--class-weight",
-    type=click.Choice(["balanced"]),
-    help="Let each class count alike in the loss, however many pictures it has.",
-)
-@click.option(
-    "--sampling",
-    type=click.Choice(["balanced"]),
-    help="Show as many pictures of each class in an epoch.",
-)
+@sources.evening_options
 @click.option("--seed", type=click.IntRange(min=0), help="First weights, order, augmentation.")
 @sources.archive_option
 @click.option(
@@ -74,6 +64,7 @@ _BATCH_FOLDER = "one-batch"
     help="For cifar10: train on batch 1 alone and report, then on all five from nothing.",
 )
 @sources.picture_options
+@sources.cache_options
 @sources.validation_option
 @click.option(
     "--resume",
@@ -115,8 +106,7 @@ def train(
         raise click.UsageError("--one-batch-first trains twice: without --plan and --minutes.")
     if minutes is not None and settings["epochs"] is not None:
         raise click.UsageError("--minutes decides the epochs: give it or --epochs.")
-    names = [field.name for field in dataclasses.fields(sources.DataOptions)]
-    options = sources.DataOptions(**{name: settings.pop(name) for name in names})
+    options = sources.DataOptions.take(settings)
     changes = {name: value for name, value in settings.items() if value is not None}
     budget = None if minutes is None else _budget(minutes)
     if plan_only:
@@ -126,7 +116,7 @@ def train(
 
     reports = []
     if one_batch_first:
-        data = _first_batch(options)
+        data = sources.load_batch(1, options)
         reports.append(
             _train(data, preset, changes, run / _BATCH_FOLDER, resume=resume, quiet=quiet)
         )
@@ -162,15 +152,6 @@ def _echo_plan(
         echo_json(plan.to_dict())
     else:
         click.echo(str(plan))
-
-
-def _first_batch(options: sources.DataOptions) -> Dataset:
-    import imgclf
-
-    given = {} if options.validation is None else {"validation": options.validation}
-    data = imgclf.load_cifar10(archive=options.archive, batches=(1,), **given)
-    click.echo(repr(data), err=True)
-    return data
 
 
 def _train(

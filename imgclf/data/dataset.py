@@ -9,6 +9,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.grouping import check_groups, cut_labels
+from imgclf.data.picture_notes import list_names
 from imgclf.data.split import Split, check_class_names, check_images, check_labels
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 
@@ -97,11 +98,11 @@ class Dataset:
                 stay on one side of the cut.
 
         Returns:
-            The data set; no picture is in two splits.
+            The data set; no picture is in two splits. A class with too few pictures or groups for
+            all of them is in train, and a note names the split that lacks it.
 
         Raises:
-            DataError: if the arrays do not fit each other, or a class has too few pictures to be
-                in every split, or its groups cannot be divided.
+            DataError: if the arrays do not fit each other.
 
         Example:
             >>> import numpy as np
@@ -179,8 +180,30 @@ def cut(
             "`validation` and `test` together must leave pictures to train on. "
             f"Received: validation={validation!r}, test={test!r}."
         )
-    parts.update(_stratified(whole, fractions, seed, groups))
+    drawn = _stratified(whole, fractions, seed, groups)
+    parts.update({title: split if len(split) else None for title, split in drawn.items()})
+    given = {title: split for title, split in parts.items() if split is not None}
+    notes = (*notes, *_note_lacking({**given, **drawn}))
     return Dataset(**parts, name=name, notes=notes)  # type: ignore[arg-type]
+
+
+def _note_lacking(splits: dict[str, Split]) -> list[str]:
+    """A sentence for each split that lacks a class which another one has."""
+    there = {title: set(split.labels.tolist()) for title, split in splits.items()}
+    notes = []
+    for title in ("train", "validation", "test"):
+        lacking = sorted(set().union(*there.values()) - there.get(title, set()))
+        if lacking and title in splits:
+            names = list_names([splits[title].class_names[label] for label in lacking])
+            one = len(lacking) == 1
+            subject = f"Class {names} has" if one else f"Classes {names} have"
+            notes.append(
+                f"{subject} no pictures in train: {'it' if one else 'they'} cannot be learned."
+                if title == "train"
+                else f"{subject} no pictures in {title}: the figures there say nothing of "
+                f"{'it' if one else 'them'}."
+            )
+    return notes
 
 
 def _fraction(title: str, value: Any) -> float:

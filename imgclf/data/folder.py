@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from imgclf.data.dataset import Dataset
 
-__all__ = ["FolderScan", "find_pictures", "load_folder", "scan_folder"]
+__all__ = ["FolderScan", "load_folder", "pictures_at", "scan_folder"]
 
 # What systems and programs leave behind; hidden files and folders are left out as well.
 _JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
@@ -257,10 +257,28 @@ def scan_folder(root: Path, *, may_lack_classes: bool = False) -> FolderScan:
     )
 
 
-def find_pictures(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """What should be pictures below a folder by their names, sorted; and what cannot be listed."""
-    found = _walk(folder)
-    return [Path(path) for path in found.pictures], found.unreadable
+def pictures_at(place: Path, skipped: list[tuple[Path, str]] | None) -> list[Path]:
+    """What should be pictures below a folder by their names, sorted; a file stands for itself.
+
+    Args:
+        place: a folder or a file.
+        skipped: a list for folders in it that cannot be listed, each with the reason; without one,
+            the first of them is an error.
+
+    Raises:
+        DataError: if there are no pictures in the folder.
+    """
+    if not place.is_dir():
+        return [place]
+    found = _walk(place)
+    if skipped is not None:
+        skipped += found.unreadable
+    elif found.unreadable:
+        folder, reason = found.unreadable[0]
+        raise DataError(f"{show_path(folder)}: {reason}")
+    if not found.pictures:
+        raise DataError(f"{show_path(place)}: there are no pictures in this folder.")
+    return [Path(path) for path in found.pictures]
 
 
 def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:

@@ -1,7 +1,8 @@
 """Cuts labels into parts, each class alike, with what belongs together on one side.
 
 Whoever is alone is drawn class by class. Groups go first, the largest before the others, each to
-the part that has most room left for its classes.
+the part that has most room left for its classes. A class that is too small for every part, or whose
+pictures belong together, is trained on first.
 """
 
 from __future__ import annotations
@@ -31,9 +32,6 @@ def cut_labels(
         fractions: the part of each class that goes to "test", "validation".
         seed: decides who goes where.
         groups: (N,) integers; positions with equal ones stay together.
-
-    Raises:
-        DataError: if a class cannot be in every part.
     """
     rng = np.random.default_rng(seed)
     quotas = {title: _quota(labels, len(class_names), part) for title, part in fractions.items()}
@@ -43,23 +41,16 @@ def cut_labels(
         _, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
         alone = sizes[numbers] == 1
         _place_groups(labels, numbers, sizes, quotas, parts, alone, np.random.default_rng(seed))
-    tied = not alone.all()
-    for label, class_name in enumerate(class_names):
+    train = len(fractions)
+    for label in range(len(class_names)):
         members = np.flatnonzero(labels == label)
         if len(members) == 0:
             continue
-        if len(members) <= len(fractions):
-            raise DataError(_too_few(class_name, len(members), fractions))
         free = rng.permutation(members[alone[members]])
         _place_alone(free, parts, members, [quota[label] for quota in quotas.values()])
-        present = {int(part) for part in np.unique(parts[members])}
-        if len(present) <= len(fractions):
-            if tied:
-                raise DataError(_cannot_divide(class_name, groups, members, fractions))
-            raise DataError(
-                f"Class {class_name!r} has {len(members)} pictures: none is left to train on "
-                "after the cut. Set smaller parts aside."
-            )
+        if groups is not None and train not in parts[members]:
+            # Its groups all went elsewhere for the sake of other classes: one of them comes back.
+            parts[groups == groups[members[0]]] = train
     titles = [*fractions, "train"]
     return {title: np.flatnonzero(parts == number) for number, title in enumerate(titles)}
 
@@ -72,13 +63,17 @@ def _quota(labels: np.ndarray, classes: int, part: float) -> np.ndarray:
 def _place_alone(
     free: np.ndarray, parts: np.ndarray, members: np.ndarray, quotas: Sequence[int]
 ) -> None:
-    start = 0
     last = len(quotas)
+    # One is kept for train, if no group brought it any.
+    left = len(free) - (last not in parts[members])
+    start = 0
     for number, quota in enumerate(quotas):
+        # As few as one for each part that follows, so that none of them goes without.
+        room = max(1, left - (last - 1 - number))
         missing = quota - int((parts[members] == number).sum())
-        size = max(0, missing)
+        size = max(0, min(missing, room, left))
         parts[free[start : start + size]] = number
-        start += size
+        start, left = start + size, left - size
     parts[free[start:]] = last
 
 
@@ -114,33 +109,13 @@ def _place_groups(
         score = left.min(axis=1)
         if short.any():  # every part must get one of this class
             score = np.where(lacking[:, short].any(axis=1), score, -np.inf)
+        if (waiting[inside] < lacking.sum(axis=0))[lacking[-1]].any():  # or train, if not all can
+            score[:-1] = -np.inf
         # Of equals the last: train.
         best = len(score) - 1 - int(np.argmax(score[::-1]))
         room[best] -= content
         waiting[inside] -= 1
         parts[members[number]] = best
-
-
-def _too_few(class_name: str, count: int, fractions: Mapping[str, float]) -> str:
-    return (
-        f"Class {class_name!r} has {count} picture(s), too few to be in train"
-        f" and {' and '.join(fractions)}. Add pictures, leave the class out, or pass "
-        + " and ".join(f"{title}=None" for title in fractions)
-        + "."
-    )
-
-
-def _cannot_divide(
-    class_name: str, groups: Any, members: np.ndarray, fractions: Mapping[str, float]
-) -> str:
-    count = len(np.unique(groups[members]))
-    return (
-        f"Class {class_name!r} cannot be in train and {' and '.join(fractions)}: its "
-        f"{len(members)} pictures make {count} group(s) that must stay together, by `groups` or as "
-        "copies of one picture. Add pictures of other groups, leave the class out, or pass "
-        + " and ".join(f"{title}=None" for title in fractions)
-        + "."
-    )
 
 
 def check_groups(groups: Any, count: int) -> np.ndarray | None:

@@ -32,6 +32,7 @@ def load_source(
     exclude: Any = None,
     groups: Any = None,
     max_pixels: int | None = None,
+    cache: Any = None,
     seed: int = 0,
     validation: Any = None,
 ) -> Dataset:
@@ -48,6 +49,7 @@ def load_source(
         exclude: for pictures, as in `load_folder`.
         groups: for pictures, as in `load_folder`; for a table, the name of a column.
         max_pixels: for pictures, as in `load_folder`.
+        cache: for pictures, as in `load_folder`, but None leaves it to that function.
         seed: decides which pictures are set aside.
         validation: what to set aside for validation; None leaves it to the function that loads.
 
@@ -63,8 +65,11 @@ def load_source(
     cifar_options = {"archive": archive, "path": path}
     picture_options = {"image_size": image_size, "color": color, "resize": resize}
     picture_options |= {"exclude": exclude, "groups": groups}
-    if max_pixels is not None:
-        picture_options["max_pixels"] = max_pixels
+    picture_options |= {
+        name: value
+        for name, value in (("max_pixels", max_pixels), ("cache", cache))
+        if value is not None
+    }
     cut = {"seed": seed} | ({} if validation is None else {"validation": validation})
     if source == "cifar10":
         _refuse(picture_options, source)

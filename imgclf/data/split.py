@@ -18,7 +18,7 @@ from imgclf import checks
 from imgclf.data.image_files import ImageFiles
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 
-__all__ = ["Split"]
+__all__ = ["Split", "unchecked_split"]
 
 ROLES = ("train", "validation", "test")
 
@@ -152,6 +152,21 @@ class Split:
             for start in range(0, len(self), _HASH_BLOCK):
                 digest.update(np.ascontiguousarray(self.images[start : start + _HASH_BLOCK]).data)
         return digest.hexdigest()
+
+
+def unchecked_split(images: Any, labels: np.ndarray, class_names: Sequence[str]) -> Split:
+    """A `Split` of parts that were checked, or of features in the place of pictures.
+
+    Args:
+        images: (N, height, width, channels), any values.
+        labels: (N,) integers.
+        class_names: one name a class.
+    """
+    split = object.__new__(Split)
+    values = {"images": images, "labels": labels, "class_names": class_names}
+    for name, value in values.items():
+        object.__setattr__(split, name, value)
+    return split
 
 
 def check_class_names(class_names: Any) -> tuple[str, ...]:

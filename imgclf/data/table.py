@@ -150,7 +150,8 @@ def scan_csv(path: Path) -> tuple[LabelledFile, ...]:
 
 def names_splits(path: Path) -> bool:
     """Whether a CSV file has a column `split`."""
-    return _SPLIT_COLUMN in _csv_rows(path, _Columns("path", "label", None), None, [])[0]
+    columns, _ = _csv_rows(path, _Columns("path", "label", None), None, [], head_only=True)
+    return _SPLIT_COLUMN in columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,7 +195,12 @@ def _frame_rows(frame: Any) -> Iterator[Row]:
 
 
 def _csv_rows(
-    file: Path, wanted: _Columns, delimiter: str | None, notes: list[str]
+    file: Path,
+    wanted: _Columns,
+    delimiter: str | None,
+    notes: list[str],
+    *,
+    head_only: bool = False,
 ) -> tuple[list[str], list[Row]]:
     if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
         raise ArgumentError(
@@ -212,6 +218,8 @@ def _csv_rows(
                 notes.append(f"The table's columns are parted by {_DELIMITERS[parted_by]}.")
             reader = csv.DictReader(stream, delimiter=parted_by, strict=True)
             columns = list(reader.fieldnames or [])
+            if head_only:
+                return columns, []
             return columns, [(f"line {reader.line_num}", row) for row in reader]
     except UnicodeDecodeError as error:
         raise DataError(

@@ -159,7 +159,7 @@ class Evaluation:
 
     @functools.cached_property
     def macro_f1(self) -> float:
-        """The mean F1 of all classes: each counts alike, as in `averages`."""
+        """The mean F1 of the classes that occur: each counts alike, as in `averages`."""
         return self.averages["macro"]["f1"]
 
     @functools.cached_property
@@ -347,7 +347,8 @@ class Evaluation:
     def averages(self) -> dict[str, dict[str, float]]:
         """Precision, recall and F1 over all classes, each with a weight.
 
-        "macro" counts each class alike, "weighted" by how many images it has.
+        "macro" counts each class alike, "weighted" by how many images it has. A class without an
+        image that is never predicted counts in neither, as scikit-learn has it.
         """
         return {
             average: {
@@ -801,7 +802,7 @@ class Evaluation:
         return precision_recall_fscore_support(
             self.labels,
             self.predictions,
-            labels=self._class_numbers,
+            labels=self._class_numbers if average is None else None,
             average=average,
             zero_division=0,
         )

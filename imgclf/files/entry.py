@@ -72,6 +72,12 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise _wrong(name, "a whole number above 0")
+    return value
+
+
 def _class_names(value: Any) -> list[str]:
     if not isinstance(value, list) or not 2 <= len(value) <= _MAX_CLASSES:
         raise _wrong(".class_names", f"a list of 2 to {_MAX_CLASSES:,} names")
@@ -156,6 +162,7 @@ _CHECKS = {
     "version": lambda value: _text(".version", value),
     "class_names": _class_names,
     "resize": lambda value: _text(".resize", value),
+    "max_pixels": lambda value: _whole(".max_pixels", value),
     "recipe": _recipe,
     "blocks": _blocks,
     "history": _history,

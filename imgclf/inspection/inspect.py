@@ -18,7 +18,10 @@ __all__ = ["inspect"]
 
 @overload
 def inspect(
-    data: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
+    data: str | os.PathLike[str],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    exclude: Any = None,
 ) -> PhotoInspection: ...
 
 
@@ -31,6 +34,7 @@ def inspect(
     *,
     sample: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    exclude: Any = None,
 ) -> Inspection | PhotoInspection:
     """Looks at data before anything is trained on it.
 
@@ -44,6 +48,8 @@ def inspect(
         sample: a picture to look at, counted from 0; of a `Dataset`, in its train split.
         progress: for a path: called now and then with how many files are done and how many there
             are.
+        exclude: for a path: files to leave out, as in `load_folder`, such as an earlier check
+            found. They are counted and not looked at.
 
     Returns:
         An `Inspection`, or a `PhotoInspection` of a path. Print it, or draw pictures with
@@ -69,9 +75,8 @@ def inspect(
                 "`sample` goes with data that is loaded: inspect(load_folder(path), sample=…). "
                 + checks.received("sample", sample)
             )
-        return check_photos(data, progress)
-    if progress is not None:
-        raise ArgumentError(
-            f"`progress` goes with a path only. {checks.received('progress', progress)}"
-        )
+        return check_photos(data, progress, exclude)
+    for name, value in (("progress", progress), ("exclude", exclude)):
+        if value is not None:
+            raise ArgumentError(f"`{name}` goes with a path only. {checks.received(name, value)}")
     return inspect_dataset(data, sample=sample)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
 from imgclf.data.copies import SPLIT_RANKS, find_copies
+from imgclf.data.exclusion import Exclusion
 from imgclf.data.folder import scan_folder
 from imgclf.data.images import show_path
 from imgclf.data.labelled_files import sort_names
+from imgclf.data.ledger import relative_path
 from imgclf.data.table import scan_csv
 from imgclf.inspection import contact_sheet, copy_rules, report, tables
 from imgclf.inspection.class_rules import find_in_classes
@@ -51,6 +53,7 @@ class PhotoInspection:
         excluded: files to be left out, each with the reason: broken and blank ones, surplus
             copies, and pictures with two labels.
         ignored: how many files are no pictures by their names.
+        left_out: the files that `exclude` named, which were not checked, each with the reason.
     """
 
     name: str
@@ -59,6 +62,7 @@ class PhotoInspection:
     findings: tuple[Finding, ...]
     excluded: tuple[tuple[Photo, str], ...]
     ignored: int = 0
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return report.write(self)
@@ -101,6 +105,7 @@ class PhotoInspection:
         return {
             "name": self.name,
             "files": len(self.photos),
+            "left_out": len(self.left_out),
             "usable": len(self.usable),
             "ignored": self.ignored,
             "excluded": len(self.excluded),
@@ -131,7 +136,8 @@ class PhotoInspection:
 
         Args:
             folder: is made if need be. It gets `findings.json`, `files.csv` with all that is known
-                of each file, `exclude.csv` with the files to leave out, and a contact sheet for
+                of each file, `exclude.csv` with the files to leave out (those that were left out
+                already included), and a contact sheet for
                 each finding that has pictures, such as `blurred.png`.
 
         Returns:
@@ -141,13 +147,16 @@ class PhotoInspection:
 
 
 def check_photos(
-    path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
+    path: str | os.PathLike[str],
+    progress: Callable[[int, int], None] | None = None,
+    exclude: Any = None,
 ) -> PhotoInspection:
     """Checks all photos of a folder or of a CSV file.
 
     Args:
         path: the folder or table, as `load_folder` and `load_csv` take them.
         progress: called now and then with how many files are done and how many there are.
+        exclude: files to leave out, as in `load_folder`.
 
     Raises:
         MissingFileError: if there is no such folder or table.
@@ -162,8 +171,20 @@ def check_photos(
         files, empty, ignored, unreadable = scan_csv(place), (), 0, ()
         root = place.parent
     names = sort_names([*(file.class_name for file in files), *empty])
-    photos = measure_all(files, root, progress)
+    exclusion = Exclusion(exclude, root)
+    reasons = [exclusion.reason(file.name) for file in files]
+    left_out = [
+        (relative_path(file.name, root), reason)
+        for file, reason in zip(files, reasons, strict=True)
+        if reason is not None
+    ]
+    remaining = [file for file, reason in zip(files, reasons, strict=True) if reason is None]
+    photos = measure_all(remaining, root, progress)
     found, excluded = _look(photos, names)
+    found += [
+        Finding("exclude", "note", 1, note, "See whether they are paths below the folder.")
+        for note in exclusion.notes()
+    ]
     if unreadable:
         found.append(_unreadable(unreadable))
     return PhotoInspection(
@@ -173,6 +194,7 @@ def check_photos(
         findings=tuple(sorted(found, key=_gravity)),
         excluded=tuple(sorted(excluded, key=lambda pair: pair[0].name)),
         ignored=ignored,
+        left_out=tuple(left_out),
     )
 
 

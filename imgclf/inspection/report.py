@@ -58,6 +58,8 @@ def _heading(found: PhotoInspection) -> str:
     ]
     files, classes = len(found.photos), len(found.class_names)
     what = f"{files:,} files, {classes} class{'es' * (classes != 1)}"
+    if found.left_out:
+        what += f", {len(found.left_out):,} more left out"
     return f"{found.name}: {what}; {', '.join(told) or 'nothing to complain about'}"
 
 

@@ -40,7 +40,8 @@ def save(found: PhotoInspection, folder: Path) -> list[Path]:
 
 
 def _exclude_rows(found: PhotoInspection) -> Iterable[tuple[str, str]]:
-    return ((_as_path(photo.name), reason) for photo, reason in found.excluded)
+    now = [(photo.name, reason) for photo, reason in found.excluded]
+    return [(_as_path(name), reason) for name, reason in sorted([*found.left_out, *now])]
 
 
 def _as_path(name: str) -> str:

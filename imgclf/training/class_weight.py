@@ -112,7 +112,8 @@ def uneven_note(train: Split, recipe: Recipe) -> str:
     evened = recipe.class_weight is not None or recipe.sampling is not None
     if evened or counts[many] < _VERY_UNEVEN * counts[few]:
         return ""
+    least = "1 picture" if counts[few] == 1 else f"{counts[few]:,} pictures"
     return (
-        f"Classes are uneven, from {counts[few]:,} pictures ({few}) to {counts[many]:,} ({many}): "
+        f"Classes are uneven, from {least} ({few}) to {counts[many]:,} ({many}): "
         "class_weight='balanced' lets each count alike."
     )

@@ -39,7 +39,7 @@ from imgclf.training.run_time import timed
 from imgclf.training.saving import Saving
 from imgclf.training.stop_signals import stop_signals
 
-__all__ = ["check_model", "fit", "plan", "splits"]
+__all__ = ["check_model", "fit", "measure", "plan", "splits"]
 
 
 def fit(
@@ -137,13 +137,25 @@ def plan(
         validation: as for `fit`.
     """
     budget = None if minutes is None else Budget.of(minutes)
-    train, validation = _checked(model, data, recipe, validation)
-    training = _Training(model, recipe, train, validation, [], 0)
-    with tempfile.TemporaryDirectory() as folder:
-        pace = training.pace(Path(folder))
+    pace = measure(model, data, recipe, validation)
     if budget:
         recipe = recipe.replace(epochs=budget.epochs(pace, recipe.epochs))
     return make_plan(model, recipe, pace)
+
+
+def measure(model: Any, data: Dataset | Split, recipe: Recipe, validation: Split | None) -> Pace:
+    """Takes a few steps, puts back what they changed, and says how fast a run will go.
+
+    Args:
+        model: as for `fit`, as all that follow.
+        data: a `Dataset`, or the training `Split`.
+        recipe: how to train.
+        validation: what is looked at after each epoch.
+    """
+    train, validation = _checked(model, data, recipe, validation)
+    training = _Training(model, recipe, train, validation, [], 0)
+    with tempfile.TemporaryDirectory() as folder:
+        return training.pace(Path(folder))
 
 
 def _fitted(
@@ -151,9 +163,7 @@ def _fitted(
 ) -> tuple[Recipe, Pace]:
     """The recipe with as many epochs as the budget has time for, and what that was told by."""
     training = _Training(model, recipe, *given)
-    announce(
-        training.verbose, f"Timing a few steps, to fit the epochs to {budget.minutes:g} minutes"
-    )
+    announce(training.verbose, f"Timing a few steps, to fit the epochs to {budget.shown}")
     pace = training.pace(folder.path if folder else None)
     try:
         return recipe.replace(epochs=budget.epochs(pace, recipe.epochs)), pace

@@ -105,7 +105,7 @@ class Pacing:
             spent: seconds of the budget.
             slower: how much longer everything takes than it did when it was measured.
         """
-        whole = 60 * self.budget.minutes
+        whole = self.budget.seconds
 
         def ends(following: int) -> float:
             left = self.pace.between(following, self.epochs, self.epochs) + self.pace.ending

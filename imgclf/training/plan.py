@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from imgclf.data.picture_batches import looking_batch
-from imgclf.data.split import Split
+from imgclf.data.split import Split, unchecked_split
 from imgclf.files.atomic import LEFTOVER
 from imgclf.training import flow
 from imgclf.training.checkpoint import Checkpoints, TrainingState, state_variables
@@ -28,7 +28,7 @@ from imgclf.training.fused_norm import fused_batch_norm
 from imgclf.training.memory import peak_memory, show_bytes
 from imgclf.training.recipe import Recipe
 
-__all__ = ["Pace", "Plan", "make_plan", "measure_pace"]
+__all__ = ["Pace", "Plan", "TransferPlan", "make_plan", "measure_pace", "model_bytes"]
 
 # For each size of pictures: seconds of steps that are timed, after one that is traced and one to
 # warm up; and the most steps, of which a small network takes many in that time.
@@ -78,12 +78,18 @@ class Plan:
         """The time of the run."""
         return self.seconds / 60
 
+    @property
+    def work(self) -> str:
+        """What is done, in words."""
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        steps = "1 step" if self.steps == 1 else f"{self.steps} steps"
+        return f"{epochs} × {steps} of {self.batch_size} pictures"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {"minutes": self.minutes, **dataclasses.asdict(self)}
 
     def __str__(self) -> str:
-        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         speed = f"{self.images_per_second:,.0f} pictures a second"
         if self.early_images_per_second is not None:
             early = f"{self.early_images_per_second:,.0f}"
@@ -91,12 +97,90 @@ class Plan:
         disk = show_bytes(self.checkpoint_bytes + self.model_bytes)
         parts = f"{show_bytes(self.checkpoint_bytes)} checkpoints, {show_bytes(self.model_bytes)}"
         lines = [
-            f"{self.minutes:.1f} minutes: {epochs} × {self.steps} steps of {self.batch_size} "
-            "pictures",
+            f"{self.minutes:.1f} minutes: {self.work}",
             speed,
             *([] if self.memory is None else [f"{show_bytes(self.memory)} of memory"]),
             f"{disk} of disk: {parts} model",
         ]
+        return "\n  ".join(lines)
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferPlan:
+    """What learning on from a trained network will take. `str()` is a report, `to_dict()` values.
+
+    Args:
+        pictures: whose features are computed: for training and for validation.
+        features_seconds: of that.
+        features_bytes: of the features, in memory and in the run folder.
+        head: training the output layer on them.
+        fine_tuning: training the upper layers after that; None if they are not trained.
+        model_bytes: of the trained model's file.
+
+    Example:
+        >>> head = Plan(200, 5, 64, 6.0, 9000.0, None, 900_000_000, 1_600_000, 300_000)
+        >>> print(TransferPlan(400, 24.0, 2_000_000, head, None, 4_400_000))
+        0.5 minutes
+          0.4 for the features of 400 pictures, 17 a second
+          0.1 for the output layer: 200 epochs × 5 steps of 64 pictures
+          902 MB of memory
+          8.0 MB of disk: 2.0 MB features, 1.6 MB checkpoints, 4.4 MB model
+    """
+
+    pictures: int
+    features_seconds: float
+    features_bytes: int
+    head: Plan
+    fine_tuning: Plan | None
+    model_bytes: int
+
+    @property
+    def phases(self) -> list[Plan]:
+        """The plans of one or two trainings."""
+        return [self.head] if self.fine_tuning is None else [self.head, self.fine_tuning]
+
+    @property
+    def seconds(self) -> float:
+        """Of the run, from the call of `fit` to its end."""
+        return self.features_seconds + sum(phase.seconds for phase in self.phases)
+
+    @property
+    def minutes(self) -> float:
+        """The time of the run."""
+        return self.seconds / 60
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that the process will need at most; None where the system does not tell."""
+        most = self.phases[-1].memory
+        return None if most is None else most + self.features_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "minutes": self.minutes,
+            "seconds": self.seconds,
+            "memory": self.memory,
+            **dataclasses.asdict(self),
+        }
+
+    def __str__(self) -> str:
+        speed = self.pictures / self.features_seconds
+        lines = [
+            f"{self.minutes:.1f} minutes",
+            f"{self.features_seconds / 60:.1f} for the features of {self.pictures:,} pictures, "
+            f"{speed:,.0f} a second",
+        ]
+        for name, phase in zip(("the output layer", "fine-tuning"), self.phases, strict=False):
+            lines.append(f"{phase.minutes:.1f} for {name}: {phase.work}")
+        if self.memory is not None:
+            lines.append(f"{show_bytes(self.memory)} of memory")
+        checkpoints = sum(phase.checkpoint_bytes for phase in self.phases)
+        disk = show_bytes(self.features_bytes + checkpoints + self.model_bytes)
+        lines.append(
+            f"{disk} of disk: {show_bytes(self.features_bytes)} features, "
+            f"{show_bytes(checkpoints)} checkpoints, {show_bytes(self.model_bytes)} model"
+        )
         return "\n  ".join(lines)
 
 
@@ -175,8 +259,13 @@ def make_plan(model: Any, recipe: Recipe, pace: Pace) -> Plan:
         early_images_per_second=recipe.batch_size / pace.early_step if early else None,
         memory=peak_memory(),
         checkpoint_bytes=Checkpoints(Path()).size_of(model),
-        model_bytes=sum(np.asarray(variable).nbytes for variable in model.variables),
+        model_bytes=model_bytes(model),
     )
+
+
+def model_bytes(model: Any) -> int:
+    """What a model's file will take."""
+    return sum(np.asarray(variable).nbytes for variable in model.variables)
 
 
 def measure_pace(
@@ -239,7 +328,7 @@ def _read(train: Split, batch_size: int) -> tuple[Split, float, float]:
         started = time.monotonic()
         images = np.asarray(train.images[rows])
         times.append(time.monotonic() - started)
-    return Split(images, train.labels[rows], train.class_names), times[0], times[1]
+    return unchecked_split(images, train.labels[rows], train.class_names), times[0], times[1]
 
 
 def _time_steps(
@@ -295,8 +384,9 @@ def _make_stopwatch() -> Any:
 def _time_validation(model: Any, validation: Split, recipe: Recipe) -> tuple[float, float]:
     """Seconds of all validation pictures, and of tracing."""
     batch_size = max(recipe.batch_size, looking_batch(validation.image_shape))
-    few = validation[: 2 * batch_size]
-    few = Split(np.asarray(few.images), few.labels, few.class_names)
+    some = slice(0, 2 * batch_size)
+    images = np.asarray(validation.images[some])
+    few = unchecked_split(images, validation.labels[some], validation.class_names)
     times = []
     for _ in range(2):
         pictures = flow.ordered(few, batch_size=batch_size, one_hot=wants_one_hot(model))

@@ -79,5 +79,8 @@ def precision_note(model: Any, precision: str) -> str:
     if precision != "auto":
         return f"computing in {used}"
     if used == "bfloat16":
-        return 'computing in bfloat16, which this processor is fast at (precision="float32" to not)'
+        return (
+            "computing in bfloat16, which this processor is fast at "
+            '(precision="float32" turns it off)'
+        )
     return "computing in float32"

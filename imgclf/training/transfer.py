@@ -7,35 +7,40 @@ the upper layers of the body are trained with it, by the ordinary `fit` again.
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import dataclasses
 import math
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from imgclf import checks
 from imgclf.architecture.temperature import without_temperature
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError
-from imgclf.files import atomic
 from imgclf.training import fit as training
 from imgclf.training.augmentation import Augmentation
-from imgclf.training.failed_write import naming_failed_write
+from imgclf.training.budget import Budget, TooFewMinutesError
+from imgclf.training.features import Features
+from imgclf.training.plan import Pace, TransferPlan, make_plan, model_bytes
 from imgclf.training.progress import announce
 from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
 from imgclf.training.run_time import timed
 
-__all__ = ["TRANSFER", "body_of", "fit_in_phases", "transfer_recipe", "with_new_head"]
+__all__ = [
+    "TRANSFER",
+    "body_of",
+    "fit_in_phases",
+    "plan_in_phases",
+    "transfer_recipe",
+    "with_new_head",
+]
 
 # Steps of the output layer cost next to nothing, so there are enough of them for few pictures too.
 _STEPS = 1_000
 _MOST_EPOCHS = 300
 
-_BATCH = 64
 _HEAD = "new_head"
 
 TRANSFER = Recipe(
@@ -140,16 +145,13 @@ def fit_in_phases(
         checkpoint_seconds: as in `fit`.
         verbose: as in `fit`.
         config: as in `fit`.
-        minutes: refused.
+        minutes: a time, or a `Budget`: then `epochs` and `fine_tune_epochs` are the most, and as
+            many are trained as fit. If not even one epoch of fine-tuning does, it is left out.
 
     Returns:
         The `keras.callbacks.History` of both phases, one after the other.
     """
-    if minutes is not None:
-        raise ArgumentError(
-            "`minutes` does not go with learning on from a trained network, which has two phases: "
-            "give `epochs` and `fine_tune_epochs`. " + checks.received("minutes", minutes)
-        )
+    budget = None if minutes is None else Budget.of(minutes)
     train, validation = training.splits(data, validation)
     training.check_model(model, train)
     settings: dict[str, Any] = {
@@ -160,11 +162,11 @@ def fit_in_phases(
         "config": config,
     }
     if run_dir is None:
-        return _train_phases(model, train, validation, recipe, None, settings)
+        return _train_phases(model, train, validation, recipe, None, settings, budget)
     folder = RunFolder(run_dir)
     with folder.lock():
         folder.keep_ledger(data)
-        history = _train_phases(model, train, validation, recipe, folder.path, settings)
+        history = _train_phases(model, train, validation, recipe, folder.path, settings, budget)
         folder.write_log(history.history)
         folder.write_curves(history.history)
     return history
@@ -177,33 +179,141 @@ def _train_phases(
     recipe: Recipe,
     place: Path | None,
     settings: dict[str, Any],
+    budget: Budget | None,
 ) -> Any:
     verbose = settings["verbose"]
-    body = _body(model)
-    key = _digest(body)
+    features = Features(_body(model), place, verbose)
+    if budget:
+        announce(verbose, f"Timing the features, to keep to {budget.shown}")
+        _, seconds = features.seconds(_named(train, validation))
+        _check_time_for_features(budget, seconds)
     with timed(place):
-        learned = _features(body, train, "train", key, place, verbose)
-        judged = validation and _features(body, validation, "validation", key, place, verbose)
+        learned = features.of(train, "train")
+        judged = validation and features.of(validation, "validation")
     head = _head_alone(model)
-    calm = recipe.replace(augmentation=Augmentation(), early_size=1.0, early_part=0.0)
     announce(verbose, "phase 1: the output layer, on these features")
     history = training.fit(
         head,
         learned,
-        calm,
+        _for_head(recipe),
         validation=judged,
         run_dir=place and place / "head",
+        minutes=budget and _budget_of_head(budget, recipe),
         **settings,
     )
+    epochs, fine_tune_epochs = history.recipe.epochs, 0
     model.get_layer(_HEAD).set_weights(head.layers[-1].get_weights())
     if recipe.fine_tune_epochs:
         announce(verbose, f"phase 2: fine-tuning {recipe.fine_tune_part:.0%} of the body's layers")
-        later = _fine_tune(
-            model, train, recipe, validation, place and place / "fine-tune", settings
-        )
-        history = _joined(history, later)
-    history.recipe = recipe
+        try:
+            with _upper_layers(model, recipe):
+                later = training.fit(
+                    model,
+                    train,
+                    _for_fine_tuning(recipe),
+                    validation=validation,
+                    run_dir=place and place / "fine-tune",
+                    minutes=budget and _budget_of_fine_tuning(budget, recipe),
+                    **settings,
+                )
+        except TooFewMinutesError as error:
+            announce(
+                verbose, f"phase 2 is left out: one epoch needs {error.needed:.2g} minutes in all"
+            )
+        else:
+            history, fine_tune_epochs = _joined(history, later), later.recipe.epochs
+    history.recipe = recipe.replace(epochs=epochs, fine_tune_epochs=fine_tune_epochs)
     return history
+
+
+def plan_in_phases(
+    model: Any,
+    data: Any,
+    recipe: Recipe,
+    *,
+    minutes: Any = None,
+    validation: Split | None = None,
+) -> TransferPlan:
+    """What `fit_in_phases` will take, by a few batches and steps of each phase.
+
+    Args:
+        model: as for `fit_in_phases`, like all that follows.
+        data: a `Dataset`, or the training `Split`.
+        recipe: how to train.
+        minutes: then the plan is that of the epochs that fit.
+        validation: what is looked at after each epoch.
+    """
+    budget = None if minutes is None else Budget.of(minutes)
+    train, validation = training.splits(data, validation)
+    training.check_model(model, train)
+    features = Features(_body(model), None, 0)
+    tracing, computing = features.seconds(_named(train, validation))
+    judged = validation and features.stand_in(validation)
+    head, calm = _head_alone(model), _for_head(recipe)
+    pace = training.measure(head, features.stand_in(train), calm, judged)
+    fine_tuning: Pace | None = None
+    upper = _for_fine_tuning(recipe)
+    if recipe.fine_tune_epochs:
+        with _upper_layers(model, recipe):
+            fine_tuning = training.measure(model, train, upper, validation)
+    if budget:
+        _check_time_for_features(budget, computing)
+        later = budget.after(computing)
+        calm = calm.replace(epochs=_budget_of_head(later, recipe).epochs(pace, calm.epochs))
+        if fine_tuning:
+            later = _budget_of_fine_tuning(later.after(pace.seconds(calm.epochs)), recipe)
+            try:
+                upper = upper.replace(epochs=later.epochs(fine_tuning, upper.epochs))
+            except TooFewMinutesError:
+                fine_tuning = None
+    splits = _named(train, validation).values()
+    return TransferPlan(
+        pictures=sum(map(len, splits)),
+        features_seconds=tracing + computing,
+        features_bytes=sum(map(features.nbytes, splits)),
+        head=make_plan(head, calm, pace),
+        fine_tuning=None if fine_tuning is None else make_plan(model, upper, fine_tuning),
+        model_bytes=model_bytes(model),
+    )
+
+
+def _named(train: Split, validation: Split | None) -> dict[str, Split]:
+    return {"train": train} | ({} if validation is None else {"validation": validation})
+
+
+def _for_head(recipe: Recipe) -> Recipe:
+    """Features are no pictures: nothing is augmented or made smaller."""
+    return recipe.replace(augmentation=Augmentation(), early_size=1.0, early_part=0.0)
+
+
+def _for_fine_tuning(recipe: Recipe) -> Recipe:
+    return recipe.replace(
+        epochs=max(1, recipe.fine_tune_epochs),
+        learning_rate=recipe.fine_tune_learning_rate,
+        early_size=1.0,
+        early_part=0.0,
+    )
+
+
+def _budget_of_head(budget: Budget, recipe: Recipe) -> Budget:
+    """Half of what is left at most, if there is to be fine-tuning."""
+    kept_back = max(0.0, budget.left) / 2 if recipe.fine_tune_epochs else 0.0
+    return dataclasses.replace(budget, most_epochs=recipe.epochs, kept_back=kept_back)
+
+
+def _budget_of_fine_tuning(budget: Budget, recipe: Recipe) -> Budget:
+    return dataclasses.replace(budget, most_epochs=recipe.fine_tune_epochs)
+
+
+def _check_time_for_features(budget: Budget, seconds: float) -> None:
+    needed = (budget.spent + seconds) / 60
+    if seconds and needed > budget.minutes:  # of features that are kept already, nothing is needed
+        raise TooFewMinutesError(
+            f"`minutes` must be enough for the features of all pictures, which need {needed:.2g} "
+            "minutes here with the start. Give more, take a smaller backbone or smaller pictures. "
+            + checks.received("minutes", budget.minutes),
+            needed,
+        )
 
 
 def _body(model: Any) -> Any:
@@ -224,103 +334,14 @@ def _head_alone(model: Any) -> Any:
     return head
 
 
-def _digest(body: Any) -> str:
-    digest = hashlib.sha256()
-    for value in body.get_weights():
-        digest.update(np.ascontiguousarray(value).tobytes())
-    return digest.hexdigest()
-
-
-def _features(
-    body: Any, split: Split, name: str, key: str, place: Path | None, verbose: Any
-) -> Split:
-    """What the body makes of each picture, computed once; in a run folder, kept there."""
-    if place is None:
-        return _split_of(_compute(body, split, name, verbose), split)
-    stem = hashlib.sha256((key + split.fingerprint()).encode()).hexdigest()[:16]
-    path = place / "features" / f"{name}-{stem}.npy"
-    values = _stored(path, (len(split), body.output_shape[-1]))
-    if values is None:
-        values = _compute(body, split, name, verbose)
-        with naming_failed_write(
-            f"The features cannot be written to {str(path.parent)!r}",
-            "Once this is mended, the same call computes them again.",
-        ):
-            path.parent.mkdir(exist_ok=True)
-            with atomic.replacing(path) as temporary, temporary.open("wb") as file:
-                np.save(file, values)
-    return _split_of(values, split)
-
-
-def _stored(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """What an earlier call left; mapped, so that it takes no memory until it is used."""
-    try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return values if values.shape == shape and values.dtype == np.float32 else None
-
-
-def _compute(body: Any, split: Split, name: str, verbose: Any) -> np.ndarray:
-    values = np.empty((len(split), body.output_shape[-1]), np.float32)
-    started = time.monotonic()
-    shown = started
-    for start in range(0, len(split), _BATCH):
-        images = np.asarray(split.images[start : start + _BATCH])
-        values[start : start + len(images)] = body.predict_on_batch(images)
-        done = start + len(images)
-        if time.monotonic() - shown >= 10 and done < len(split):
-            shown = time.monotonic()
-            left = (shown - started) * (len(split) - done) / done
-            announce(
-                verbose,
-                f"features of {done:,} of {len(split):,} {name} pictures, {left:,.0f} s left",
-            )
-    seconds = time.monotonic() - started
-    announce(
-        verbose,
-        f"features of {len(split):,} {name} pictures in {seconds:.1f} s, "
-        f"{values.nbytes / 1e6:,.1f} MB",
-    )
-    return values
-
-
-def _split_of(features: np.ndarray, split: Split) -> Split:
-    """Features in the place of pictures, past the checks that are made for pixels."""
-    new = object.__new__(Split)
-    values = {
-        "images": features.reshape(len(features), 1, 1, -1),
-        "labels": split.labels,
-        "class_names": split.class_names,
-    }
-    for name, value in values.items():
-        object.__setattr__(new, name, value)
-    return new
-
-
-def _fine_tune(
-    model: Any,
-    train: Split,
-    recipe: Recipe,
-    validation: Split | None,
-    run_dir: Path | None,
-    settings: dict[str, Any],
-) -> Any:
-    """Trains the upper layers; batch normalisation stays as the body brought it."""
+@contextlib.contextmanager
+def _upper_layers(model: Any, recipe: Recipe) -> Iterator[None]:
+    """Within it only upper layers are trained; batch normalisation stays as the body brought it."""
     layers = list(_leaves(model))
     before = [(layer, layer.trainable) for layer in layers]
     _freeze(layers, recipe.fine_tune_part)
-    changes = {"epochs": recipe.fine_tune_epochs, "early_size": 1.0, "early_part": 0.0}
-    rate = recipe.fine_tune_learning_rate
     try:
-        return training.fit(
-            model,
-            train,
-            recipe.replace(learning_rate=rate, **changes),
-            validation=validation,
-            run_dir=run_dir,
-            **settings,
-        )
+        yield
     finally:
         for layer, trainable in before:
             layer.trainable = trainable

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 import shutil
 import time
@@ -157,6 +158,23 @@ def test_uneven_classes_are_evened_and_reported(photo_folder, here):
     assert (recipe.class_weight, recipe.sampling) == ("balanced", "balanced")
     judged = succeed("evaluate", "evened", photo_folder, "--split", "all").stdout
     assert "macro F1" in judged.splitlines()[3]
+
+
+def test_a_class_with_one_picture_and_one_in_one_group_are_trained_on(photo_folder, here):
+    for path in sorted((photo_folder / "sky").rglob("*.*"))[1:]:
+        path.unlink()
+    arguments = ["train", photo_folder, "--epochs", 1, "--quiet", "--out", "run"]
+    evened = ["--class-weight", "balanced", "--sampling", "balanced"]
+    result = succeed(*arguments, "--groups", "(meadow)/", *evened)
+    assert (
+        "\n  Classes 'meadow', 'sky' have no pictures in test: the figures there say nothing of "
+        "them.\n"
+    ) in result.stderr
+    evaluation = succeed("evaluate", "run", photo_folder, "--json")
+    figures = json.loads(evaluation.stdout)
+    assert [one["support"] for one in figures["per_class"]] == [2, 0, 0]
+    assert figures["balanced_accuracy"] == figures["per_class"][0]["recall"]
+    assert math.isfinite(figures["macro_f1"])
 
 
 def test_photos_are_trained_on_evaluated_and_predicted(photo_folder, here):

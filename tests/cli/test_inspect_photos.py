@@ -139,3 +139,19 @@ def test_long_folders_show_progress_on_stderr(photos, monkeypatch):
     monkeypatch.setattr(file_progress, "_EVERY_LINE", 0.0)
     lines = call("photos").stderr.splitlines()
     assert lines[-1].startswith("48 of 48 files, ")
+
+
+def test_exclude_checks_what_remains(photos):
+    shutil.copy(photos / "cat" / "03.png", photos / "dog" / "x.png")
+    assert call("photos", "--out", "found").exit_code == 1
+
+    result = call("photos", "--exclude", "found/exclude.csv", "--out", "found")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith(
+        "photos: 47 files, 2 classes, 2 more left out; nothing to complain about\n"
+    )
+    assert result.stdout.endswith(
+        "exclude.csv (2 files, 2 of them left out before), contact sheets: 0\n"
+        "Next:  imgclf train photos --exclude found/exclude.csv\n"
+    )

@@ -158,6 +158,14 @@ def test_the_exit_code_is_1_if_nothing_could_be_read(model, untidy, tmp_path):
     assert out.read_text().splitlines()[1] == f"{untidy}/empty.jpg,,,,,,,is empty (0 bytes)."
 
 
+def test_max_pixels_are_the_models_or_those_that_are_given(model, untidy):
+    few = call("predict", model, untidy / "a.png", "--max-pixels", 239)
+    assert (few.exit_code, few.stdout) == (1, "")
+    assert "a.png: has more than 239 pixels, the most" in few.stderr
+    assert call("predict", model, untidy / "a.png", "--max-pixels", 240).exit_code == 0
+    assert call("predict", model, untidy / "a.png", "--max-pixels", 178956971).exit_code == 2
+
+
 def test_many_bad_files_are_named_in_part_and_listed_whole(model, tmp_path):
     save(tmp_path / "many" / "a.png", 0)
     for number in range(30):

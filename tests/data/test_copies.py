@@ -100,19 +100,20 @@ def test_a_picture_of_the_test_folder_with_another_label_stays_out_too(split_fol
     assert "Warning: the same picture under two labels, in 1 case(s): " in data.notes[-1]
 
 
-def test_a_class_of_copies_of_one_picture_cannot_be_cut(photo_folder):
+def test_a_class_of_copies_of_one_picture_is_trained_on(photo_folder):
     Image.new("RGB", (40, 40)).save(photo_folder / "sky.png")
     shutil.rmtree(photo_folder / "sky")
     (photo_folder / "sky").mkdir()
     for number in range(9):
         shutil.copy(photo_folder / "sky.png", photo_folder / "sky" / f"{number}.png")
 
-    with pytest.raises(DataError) as caught:
-        imgclf.load_folder(photo_folder)
-    assert str(caught.value) == (
-        f"{photo_folder}: Class 'sky' cannot be in train and test and validation: its 9 pictures "
-        "make 1 group(s) that must stay together, by `groups` or as copies of one picture. Add "
-        "pictures of other groups, leave the class out, or pass test=None and validation=None."
+    data = imgclf.load_folder(photo_folder)
+
+    counts = [split.label_counts()["sky"] for split in data.splits().values()]
+    assert counts == [9, 0, 0]
+    assert data.notes[-2:] == (
+        "Class 'sky' has no pictures in validation: the figures there say nothing of it.",
+        "Class 'sky' has no pictures in test: the figures there say nothing of it.",
     )
 
 

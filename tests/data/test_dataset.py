@@ -138,15 +138,56 @@ def test_parts_that_cannot_be_cut_are_refused(settings, error, message):
     assert str(caught.value) == message
 
 
-def test_a_class_too_small_for_the_cut_is_named():
-    with pytest.raises(DataError) as caught:
-        imgclf.Dataset.from_arrays(numbered(12), [0] * 10 + [1] * 2, class_names=["a", "rare"])
-    assert str(caught.value) == (
-        "Class 'rare' has 2 picture(s), too few to be in train and test and validation. Add "
-        "pictures, leave the class out, or pass test=None and validation=None."
+def counts_of(data, label):
+    return {
+        title: list(split.label_counts().values())[label] for title, split in data.splits().items()
+    }
+
+
+def test_a_class_too_small_for_the_cut_is_trained_on_and_named():
+    data = imgclf.Dataset.from_arrays(numbered(12), [0] * 10 + [1] * 2, class_names=["a", "rare"])
+    assert counts_of(data, 1) == {"train": 1, "validation": 0, "test": 1}
+    assert data.notes == (
+        "Class 'rare' has no pictures in validation: the figures there say nothing of it.",
     )
-    with pytest.raises(DataError, match="Class '1' has 3 pictures: none is left to train on"):
-        imgclf.Dataset.from_arrays(numbered(13), [0] * 10 + [1] * 3, validation=0.45, test=0.54)
+    data = imgclf.Dataset.from_arrays(numbered(13), [0] * 10 + [1] * 3, validation=0.45, test=0.54)
+    assert counts_of(data, 1) == {"train": 1, "validation": 1, "test": 1}
+    assert data.notes == ()
+
+
+def test_a_split_that_gets_no_picture_is_none():
+    data = imgclf.Dataset.from_arrays(numbered(2), [0, 1])
+    assert (len(data.train), data.validation, data.test) == (2, None, None)
+    assert data.notes[0] == (
+        "Classes '0', '1' have no pictures in validation: the figures there say nothing of them."
+    )
+
+
+def test_a_class_that_is_not_in_train_is_noted():
+    other = (numbered(4), [0, 1, 0, 1])
+    data = imgclf.Dataset.from_arrays(
+        numbered(3), [0, 0, 0], validation=other, test=None, class_names=["a", "b"]
+    )
+    assert data.notes == ("Class 'b' has no pictures in train: it cannot be learned.",)
+
+
+@given(
+    labels=st.lists(st.integers(0, 3), min_size=1, max_size=30),
+    tied=st.lists(st.integers(0, 6), min_size=30, max_size=30),
+    seed=st.integers(0, 5),
+)
+def test_every_class_of_groups_of_its_own_is_trained_on(labels, tied, seed):
+    labels = np.array(labels)
+    groups = [f"{label}-{tie}" for label, tie in zip(labels, tied, strict=False)]
+    data = imgclf.Dataset.from_arrays(
+        numbered(len(labels)), labels, groups=groups, seed=seed, class_names=list("abcd")
+    )
+    assert set(data.train.labels) == set(labels)
+    assert sum(map(len, data.splits().values())) == len(labels)
+    for label in np.unique(labels):
+        parts = {groups[place] for place in np.flatnonzero(labels == label)}
+        there = [title for title, split in data.splits().items() if label in split.labels]
+        assert len(there) == min(3, len(parts))
 
 
 @pytest.mark.parametrize(

@@ -410,12 +410,28 @@ def test_a_class_without_pictures_is_an_error(photo_folder):
     )
 
 
-def test_a_class_with_a_single_picture_cannot_be_cut(photo_folder):
+def test_classes_with_one_and_two_pictures_are_trained_on_and_the_gaps_noted(photo_folder):
     fill(photo_folder / "rare", count=1)
+    fill(photo_folder / "seldom", count=2)
 
-    assert message_of(photo_folder) == (
-        f"{photo_folder}: Class 'rare' has 1 picture(s), too few to be in train and test and "
-        "validation. Add pictures, leave the class out, or pass test=None and validation=None."
+    data = imgclf.load_folder(photo_folder)
+
+    counts = {title: split.label_counts() for title, split in data.splits().items()}
+    assert [counts[title]["rare"] for title in counts] == [1, 0, 0]
+    assert [counts[title]["seldom"] for title in counts] == [1, 0, 1]
+    assert data.notes[-2:] == (
+        "Classes 'rare', 'seldom' have no pictures in validation: the figures there say nothing of "
+        "them.",
+        "Class 'rare' has no pictures in test: the figures there say nothing of it.",
+    )
+    assert data.ledger.totals()["used"] == sum(map(len, data.splits().values()))
+
+
+def test_a_class_that_a_folder_of_a_split_lacks_is_noted(split_folder):
+    shutil.rmtree(split_folder / "test" / "sky")
+
+    assert imgclf.load_folder(split_folder).notes[-1] == (
+        "Class 'sky' has no pictures in test: the figures there say nothing of it."
     )
 
 

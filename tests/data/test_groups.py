@@ -135,12 +135,27 @@ def message_of(patients, groups, error=ArgumentError):
     return str(caught.value)
 
 
-def test_a_class_in_one_group_is_an_error(patients):
-    assert message_of(patients, r"(ill|/w\d+_)", DataError) == (
-        f"{patients}: Class 'ill' cannot be in train and test and validation: its 41 pictures make "
-        "1 group(s) that must stay together, by `groups` or as copies of one picture. Add pictures "
-        "of other groups, leave the class out, or pass test=None and validation=None."
+def test_a_class_in_one_group_is_trained_on_and_the_gaps_noted(patients):
+    data = imgclf.load_folder(patients, groups=r"(ill|/w\d+_)")
+    assert [split.label_counts()["ill"] for split in data.splits().values()] == [41, 0, 0]
+    assert data.notes[-2:] == (
+        "Class 'ill' has no pictures in validation: the figures there say nothing of it.",
+        "Class 'ill' has no pictures in test: the figures there say nothing of it.",
     )
+
+
+def test_a_class_whose_groups_would_all_go_elsewhere_with_others_keeps_one_in_train():
+    labels, groups = [0, 0, 0, 1, 1, 0, 1], np.array([0, 4, 1, 6, 1, 0, 4])
+    data = imgclf.Dataset.from_arrays(
+        np.arange(7, dtype=np.uint8).reshape(7, 1, 1, 1),
+        labels,
+        groups=groups,
+        validation=0.4,
+        test=0.4,
+    )
+    assert set(data.train.labels) == {0, 1}
+    homes = [set(groups[split.images.ravel()]) for split in data.splits().values()]
+    assert sum(map(len, homes)) == len(set().union(*homes)) == len(set(groups))
 
 
 def test_a_pattern_that_cannot_be_used_is_refused(patients):

@@ -86,11 +86,23 @@ def test_figures_equal_those_of_scikit_learn(seed, count, classes):
         assert record["recall"] == close(theirs["recall"])
         assert record["f1"] == close(theirs["f1-score"])
         assert record["support"] == theirs["support"]
-    for average in ("macro", "weighted"):
-        theirs = report[f"{average} avg"]
-        assert ev.averages[average]["precision"] == close(theirs["precision"])
-        assert ev.averages[average]["recall"] == close(theirs["recall"])
-        assert ev.averages[average]["f1"] == close(theirs["f1-score"])
+    for average in ("macro", "weighted"):  # of the classes that occur
+        for name in ("precision", "recall", "f1"):
+            score = getattr(reference, f"{name}_score")
+            theirs = score(labels, predicted, average=average, zero_division=0)
+            assert ev.averages[average][name] == close(theirs)
+
+
+def test_a_class_without_an_image_counts_in_no_average():
+    there = np.array([0, 0, 0, 0, 1, 1])
+    ev = Evaluation(there, np.eye(3)[there], ["cat", "dog", "rare"])
+    assert (ev.macro_f1, ev.balanced_accuracy) == (1.0, 1.0)
+    assert ev.averages["macro"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
+    assert ev.per_class[2]["support"] == 0
+    assert "rare" in str(ev)
+    # Named where it is not, it counts: nothing of what was called so is right.
+    wrong = Evaluation(there, np.eye(3)[[0, 0, 0, 2, 1, 1]], ["cat", "dog", "rare"])
+    assert wrong.macro_f1 == pytest.approx((6 / 7 + 1 + 0) / 3)
 
 
 def test_a_certain_and_wrong_prediction_costs_what_scikit_learn_says():

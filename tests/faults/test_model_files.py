@@ -343,6 +343,8 @@ def test_a_layer_that_says_another_width_than_its_weights_is_told_without_keras(
             {"class_names": ["a", "b" * 256]},
             ".class_names[…] must be a text of at most 255 characters.",
         ),
+        ({"max_pixels": 0}, ".max_pixels must be a whole number above 0."),
+        ({"max_pixels": True}, ".max_pixels must be a whole number above 0."),
         ({"class_names": ["a", 3]}, ".class_names[…] must be a text of at most 255 characters."),
         ({"format": True}, ".format must be a whole number above 0."),
         ({"format": "1"}, ".format must be a whole number above 0."),
@@ -359,7 +361,13 @@ def test_an_entry_that_is_not_ours_is_refused(change, message, ordinary, file):
 
 
 @pytest.mark.parametrize(
-    "change", [{"recipe": {"epochs": -1}}, {"blocks": [{"block": "x"}]}, {"resize": "no"}]
+    "change",
+    [
+        {"recipe": {"epochs": -1}},
+        {"blocks": [{"block": "x"}]},
+        {"resize": "no"},
+        {"max_pixels": 10**9},
+    ],
 )
 def test_an_entry_with_values_that_cannot_be_used_is_refused(change, ordinary, file):
     assert "m.keras: cannot be used: " in refusal(file(hostile.with_entry(ordinary, change)))

@@ -442,3 +442,51 @@ def test_arguments_that_do_not_go_together(photos, tmp_path):
     (tmp_path / "flat").mkdir()
     with pytest.raises(DataError, match="no folders of classes"):
         imgclf.inspect(tmp_path / "flat")
+
+
+def test_what_a_first_check_found_can_be_left_out_of_a_second(photos, tmp_path):
+    (photos / "dog" / "empty.jpg").touch()
+    shutil.copy(photos / "cat" / "03.png", photos / "cat" / "copy.png")
+    first = imgclf.inspect(photos)
+    first.save(tmp_path / "first")
+
+    second = imgclf.inspect(photos, exclude=tmp_path / "first" / "exclude.csv")
+
+    assert second.findings == ()
+    assert second.excluded == ()
+    assert [path for path, _ in second.left_out] == [photo.name for photo, _ in first.excluded]
+    assert len(second.photos) + len(second.left_out) == len(first.photos) == 50
+    assert second.to_dict()["left_out"] == 2
+    assert str(second).startswith(
+        "photos: 48 files, 2 classes, 2 more left out; nothing to complain about\n"
+    )
+    # The list of a second check goes on from that of the first: it serves alone.
+    Image.new("RGB", (48, 48)).save(photos / "cat" / "blank.png")
+    third = imgclf.inspect(photos, exclude=tmp_path / "first" / "exclude.csv")
+    third.save(tmp_path / "third")
+    with (tmp_path / "third" / "exclude.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == ["cat/blank.png", "cat/copy.png", "dog/empty.jpg"]
+    assert rows[2]["reason"] == "is empty (0 bytes)."
+    data = imgclf.load_folder(photos, exclude=tmp_path / "third" / "exclude.csv")
+    assert data.ledger.totals()["excluded"] == 3
+
+
+def test_an_entry_of_exclude_that_names_no_file_is_noted(photos):
+    found = imgclf.inspect(photos, exclude=["cat/00.png", "cat/gone.png"])
+    assert finding(found, "exclude").severity == "note"
+    assert finding(found, "exclude").message == (
+        "Entries of `exclude` that name none of the files: 1, such as cat/gone.png."
+    )
+    assert len(found.photos) == 47
+
+
+def test_a_class_that_is_left_out_whole_is_an_empty_one(photos):
+    found = imgclf.inspect(photos, exclude=[f"dog/{number:02}.png" for number in range(24)])
+    assert found.class_names == ("cat", "dog")
+    assert finding(found, "empty-class").severity == "problem"
+
+
+def test_exclude_goes_with_a_path_only():
+    with pytest.raises(ArgumentError, match="`exclude` goes with a path only"):
+        imgclf.inspect(imgclf.load_digits(), exclude=["a.png"])
