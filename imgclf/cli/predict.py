@@ -15,7 +15,6 @@ from imgclf.cli.outputs import json_option
 from imgclf.cli.quiet import load_tensorflow
 from imgclf.errors import DataError
 from imgclf.files.csv_file import escape, write_csv
-from imgclf.prediction import UNKNOWN
 
 if TYPE_CHECKING:
     from imgclf.prediction import Prediction
@@ -121,6 +120,8 @@ def _in_order(
 
 
 def _record(prediction: Prediction, top: int, threshold: float | None) -> dict[str, Any]:
+    from imgclf.prediction import UNKNOWN
+
     classes = [
         {"class_name": escape(name), "probability": round(share, 6)}
         for name, share in prediction.top(top)
