@@ -155,7 +155,7 @@ def fit_temperature(logits: Any, labels: Any) -> tuple[float, tuple[float, float
     Example:
         >>> sure, right = [[4.0, 0.0]] * 10, [0] * 8 + [1] * 2
         >>> temperature, _ = fit_temperature(sure, right)
-        >>> round(1 / (1 + np.exp(-4 / temperature)), 3)
+        >>> round(float(1 / (1 + np.exp(-4 / temperature))), 3)
         0.8
     """
     from scipy.optimize import brentq, minimize_scalar

@@ -221,7 +221,7 @@ def test_a_backbone_is_explained(rng):
     coarse = clf.explain(data.test[:1], layer=network)
     fine = clf.explain(data.test[:1])
     assert coarse.layer == network
-    assert fine.layer.startswith(f"{network}/expanded_conv_8")  # the last of 4 × 4
+    assert fine.layer == f"{network}/activation_11"  # the last of 4 × 4
     assert fine.heatmaps.shape == coarse.heatmaps.shape == (1, 64, 64)
 
 
