@@ -1,0 +1,1 @@
+"""Reports: one HTML page that opens anywhere, and a model card."""
