@@ -7,12 +7,17 @@ to be HTML; whatever else is put into one is text, a stranger's perhaps, and is 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-__all__ = ["data_url", "join", "picture", "table"]
+__all__ = ["data_url", "join", "notebook", "picture", "table", "visible"]
+
+# Control characters, which HTML forbids, and halves of characters, which no file can hold: bytes of
+# a file name that are no text.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def join(parts: Iterable[Any]) -> Markup:
@@ -76,3 +81,35 @@ def _row(cells: Sequence[Any]) -> Markup:
     first, *others = cells
     rest = join(Markup("<td>{}</td>").format(cell) for cell in others)
     return Markup('<tr><th scope="row">{}</th>{}</tr>\n').format(first, rest)
+
+
+# Enough to be read in a notebook, light or dark; the frontend has its own style for the rest.
+_STYLE = Markup(
+    "<style>.imgclf table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
+    ".imgclf th,.imgclf td{padding:.2em .7em;text-align:right;white-space:nowrap}"
+    ".imgclf tr>:first-child{text-align:left}"
+    ".imgclf caption{text-align:left;font-weight:bold}"
+    ".imgclf p{margin:.3em 0}</style>"
+)
+
+
+def notebook(*parts: Any) -> str:
+    """What a notebook shows for an object: its `_repr_html_`.
+
+    Args:
+        *parts: one below the other; text becomes a paragraph.
+    """
+    shown = join(
+        part if isinstance(part, Markup) else Markup("<p>{}</p>").format(part) for part in parts
+    )
+    return visible(Markup('<div class="imgclf">{}{}</div>').format(_STYLE, shown))
+
+
+def visible(html: str) -> str:
+    r"""HTML in which control characters are shown by their numbers.
+
+    Example:
+        >>> visible("<b>\x1b[2J</b>")
+        '<b>\\x1b[2J</b>'
+    """
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], html)

@@ -575,7 +575,7 @@ def search_importance(
 def search_parallel(
     values: Sequence[Mapping[str, Any]], scores: Sequence[float], ax: Axes | None = None
 ) -> Axes:
-    """Each trial as a line through its settings, coloured by its score; the best lines on top.
+    """Each trial as a line through its settings: the fainter, the worse; the best one stands out.
 
     Args:
         values: the settings of each trial; numbers, texts or booleans. Where a trial lacks one, its
@@ -594,9 +594,6 @@ def search_parallel(
         >>> [label.get_text() for label in axes.get_xticklabels()]
         ['filters', 'accuracy']
     """
-    import matplotlib as mpl
-    from matplotlib.colors import Normalize
-
     if len(values) == 0:
         raise ArgumentError("`values` must hold at least one trial. Received: none.")
     _check_length("scores", scores, len(values))
@@ -604,19 +601,20 @@ def search_parallel(
     columns = [[one.get(name) for one in values] for name in names]
     varied = [place for place, column in enumerate(columns) if len(set(map(repr, column))) > 1]
     scales = [_scale(columns[place]) for place in varied]
-    scales.append(_scale([float(score) for score in scores]))
+    heights, ticks = _scale([float(score) for score in scores])
+    scales.append((heights, [(height, f"{float(text):.0%}") for height, text in ticks]))
     labels = [*(names[place] for place in varied), "accuracy"]
     axes = _axes(ax, max(6.4, 1.15 * len(labels) + 1), 4.4)
     places = np.arange(len(labels))
     low, high = min(scores), max(scores)
-    norm = Normalize(low, high if high > low else low + 1e-9)
-    colours = mpl.colormaps["viridis_r"]
-    for trial in np.argsort(scores, kind="stable"):
+    order = np.argsort(scores, kind="stable")
+    for trial in order:
         heights = [scale[0][trial] for scale in scales]
-        share = float(norm(scores[trial]))
+        share = (scores[trial] - low) / (high - low) if high > low else 1.0
+        best = trial == order[-1]
         axes.plot(
-            places, heights, color=colours(0.1 + 0.85 * share), linewidth=0.8 + 1.4 * share,
-            alpha=0.85, marker="o", markersize=2.5,
+            places, heights, color=_VERMILLION if best else _BLUE, marker="o", markersize=2.5,
+            alpha=1.0 if best else 0.08 + 0.6 * share**2, linewidth=2.2 if best else 1.2,
         )  # fmt: skip
     for place, (_, ticks) in enumerate(scales):
         axes.axvline(place, color=_GREY, linewidth=0.8, zorder=0)
@@ -708,13 +706,14 @@ def figure_svg(figure: Figure | Axes, alt: str) -> str:
     box = view[1] if view else "0 0 1 1"
     points = float(width[1]) if width else 1.0
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r' id="[A-Za-z0-9]+_\d+"', "", body)
+    body = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", body)
     body = body.replace("xlink:href", "href")
     for colour, name in _PAGE_COLOURS.items():
         body = body.replace(colour.lower(), f"var({name})")
     return (
         f'<svg role="img" aria-label={quoteattr(alt)} viewBox="{box}" '
-        f'style="width: {points / 0.75:.0f}px; max-width: 100%; height: auto">{body.strip()}'
+        f'style="width: {points / 0.75:.0f}px; '
+        f'min-width: {points / 1.5:.0f}px; max-width: 100%; height: auto">{body.strip()}'
     )
 
 

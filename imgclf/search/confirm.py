@@ -205,9 +205,10 @@ class Confirmation:
         return "\n\n".join([*filter(None, parts), "\n".join(self.notes())])
 
     def _repr_html_(self) -> str:
+        from imgclf.markup import notebook
         from imgclf.search.report import confirmation_part
 
-        return str(confirmation_part(self))
+        return notebook(confirmation_part(self))
 
 
 def _cells(network: Network) -> tuple[str, ...]:

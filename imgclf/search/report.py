@@ -11,7 +11,7 @@ from markupsafe import Markup
 from imgclf import plots
 from imgclf.errors import ImgclfError
 from imgclf.markup import join, table
-from imgclf.report.page import Section, page
+from imgclf.report.page import Section, page, render
 
 if TYPE_CHECKING:
     from imgclf.search.confirm import Confirmation
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["confirmation_part", "report_page", "trials_table"]
 
-_HEADS = (
-    "trial", "accuracy", "95% interval", "status", "parameters", "multiply-adds", "ms", "seconds",
-    "epochs", "network and recipe",
-)  # fmt: skip
+_HEADS = ("trial", "accuracy", "95% interval")
+_WORDS = "network and recipe"
+_MORE = ("status", "parameters", "multiply-adds", "ms", "seconds", "epochs")
 
 
 def report_page(result: SearchResult) -> str:
@@ -40,7 +39,7 @@ def report_page(result: SearchResult) -> str:
         _summary(result),
         [
             _confirmation(result),
-            Section("winner", "The best network", _winner(result)),
+            Section("winner", f"The winner: trial {result.winner.number}", _winner(result)),
             Section("progress", "Progress", _progress(result)),
             _figure_section(
                 "trade-off",
@@ -54,13 +53,13 @@ def report_page(result: SearchResult) -> str:
                 "settings",
                 "All settings",
                 result.plot_parallel,
-                "Each line is a trial, from setting to setting to its accuracy; the darker, the "
-                "better.",
+                "Each line is a trial, from setting to setting to its accuracy: the fainter, the "
+                "worse. The best one stands out.",
             ),
             Section(
                 "trials",
                 "Trials",
-                _scrolling(trials_table(result._ranked(), len(result.trials))),
+                _scrolling(trials_table(result.ranked()), "trials"),
                 "Accuracy is the highest of all epochs on the validation pictures: that of the "
                 "best trial owes something to luck.",
             ),
@@ -69,36 +68,43 @@ def report_page(result: SearchResult) -> str:
     )
 
 
-def trials_table(trials: Sequence[Trial], total: int) -> Markup:
-    """Trials as an HTML table.
+def trials_table(trials: Sequence[Trial], caption: str = "") -> Markup:
+    """Trials as an HTML table, which the script of a page makes sortable.
 
     Args:
         trials: to be shown.
-        total: how many there are.
+        caption: what they are.
     """
+    heads = [Markup('<th scope="col">{}</th>').format(name) for name in (*_HEADS, *_MORE)]
+    heads.insert(len(_HEADS), Markup('<th scope="col" class="words">{}</th>').format(_WORDS))
+    return Markup(
+        '<table class="sortable"><caption>{}</caption>\n<thead><tr>{}</tr></thead>\n'
+        "<tbody>{}</tbody></table>"
+    ).format(caption, join(heads), join(map(_row, trials)))
+
+
+def _row(trial: Trial) -> Markup:
     from imgclf.search.result import network_text
 
-    rows = []
-    for trial in trials:
-        interval = trial.accuracy_interval
-        cells = [
-            _sorting(trial.number, str(trial.number)),
-            _sorting(trial.score, "–" if trial.score is None else f"{trial.score:.1%}"),
-            "" if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}",
-            trial.status,
-            _sorting(trial.parameters, f"{trial.parameters:,}"),
-            _sorting(trial.macs, "" if trial.macs is None else f"{trial.macs:,}"),
-            _sorting(
-                trial.milliseconds,
-                "" if trial.milliseconds is None else f"{trial.milliseconds:.2f}",
-            ),
-            _sorting(trial.seconds, f"{trial.seconds:.1f}"),
-            "" if trial.epochs_run is None else str(trial.epochs_run),
-            Markup("<code>{}</code>").format(network_text(trial)),
-        ]
-        rows.append(cells)
-    shown = "" if len(trials) == total else f"the best {len(trials)} of {total} trials"
-    return table(shown, _HEADS, rows)
+    low, high = trial.accuracy_interval or (None, None)
+    more = [
+        trial.status,
+        _number(trial.parameters, "{:,}"),
+        _number(trial.macs, "{:,}"),
+        _number(trial.milliseconds, "{:.2f}"),
+        _number(trial.seconds, "{:.1f}"),
+        _number(trial.epochs_run, "{}"),
+    ]
+    return Markup(
+        '<tr><th scope="row">{}</th><td>{}</td><td>{}</td>'
+        '<td class="words"><code>{}</code></td>{}</tr>\n'
+    ).format(
+        _number(trial.number, "{}"),
+        _number(trial.score, "{:.1%}"),
+        "" if low is None else f"{low:.1%} to {high:.1%}",
+        network_text(trial),
+        join(Markup("<td>{}</td>").format(cell) for cell in more),
+    )
 
 
 def confirmation_part(confirmation: Confirmation) -> Markup:
@@ -110,7 +116,8 @@ def confirmation_part(confirmation: Confirmation) -> Markup:
     heads, *rows = confirmation.rows()
     says = join(Markup("<li>{}</li>").format(text) for text in confirmation.statements())
     notes = join(Markup('<p class="note">{}</p>').format(text) for text in confirmation.notes())
-    return join([_scrolling(table("", heads, rows)), Markup("<ul>{}</ul>").format(says), notes])
+    listed = Markup('<ul class="plain">{}</ul>').format(says)
+    return join([_scrolling(table("", heads, rows), "networks"), listed, notes])
 
 
 def _summary(result: SearchResult) -> Markup:
@@ -169,7 +176,7 @@ def _progress(result: SearchResult) -> Markup:
         _svg(result.plot(), "validation accuracy of each trial and the best so far, by trial"),
         _svg(result.plot(by="time"), "validation accuracy of each trial, and the best, by time"),
     ]
-    return join(Markup("<figure>{}</figure>").format(figure) for figure in figures)
+    return Markup('<div class="charts">{}</div>').format(join(figures))
 
 
 def _importance(result: SearchResult) -> Section:
@@ -182,7 +189,7 @@ def _importance(result: SearchResult) -> Section:
             [setting.spread for setting in found.settings],
         )
         figure = _svg(axes, "how much each setting mattered")
-        body = Markup("<figure>{}</figure>\n<p class='note'>{}</p>").format(figure, found.note)
+        body = Markup('{}\n<p class="note">{}</p>').format(figure, found.note)
     return Section(
         "importance",
         "Which settings mattered",
@@ -197,20 +204,22 @@ def _figure_section(name: str, title: str, draw: Callable[[], Any], lead: str) -
         figure = _svg(draw(), title)
     except ImgclfError:
         return None
-    return Section(name, title, Markup("<figure>{}</figure>").format(figure), lead)
+    return Section(name, title, figure, lead)
 
 
 def _svg(axes: Any, alt: str) -> Markup:
     # matplotlib escapes what it writes, and colours and ids are ours.
-    return Markup(plots.figure_svg(axes, alt))  # noqa: S704
+    svg = Markup(plots.figure_svg(axes, alt))  # noqa: S704
+    return Markup("<figure>{}</figure>").format(_scrolling(svg, alt))
 
 
-def _scrolling(content: Markup) -> Markup:
-    return Markup('<div class="scroll" tabindex="0">{}</div>').format(content)
+def _scrolling(content: Markup, title: str) -> Markup:
+    return render("scroll.html", title=title, body=content)
 
 
-def _sorting(value: float | None, text: str) -> Markup:
-    """A text with the number that a table is sorted by."""
+def _number(value: float | None, form: str) -> Markup:
+    """A number as text, and as what a table is sorted by."""
+    text = "–" if value is None else form.format(value)
     return Markup('<data value="{}">{}</data>').format("" if value is None else value, text)
 
 

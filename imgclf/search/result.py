@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Blocks", "SearchResult", "Trial"]
 
+# Trials that a notebook shows.
+_SHOWN = 20
+
 
 class Blocks(list[Any]):
     """A list of blocks that prints as code to be pasted, one block a line.
@@ -177,6 +180,14 @@ class SearchResult:
         return best_of(within(self.trials, limits))
 
     @property
+    def winner(self) -> Trial:
+        """The trial that `confirm` put first; before it the best one."""
+        if self._confirmation is None:
+            return self.best()
+        number = int(self._confirmation.first.name.removeprefix("trial "))
+        return next(trial for trial in self.trials if trial.number == number)
+
+    @property
     def best_blocks(self) -> Blocks:
         """The best network; prints as code."""
         return Blocks(self.best().blocks)
@@ -258,7 +269,7 @@ class SearchResult:
         if run_dir is None and self.run_dir is not None:
             run_dir = Path(self.run_dir) / "confirm"
         self._confirmation = confirm(
-            self._ranked(),
+            self.ranked(),
             data,
             self.space,
             top=top,
@@ -278,7 +289,7 @@ class SearchResult:
 
     def table(self) -> list[dict[str, Any]]:
         """A plain dict a trial, the best first, failed ones last."""
-        return [trial.to_dict() for trial in self._ranked()]
+        return [trial.to_dict() for trial in self.ranked()]
 
     def to_csv(self, path: str | Path) -> Path:
         """Writes the table for a spreadsheet: a row a trial, a column for each setting.
@@ -289,7 +300,7 @@ class SearchResult:
         Returns:
             The path.
         """
-        trials = self._ranked()
+        trials = self.ranked()
         settings = list(dict.fromkeys(name for trial in trials for name in trial.values))
         rows = (_row(trial, settings) for trial in trials)
         write_csv(checks.path("path", path), [*_COLUMNS, "network", *settings], rows)
@@ -304,7 +315,7 @@ class SearchResult:
         return pareto_front(self.trials, cost_of(self.trials))
 
     def to_code(self, form: str = "imgclf", *, data: str = 'imgclf.load_folder("photos/")') -> str:
-        """A script that builds the best network and trains it.
+        """A script that builds the `winner` and trains it.
 
         Args:
             form: "imgclf" for a short one; "keras" for one in plain Keras, as `imgclf.eject` writes
@@ -318,19 +329,20 @@ class SearchResult:
             ArgumentError: for another form, or "imgclf" for a network that is not of blocks.
         """
         checks.one_of("form", form, ["imgclf", "keras"])
-        best = self.best()
-        title = (
-            f"The best of {len(self.trials)} trials: trial {best.number}, "
-            f"{best.score:.1%} of the validation pictures."
-        )
+        winner, confirmed = self.winner, self._confirmation
+        reached = f"{winner.score:.1%} of the validation pictures"
+        if confirmed is not None:
+            reached = f"{confirmed.first.mean:.1%} of the validation pictures with fresh seeds"
+        title = f"The winner of {len(self.trials)} trials: trial {winner.number}, {reached}."
         if form == "keras":
-            return eject(self.best_classifier, best.recipe, title=title)
-        if not best.blocks:
+            clf = self.best_classifier if confirmed is None else confirmed.best_classifier
+            return eject(clf, winner.recipe, title=title)
+        if not winner.blocks:
             raise ArgumentError(
                 '`form` must be "keras" for a network that a hypermodel built: it has no blocks. '
                 + checks.received("form", form)
             )
-        return imgclf_script(best.blocks, best.recipe, title=title, data=data)
+        return imgclf_script(winner.blocks, winner.recipe, title=title, data=data)
 
     def save_scripts(
         self, folder: str | Path, *, data: str = 'imgclf.load_folder("photos/")'
@@ -346,7 +358,7 @@ class SearchResult:
         """
         place = checks.path("folder", folder)
         texts = {"winner_keras.py": self.to_code("keras")}
-        if self.best().blocks:
+        if self.winner.blocks:
             texts = {"winner.py": self.to_code(data=data), **texts}
         for name, text in texts.items():
             atomic.write_text(place / name, text)
@@ -469,8 +481,8 @@ class SearchResult:
 
     def __str__(self) -> str:
         heads = ("trial", "accuracy", "95% interval", "parameters", "ms", "seconds")
-        rows = [_cells(trial) for trial in self._ranked()]
-        texts = [network_text(trial) for trial in self._ranked()]
+        rows = [_cells(trial) for trial in self.ranked()]
+        texts = [network_text(trial) for trial in self.ranked()]
         widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         lines = [
             "  ".join([cell.rjust(width) for cell, width in zip(row, widths, strict=True)] + [text])
@@ -480,11 +492,15 @@ class SearchResult:
         return "\n".join([lines[0], rule, *lines[1:]])
 
     def _repr_html_(self) -> str:
+        from imgclf.markup import notebook
         from imgclf.search.report import trials_table
 
-        return str(trials_table(self._ranked()[:20], len(self.trials)))
+        shown = self.ranked()[:_SHOWN]
+        which = f"the best {len(shown)} of {len(self.trials)} trials"
+        return notebook(trials_table(shown, which))
 
-    def _ranked(self) -> list[Trial]:
+    def ranked(self) -> list[Trial]:
+        """The trials, the best first, failed ones last."""
         return sorted(self.trials, key=_rank)
 
 

@@ -284,14 +284,13 @@ def test_a_result_prints_plots_and_ranks_its_trials():
     trials = (make_trial(1, None, "failed", "no memory"), make_trial(2, 0.5), make_trial(3, 0.75))
     result = SearchResult(trials, "max_trials", classifier=None)
     assert repr(result) == "SearchResult(3 trials, best 75.0%)"
-    rule = "─" * 57
     network = "[conv(4, kernel_size=5), flatten()], adam 0.001"
     assert str(result).splitlines() == [
-        "trial  accuracy  parameters  seconds  network and recipe",
-        rule[:56],
-        f"    3     75.0%       1,234      1.2  {network}",
-        f"    2     50.0%       1,234      1.2  {network}",
-        f"    1         –       1,234      1.2  failed: no memory · {network}",
+        "trial  accuracy  95% interval  parameters  ms  seconds  network and recipe",
+        "─" * 74,
+        f"    3     75.0%                     1,234          1.2  {network}",
+        f"    2     50.0%                     1,234          1.2  {network}",
+        f"    1         –                     1,234          1.2  failed: no memory · {network}",
     ]
     assert [record["number"] for record in result.table()] == [3, 2, 1]
     json.dumps(result.table())
