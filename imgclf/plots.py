@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import io
 import math
+import numbers
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -632,6 +633,11 @@ def search_parallel(
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return axes
+
+
+def is_number(value: Any) -> bool:
+    """Whether a setting's value is a number, Python's or NumPy's, and not True or False."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _scale(column: Sequence[Any]) -> tuple[list[float], list[tuple[float, str]]]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks
+from imgclf.plots import is_number
 
 if TYPE_CHECKING:
     from imgclf.search.result import Trial
@@ -169,7 +170,7 @@ def _features(values: Sequence[dict[str, Any]]) -> tuple[list[str], np.ndarray]:
         known = [value for value in column if value is not None]
         if len(set(map(repr, column))) < 2:
             continue
-        if all(type(value) in (int, float) for value in known):
+        if all(map(is_number, known)):
             below = min(known) - 1.0
             columns.append([below if value is None else float(value) for value in column])
             names.append(name)
