@@ -178,6 +178,21 @@ def test_settings_that_mattered_are_found(result):
     assert axes.get_yticklabels()[0].get_text() == "0.conv.filters"
 
 
+def test_numbers_of_numpy_count_as_those_of_python(result):
+    """keras-tuner draws some as NumPy's; read back from the journal they are Python's."""
+    drawn = tuple(
+        dataclasses.replace(
+            one,
+            values={
+                name: np.float64(value) if isinstance(value, float) else value
+                for name, value in one.values.items()
+            },
+        )
+        for one in result.trials
+    )
+    assert SearchResult(drawn, "minutes", None).importance() == result.importance()
+
+
 def test_what_cannot_be_told_is_not_told(result):
     few = SearchResult(result.trials[:15], "space", None)
     assert few.importance().settings == ()
