@@ -47,6 +47,7 @@ _OWNERS = {
     "repeat": "imgclf.architecture.choices",
     "build_classifier": "imgclf.architecture.build",
     "describe": "imgclf.architecture.describe",
+    "eject": "imgclf.training.eject",
     "Augmentation": "imgclf.training.augmentation",
     "Recipe": "imgclf.training.recipe",
     "Plan": "imgclf.training.plan",

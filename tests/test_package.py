@@ -104,7 +104,7 @@ def test_the_package_says_that_it_is_typed():
 def test_search_is_called_and_holds_names_whatever_was_imported_before(before):
     code = (
         f"import imgclf\n{before}\nimport inspect\n"
-        "assert callable(imgclf.search) and callable(imgclf.search.hypermodel)\n"
+        "assert callable(imgclf.search) and callable(imgclf.search.HyperClassifier)\n"
         "assert 'max_trials' in inspect.signature(imgclf.search).parameters\n"
         "try: imgclf.search(1)\n"
         "except imgclf.errors.ArgumentTypeError: print('asked')"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 
@@ -367,3 +368,58 @@ def test_titles_of_another_number_are_refused():
 def test_what_cannot_be_drawn_is_refused(draw, message):
     with pytest.raises(ArgumentError, match=message):
         draw()
+
+
+def test_a_trade_off_names_the_trials_of_its_front():
+    axes = plots.search_trade_off(
+        [1.0, 20.0, 5.0], [0.5, 0.9, 0.4], [0, 1], ["1", "2", "3"], "milliseconds"
+    )
+    assert [text.get_text() for text in axes.texts] == ["1", "2"]
+    assert axes.get_xscale() == "log"
+    with pytest.raises(ArgumentError, match="`costs` must be numbers of the shape"):
+        plots.search_trade_off([], [], [], [], "ms")
+    with pytest.raises(ArgumentError, match="`names` must have 1 entries"):
+        plots.search_trade_off([1.0], [0.5], [0], [], "ms")
+
+
+def test_a_progress_by_time_has_its_unit():
+    axes = plots.search_progress([0.5, 0.6], [0.5, 0.6], seconds=[10.0, 90.0])
+    assert axes.get_xlabel() == "seconds"
+    axes = plots.search_progress([0.5, 0.6], [0.5, 0.6], seconds=[60.0, 600.0])
+    assert axes.get_xlabel() == "minutes"
+    assert list(axes.lines[0].get_xdata()) == [1, 10]
+
+
+def test_parallel_lines_are_broken_where_a_setting_is_missing():
+    values = [{"a": 1, "b": "x"}, {"a": 2}, {"a": 3, "b": "y"}, {"a": 3, "b": True, "c": 1}]
+    axes = plots.search_parallel(values, [0.1, 0.5, 0.9, 0.2])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b", "c", "accuracy"]
+    drawn = [line.get_ydata() for line in axes.lines[:4]]
+    assert sum(np.isnan(heights).any() for heights in drawn) == 3
+    assert drawn[-1][-1] == 1  # the best is drawn last
+    with pytest.raises(ArgumentError, match="`values` must hold at least one trial"):
+        plots.search_parallel([], [])
+
+
+def test_many_numbers_are_drawn_on_a_scale_of_their_own():
+    values = [{"rate": 10.0**-power} for power in range(1, 9)]
+    axes = plots.search_parallel(values, [0.1 * power for power in range(1, 9)])
+    assert "1e-08" in [text.get_text() for text in axes.texts]
+    heights = sorted(line.get_ydata()[0] for line in axes.lines[:8])
+    np.testing.assert_allclose(np.diff(heights), 1 / 7)
+
+
+def test_a_figure_for_a_page_takes_the_colours_of_the_page_and_has_no_ids_of_its_own():
+    axes = plots.search_progress([0.5, float("nan")], [0.5, 0.5])
+    svg = plots.figure_svg(axes, 'a "<b>"')
+    assert svg.startswith('<svg role="img" aria-label=\'a "&lt;b&gt;"\' viewBox=')
+    assert svg.endswith("</svg>")
+    assert "var(--ink)" in svg
+    assert "http" not in svg
+    assert "matplotlib" not in svg.lower()
+    other = plots.figure_svg(axes, "another")
+    ids = set(re.findall(r'id="([^"]+)"', svg))
+    assert ids
+    assert not ids & set(re.findall(r'id="([^"]+)"', other))
+    with pytest.raises(ArgumentTypeError, match="must be a matplotlib figure or axes"):
+        plots.figure_svg(7, "x")

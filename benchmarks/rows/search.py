@@ -69,7 +69,7 @@ def main() -> None:
         fresh_seeds=list(FRESH_SEEDS),
         seed2017=summary(tutorial),
         search=summary(winner),
-        best_score_in_search=result.best.score,
+        best_score_in_search=result.best().score,
         seed2017_blocks=list(map(repr, hand_made.blocks(data.image_shape))),
         best_blocks=list(map(repr, result.best_blocks)),
         best_recipe=repr(result.best_recipe),

@@ -14,10 +14,12 @@ from typing import Any
 
 # Each public name, and the module that owns it; loaded when first used, as in `imgclf` itself.
 _OWNERS = {
+    "Confirmation": "imgclf.search.confirm",
+    "ForeignSpace": "imgclf.search.foreign",
+    "HyperClassifier": "imgclf.search.hypermodel",
     "search": "imgclf.search.run",
     "SearchResult": "imgclf.search.result",
     "Trial": "imgclf.search.result",
-    "hypermodel": "imgclf.search.hypermodel",
 }
 
 __all__ = sorted(_OWNERS)  # noqa: PLE0605

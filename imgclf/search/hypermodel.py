@@ -1,8 +1,10 @@
-"""A space as a plain `keras_tuner.HyperModel`, for people who drive keras-tuner themselves."""
+"""`HyperClassifier`: a space as a plain `keras_tuner.HyperModel`, for who drives keras-tuner."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import keras_tuner
 
 from imgclf import checks
 from imgclf.errors import ArgumentError
@@ -11,24 +13,10 @@ from imgclf.training.compile import compile_model
 from imgclf.training.network import new_network
 from imgclf.training.recipe import Recipe
 
-if TYPE_CHECKING:
-    import keras_tuner
-
-__all__ = ["hypermodel"]
+__all__ = ["HyperClassifier"]
 
 
-def hypermodel(
-    blocks: Any,
-    image_shape: tuple[int | None, int | None, int],
-    num_classes: int,
-    recipe: Recipe | None = None,
-    *,
-    num_images: int | None = None,
-    max_params: int | None = None,
-    max_macs: int | None = None,
-    pixel_mean: Any = 0.0,
-    pixel_std: Any = 255.0,
-) -> keras_tuner.HyperModel:
+class HyperClassifier(keras_tuner.HyperModel):
     """A `keras_tuner.HyperModel` for any of keras-tuner's tuners.
 
     Its `build` gives compiled networks, and ends a trial whose candidate cannot fit with
@@ -46,6 +34,8 @@ def hypermodel(
         max_macs: the most multiply-adds that a picture may cost.
         pixel_mean: as in `build_classifier`.
         pixel_std: as in `build_classifier`.
+        name: keras-tuner's name of a hypermodel.
+        tunable: keras-tuner's: whether its hyperparameters may be varied.
 
     Raises:
         ArgumentError: if there is nothing to search, or the recipe asks for what plain Keras `fit`
@@ -53,48 +43,68 @@ def hypermodel(
 
     Example:
         >>> from imgclf import choice, conv, global_pool
-        >>> hyper = hypermodel([conv(choice(4, 8)), global_pool()], (8, 8, 1), 10)
-        >>> import keras_tuner
+        >>> hyper = HyperClassifier([conv(choice(4, 8)), global_pool()], (8, 8, 1), 10)
         >>> hyper.build(keras_tuner.HyperParameters()).output_shape
         (None, 10)
     """
-    space = Space(blocks, recipe or Recipe(), image_shape, num_classes, max_params, max_macs)
-    _check_plain(space.recipe, num_images)
 
-    import keras_tuner
+    def __init__(
+        self,
+        blocks: Any,
+        image_shape: tuple[int | None, int | None, int],
+        num_classes: int,
+        recipe: Recipe | None = None,
+        *,
+        num_images: int | None = None,
+        max_params: int | None = None,
+        max_macs: int | None = None,
+        pixel_mean: Any = 0.0,
+        pixel_std: Any = 255.0,
+        name: str | None = None,
+        tunable: bool = True,
+    ) -> None:
+        super().__init__(name=name, tunable=tunable)
+        self.space = Space(
+            blocks, recipe or Recipe(), image_shape, num_classes, max_params, max_macs
+        )
+        _check_plain(self.space.recipe, num_images)
+        self.num_images = num_images
+        self.pixel_mean = pixel_mean
+        self.pixel_std = pixel_std
 
-    class ClassifierHyperModel(keras_tuner.HyperModel):
-        def build(self, hp: Any) -> Any:
-            try:
-                blocks, recipe = space.draw(hp)
-                reason = space.fits(blocks)
-            except ArgumentError as error:
-                reason = str(error)
-            if reason is not None:
-                raise keras_tuner.errors.FailedTrialError(reason)
-            model = new_network(
-                image_shape,
-                num_classes,
-                blocks,
-                recipe,
-                pixel_mean=pixel_mean,
-                pixel_std=pixel_std,
-            )
-            steps = -(-(num_images or 1) // int(recipe.batch_size))
-            compile_model(model, recipe, steps)
-            return model
+    def build(self, hp: keras_tuner.HyperParameters) -> Any:
+        """The network that the hyperparameters stand for, compiled by its recipe."""
+        try:
+            blocks, recipe = self.space.draw(hp)
+            reason = self.space.fits(blocks)
+        except ArgumentError as error:
+            reason = str(error)
+        if reason is not None:
+            raise keras_tuner.errors.FailedTrialError(reason)
+        model = new_network(
+            self.space.image_shape,
+            self.space.num_classes,
+            blocks,
+            recipe,
+            pixel_mean=self.pixel_mean,
+            pixel_std=self.pixel_std,
+        )
+        steps = -(-(self.num_images or 1) // int(recipe.batch_size))
+        compile_model(model, recipe, steps)
+        # Made now, so that keras-tuner's checkpoints, which Hyperband goes on from, fit at once.
+        model.optimizer.build(model.trainable_variables)
+        return model
 
-        def fit(self, hp: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
-            recipe = space.draw(hp)[1]
-            pictures = args[0] if args else kwargs.get("x")
-            if hasattr(pictures, "shape"):
-                kwargs.setdefault("batch_size", recipe.batch_size)
-            else:  # a tf.data pipeline has batches and an order of its own
-                kwargs.setdefault("shuffle", False)
-            kwargs.setdefault("epochs", recipe.epochs)
-            return model.fit(*args, **kwargs)
-
-    return ClassifierHyperModel()
+    def fit(self, hp: keras_tuner.HyperParameters, model: Any, *args: Any, **kwargs: Any) -> Any:
+        """`model.fit` with the batch size and the epochs that the hyperparameters stand for."""
+        recipe = self.space.draw(hp)[1]
+        pictures = args[0] if args else kwargs.get("x")
+        if hasattr(pictures, "shape"):
+            kwargs.setdefault("batch_size", recipe.batch_size)
+        else:  # a tf.data pipeline has batches and an order of its own
+            kwargs.setdefault("shuffle", False)
+        kwargs.setdefault("epochs", recipe.epochs)
+        return model.fit(*args, **kwargs)
 
 
 def _check_plain(recipe: Recipe, num_images: int | None) -> None:
@@ -106,8 +116,8 @@ def _check_plain(recipe: Recipe, num_images: int | None) -> None:
     )
     if ours:
         raise ArgumentError(
-            "`recipe` of a hypermodel must leave out label_smoothing, augmentation, patience and "
-            "early_part: Keras's own fit has none of them. Use imgclf.search(), which has. "
+            "`recipe` of a HyperClassifier must leave out label_smoothing, augmentation, patience "
+            "and early_part: Keras's own fit has none of them. Use imgclf.search(), which has. "
             + checks.received("recipe", recipe)
         )
     if num_images is not None:

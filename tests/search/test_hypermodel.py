@@ -4,18 +4,17 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from imgclf.architecture.blocks import conv_maxpool, flatten, maxpool
+from imgclf.architecture.blocks import conv_maxpool, flatten, global_pool, maxpool
 from imgclf.architecture.choices import between, choice, repeat
 from imgclf.errors import ArgumentError
-from imgclf.search.hypermodel import hypermodel
+from imgclf.search.hypermodel import HyperClassifier
 from imgclf.training.augmentation import Augmentation
 from imgclf.training.recipe import Recipe
 
 BLOCKS = [conv_maxpool(choice(2, 4)), flatten()]
 
 
-# keras-tuner's locks warn on new Pythons; its best models are loaded without optimiser's state.
-@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer:UserWarning")
+# keras-tuner's locks warn on new Pythons.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("as_pipeline", [False, True])
 def test_keras_tuners_own_search_takes_it(tmp_path, rng, as_pipeline):
@@ -25,7 +24,7 @@ def test_keras_tuners_own_search_takes_it(tmp_path, rng, as_pipeline):
     labels = rng.integers(0, 3, 40)
     recipe = Recipe(epochs=2, batch_size=choice(8, 16), learning_rate=between(1e-3, 1e-2, log=True))
     tuner = keras_tuner.RandomSearch(
-        hypermodel(BLOCKS, (8, 8, 1), 3, recipe),
+        HyperClassifier(BLOCKS, (8, 8, 1), 3, recipe),
         objective="val_accuracy",
         max_trials=2,
         seed=1,
@@ -41,8 +40,37 @@ def test_keras_tuners_own_search_takes_it(tmp_path, rng, as_pipeline):
     assert tuner.get_best_models()[0].output_shape == (None, 3)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*:UserWarning:sklearn")
+@pytest.mark.parametrize(
+    ("tuner", "settings"),
+    [
+        (keras_tuner.RandomSearch, {"max_trials": 2}),
+        (keras_tuner.BayesianOptimization, {"max_trials": 3, "num_initial_points": 2}),
+        (keras_tuner.Hyperband, {"max_epochs": 2, "factor": 2}),
+        (keras_tuner.GridSearch, {"max_trials": 4}),
+    ],
+)
+def test_it_works_in_each_of_keras_tuners_tuners(tmp_path, rng, tuner, settings):
+    images, labels = rng.integers(0, 256, (20, 8, 8, 1), dtype=np.uint8), rng.integers(0, 3, 20)
+    hyper = HyperClassifier(
+        [conv_maxpool(choice(2, 4)), choice(flatten(), global_pool(dropout=between(0.1, 0.2)))],
+        (8, 8, 1),
+        3,
+        Recipe(epochs=1, batch_size=10),
+    )
+    assert isinstance(hyper, keras_tuner.HyperModel)
+    search = tuner(hyper, objective="val_accuracy", directory=tmp_path, **settings)
+    search.search(images, labels, validation_data=(images, labels), verbose=0)
+    trials = search.oracle.get_best_trials(20)
+    assert all(trial.status == "COMPLETED" for trial in trials)
+    filters = {trial.hyperparameters.values["0.conv_maxpool.filters"] for trial in trials}
+    assert filters <= {2, 4}
+    assert len(trials) >= 2
+
+
 def test_the_drawn_batch_size_and_the_recipes_epochs_are_used(rng):
-    hyper = hypermodel(BLOCKS, (8, 8, 1), 3, Recipe(epochs=2, batch_size=choice(8, 16)))
+    hyper = HyperClassifier(BLOCKS, (8, 8, 1), 3, Recipe(epochs=2, batch_size=choice(8, 16)))
     hp = keras_tuner.HyperParameters()
     hp.values["recipe.batch_size"] = 16
     model = hyper.build(hp)
@@ -53,13 +81,13 @@ def test_the_drawn_batch_size_and_the_recipes_epochs_are_used(rng):
 
 
 def test_a_candidate_that_cannot_fit_fails_its_trial_before_it_is_built():
-    hyper = hypermodel([repeat(maxpool(padding="valid"), 5, 6), flatten()], (8, 8, 1), 3)
+    hyper = HyperClassifier([repeat(maxpool(padding="valid"), 5, 6), flatten()], (8, 8, 1), 3)
     with pytest.raises(keras_tuner.errors.FailedTrialError, match=r"blocks\[3\] maxpool"):
         hyper.build(keras_tuner.HyperParameters())
 
 
 def test_a_limit_fails_a_trial():
-    hyper = hypermodel(BLOCKS, (8, 8, 1), 3, max_params=5)
+    hyper = HyperClassifier(BLOCKS, (8, 8, 1), 3, max_params=5)
     with pytest.raises(keras_tuner.errors.FailedTrialError) as caught:
         hyper.build(keras_tuner.HyperParameters())
     assert str(caught.value) == "has 119 parameters, more than max_params=5"
@@ -67,7 +95,7 @@ def test_a_limit_fails_a_trial():
 
 def test_a_schedule_has_the_length_of_the_training():
     recipe = Recipe(epochs=3, batch_size=10, schedule="linear", learning_rate=0.5)
-    model = hypermodel(BLOCKS, (8, 8, 1), 3, recipe, num_images=95).build(
+    model = HyperClassifier(BLOCKS, (8, 8, 1), 3, recipe, num_images=95).build(
         keras_tuner.HyperParameters()
     )
     schedule = model.optimizer._learning_rate
@@ -76,7 +104,7 @@ def test_a_schedule_has_the_length_of_the_training():
 
 def test_a_schedule_needs_the_number_of_images():
     with pytest.raises(ArgumentError) as caught:
-        hypermodel(BLOCKS, (8, 8, 1), 3, Recipe(schedule="cosine"))
+        HyperClassifier(BLOCKS, (8, 8, 1), 3, Recipe(schedule="cosine"))
     assert str(caught.value) == (
         "`num_images` must be given where the recipe has a schedule or a warm-up, since their "
         "length follows from it. Received: schedule='cosine', warmup=0.0."
@@ -97,4 +125,4 @@ def test_what_plain_keras_cannot_do_is_refused(recipe):
     with pytest.raises(
         ArgumentError, match="must leave out label_smoothing, augmentation, patience and"
     ):
-        hypermodel(BLOCKS, (8, 8, 1), 3, recipe)
+        HyperClassifier(BLOCKS, (8, 8, 1), 3, recipe)

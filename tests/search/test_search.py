@@ -39,14 +39,14 @@ def test_a_search_gives_trials_and_a_classifier_of_the_best_score(data, algorith
     assert [trial.number for trial in result.trials] == [1, 2, 3, 4]
     assert tuple(seen) == result.trials
     assert len({(trial.blocks, trial.recipe) for trial in result.trials}) == 4
-    assert result.best.score == max(trial.score for trial in result.trials)
+    assert result.best().score == max(trial.score for trial in result.trials)
     assert result.stopped_by == "max_trials"
     clf = result.best_classifier
-    assert clf.evaluate(data.validation).accuracy == pytest.approx(result.best.score, abs=1e-6)
-    assert clf.blocks == result.best.blocks == tuple(result.best_blocks)
-    assert clf.recipe == result.best_recipe == result.best.recipe
+    assert clf.evaluate(data.validation).accuracy == pytest.approx(result.best().score, abs=1e-6)
+    assert clf.blocks == result.best().blocks == tuple(result.best_blocks)
+    assert clf.recipe == result.best_recipe == result.best().recipe
     assert clf.class_names == data.class_names
-    assert clf.model.count_params() == result.best.parameters
+    assert clf.model.count_params() == result.best().parameters
 
 
 def test_hyperband_trains_the_better_ones_anew_for_longer(data):
@@ -70,8 +70,8 @@ def test_the_same_seed_gives_the_same_search_and_another_seed_another(data):
 
 def test_the_default_space_is_searched_by_name(data):
     result = search(data, epochs=1, max_trials=1, max_params=60_000)
-    assert result.best.parameters <= 60_000
-    assert result.best.recipe.epochs == 1
+    assert result.best().parameters <= 60_000
+    assert result.best().recipe.epochs == 1
 
 
 def test_candidates_that_cannot_fit_are_never_built(data, monkeypatch):
@@ -118,7 +118,7 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(data, tmp_path):
     assert (failed.status, failed.score) == ("failed", None)
     assert failed.reason.startswith("NotFiniteError: The loss became ")
     assert (good.status, good.reason) == ("completed", None)
-    assert result.best == good
+    assert result.best() == good
     assert "failed: NotFiniteError" in str(result)
     again = search(
         data,
@@ -284,14 +284,13 @@ def test_a_result_prints_plots_and_ranks_its_trials():
     trials = (make_trial(1, None, "failed", "no memory"), make_trial(2, 0.5), make_trial(3, 0.75))
     result = SearchResult(trials, "max_trials", classifier=None)
     assert repr(result) == "SearchResult(3 trials, best 75.0%)"
-    rule = "─" * 57
     network = "[conv(4, kernel_size=5), flatten()], adam 0.001"
     assert str(result).splitlines() == [
-        "trial  accuracy  parameters  seconds  network and recipe",
-        rule[:56],
-        f"    3     75.0%       1,234      1.2  {network}",
-        f"    2     50.0%       1,234      1.2  {network}",
-        f"    1         –       1,234      1.2  failed: no memory · {network}",
+        "trial  accuracy  95% interval  parameters  ms  seconds  network and recipe",
+        "─" * 74,
+        f"    3     75.0%                     1,234          1.2  {network}",
+        f"    2     50.0%                     1,234          1.2  {network}",
+        f"    1         –                     1,234          1.2  failed: no memory · {network}",
     ]
     assert [record["number"] for record in result.table()] == [3, 2, 1]
     json.dumps(result.table())
@@ -302,7 +301,7 @@ def test_a_result_prints_plots_and_ranks_its_trials():
 
 def test_of_equal_scores_the_first_is_best_and_a_cut_trial_never():
     trials = (make_trial(1, 0.5), make_trial(2, 0.5), make_trial(3, 0.9, "cut"))
-    assert SearchResult(trials, "minutes", classifier=None).best.number == 1
+    assert SearchResult(trials, "minutes", classifier=None).best().number == 1
 
 
 def test_the_best_blocks_are_code():

@@ -66,3 +66,42 @@
     show(kept);
   }
 })();
+
+// Tables that are sorted by the column whose head is pressed: by the numbers of <data>, else by text.
+(function () {
+  const key = function (row, column) {
+    const cell = row.cells[column];
+    const number = cell.querySelector("data");
+    if (number) {
+      return number.value === "" ? null : Number(number.value);
+    }
+    return cell.textContent.trim() || null;
+  };
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const heads = Array.from(table.tHead.rows[0].cells);
+    for (const [column, head] of heads.entries()) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = head.textContent;
+      head.replaceChildren(button);
+      button.addEventListener("click", () => {
+        const down = head.getAttribute("aria-sort") === "ascending";
+        for (const other of heads) {
+          other.removeAttribute("aria-sort");
+        }
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const rows = Array.from(table.tBodies[0].rows);
+        rows.sort((one, other) => {
+          const [first, second] = [key(one, column), key(other, column)];
+          if (first === null || second === null) {
+            return (first === null) - (second === null);
+          }
+          const order = typeof first === "number" ? first - second : first.localeCompare(second);
+          return down ? -order : order;
+        });
+        table.tBodies[0].append(...rows);
+      });
+    }
+  }
+})();

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import keras
+import keras_tuner
+import pytest
+
+import imgclf
+from imgclf import Recipe, choice
+from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.search.foreign import ForeignSpace, is_foreign
+from imgclf.search.hypermodel import HyperClassifier
+
+
+def build(hp):
+    """Hyperparameters of every kind: always asked for, behind an `if`, and in a scope."""
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
+    for layer in range(hp.Int("layers", 1, 3)):
+        model.add(keras.layers.Dense(hp.Int(f"units_{layer}", 8, 16, step=8), "relu"))
+    if hp.Boolean("drop"):
+        model.add(keras.layers.Dropout(hp.Float("rate", 0.1, 0.5)))
+    model.add(keras.layers.Dense(10, "softmax"))
+    if hp.Choice("optimizer", ["none", "adam"]) == "adam":
+        with hp.conditional_scope("optimizer", ["adam"]):
+            rate = hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")
+            model.compile(
+                keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+            )
+    return model
+
+
+class Theirs(keras_tuner.HyperModel):
+    def build(self, hp):
+        return build(hp)
+
+
+@pytest.mark.parametrize("hypermodel", [build, Theirs()])
+def test_all_hyperparameters_are_found_in_the_same_order_before_the_search(hypermodel):
+    space = ForeignSpace(hypermodel, Recipe(epochs=choice(1, 2)), (8, 8, 1), 10)
+    names = [hp.name for hp in space.hyperparameters().space]
+    assert sorted(names) == [
+        "drop", "layers", "learning_rate", "optimizer", "rate", "recipe.epochs",
+        "units_0", "units_1", "units_2",
+    ]  # fmt: skip
+    again = ForeignSpace(hypermodel, Recipe(epochs=choice(1, 2)), (8, 8, 1), 10)
+    assert [hp.name for hp in again.hyperparameters().space] == names
+    assert again.identity() == space.identity()
+    defaults = space.hyperparameters().values
+    assert defaults["optimizer"] == "none"
+    assert "learning_rate" not in defaults  # its scope is closed
+
+
+def test_a_network_is_built_of_the_values_with_the_seed_of_the_recipe_and_can_be_trained():
+    space = ForeignSpace(build, Recipe(epochs=1), (8, 8, 1), 10)
+    values = {"layers": 2, "units_0": 8, "units_1": 16, "drop": False}
+    values |= {"optimizer": "adam", "learning_rate": 0.005}
+    once, again = (space.build(values, Recipe(seed=3)) for _ in range(2))
+    assert [layer.units for layer in once.layers if hasattr(layer, "units")] == [8, 16, 10]
+    assert (once.get_weights()[0] == again.get_weights()[0]).all()
+    data = imgclf.load_digits()
+    clf = imgclf.Classifier(once, data.class_names, recipe=Recipe(epochs=1))
+    history = clf.fit(data.train[:200], validation_data=data.validation[:50], verbose=0)
+    assert len(history.history["val_accuracy"]) == 1
+    assert float(once.optimizer.learning_rate) == pytest.approx(0.005)
+
+
+def test_the_recipe_is_drawn_too_and_tells_candidates_apart():
+    space = ForeignSpace(build, Recipe(epochs=choice(1, 2)), (8, 8, 1), 10)
+    hp = space.hyperparameters()
+    hp.values["recipe.epochs"] = 2
+    blocks, recipe = space.draw(hp)
+    assert (blocks, recipe.epochs) == ((), 2)
+    assert space.fits(blocks) is None
+    key = space.key(hp.values, recipe)
+    assert key == space.key({**hp.values, "tuner/bracket": 1}, recipe)
+    assert key != space.key({**hp.values, "units_0": 16}, recipe)
+    assert key != space.key(hp.values, recipe.replace(epochs=1))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_params": 100}, "has 610 parameters, more than max_params=100"),
+        ({"max_macs": 100}, "takes 592 multiply-adds, more than max_macs=100"),
+        (
+            {"num_classes": 3},
+            "The hypermodel's network goes from (8, 8, 1) to 10 classes, but the data from "
+            "(8, 8, 1) to 3.",
+        ),
+        (
+            {"image_shape": (9, 8, 1)},
+            "The hypermodel's network goes from (8, 8, 1) to 10 classes, but the data from "
+            "(9, 8, 1) to 10.",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_said_when_it_is_built(settings, message):
+    arguments = {"image_shape": (8, 8, 1), "num_classes": 10, **settings}
+    space = ForeignSpace(build, Recipe(epochs=1), **arguments)
+    with pytest.raises(ArgumentError) as caught:
+        space.build(space.hyperparameters().values, Recipe(epochs=1))
+    assert str(caught.value) == message
+
+
+def test_a_model_compiled_without_accuracy_cannot_be_judged():
+    def without(hp):
+        model = build(hp)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    space = ForeignSpace(without, Recipe(epochs=1), (8, 8, 1), 10)
+    with pytest.raises(ArgumentError, match=r'must compile with metrics=\["accuracy"\], or not'):
+        space.build(space.hyperparameters().values, Recipe(epochs=1))
+
+
+def test_what_is_no_model_is_refused():
+    space = ForeignSpace(lambda hp: hp.Int("a", 1, 3), Recipe(), (8, 8, 1), 10)
+    with pytest.raises(ArgumentError, match="Received: int with the input shape None"):
+        space.build({"a": 1}, Recipe())
+
+
+def test_bad_hypermodels_are_refused():
+    def broken(hp):
+        raise KeyError("filters")
+
+    with pytest.raises(ArgumentError) as caught:
+        ForeignSpace(broken, Recipe(), (8, 8, 1), 10)
+    assert str(caught.value) == (
+        "`hypermodel` cannot be built with its default values: KeyError: 'filters'"
+    )
+    with pytest.raises(ArgumentTypeError, match=r"must be a keras_tuner.HyperModel or a function"):
+        ForeignSpace([1], Recipe(), (8, 8, 1), 10)
+    with pytest.raises(ArgumentTypeError, match="`recipe` must be a Recipe"):
+        ForeignSpace(build, {}, (8, 8, 1), 10)
+    with pytest.raises(ArgumentError, match="There is nothing to search"):
+        ForeignSpace(lambda hp: None, Recipe(), (8, 8, 1), 10)
+    own = HyperClassifier([imgclf.flatten(choice(0.1, 0.2))], (8, 8, 1), 10)
+    with pytest.raises(ArgumentError, match=r"must not train by a `fit` of its own"):
+        ForeignSpace(own, Recipe(), (8, 8, 1), 10)
+
+
+def test_lists_of_blocks_are_not_foreign():
+    assert is_foreign(build)
+    assert is_foreign(Theirs())
+    assert not is_foreign([imgclf.conv(8)])
+    assert not is_foreign("default")
