@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from imgclf.architecture.block import block_from_dict
 from imgclf.classifier import Classifier, load
 from imgclf.errors import RunFolderError
+from imgclf.evaluation.interval import wilson_interval
 from imgclf.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -44,12 +45,21 @@ class Trial:
         blocks: its network.
         recipe: how it was trained.
         score: the highest validation accuracy of all its epochs; None if it failed.
-        seconds: how long building and training took.
+        seconds: how long building and training took; of a trial that went on after a kill, without
+            what was lost.
         parameters: how many numbers the network holds.
         macs: multiply-adds for one picture; None if height or width is open.
-        status: "completed", "failed", or "cut" if the time was over before it had ended.
-        reason: why it failed.
+        status: "completed", "stopped" if it was given up as hopeless, "failed", or "cut" if the
+            time was over before it had ended.
+        reason: why it failed or was stopped.
         values: keras-tuner's hyperparameters.
+        milliseconds: for a single picture on this processor, measured after the training.
+        epochs_run: epochs that were trained; fewer than the recipe's if it was stopped or cut.
+        weights: where its model is kept, below the run folder; None if it is not.
+        num_validation: validation pictures behind the score.
+        part: the part of the training pictures that it was trained on.
+        promoted_from: the number of the trial that this one repeats on more pictures.
+        curve: validation accuracy after each epoch.
     """
 
     number: int
@@ -62,12 +72,30 @@ class Trial:
     status: str = "completed"
     reason: str | None = None
     values: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    milliseconds: float | None = None
+    epochs_run: int | None = None
+    weights: str | None = None
+    num_validation: int | None = None
+    part: float = 1.0
+    promoted_from: int | None = None
+    curve: tuple[float, ...] = dataclasses.field(default=(), repr=False)
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float] | None:
+        """95% Wilson interval of the score: (low, high); None without a score.
+
+        It is that of a network looked at once. The best of many is likely to be worse than this.
+        """
+        if self.score is None or self.num_validation is None:
+            return None
+        return wilson_interval(round(self.score * self.num_validation), self.num_validation)
 
     def to_dict(self) -> dict[str, Any]:
         """The trial as plain values, for JSON; `from_dict` reads it."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         plain["blocks"] = [block.to_dict() for block in self.blocks]
         plain["recipe"] = self.recipe.to_dict()
+        plain["curve"] = list(self.curve)
         return plain
 
     @classmethod
@@ -80,7 +108,8 @@ class Trial:
         try:
             blocks = tuple(block_from_dict(block) for block in values["blocks"])
             recipe = Recipe.from_dict(values["recipe"])
-            return cls(**{**values, "blocks": blocks, "recipe": recipe})
+            curve = tuple(values.get("curve", ()))
+            return cls(**{**values, "blocks": blocks, "recipe": recipe, "curve": curve})
         except (KeyError, TypeError, ValueError) as error:
             raise RunFolderError(
                 f"The record of a trial cannot be read ({type(error).__name__}: {error}). "
@@ -95,13 +124,20 @@ class SearchResult:
         trials: in the order in which they were run; at least one has a score.
         stopped_by: why the search ended: "max_trials", "minutes", or "space" if it is exhausted.
         classifier: the best trial's classifier, or the path of its file.
+        run_dir: the folder of the search; None if it has none.
     """
 
     def __init__(
-        self, trials: tuple[Trial, ...], stopped_by: str, classifier: Classifier | Path
+        self,
+        trials: tuple[Trial, ...],
+        stopped_by: str,
+        classifier: Classifier | Path,
+        *,
+        run_dir: Path | None = None,
     ) -> None:
         self.trials = trials
         self.stopped_by = stopped_by
+        self.run_dir = run_dir
         self._classifier = classifier
 
     @property
