@@ -17,6 +17,7 @@ _OWNERS = {
     "search": "imgclf.search.run",
     "SearchResult": "imgclf.search.result",
     "Trial": "imgclf.search.result",
+    "work_for": "imgclf.search.run",
     "hypermodel": "imgclf.search.hypermodel",
 }
 

@@ -94,6 +94,11 @@ class Coordinator:
             self.display.begin(job, self.left())
             return job
 
+    def can_go_on(self) -> bool:
+        """Whether a trial waits that would be begun."""
+        full = self.max_trials is not None and len(self.trials) >= self.max_trials
+        return bool(self.waiting) and not full and self.clock.left > 0
+
     def _waiting_job(self) -> Job | None:
         full = self.max_trials is not None and len(self.trials) >= self.max_trials
         return self.waiting.pop(0) if self.waiting and not full else None

@@ -23,6 +23,7 @@ from imgclf.search.clock import Clock
 from imgclf.search.coordinator import Coordinator
 from imgclf.search.default_space import default_recipe, default_space
 from imgclf.search.display import make_display
+from imgclf.search.distributed import be_chief, be_worker, check_address
 from imgclf.search.folder import SearchFolder
 from imgclf.search.footprint import available_memory
 from imgclf.search.oracle import ALGORITHMS, Proposer
@@ -35,7 +36,7 @@ from imgclf.search.workers import run_on_workers
 from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
 
-__all__ = ["search"]
+__all__ = ["search", "work_for"]
 
 # Trials of a search that has a limit neither of time nor of their number.
 _TRIALS = 20
@@ -62,6 +63,7 @@ def search(
     max_disk: Any = None,
     keep: int = 3,
     workers: int = 1,
+    chief: str | None = None,
     run_dir: Any = None,
     seed: int = 0,
     verbose: Any = 0,
@@ -115,6 +117,9 @@ def search(
         keep: of so many trials, the best ones, the models stay in `run_dir`.
         workers: processes that train at the same time on this machine. A script that asks for more
             than one needs `if __name__ == "__main__":` around what it does.
+        chief: HOST:PORT at which this call hands out the trials to workers on other machines, in
+            place of training itself; `imgclf.search.work_for` is what they call. Needs a `run_dir`
+            that all of them can reach.
         run_dir: a folder for `journal.jsonl`, a line a trial, and `best.keras`. The same call again
             goes on after the last recorded trial.
         seed: of the draws. The recipe's seed decides weights and order.
@@ -160,6 +165,10 @@ def search(
         checks.integer("max_trials", max_trials, low=1)
     elif minutes is None:
         max_trials = _TRIALS
+    if chief is not None:
+        check_address("chief", chief)
+        if run_dir is None:
+            raise ArgumentError("`chief` needs a `run_dir` that its workers can reach, too.")
     parts = check_parts(parts)
     most_epochs = _most_epochs(space.recipe, algorithm)
     disk = None if max_disk is None else byte_size("max_disk", max_disk)
@@ -183,14 +192,46 @@ def search(
             early_stopping,
             stack.enter_context(make_display(verbose, on_trial)),
         )
-        if workers > 1 and folder is not None:
+        best = None
+        if chief is not None:
+            be_chief(coordinator, chief)
+        elif workers > 1 and folder is not None:
             run_on_workers(coordinator, data, folder, workers)
-            best = None
         else:
             best = _run_here(coordinator, Trainer(data, folder))
         if run_dir is None and folder is not None and folder.best.exists():
             best = load(folder.best)
         return _result(coordinator, best, folder if run_dir is not None else None)
+
+
+def work_for(
+    chief: str,
+    data: Dataset,
+    blocks: Any = "default",
+    *,
+    run_dir: Any,
+    recipe: Any = None,
+    epochs: int | None = None,
+) -> int:
+    """Trains for a search that runs on another machine, until it is over.
+
+    Args:
+        chief: HOST:PORT, as the chief was given it.
+        data: the same as the chief's.
+        blocks: the same.
+        run_dir: the chief's folder, by the path that it has here.
+        recipe: the same.
+        epochs: the same.
+
+    Returns:
+        How many trials were run here.
+
+    Raises:
+        SearchError: if the chief cannot be reached, or searches another space.
+    """
+    space = _space(data, blocks, recipe, epochs)
+    folder = SearchFolder(checks.existing_path("run_dir", run_dir), keep=1)
+    return be_worker(space, Trainer(data, folder), check_address("chief", chief))
 
 
 def _run_here(coordinator: Coordinator, trainer: Trainer) -> Classifier | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import time
 from typing import Any
 
@@ -170,8 +169,7 @@ def forget_models() -> None:
     """Gives back the memory of models that nobody holds any more."""
     import keras
 
-    keras.backend.clear_session()
-    gc.collect()  # Keras models are rings of references
+    keras.backend.clear_session()  # it collects garbage, too: Keras models are rings of references
 
 
 def failures() -> tuple[type[Exception], ...]:
