@@ -32,6 +32,9 @@ __all__ = ["SearchFolder"]
 _CHECKPOINT_BYTES = 3 * 4 * 4
 _MODEL_BYTES = 4
 
+# Bytes of a run folder or of a model's file beside the numbers: configuration, log and picture.
+_OTHER_BYTES = 100_000
+
 
 class SearchFolder:
     """The files of one search.
@@ -130,17 +133,13 @@ class SearchFolder:
         """Whether checkpoints of a network fit; for their sake models give way, never the best."""
         if self.max_disk is None:
             return True
-        needed = (_CHECKPOINT_BYTES + _MODEL_BYTES) * parameters
+        needed = (_CHECKPOINT_BYTES + _MODEL_BYTES) * parameters + 2 * _OTHER_BYTES
         for trial in reversed(self._ranked(trials)[1:]):
             if self.size() + needed <= self.max_disk:
                 break
             if self.model_of(trial.number).exists():
                 self._remove(self.of_trial(trial.number))
         return self.size() + needed <= self.max_disk
-
-    def model_fits(self, parameters: int) -> bool:
-        """Whether there could be room for the file of such a model at all, beside a best one."""
-        return self.max_disk is None or 2 * _MODEL_BYTES * parameters <= self.max_disk
 
     def size(self) -> int:
         """Bytes of all files; of several names of one file it counts one."""
