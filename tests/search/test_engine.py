@@ -1,4 +1,4 @@
-"""What the engine of a search does beside proposing: budgets, parts, hopeless trials, the folder."""
+"""The engine of a search beside proposing: budgets, parts, hopeless trials, the folder."""
 
 from __future__ import annotations
 
