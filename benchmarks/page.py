@@ -69,6 +69,7 @@ def page(
         prediction(predicted),
         *(ablation(name, runs) for name, runs in results.items() if name.startswith("ablation-")),
         tutorial(results),
+        timed_search(results),
         search(results.get("search", [])),
         conditions(results),
         each_run(results),
@@ -339,6 +340,44 @@ def tutorial(results: dict[str, list[Run]]) -> str:
             "$ imgclf train cifar10 --preset seed2017 --one-batch-first --out runs/seed2017\n"
             "$ imgclf evaluate runs/seed2017 cifar10\n"
             "```",
+        ]
+    )
+
+
+def timed_search(results: dict[str, list[Run]]) -> str:
+    """What searches of so many minutes found, and the winners trained anew."""
+    lines = []
+    for name in ("search-20", "search-20-random"):
+        for run in results.get(name, []):
+            anew, tutorial = run["winner_trained_anew"], run["seed2017"]
+            beaten = tutorial.get("test_accuracy")
+            gain = None if beaten is None else 100 * (anew["test_accuracy"] - beaten)
+            lines.append(
+                [
+                    title(name),
+                    str(run["seed"]),
+                    str(len(run["trials"])),
+                    _show(run["test_accuracy"], ".1%"),
+                    f"{anew['test_accuracy']:.1%} in {anew['seconds']:.0f} s",
+                    _show(beaten, ".1%", f" in {tutorial['seconds']:.0f} s"),
+                    _show(gain, "+.1f", " points"),
+                    f"{run['overrun']:+.1%}",
+                    f"{run['overhead']:.1%}",
+                ]
+            )
+    if not lines:
+        return ""
+    heads = [
+        *("row", "seed", "trials", "best at the end", "winner trained anew", "`seed2017`", "gain"),
+        *("overrun", "time outside of trials"),
+    ]
+    return "\n\n".join(
+        [
+            "## A search within a time",
+            "The default space and recipes on CIFAR-10, 45,000 pictures to train on and 5,000 for "
+            "validation. The winner was trained anew from a fresh seed, by its own recipe, with as "
+            "many epochs as fit into what `seed2017` took. Test accuracy:",
+            _table(heads, lines),
         ]
     )
 

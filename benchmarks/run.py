@@ -68,7 +68,10 @@ ROWS = {
     ),
     "seed2017": _preset("imgclf seed2017", "seed2017", "--tutorial-split"),
     "seed2017-one-batch": Row("the tutorial's quick check", "one_batch"),
-    "search": Row("search", "search", ("--trials", "4", "--epochs", "8", "--max-macs", "25000000")),
+    "search-20": Row("imgclf search, 20 minutes", "search", (), (0, 1, 2)),
+    "search-20-random": Row(
+        "random search over the same space", "search", ("--algorithm", "random"), (0, 1, 2)
+    ),
     "other-pictures": Row("other pictures", "other_pictures", needs="skimage"),
     "keras-tutorial": Row("Keras, the tutorial's network", "keras_tutorial", needs="keras"),
     "keras-convnet": Row("Keras, example convnet", "keras_convnet", needs="keras"),

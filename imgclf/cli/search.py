@@ -12,16 +12,23 @@ from imgclf.cli import sources
 from imgclf.cli.quiet import load_tensorflow
 
 if TYPE_CHECKING:
-    from imgclf.search.result import Trial
-    from imgclf.training.recipe import Recipe
+    from imgclf.data.dataset import Dataset
 
 __all__ = ["search"]
 
 
 @click.command()
 @sources.source_argument
-@click.option("--minutes", type=float, help="How long this call may take.")
-@click.option("--max-trials", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="How long this call may take, from the start of the search.",
+)
+@click.option(
+    "--max-trials",
+    type=click.IntRange(min=1),
+    help="Those of earlier calls included; 20 if left out and --minutes, too.",
+)
 @click.option(
     "--algorithm",
     type=click.Choice(["bayesian", "random", "hyperband"]),
@@ -29,6 +36,44 @@ __all__ = ["search"]
     show_default=True,
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Of each trial.")
+@click.option(
+    "--parts",
+    metavar="0.2,1",
+    help="Train all candidates on a part of the pictures, and one of three on the next part.",
+)
+@click.option(
+    "--early-stopping/--no-early-stopping",
+    default=True,
+    show_default=True,
+    help="Give hopeless trials up.",
+)
+@click.option("--max-params", type=click.IntRange(min=1), help="Numbers in a network.")
+@click.option("--max-macs", type=click.IntRange(min=1), help="Multiply-adds for a picture.")
+@click.option(
+    "--max-ms",
+    type=click.FloatRange(0, min_open=True),
+    help="Milliseconds for a picture on this processor, by an estimate.",
+)
+@click.option("--max-memory", metavar="SIZE", help="Of a training, such as 2GB, by an estimate.")
+@click.option("--max-disk", metavar="SIZE", help="Of the folder, such as 500MB.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Of so many of the best trials the models stay.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Trials at the same time on this machine, each in a process.",
+)
+@click.option("--chief", metavar="HOST:PORT", help="Hand the trials out to workers from here.")
+@click.option(
+    "--worker", metavar="HOST:PORT", help="Train for the chief there; with its --out and settings."
+)
 @click.option("--batch", type=click.IntRange(1, 5), help="Only this CIFAR-10 batch.")
 @click.option("--out", default="runs/search", show_default=True, help="Folder; goes on if there.")
 @sources.archive_option
@@ -37,12 +82,21 @@ __all__ = ["search"]
 @sources.cache_options
 @sources.evening_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-def search(source: str, batch: int | None, out: str, **settings: Any) -> None:
+def search(
+    source: str,
+    batch: int | None,
+    out: str,
+    worker: str | None,
+    parts: str | None,
+    **settings: Any,
+) -> None:
     """Search for a better network for SOURCE, by validation accuracy.
 
     SOURCE is cifar10, digits, a folder of pictures or a CSV file, read as `imgclf train` reads it.
+    The same command with the same --out goes on where a search was stopped or killed.
     """
     from imgclf.search.run import search as run_search
+    from imgclf.search.run import work_for
 
     if batch is not None and source != "cifar10":
         raise click.UsageError("--batch goes with the source cifar10 only.")
@@ -50,10 +104,18 @@ def search(source: str, batch: int | None, out: str, **settings: Any) -> None:
     evening = {name: settings.pop(name) for name in ("class_weight", "sampling")}
     data = sources.load(source, options) if batch is None else sources.load_batch(batch, options)
     given = {name: value for name, value in settings.items() if value is not None}
+    if parts is not None:
+        given["parts"] = _parts(parts)
+    if worker is not None and given.get("chief"):
+        raise click.UsageError("--chief and --worker are two roles: give one of them.")
     load_tensorflow()
+    if worker is not None:
+        trials = work_for(worker, data, run_dir=Path(out), epochs=given.get("epochs"))
+        click.echo(f"{trials} trials were run here. The chief has the result.")
+        return
     if any(evening.values()):
-        given["recipe"] = _evened(evening)
-    result = run_search(data, run_dir=Path(out), on_trial=_echo_trial, **given)
+        given["recipe"] = _evened(data, evening)
+    result = run_search(data, run_dir=Path(out), verbose="auto", **given)
     sources.remember(Path(out), source, options)
     click.echo(str(result))
     click.echo(f"\nThe best blocks:\n{result.best_blocks!r}")
@@ -63,18 +125,18 @@ def search(source: str, batch: int | None, out: str, **settings: Any) -> None:
     click.echo(f"Next:  {shlex.join(words)}")
 
 
-def _echo_trial(trial: Trial) -> None:
-    score = "–" if trial.score is None else f"{trial.score:.1%}"
-    why = f" ({trial.status}: {trial.reason})" if trial.reason else ""
-    click.echo(
-        f"trial {trial.number}: {score}{why}, {trial.parameters:,} parameters, "
-        f"{trial.seconds:.1f} s",
-        err=True,
-    )
+def _parts(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not such as 0.2,1.", param_hint="'--parts'"
+        ) from None
 
 
-def _evened(evening: dict[str, Any]) -> Recipe:
-    from imgclf.search.space import default_recipe
-    from imgclf.training.recipe import Recipe
+def _evened(data: Dataset, evening: dict[str, Any]) -> Any:
+    """The recipes that are searched, each of them evening out the classes."""
+    from imgclf.architecture.choices import choice
+    from imgclf.search.default_space import default_recipe
 
-    return default_recipe(Recipe(**evening))
+    return choice(*(recipe.replace(**evening) for recipe in default_recipe(data).options))

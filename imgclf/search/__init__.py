@@ -20,6 +20,7 @@ _OWNERS = {
     "search": "imgclf.search.run",
     "SearchResult": "imgclf.search.result",
     "Trial": "imgclf.search.result",
+    "work_for": "imgclf.search.run",
 }
 
 __all__ = sorted(_OWNERS)  # noqa: PLE0605

@@ -1,58 +1,69 @@
 """`search`: tries candidates of a space one after another, and keeps the best.
 
-keras-tuner's oracles propose the candidates. Building, training, budget, records and resuming are
-done here, so that a candidate which cannot work costs nothing, and a trial that fails ends nothing.
+What this module owns is the call and its arguments. keras-tuner's oracles propose the candidates
+(`oracle`), `coordinator` decides what is next and writes it down, and `train_trial` trains.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
-import sys
-import time
-import warnings
-from collections.abc import Callable, Iterator
+import dataclasses
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from imgclf import checks
-from imgclf.architecture.describe import describe
-from imgclf.classifier import Classifier
+from imgclf.architecture.choices import Choice
+from imgclf.classifier import Classifier, load
 from imgclf.data.dataset import Dataset
-from imgclf.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    ImgclfError,
-    RunFolderError,
-    SearchError,
-)
-from imgclf.search.journal import Journal
-from imgclf.search.result import SearchResult, Trial
-from imgclf.search.space import Space, candidate_key, default_recipe, default_space
-from imgclf.training import fit as training
-from imgclf.training.network import new_network, sample_images
+from imgclf.errors import ArgumentError, ArgumentTypeError, SearchError
+from imgclf.search.byte_size import byte_size
+from imgclf.search.clock import Clock
+from imgclf.search.coordinator import Coordinator
+from imgclf.search.default_space import default_recipe, default_space
+from imgclf.search.display import make_display
+from imgclf.search.distributed import be_chief, be_worker, check_address
+from imgclf.search.folder import SearchFolder
+from imgclf.search.footprint import available_memory
+from imgclf.search.oracle import ALGORITHMS, Proposer
+from imgclf.search.parts import check_parts
+from imgclf.search.result import SearchResult, Trial, best_of
+from imgclf.search.space import Space, each_recipe
+from imgclf.search.speed import Speed, measure_speed
+from imgclf.search.train_trial import Trainer
+from imgclf.search.workers import run_on_workers
 from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
 
-__all__ = ["ALGORITHMS", "search"]
+__all__ = ["search", "work_for"]
 
-ALGORITHMS = ("bayesian", "hyperband", "random")
+# Trials of a search that has a limit neither of time nor of their number.
+_TRIALS = 20
 
-# How often a candidate that cannot be used is drawn anew before the space counts as exhausted.
-_DRAWS = 50
+# The part of the memory which is free at the start that a training may need.
+_MEMORY_PART = 0.8
 
 
 def search(
     data: Dataset,
     blocks: Any = "default",
     *,
-    recipe: Recipe | None = None,
+    recipe: Any = None,
     algorithm: str = "bayesian",
-    max_trials: int = 20,
+    max_trials: int | None = None,
     minutes: float | None = None,
     epochs: int | None = None,
+    parts: Any = (1.0,),
+    early_stopping: bool = True,
     max_params: int | None = None,
     max_macs: int | None = None,
+    max_ms: float | None = None,
+    max_memory: Any = None,
+    max_disk: Any = None,
+    keep: int = 3,
+    workers: int = 1,
+    chief: str | None = None,
     run_dir: Any = None,
     seed: int = 0,
     verbose: Any = 0,
@@ -68,24 +79,52 @@ def search(
     Candidates that cannot fit, exceed a limit, or equal one already tried are drawn anew before any
     network is built. A trial that fails is recorded with its reason, and the search goes on.
 
+    With a `run_dir` the search can be killed at any moment: the same call goes on, no trial that
+    was over is lost or run again, and one that was running goes on from its last checkpoint. By
+    one worker and with the same seed it proposes the same trials as a search that was never
+    stopped, as long as no time limits it.
+
     Args:
         data: needs `train` and `validation`.
         blocks: a list of blocks in which values or blocks are `choice`, `between`, `optional` or
             `repeat`; or "default" for a space that scales with the pictures.
-        recipe: how to train; its fields may be choices. If left out, optimiser and learning rate
-            are searched; `Recipe()` keeps them fixed.
-        algorithm: "bayesian" learns from the trials before; "random"; "hyperband" trains many
-            candidates for few epochs and the better ones anew for more, up to the recipe's.
-        max_trials: how many trials at most, those of a resumed run included.
-        minutes: how long this call may take; None for no limit. Training stops at the next batch
-            when it is over. The trial that this cuts is dropped, unless there is no other.
+        recipe: how to train; its fields, and those of its augmentation, may be choices. Or a
+            `choice` of recipes. If left out, optimiser, learning rate, label smoothing and
+            augmentation are searched, with few epochs a trial; `Recipe()` keeps them fixed.
+        algorithm: "bayesian" begins with the middle of the space and learns from the trials
+            before; "random"; "hyperband" trains many candidates for few epochs and the better ones
+            anew for more, up to the recipe's.
+        max_trials: how many trials at most, those of a resumed run included. If left out, 20, or
+            as many as there is time for.
+        minutes: how long this call may take; None for no limit. A trial that would not end in time
+            gets fewer epochs, down to half of them, as its recipe then says; or is not begun.
+            Training stops at the next batch when the time is over: such a trial is "cut", and
+            goes on in the next call with the same `run_dir`.
         epochs: of each trial; the recipe's if left out.
+        parts: of the training pictures, rising to 1. With (0.2, 1.0) each candidate is trained on
+            a fifth, and of every three the best one anew on all. The algorithm learns from the
+            first part alone.
+        early_stopping: give a trial up when, after an epoch, the upper end of its accuracy's 95%
+            interval is below the median of what the trials before had by then.
         max_params: the most numbers that a network may hold.
         max_macs: the most multiply-adds that a picture may cost.
+        max_ms: the most milliseconds that a picture may take on this processor, by an estimate
+            made before the network is; the trial has what was measured.
+        max_memory: the most memory that a training may need by an estimate, in bytes or as "2 GB";
+            most of what is free at the start if left out.
+        max_disk: the most that `run_dir` may take, in bytes or as "2 GB". Of the models kept the
+            worse ones give way first, then checkpoints.
+        keep: of so many trials, the best ones, the models stay in `run_dir`.
+        workers: processes that train at the same time on this machine. A script that asks for more
+            than one needs `if __name__ == "__main__":` around what it does.
+        chief: HOST:PORT at which this call hands out the trials to workers on other machines, in
+            place of training itself; `imgclf.search.work_for` is what they call. Needs a `run_dir`
+            that all of them can reach.
         run_dir: a folder for `journal.jsonl`, a line a trial, and `best.keras`. The same call again
             goes on after the last recorded trial.
         seed: of the draws. The recipe's seed decides weights and order.
-        verbose: as in `fit`, for each trial.
+        verbose: 0 is silent, 1 or "auto" a live table on a terminal and a line a trial elsewhere,
+            2 always a line a trial.
         on_trial: called with each new `Trial` when it has ended.
 
     Returns:
@@ -105,36 +144,142 @@ def search(
         >>> sorted(trial.blocks[0].filters for trial in result.trials)
         [4, 8]
     """
-    space = _space(data, blocks, recipe, epochs, max_params, max_macs)
+    clock = Clock(None if minutes is None else checks.number("minutes", minutes, low=0, above=True))
+    space = _space(
+        data,
+        blocks,
+        recipe,
+        epochs,
+        max_params=max_params,
+        max_macs=max_macs,
+        max_ms=max_ms,
+        max_memory=None if max_memory is None else byte_size("max_memory", max_memory),
+    )
     checks.one_of("algorithm", algorithm, ALGORITHMS)
-    checks.integer("max_trials", max_trials, low=1)
     checks.integer("seed", seed, low=0)
+    checks.integer("keep", keep, low=1)
+    checks.integer("workers", workers, low=1)
+    checks.flag("early_stopping", early_stopping)
     checks.one_of("verbose", verbose, ["auto", 0, 1, 2])
-    if minutes is not None:
-        checks.number("minutes", minutes, low=0, above=True)
-    if algorithm == "hyperband" and not isinstance(space.recipe.epochs, int):
-        raise ArgumentError(
-            '`epochs` must be an int where the algorithm is "hyperband", which varies them '
-            f"itself. {checks.received('epochs', space.recipe.epochs)}"
-        )
+    if max_trials is not None:
+        checks.integer("max_trials", max_trials, low=1)
+    elif minutes is None:
+        max_trials = _TRIALS
+    if chief is not None:
+        check_address("chief", chief)
+        if run_dir is None:
+            raise ArgumentError("`chief` needs a `run_dir` that its workers can reach, too.")
+    parts = check_parts(parts)
+    most_epochs = _most_epochs(space.recipe, algorithm)
+    disk = None if max_disk is None else byte_size("max_disk", max_disk)
     with contextlib.ExitStack() as stack:
         folder = None
         if run_dir is not None:
-            folder = RunFolder(run_dir)
-            stack.enter_context(folder.lock())
-            folder.claim(_config(space, data, algorithm, seed))
-        deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        run = _Run(
-            space, data, None if folder is None else folder.path, deadline, verbose, on_trial
+            claimed = RunFolder(run_dir)
+            stack.enter_context(claimed.lock())
+            claimed.claim(_config(space, data, algorithm, seed, parts, early_stopping))
+            folder = SearchFolder(claimed.path, keep, disk)
+        elif workers > 1:  # they hand over their models by files
+            place = stack.enter_context(tempfile.TemporaryDirectory())
+            folder = SearchFolder(Path(place), 1, disk)
+        space = _measured(space, folder)
+        coordinator = Coordinator(
+            Proposer(algorithm, space, max_trials, seed, most_epochs),
+            folder,
+            clock,
+            max_trials,
+            parts,
+            early_stopping,
+            stack.enter_context(make_display(verbose, on_trial)),
         )
-        with _quiet_oracle():
-            oracle = _make_oracle(algorithm, space, max_trials, seed)
-        return run.run(oracle, max_trials)
+        best = None
+        if chief is not None:
+            be_chief(coordinator, chief)
+        elif workers > 1 and folder is not None:
+            run_on_workers(coordinator, data, folder, workers)
+        else:
+            best = _run_here(coordinator, Trainer(data, folder))
+        if run_dir is None and folder is not None and folder.best.exists():
+            best = load(folder.best)
+        return _result(coordinator, best, folder if run_dir is not None else None)
 
 
-def _space(
-    data: Any, blocks: Any, recipe: Any, epochs: Any, max_params: Any, max_macs: Any
-) -> Space:
+def work_for(
+    chief: str,
+    data: Dataset,
+    blocks: Any = "default",
+    *,
+    run_dir: Any,
+    recipe: Any = None,
+    epochs: int | None = None,
+) -> int:
+    """Trains for a search that runs on another machine, until it is over.
+
+    Args:
+        chief: HOST:PORT, as the chief was given it.
+        data: the same as the chief's.
+        blocks: the same.
+        run_dir: the chief's folder, by the path that it has here.
+        recipe: the same.
+        epochs: the same.
+
+    Returns:
+        How many trials were run here.
+
+    Raises:
+        SearchError: if the chief cannot be reached, or searches another space.
+    """
+    space = _space(data, blocks, recipe, epochs)
+    folder = SearchFolder(checks.existing_path("run_dir", run_dir), keep=1)
+    return be_worker(space, Trainer(data, folder), check_address("chief", chief))
+
+
+def _run_here(coordinator: Coordinator, trainer: Trainer) -> Classifier | None:
+    """Trains in this process; gives the best classifier where there is no folder to keep it."""
+    best = None
+    while job := coordinator.next_job():
+        trial = trainer.run(
+            job,
+            deadline=coordinator.clock.deadline,
+            worth=coordinator.worth(),
+            alone=not coordinator.has_score(),
+        )
+        coordinator.finish(trial)
+        everyone = [*coordinator.trials, *coordinator.cut]
+        if trainer.folder is None and trial.score is not None and best_of(everyone) is trial:
+            best = trainer.classifier
+    return best
+
+
+def _result(
+    coordinator: Coordinator, best: Classifier | None, folder: SearchFolder | None
+) -> SearchResult:
+    trials = sorted([*coordinator.trials, *coordinator.cut], key=lambda trial: trial.number)
+    if not any(trial.score is not None for trial in trials):
+        stopped_by = coordinator.stopped_by
+        if coordinator.trials:
+            raise SearchError(f"All {len(trials)} trials failed. The last: {trials[-1].reason}")
+        if stopped_by == "minutes":
+            raise SearchError("The time was over before the first trial had seen a batch.")
+        raise SearchError(
+            f"No candidate of the space can be used. The last: {coordinator.proposer.refused}."
+        )
+    if folder is not None:
+        folder.settle(trials)
+        trials = [
+            dataclasses.replace(trial, weights=folder.weights_of(trial.number)) for trial in trials
+        ]
+    found = best or (folder.best if folder is not None else None)
+    assert found is not None  # noqa: S101  # a score has a classifier, or a file
+    return SearchResult(
+        tuple(trials),
+        coordinator.stopped_by or "max_trials",
+        found,
+        run_dir=None if folder is None else folder.path,
+    )
+
+
+def _space(data: Any, blocks: Any, recipe: Any, epochs: Any, **limits: Any) -> Space:
     if not isinstance(data, Dataset):
         raise ArgumentTypeError(
             "`data` must be a Dataset such as load_digits() gives. "
@@ -149,25 +294,53 @@ def _space(
         checks.one_of("blocks", blocks, ["default"])
         blocks = default_space(data.image_shape)
     if recipe is None:
-        recipe = default_recipe()
-    elif not isinstance(recipe, Recipe):
-        raise ArgumentTypeError(f"`recipe` must be a Recipe. {checks.received('recipe', recipe)}")
+        recipe = default_recipe(data)
     if epochs is not None:
-        recipe = recipe.replace(epochs=checks.integer("epochs", epochs, low=1))
-    return Space(blocks, recipe, data.image_shape, data.num_classes, max_params, max_macs)
+        checks.integer("epochs", epochs, low=1)
+        if all(isinstance(each, Recipe) for each in each_recipe(recipe)):
+            recipe = _with_epochs(recipe, epochs)
+    return Space(blocks, recipe, data.image_shape, data.num_classes, **limits)
 
 
-def _config(space: Space, data: Dataset, algorithm: str, seed: int) -> dict[str, Any]:
+def _with_epochs(recipe: Any, epochs: int) -> Any:
+    if isinstance(recipe, Choice):
+        return Choice(*(each.replace(epochs=epochs) for each in recipe.options))
+    return recipe.replace(epochs=epochs)
+
+
+def _most_epochs(recipe: Any, algorithm: str) -> int:
+    """What Hyperband divides; the others leave it alone."""
+    epochs = [each.epochs for each in each_recipe(recipe)]
+    if algorithm == "hyperband" and (not isinstance(epochs[0], int) or len(set(epochs)) > 1):
+        received = epochs[0] if len(set(epochs)) == 1 else epochs
+        raise ArgumentError(
+            '`epochs` must be an int where the algorithm is "hyperband", which varies them '
+            f"itself. {checks.received('epochs', received)}"
+        )
+    return epochs[0]
+
+
+def _config(
+    space: Space,
+    data: Dataset,
+    algorithm: str,
+    seed: int,
+    parts: tuple[float, ...],
+    early_stopping: bool,  # one of many settings
+) -> dict[str, Any]:
     """What makes a search this search; budget and number of trials may change from call to call."""
     assert data.validation is not None  # noqa: S101  # _space has checked it
     return {
         "search": {
-            "blocks": [repr(block) for block in space.blocks],
-            "recipe": repr(space.recipe),
+            **space.settings(),
             "algorithm": algorithm,
             "seed": seed,
+            "parts": list(parts),
+            "early_stopping": early_stopping,
             "max_params": space.max_params,
             "max_macs": space.max_macs,
+            "max_ms": space.max_ms,
+            "max_memory": space.max_memory,
             "image_shape": list(space.image_shape),
             "class_names": list(data.class_names),
             "train": data.train.fingerprint(),
@@ -176,291 +349,20 @@ def _config(space: Space, data: Dataset, algorithm: str, seed: int) -> dict[str,
     }
 
 
-class _Run:
-    """One call of `search`: the trials so far and the best classifier."""
+def _measured(space: Space, folder: SearchFolder | None) -> Space:
+    """The space with limits of this machine; a search that goes on keeps those it began with."""
 
-    def __init__(
-        self,
-        space: Space,
-        data: Dataset,
-        folder: Path | None,
-        deadline: float | None,
-        verbose: Any,
-        on_trial: Callable[[Trial], None] | None,
-    ) -> None:
-        self.space = space
-        self.data = data
-        self.best_path = None if folder is None else folder / "best.keras"
-        self.journal = None if folder is None else Journal(folder / "journal.jsonl")
-        self.deadline = deadline
-        self.verbose = verbose
-        self.on_trial = on_trial
-        self.sample = sample_images(data.train)
-        self.trials: list[Trial] = []
-        self.best: Classifier | None = None
+    def recall(name: str, measure: Callable[[], Any]) -> Any:
+        return measure() if folder is None else folder.remembered(name, measure)
 
-    def run(self, oracle: Any, max_trials: int) -> SearchResult:
-        recorded = [] if self.journal is None else self.journal.read()
-        self._replay(oracle, [Trial.from_dict(record) for record in recorded])
-        stopped_by = "max_trials"
-        new = 0
-        while len(self.trials) < max_trials:
-            if new and self._is_over():
-                stopped_by = "minutes"
-                break
-            with _quiet_oracle():
-                proposal = oracle.create_trial("imgclf")
-            if proposal.status != "RUNNING":
-                stopped_by = "space"
-                break
-            trial = self._try(oracle, proposal)
-            new += 1
-            if trial.status == "cut":
-                stopped_by = "minutes"
-                if trial.score is not None and not self._has_score():
-                    self.trials.append(trial)
-                break
-            _tell(oracle, proposal, trial)
-            self._record(trial)
-            gc.collect()  # Keras models are rings of references
-        return self._result(stopped_by, oracle)
-
-    def _replay(self, oracle: Any, recorded: list[Trial]) -> None:
-        """Brings the oracle to where it was behind the recorded trials."""
-        for trial in recorded:
-            oracle.replayed = trial.values
-            with _quiet_oracle():
-                proposal = oracle.create_trial("imgclf")
-            if proposal.status != "RUNNING":
-                raise RunFolderError(
-                    f"The journal's trial {trial.number} is not one that this search proposes. "
-                    "Use another run_dir."
-                )
-            _tell(oracle, proposal, trial)
-            self.trials.append(trial)
-
-    def _try(self, oracle: Any, proposal: Any) -> Trial:
-        blocks, recipe = _candidate(self.space, oracle, proposal.hyperparameters.values)
-        costs = describe(blocks, self.space.image_shape, self.space.num_classes)
-        started = time.monotonic()
-        score, status, reason = None, "completed", None
-        try:
-            score, cut = self._train(blocks, recipe)
-            status = "cut" if cut else status
-        except _failures() as error:
-            status, reason = "failed", f"{type(error).__name__}: {error}"
-        return Trial(
-            number=len(self.trials) + 1,
-            blocks=blocks,
-            recipe=recipe,
-            score=score,
-            seconds=round(time.monotonic() - started, 3),
-            parameters=costs.parameters,
-            macs=costs.macs,
-            status=status,
-            reason=reason,
-            values=dict(proposal.hyperparameters.values),
+    if space.max_memory is None:
+        memory = recall("available_memory", available_memory)
+        limit = None if memory is None else max(1, int(_MEMORY_PART * memory))
+        space = dataclasses.replace(space, max_memory=limit)
+    if space.max_ms is not None:
+        recipe = each_recipe(space.recipe)[0]
+        speed = recall(
+            "milliseconds", lambda: dataclasses.asdict(measure_speed(space.image_shape, recipe))
         )
-
-    def _train(self, blocks: Any, recipe: Recipe) -> tuple[float | None, bool]:
-        """The score, and whether the time was over before the training's end."""
-        model = new_network(
-            self.space.image_shape, self.space.num_classes, blocks, recipe, self.sample
-        )
-        keep_best, budget = _make_callbacks(recipe.epochs, self.deadline)
-        history = training.fit(
-            model,
-            self.data.train,
-            recipe,
-            validation=self.data.validation,
-            callbacks=[keep_best, budget],
-            verbose=self.verbose,
-        ).history
-        scores = history.get("val_accuracy", [])
-        score = max(scores) if scores else None
-        # A cut trial counts only where there is no other.
-        if score is not None and self._is_best(score) and not (budget.cut and self._has_score()):
-            self.best = Classifier(model, self.data.class_names, recipe=recipe, blocks=blocks)
-            self.best.history = history
-            if self.best_path is not None:
-                self.best.save(self.best_path)
-        return score, budget.cut
-
-    def _is_best(self, score: float) -> bool:
-        return all(trial.score is None or score > trial.score for trial in self.trials)
-
-    def _has_score(self) -> bool:
-        return any(trial.score is not None for trial in self.trials)
-
-    def _is_over(self) -> bool:
-        return self.deadline is not None and time.monotonic() >= self.deadline
-
-    def _record(self, trial: Trial) -> None:
-        self.trials.append(trial)
-        if self.journal is not None:
-            self.journal.append(trial.to_dict())
-        if self.on_trial is not None:
-            self.on_trial(trial)
-
-    def _result(self, stopped_by: str, oracle: Any) -> SearchResult:
-        if not self._has_score():
-            if self.trials:
-                raise SearchError(
-                    f"All {len(self.trials)} trials failed. The last: {self.trials[-1].reason}"
-                )
-            if stopped_by == "minutes":
-                raise SearchError("The time was over before the first trial had seen a batch.")
-            raise SearchError(f"No candidate of the space can be used. The last: {oracle.refused}.")
-        best = self.best or self.best_path
-        assert best is not None  # noqa: S101  # a score has a classifier, or a journal with a file
-        return SearchResult(tuple(self.trials), stopped_by, best)
-
-
-def _candidate(space: Space, oracle: Any, values: dict[str, Any]) -> tuple[Any, Recipe]:
-    hp = oracle.get_space()
-    hp.values = dict(values)
-    blocks, recipe = space.draw(hp)
-    if "tuner/epochs" in values:  # Hyperband's; it trains the better candidates anew for longer
-        recipe = recipe.replace(epochs=int(values["tuner/epochs"]))
-    return blocks, recipe
-
-
-def _tell(oracle: Any, proposal: Any, trial: Trial) -> None:
-    with _quiet_oracle():
-        if trial.score is not None:
-            oracle.update_trial(proposal.trial_id, {"val_accuracy": trial.score})
-        proposal.status = "COMPLETED" if trial.score is not None else "FAILED"
-        proposal.message = trial.reason
-        oracle.end_trial(proposal)
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """What a candidate may fail with: our errors, TensorFlow's, Keras's ValueError, memory."""
-    import tensorflow as tf
-
-    return (ImgclfError, tf.errors.OpError, ValueError, MemoryError)
-
-
-def _make_callbacks(epochs: int, deadline: float | None) -> tuple[Any, Any]:
-    """One that gives the model back the weights of its best epoch, one that watches the time."""
-    import keras
-
-    class Budget(keras.callbacks.Callback):
-        cut = False
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            if deadline is not None and time.monotonic() >= deadline:
-                self.cut = self.model.stop_training = True
-
-    keep_best = keras.callbacks.EarlyStopping(
-        "val_accuracy", mode="max", patience=epochs, restore_best_weights=True
-    )
-    return keep_best, Budget()
-
-
-@contextlib.contextmanager
-def _quiet_oracle() -> Iterator[None]:
-    """keras-tuner's locks use names that Python has deprecated; users can do nothing about it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        # A Gaussian process over few trials: nothing that the user could change.
-        warnings.filterwarnings("ignore", module="sklearn")
-        yield
-
-
-def _make_oracle(algorithm: str, space: Space, max_trials: int, seed: int) -> Any:
-    """keras-tuner's oracle of that name, which refuses candidates that cannot be used."""
-    import keras_tuner
-
-    oracles = keras_tuner.oracles
-    hyperparameters = space.hyperparameters()
-    settings: dict[str, Any] = {
-        "objective": keras_tuner.Objective("val_accuracy", "max"),
-        "hyperparameters": hyperparameters,
-        "seed": seed + 1,  # 0 would mean a random one
-        "max_consecutive_failed_trials": sys.maxsize,
-    }
-    if algorithm == "hyperband":
-        kind = oracles.HyperbandOracle
-        settings |= {"max_epochs": space.recipe.epochs, "hyperband_iterations": None}
-    elif algorithm == "random":
-        kind = oracles.RandomSearchOracle
-        settings["max_trials"] = max_trials
-    else:
-        kind = oracles.BayesianOptimizationOracle
-        # Keras-tuner's own 3 a dimension would leave a usual search wholly random.
-        start = max(3, min(3 * len(hyperparameters.space), max_trials // 3))
-        settings |= {"max_trials": max_trials, "num_initial_points": start}
-    oracle = _refusing(kind, space)(**settings)
-    oracle.verbose = 0
-    return oracle
-
-
-def _refusing(kind: type, space: Space) -> type:  # noqa: C901  # one class, made lazily
-    """The oracle class, made to redraw what cannot be used and to write nothing to the disk.
-
-    `_random_values` is where all oracles draw; redrawing there rather than around `populate_space`
-    keeps Hyperband's brackets in order.
-    """
-
-    class Refusing(kind):
-        refused = "nothing was drawn"
-        replayed: dict[str, Any] | None = None
-
-        def __init__(self, **settings: Any) -> None:
-            super().__init__(**settings)
-            self._keys: set[str] = set()
-            self._accepted: Any = None
-
-        def _random_values(self) -> dict[str, Any] | None:
-            for _ in range(_DRAWS):
-                values = super()._random_values()
-                if values is None:
-                    return None
-                if self._accept(values):
-                    return values
-            return None
-
-        def populate_space(self, trial_id: str) -> dict[str, Any]:
-            response = super().populate_space(trial_id)
-            values = response.get("values")
-            if response["status"] == "RUNNING" and not self._knows(values):
-                values = self._random_values()  # the model would propose the same again
-                response = {"status": "RUNNING" if values else "STOPPED", "values": values}
-            if self.replayed is not None:
-                response = {"status": "RUNNING", "values": dict(self.replayed)}
-                self._accept(self.replayed)
-                self.replayed = None
-            return response
-
-        def _knows(self, values: Any) -> bool:
-            promoted = "tuner/trial_id" in values  # Hyperband runs its better ones again
-            return promoted or values is self._accepted or self._accept(values)
-
-        def _accept(self, values: dict[str, Any]) -> bool:
-            reason, key = _judge(space, self, values)
-            if reason is None and key not in self._keys:
-                self._keys.add(key)
-                self._accepted = values
-                return True
-            self.refused = reason or "equals a candidate already tried"
-            return False
-
-        def save(self, *arguments: Any) -> None:
-            """Nothing: the journal is the record."""
-
-        def _save_trial(self, trial: Any) -> None:
-            """Nothing: the journal is the record."""
-
-    return Refusing
-
-
-def _judge(space: Space, oracle: Any, values: dict[str, Any]) -> tuple[str | None, str]:
-    """Why a candidate cannot be used, if so, and what tells it from others."""
-    # Without Hyperband's epochs: the same candidate for more epochs is no new one.
-    plain = {name: value for name, value in values.items() if name != "tuner/epochs"}
-    try:
-        blocks, recipe = _candidate(space, oracle, plain)
-    except ArgumentError as error:
-        return str(error), ""
-    return space.fits(blocks), candidate_key(blocks, recipe)
+        space = dataclasses.replace(space, speed=Speed(**speed))
+    return space

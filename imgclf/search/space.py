@@ -16,25 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
 from imgclf.architecture.block import Block, check_blocks
-from imgclf.architecture.blocks import conv, conv_maxpool, dense_dropout, flatten, global_pool
-from imgclf.architecture.choices import (
-    Between,
-    Choice,
-    between,
-    choice,
-    holds_choices,
-    optional,
-    repeat,
-    resolve,
-)
+from imgclf.architecture.choices import Between, Choice, holds_choices, resolve
 from imgclf.architecture.describe import describe
 from imgclf.errors import ArgumentError, ArgumentTypeError, BlockError
+from imgclf.search.footprint import training_bytes
+from imgclf.search.speed import Speed
+from imgclf.training.memory import show_bytes
 from imgclf.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras_tuner
 
-__all__ = ["Space", "candidate_key", "default_recipe", "default_space"]
+__all__ = ["Space", "candidate_key", "each_recipe"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +37,15 @@ class Space:
     Args:
         blocks: a list of blocks in which values or blocks are `choice`, `between`, `optional` or
             `repeat`.
-        recipe: how to train; its fields may be `choice` or `between`.
+        recipe: how to train; its fields may be `choice` or `between`. Or a `choice` of such
+            recipes, since a good learning rate depends on the optimiser.
         image_shape: (height, width, channels) of the pictures.
         num_classes: how many classes to tell apart, at least 2.
         max_params: the most numbers that a network may hold; None for no limit.
         max_macs: the most multiply-adds that a picture may cost; None for no limit.
+        max_ms: the most milliseconds that a picture may take by `speed`'s estimate.
+        max_memory: the most bytes that a training may need.
+        speed: of the processor; needed for `max_ms`.
 
     Raises:
         ArgumentError: if neither blocks nor recipe leave anything to decide.
@@ -62,24 +59,30 @@ class Space:
     """
 
     blocks: Any
-    recipe: Recipe
+    recipe: Any
     image_shape: tuple[int | None, int | None, int]
     num_classes: int
     max_params: int | None = None
     max_macs: int | None = None
+    max_ms: float | None = None
+    max_memory: int | None = None
+    speed: Speed | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", check_blocks(self.blocks))
         shape = checks.image_shape("image_shape", self.image_shape)
         object.__setattr__(self, "image_shape", shape)
         checks.integer("num_classes", self.num_classes, low=2)
-        if not isinstance(self.recipe, Recipe):
+        if not all(isinstance(recipe, Recipe) for recipe in each_recipe(self.recipe)):
             raise ArgumentTypeError(
-                f"`recipe` must be a Recipe. {checks.received('recipe', self.recipe)}"
+                "`recipe` must be a Recipe, or a choice of them. "
+                + checks.received("recipe", self.recipe)
             )
-        for name in ("max_params", "max_macs"):
+        for name in ("max_params", "max_macs", "max_memory"):
             if getattr(self, name) is not None:
                 checks.integer(name, getattr(self, name), low=1)
+        if self.max_ms is not None:
+            checks.number("max_ms", self.max_ms, low=0, above=True)
         if not holds_choices(self.blocks) and not holds_choices(self.recipe):
             raise ArgumentError(
                 "There is nothing to search: neither `blocks` nor `recipe` holds a choice. "
@@ -125,71 +128,95 @@ class Space:
                     pending += [{**picker.taken, name: label} for label in labels]
         return hp
 
-    def fits(self, blocks: Any) -> str | None:
-        """Why a candidate cannot be used, before anything is built; None if it can."""
+    def middle(self) -> dict[str, Any]:
+        """keras-tuner's values of the candidate that a person would begin with.
+
+        Of a range and of a choice of numbers it has the middle, of other choices the first.
+        """
+        import keras_tuner
+
+        hp = keras_tuner.HyperParameters()
+        self.draw(hp)
+        return dict(hp.values)
+
+    def fits(self, blocks: Any, recipe: Recipe | None = None) -> str | None:
+        """Why a candidate cannot be used, before anything is built; None if it can.
+
+        Args:
+            blocks: its network.
+            recipe: how it is trained; without it `max_memory` is not looked at.
+        """
         try:
             costs = describe(blocks, self.image_shape, self.num_classes)
         except BlockError as error:
             return str(error)
         if self.max_params is not None and costs.parameters > self.max_params:
             return f"has {costs.parameters:,} parameters, more than max_params={self.max_params:,}"
-        if self.max_macs is None:
+        reasons = [self._too_slow(blocks, costs.macs)]
+        if recipe is not None:
+            reasons.append(self._too_large(blocks, recipe, costs.parameters))
+        return next(filter(None, reasons), None)
+
+    def _too_slow(self, blocks: Any, macs: int | None) -> str | None:
+        if self.max_macs is None and self.max_ms is None:
             return None
-        if costs.macs is None:
+        if macs is None:
             return "its multiply-adds cannot be told, since height or width is open"
-        if costs.macs > self.max_macs:
-            return f"takes {costs.macs:,} multiply-adds, more than max_macs={self.max_macs:,}"
-        return None
+        if self.max_macs is not None and macs > self.max_macs:
+            return f"takes {macs:,} multiply-adds, more than max_macs={self.max_macs:,}"
+        if self.max_ms is None or self.speed is None:
+            return None
+        estimate = self.speed.estimate(blocks, macs)
+        if estimate <= self.max_ms:
+            return None
+        return f"takes about {estimate:.2g} ms a picture, more than max_ms={self.max_ms:g}"
+
+    def _too_large(self, blocks: Any, recipe: Recipe, parameters: int) -> str | None:
+        if self.max_memory is None:
+            return None
+        needed = training_bytes(
+            blocks, self.image_shape, self.num_classes, parameters, recipe.batch_size
+        )
+        if needed is None or needed <= self.max_memory:
+            return None
+        return (
+            f"needs about {show_bytes(needed)} of memory with batch_size={recipe.batch_size}, more "
+            f"than the {show_bytes(self.max_memory)} that it may take"
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting under its place, as it was written, to tell one space from another."""
+        return {"blocks": _written(self.blocks), "recipe": _written(self.recipe)}
+
+
+def each_recipe(recipe: Any) -> tuple[Any, ...]:
+    """The recipes that are alternatives, or the only one."""
+    return tuple(recipe.options) if isinstance(recipe, Choice) else (recipe,)
+
+
+def _written(value: Any) -> Any:
+    """Blocks, recipes and lists of them by their fields; anything else as its repr."""
+    if isinstance(value, (list, tuple)):
+        return {str(place): _written(item) for place, item in enumerate(value)}
+    if isinstance(value, Choice) and any(map(dataclasses.is_dataclass, value.options)):
+        return {"choice of": _written(value.options)}
+    if isinstance(value, (Choice, Between)) or not dataclasses.is_dataclass(value):
+        return repr(value)
+    kind = getattr(value, "block_name", type(value).__name__)
+    fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    plain = (str, int, float, type(None))
+    return {
+        "is": kind,
+        **{
+            name: field if isinstance(field, plain) else _written(field)
+            for name, field in fields.items()
+        },
+    }
 
 
 def candidate_key(blocks: Any, recipe: Recipe) -> str:
     """What two candidates share if and only if they are the same network, trained the same."""
     return json.dumps([[block.to_dict() for block in blocks], recipe.to_dict()], sort_keys=True)
-
-
-def default_space(image_shape: Any) -> list[Any]:
-    """The space named "default": stages that halve the map until its shorter side is 4 or less.
-
-    Varied are depth, filters, kernel sizes, batch normalisation, dropout and the head.
-
-    Args:
-        image_shape: (height, width, channels); an open side counts as 32.
-
-    Example:
-        >>> len(default_space((8, 8, 1))), len(default_space((64, 64, 3)))
-        (4, 10)
-    """
-    height, width, _ = checks.image_shape("image_shape", image_shape)
-    side = min(height or 32, width or 32)
-    blocks: list[Any] = []
-    stages = max(1, math.ceil(math.log2(side / 4)))
-    for stage in range(min(stages, 5)):
-        filters = 32 * 2 ** min(stage, 2)
-        settings: dict[str, Any] = {
-            "normalization": choice("batch", None),
-            "dropout": choice(0.0, 0.1, 0.2),
-        }
-        widths = choice(filters, 2 * filters)
-        blocks.append(conv_maxpool(widths, kernel_size=choice(3, 5), **settings))
-        blocks.append(repeat(conv(widths, **settings), 0, 2))
-    rate = between(0.0, 0.5, step=0.1)
-    return [
-        *blocks,
-        choice(global_pool("max", dropout=rate), flatten(dropout=rate)),
-        optional(dense_dropout(choice(64, 128, 256), dropout=rate)),
-    ]
-
-
-def default_recipe(base: Recipe | None = None) -> Recipe:
-    """`base`, with optimiser and learning rate left to the search.
-
-    Example:
-        >>> default_recipe().learning_rate
-        between(0.0003, 0.01, log=True)
-    """
-    return (base or Recipe()).replace(
-        optimizer=choice("adam", "adamw", "sgd"), learning_rate=between(3e-4, 1e-2, log=True)
-    )
 
 
 class _Picker:
@@ -243,14 +270,34 @@ def _labels(decision: Choice) -> tuple[list[Any], Callable[[Any, str], Any]]:
 
 
 def _ask_choice(options: list[Any], hp: Any, name: str) -> Any:
-    return hp.Choice(name, options)
+    # Not in the order of a size, the first is taken to be what people believe in.
+    middle = 0 if isinstance(options[0], str) else (len(options) - 1) // 2
+    return hp.Choice(name, options, default=options[middle])
 
 
 def _ask_between(hp: Any, name: str, decision: Between) -> Any:
-    sampling = "log" if decision.log else "linear"
-    low, high, step = decision.low, decision.high, decision.step
+    low, high = decision.low, decision.high
+    settings = {
+        "step": decision.step,
+        "sampling": "log" if decision.log else "linear",
+        "default": _middle(decision),
+    }
     if decision.whole:
-        return hp.Int(name, low, high, step=step, sampling=sampling)
-    value = hp.Float(name, float(low), float(high), step=step, sampling=sampling)
-    # Four digits are as many as a person would type, and enough for a rate.
-    return min(max(float(f"{value:.4g}"), low), high)
+        return hp.Int(name, low, high, **settings)
+    return _four_digits(hp.Float(name, float(low), float(high), **settings), decision)
+
+
+def _middle(decision: Between) -> float:
+    low, high, step = decision.low, decision.high, decision.step
+    if decision.log:
+        middle = math.sqrt(low * high)
+    elif step is None:
+        middle = (low + high) / 2
+    else:
+        middle = low + step * ((high - low) // step // 2)
+    return int(middle) if decision.whole else _four_digits(middle, decision)
+
+
+def _four_digits(value: float, decision: Between) -> float:
+    """As many as a person would type, and enough for a rate."""
+    return min(max(float(f"{value:.4g}"), decision.low), decision.high)

@@ -11,7 +11,7 @@ import imgclf
 from imgclf import choice, conv, conv_maxpool, dense, flatten, global_pool, maxpool, repeat
 from imgclf.data.digits import load_digits
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
-from imgclf.search import run as searching
+from imgclf.search import train_trial as searching
 from imgclf.search.result import Blocks, SearchResult, Trial
 from imgclf.search.run import search
 from imgclf.training.recipe import Recipe

@@ -1,0 +1,367 @@
+"""The engine of a search beside proposing: budgets, parts, hopeless trials, the folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import imgclf
+from imgclf import (
+    Augmentation,
+    Recipe,
+    choice,
+    conv,
+    conv_maxpool,
+    dense,
+    flatten,
+    global_pool,
+    residual,
+)
+from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
+from imgclf.search.byte_size import byte_size
+from imgclf.search.clock import Clock, planned_seconds
+from imgclf.search.display import make_display, short_blocks
+from imgclf.search.footprint import available_memory, training_bytes
+from imgclf.search.hopeless import floors, is_hopeless
+from imgclf.search.job import Job
+from imgclf.search.parts import check_parts, part_of_round, promotion, take_part
+from imgclf.search.result import Trial
+from imgclf.search.run import search
+from imgclf.search.speed import Speed, count_layers
+
+BLOCKS = [conv_maxpool(choice(2, 4, 8)), flatten()]
+RECIPE = Recipe(epochs=1, batch_size=64, learning_rate=choice(0.003, 0.01), precision="float32")
+NETWORK = (conv_maxpool(4), flatten())
+
+
+@pytest.fixture(scope="module")
+def data():
+    whole = imgclf.load_digits()
+    return imgclf.Dataset(whole.train[:256], whole.validation[:100], whole.test[:50])
+
+
+def trial(number=1, score=0.5, seconds=10.0, macs=1_000_000, **changes):
+    settings = {"epochs_run": 4, "num_validation": 100, "curve": (score,) * 4}
+    recipe = Recipe(epochs=4)
+    return Trial(number, NETWORK, recipe, score, seconds, 1000, macs, **{**settings, **changes})
+
+
+def gist(result):
+    return [(each.number, each.blocks, each.recipe, each.score) for each in result.trials]
+
+
+# The budget of time
+
+
+def job(epochs=4, **changes):
+    return Job(9, {}, NETWORK, Recipe(epochs=epochs), **changes)
+
+
+def clock(left):
+    return Clock(1.0, started=time.monotonic() - 60 + left)
+
+
+def test_a_trial_that_fits_keeps_its_epochs_and_one_that_does_not_gets_fewer_or_is_not_begun():
+    trials = [trial(1, seconds=10), trial(2, seconds=18, macs=2_000_000)]
+    assert planned_seconds(job(), 1_000_000, trials) == pytest.approx(10)
+    assert planned_seconds(job(), 4_000_000, trials) == pytest.approx(34)
+    assert planned_seconds(job(part=0.5), 2_000_000, trials) == pytest.approx(10)
+    assert clock(11).fitted(job(), 1_000_000, trials) == job()
+    assert clock(7.7).fitted(job(), 1_000_000, trials).recipe.epochs == 3
+    assert clock(4).fitted(job(), 1_000_000, trials) is None
+    assert clock(1).fitted(job(), 1_000_000, []) == job()
+    assert Clock().fitted(job(), 1_000_000, trials) == job()
+
+
+def test_a_trial_that_the_time_cut_goes_on_in_the_next_call(data, tmp_path):
+    settings = {"recipe": RECIPE.replace(epochs=40), "algorithm": "random", "max_trials": 1}
+    whole = search(data, BLOCKS, **settings)
+    for _ in range(200):
+        result = search(data, BLOCKS, minutes=0.03, run_dir=tmp_path, **settings)
+        if result.trials[0].status == "completed":
+            break
+        (part,) = result.trials
+        assert (part.status, result.stopped_by) == ("cut", "minutes")
+        assert list(part.curve) == list(whole.trials[0].curve)[: len(part.curve)]
+    assert gist(result) == gist(whole)
+    assert result.trials[0].curve == whole.trials[0].curve
+
+
+# Hopeless trials
+
+
+def test_a_trial_below_what_half_of_the_others_had_is_given_up():
+    others = [trial(n, curve=(0.2 + n / 10, 0.3 + n / 10, 0.9)) for n in range(1, 6)]
+    assert floors(others, 3, 1.0) == pytest.approx((0.5, 0.6))
+    assert floors(others, 6, 1.0) == pytest.approx((0.5, 0.5, 0.6, 0.6, 0.9))
+    assert floors(others[:3], 3, 1.0) == ()
+    assert floors(others, 3, 0.2) == ()
+    assert is_hopeless((0.1, 0.3), (0.5, 0.6), 100)
+    assert not is_hopeless((0.1, 0.55), (0.5, 0.6), 100)  # within the doubt
+    assert not is_hopeless((0.1, 0.1, 0.1), (0.5, 0.6), 100)  # it is over anyway
+
+
+@given(curve=st.lists(st.floats(0, 1), min_size=1, max_size=5), pictures=st.integers(1, 10_000))
+def test_a_trial_that_reaches_the_median_is_never_given_up(curve, pictures):
+    assert not is_hopeless(curve, [max(curve) - 1 / pictures] * 5, pictures)
+
+
+def test_a_search_gives_hopeless_trials_up_and_says_why(data, tmp_path):
+    rates = choice(0.01, 0.015, 0.02, 0.03, 1e-9, 1e-8, 1e-7)
+    settings = {
+        "recipe": RECIPE.replace(epochs=3, learning_rate=rates, batch_size=16),
+        "algorithm": "random",
+        "max_trials": 7,
+        "seed": 2,
+    }
+    result = search(data, NETWORK, run_dir=tmp_path, **settings)
+    stopped = [each for each in result.trials if each.status == "stopped"]
+    assert stopped
+    for each in stopped:
+        assert each.recipe.learning_rate < 1e-6
+        assert each.epochs_run == len(each.curve) < 3
+        assert " after epoch 1, where half of the trials had " in each.reason
+    assert result.best_recipe.learning_rate >= 0.01
+    assert search(data, NETWORK, run_dir=tmp_path, **settings).trials == result.trials
+
+
+# A part of the pictures first
+
+
+def test_parts_hold_the_same_share_of_each_class_and_one_another(data):
+    small, large = take_part(data.train, 0.25), take_part(data.train, 0.5)
+    assert take_part(data.train, 1.0) is data.train
+    for name, count in data.train.label_counts().items():
+        assert small.label_counts()[name] == int(np.ceil(count / 4))
+    held = {image.tobytes() for image in large.images}
+    assert all(image.tobytes() in held for image in small.images)
+
+
+def test_the_best_of_three_goes_on_to_more_pictures(data):
+    result = search(data, BLOCKS, recipe=RECIPE, algorithm="random", max_trials=4, parts=(0.3, 1.0))
+    assert [each.part for each in result.trials] == [0.3, 0.3, 0.3, 1.0]
+    first = max(result.trials[:3], key=lambda each: each.score)
+    last = result.trials[3]
+    assert last.promoted_from == first.number
+    assert (last.blocks, last.recipe) == (first.blocks, first.recipe)
+
+
+def test_promotions_go_step_by_step():
+    parts = (0.1, 0.3, 1.0)
+    trials = [trial(n, score=n / 10, part=0.1) for n in range(1, 10)]
+    assert promotion(trials[:2], parts, []) is None
+    assert promotion(trials, parts, []) == (trials[8], 0.3)
+    assert promotion(trials, parts, [9]) == (trials[7], 0.3)
+    assert promotion(trials, parts, [9, 8, 7]) is None
+    second = [trial(n, score=n / 20, part=0.3) for n in range(10, 13)]
+    assert promotion([*trials, *second], parts, [9, 8, 7]) == (second[2], 1.0)
+
+
+def test_hyperband_trains_its_last_round_on_the_last_part():
+    values = [{"tuner/bracket": 2, "tuner/round": number} for number in range(3)]
+    assert [part_of_round((0.2, 1.0), each) for each in values] == [0.2, 0.2, 1.0]
+    assert part_of_round((0.2, 1.0), {"tuner/bracket": 0, "tuner/round": 0}) == 1.0
+
+
+@pytest.mark.parametrize("parts", [(), 0.5, (0.5,), (1.0, 0.5), (0.2, 0.2, 1.0), (0.0, 1.0)])
+def test_parts_that_do_not_rise_to_one_are_refused(parts):
+    with pytest.raises(ArgumentError, match=r"^`parts` must "):
+        check_parts(parts)
+
+
+# Limits before a weight is made
+
+
+def test_a_network_that_would_be_too_slow_is_not_built(data, tmp_path):
+    settings = {"recipe": RECIPE, "max_trials": 1}
+    with pytest.raises(SearchError, match=r"The last: takes about .* ms a picture, more than max_"):
+        search(data, BLOCKS, max_ms=1e-6, **settings)
+    result = search(data, BLOCKS, max_ms=1000, run_dir=tmp_path, **settings)
+    assert 0 < result.trials[0].milliseconds < 1000
+    known = json.loads((tmp_path / "machine.json").read_text())
+    assert set(known["milliseconds"]) == {"call", "layer", "macs"}
+
+
+def test_a_training_that_would_need_too_much_memory_is_not_begun(data):
+    with pytest.raises(SearchError, match=r"The last: needs about .* of memory with batch_size=64"):
+        search(data, BLOCKS, recipe=RECIPE, max_trials=1, max_memory="10 kB")
+
+
+def test_layers_and_values_inside_of_residuals_count():
+    inner = [conv(4), conv(4)]
+    assert count_layers([*inner, flatten()]) == 6
+    assert count_layers([residual(inner, activation=None), flatten()]) == 7
+    plain, around = (
+        training_bytes([*blocks, flatten()], (8, 8, 4), 10, 0, 1)
+        for blocks in (inner, [residual(inner, activation=None)])
+    )
+    assert around - plain == 8 * 8 * 4 * 6
+    assert training_bytes([conv(4), global_pool()], (None, 8, 4), 10, 0, 1) is None
+
+
+def test_available_memory_is_the_least_that_anybody_tells(tmp_path):
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    2000 kB\n")
+    assert available_memory(tmp_path / "meminfo", tmp_path) == 2_048_000
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("400000\n")
+    assert available_memory(tmp_path / "meminfo", tmp_path) == 600_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert available_memory(tmp_path / "meminfo", tmp_path) == 2_048_000
+    assert available_memory(tmp_path / "none", tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [("2 GB", 2 * 10**9), ("1.5kb", 1500), ("7", 7), (12, 12)]
+)
+def test_sizes_are_read(written, size):
+    assert byte_size("max_disk", written) == size
+
+
+@pytest.mark.parametrize("written", ["", "GB", "2 parsecs", "-1 GB", 0])
+def test_sizes_that_are_none_are_refused(written):
+    with pytest.raises(ArgumentError, match=r"^`max_disk` must be "):
+        byte_size("max_disk", written)
+
+
+# The folder
+
+
+def test_the_best_models_stay_and_all_else_goes(data, tmp_path):
+    result = search(
+        data, BLOCKS, recipe=RECIPE, algorithm="random", max_trials=3, run_dir=tmp_path, keep=2
+    )
+    best, second, third = sorted(result.trials, key=lambda each: (-each.score, each.number))
+    assert third.weights is None
+    for each in (best, second):
+        clf = imgclf.load(tmp_path / each.weights)
+        assert clf.blocks == each.blocks
+        assert clf.evaluate(data.validation).accuracy == pytest.approx(each.score, abs=1e-6)
+    assert (tmp_path / "best.keras").samefile(tmp_path / best.weights)
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {
+        *("config.json", "machine.json", "journal.jsonl", "lock", "lock.owner", "best.keras"),
+        *(best.weights, second.weights),
+    }
+    assert result.run_dir == tmp_path
+
+
+def test_models_give_way_where_the_disk_is_bounded(data, tmp_path):
+    settings = {"recipe": RECIPE, "algorithm": "random", "max_trials": 3, "run_dir": tmp_path}
+    result = search(data, BLOCKS, max_disk="50 kB", **settings)
+    assert (tmp_path / "best.keras").exists()
+    assert sum(each.weights is not None for each in result.trials) < 3
+    with pytest.raises(ArgumentError, match=r"^`max_disk` must be a number of bytes"):
+        search(data, BLOCKS, max_disk="much", **settings)
+
+
+def test_the_setting_in_which_another_space_differs_is_named(data, tmp_path):
+    search(data, BLOCKS, recipe=RECIPE, max_trials=1, run_dir=tmp_path)
+    other = [conv_maxpool(choice(2, 4)), flatten()]
+    with pytest.raises(RunFolderError) as caught:
+        search(data, other, recipe=RECIPE, max_trials=1, run_dir=tmp_path)
+    assert (
+        'It differs in: search.blocks.0.filters ("choice(2, 4, 8)" there, "choice(2, 4)" now).'
+        in str(caught.value)
+    )
+    turned = RECIPE.replace(augmentation=Augmentation(shift=choice(0, 1)))
+    with pytest.raises(RunFolderError) as caught:
+        search(data, BLOCKS, recipe=turned, max_trials=1, run_dir=tmp_path)
+    assert 'search.recipe.augmentation.shift (0 there, "choice(0, 1)" now).' in str(caught.value)
+
+
+def test_a_plan_that_cannot_be_read_is_refused(data, tmp_path):
+    (tmp_path / "trials" / "0001").mkdir(parents=True)
+    (tmp_path / "trials" / "0001" / "plan.json").write_text("{")
+    with pytest.raises(RunFolderError, match=r"plan.json: is damaged"):
+        search(data, BLOCKS, recipe=RECIPE, max_trials=1, run_dir=tmp_path)
+
+
+def test_a_job_survives_json():
+    whole = job(part=0.5, promoted_from=3, floors=(0.1, 0.2), resumable=False)
+    assert Job.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
+    with pytest.raises(RunFolderError, match=r"^The plan of a trial cannot be read \(KeyError: "):
+        Job.from_dict({"number": 1})
+
+
+# What a trial tells, and what is shown
+
+
+def test_a_trial_has_its_doubt_and_its_curve(data):
+    (only,) = search(data, BLOCKS, recipe=RECIPE.replace(epochs=2), max_trials=1).trials
+    low, high = only.accuracy_interval
+    assert low < only.score == max(only.curve) < high
+    assert (only.num_validation, only.epochs_run, len(only.curve)) == (100, 2, 2)
+    assert only.milliseconds > 0
+    assert dataclasses.replace(only, score=None).accuracy_interval is None
+
+
+def test_a_line_is_shown_for_each_trial(capsys):
+    with make_display(2, None) as display:
+        display.begin(job(), 75.0)
+        display.end(trial(part=0.2), 60.0)
+        display.end(trial(2, score=None, status="failed", reason="no memory"), None)
+    assert capsys.readouterr().err == (
+        "trial 1: 50.0% ± 9.6%, 20% of the pictures, conv_maxpool 4 · flatten, 10.0 s, "
+        "1,000 parameters, 1:00 left\n"
+        "trial 2: failed: no memory, conv_maxpool 4 · flatten, 10.0 s, 1,000 parameters\n"
+    )
+
+
+def test_a_terminal_gets_a_table(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    seen = []
+    with make_display("auto", seen.append) as display:
+        display.begin(job(), 75.0)
+        display.end(trial(), 3700.0)
+        display.begin(job(), 75.0)
+    shown = capsys.readouterr().err
+    assert "50.0% ± 9.6%" in shown
+    assert "conv_maxpool 4 · flatten" in shown
+    assert " left" in shown
+    assert [each.number for each in seen] == [1]
+
+
+def test_blocks_in_short():
+    blocks = [conv(8), conv(8), residual([conv(8)] * 3), global_pool(), dense(16)]
+    assert short_blocks(blocks) == "conv 8 ×2 · residual(conv 8 ×3) · global_pool · dense 16"
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"keep": 0}, ArgumentError, "`keep` must be an int of at least 1"),
+        ({"workers": 0}, ArgumentError, "`workers` must be an int of at least 1"),
+        ({"early_stopping": 1}, ArgumentTypeError, "`early_stopping` must be True or False"),
+        ({"max_ms": 0}, ArgumentError, "`max_ms` must be a number above 0"),
+        ({"max_memory": "x"}, ArgumentError, "`max_memory` must be a number of bytes"),
+        ({"parts": (0.5,)}, ArgumentError, "`parts` must rise and end in 1.0"),
+        ({"chief": "here"}, ArgumentError, '`chief` must be such as "192.168.0.5:8000"'),
+        ({"chief": "127.0.0.1:8000"}, ArgumentError, "`chief` needs a `run_dir`"),
+        ({"recipe": choice(1, 2)}, ArgumentTypeError, "`recipe` must be a Recipe, or a choice"),
+    ],
+)
+def test_bad_settings_are_refused_before_anything_is_trained(data, changes, kind, message):
+    with pytest.raises(kind) as caught:
+        search(data, **{"blocks": BLOCKS, "recipe": RECIPE, **changes})
+    assert message in str(caught.value)
+
+
+def test_recipes_may_be_alternatives(data):
+    recipe = choice(
+        RECIPE.replace(learning_rate=0.01), RECIPE.replace(optimizer="sgd", learning_rate=0.1)
+    )
+    result = search(data, NETWORK, recipe=recipe, algorithm="random", max_trials=9)
+    assert {each.recipe.optimizer for each in result.trials} == {"adam", "sgd"}
+    assert (len(result.trials), result.stopped_by) == (2, "space")
+
+
+def test_the_speed_follows_layers_and_multiply_adds():
+    speed = Speed(call=1.0, layer=0.5, macs=2.0)
+    assert speed.estimate([flatten()], 3_000_000) == 1 + 2 * 0.5 + 6
