@@ -21,12 +21,8 @@ __all__ = ["Description", "Row", "describe"]
 
 _HEADS = ("block", "output", "parameters", "multiply-adds", "sees")
 
-_INPUT_AND_OUTPUT = {"rescaling", "probabilities"}  # layers of build_classifier without a cost
-_INPUT_AND_OUTPUT = {
-    "rescaling",
-    "temperature",
-    "probabilities",
-}  # layers of build_classifier without a cost
+# Layers of build_classifier without a cost.
+_INPUT_AND_OUTPUT = {"rescaling", "temperature", "probabilities"}
 
 
 @dataclasses.dataclass(frozen=True)

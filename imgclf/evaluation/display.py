@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from imgclf.evaluation.summary import headline
@@ -10,25 +11,28 @@ from imgclf.markup import notebook, table
 if TYPE_CHECKING:
     from imgclf.evaluation.evaluation import Evaluation
 
-__all__ = ["evaluation_html"]
+__all__ = ["evaluation_html", "figure_rows"]
 
 # Of more classes the weakest are shown.
 _CLASSES = 30
 _PAIRS = 5
 
+# Figures that are no parts of 1.
+_PLAIN = ("loss", "brier_score")
+
+_NAMES = {
+    "roc_auc": "area under the ROC curve",
+    "average_precision": "average precision",
+    "brier_score": "Brier score",
+    "loss": "log loss",
+}
+
 
 def evaluation_html(evaluation: Evaluation) -> str:
     """HTML of an evaluation."""
-    figures = {
-        "balanced accuracy": f"{evaluation.balanced_accuracy:.1%}",
-        "macro F1": f"{evaluation.macro_f1:.1%}",
-        **{f"top-{k}": f"{share:.1%}" for k, share in evaluation.top_k_accuracies().items()},
-        "loss": f"{evaluation.loss:.4f}",
-        "calibration error": f"{evaluation.calibration_error:.1%}",
-    }
     parts: list[Any] = [
         headline(evaluation),
-        ", ".join(f"{name} {value}" for name, value in figures.items()),
+        table("Figures", ["figure", "value", "95% interval"], figure_rows(evaluation)),
         _classes(evaluation),
     ]
     pairs = evaluation.confused_pairs(_PAIRS)
@@ -36,6 +40,38 @@ def evaluation_html(evaluation: Evaluation) -> str:
         rows = [(true, predicted, f"{count:,}") for true, predicted, count in pairs]
         parts.append(table("Most confused", ["true", "taken for", "images"], rows))
     return notebook(*parts)
+
+
+def figure_rows(evaluation: Evaluation) -> list[list[str]]:
+    """Every single figure as texts: its name, its value, its 95% interval.
+
+    Example:
+        >>> from imgclf import Evaluation
+        >>> ev = Evaluation([0, 1, 1], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]], ["cat", "dog"])
+        >>> figure_rows(ev)[0]
+        ['accuracy', '66.7%', '20.8% to 93.9%']
+    """
+    rows = []
+    for name, value in evaluation.figures.items():
+        if math.isfinite(value):
+            low, high = evaluation.interval(name)
+            show = _plain if name in _PLAIN else _percent
+            rows.append([_title(name), show(value), f"{show(low)} to {show(high)}"])
+    return rows
+
+
+def _title(name: str) -> str:
+    if name.startswith("top_"):
+        return f"top-{name[4:]} accuracy"
+    return _NAMES.get(name, name.replace("_", " ").replace("f1", "F1"))
+
+
+def _plain(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1%}"
 
 
 def _classes(evaluation: Evaluation) -> Any:

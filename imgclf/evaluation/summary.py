@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from imgclf.evaluation.label_errors import LabelError
     from imgclf.evaluation.slices import Slice
 
-__all__ = ["headline", "summarize", "what_to_look_at"]
-__all__ = ["ordinal", "summarize"]
+__all__ = ["headline", "ordinal", "summarize", "what_to_look_at"]
 
 # A table of more rows scrolls away; the weakest classes are what people look for in it.
 _MAX_ROWS = 40

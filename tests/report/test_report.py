@@ -146,6 +146,28 @@ def test_duplicates_are_found_and_shown_in_pairs(tmp_path, rng):
     assert words.count("1.00 alike") == 10
 
 
+def test_what_takes_long_is_left_out_with_the_reason(tmp_path, photo_folder, monkeypatch):
+    monkeypatch.setattr("imgclf.report.material._SECONDS", 1e-9)
+    monkeypatch.setattr("imgclf.report.material._MOST_FILES", 3)
+    data = imgclf.load_folder(photo_folder, image_size=16)
+    clf = imgclf.Classifier.from_preset("quick", data)
+    page = Page(clf.report(tmp_path / "report.html", data, verbose=0).read_text())
+    assert "No damaged pictures: it would take" in page.words
+    assert re.search(r"No duplicates: all \d+ files would have to be read", page.words)
+    assert "robustness" not in page.ids
+    assert not any(one["alt"].startswith("where it looked") for one in page.named("img"))
+
+
+def test_duplicates_are_looked_for_in_a_sample(tmp_path, monkeypatch):
+    monkeypatch.setattr("imgclf.report.material._MOST_PAIRS", 1)
+    monkeypatch.setattr("imgclf.report.material._LEAST_JUDGED", 20)
+    data = imgclf.load_digits()
+    clf = imgclf.Classifier.from_preset("quick", data)
+    words = Page(clf.report(tmp_path / "report.html", data, verbose=0).read_text()).words
+    assert "Looked at: 20 of 359, drawn at random" in words
+    assert "without duplicates" not in words
+
+
 def test_another_source_and_another_place(run, tmp_path):
     folder, _ = run
     copy = tmp_path / "copy.keras"

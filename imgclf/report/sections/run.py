@@ -58,7 +58,10 @@ def looks(found: Sequence[Look]) -> Section | None:
     """
     if not found:
         return None
-    rows = [[one.date, f"{one.num_images:,}", f"{one.accuracy:.1%}"] for one in found[-_LOOKS:]]
+    rows = [
+        [one.date[:19].replace("T", " "), f"{one.num_images:,}", f"{one.accuracy:.1%}"]
+        for one in found[-_LOOKS:]
+    ]
     times = "once" if len(found) == 1 else f"{len(found):,} times"
     lead = (
         f"The test pictures of this run have been looked at {times}, this report included. A look "
