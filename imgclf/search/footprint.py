@@ -42,7 +42,7 @@ def training_bytes(
     Example:
         >>> from imgclf import conv, global_pool
         >>> training_bytes([conv(8), global_pool()], (8, 8, 1), 10, 170, batch_size=100)
-        698720
+        666320
     """
     values = math.prod(side or 0 for side in image_shape)
     shape = image_shape

@@ -55,7 +55,7 @@ def take_part(train: Split, part: float) -> Split:
         >>> import imgclf
         >>> train = imgclf.load_digits().train
         >>> len(train), len(take_part(train, 0.2))
-        (1259, 257)
+        (1259, 256)
     """
     if part == 1:
         return train
