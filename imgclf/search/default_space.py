@@ -45,8 +45,8 @@ _NORM = batch_norm(momentum=0.6, epsilon=1e-5, scale=False)
 def default_space(image_shape: Any) -> list[Any]:
     """The space named "default": stages that halve the map and widen it, then a global pool.
 
-    Varied are the first layer (whitening or learned), and of each stage the filters, the depth, the
-    kernel size and the activation; the kind of pool and dropout. Larger pictures get more stages,
+    Varied are the first layer (whitening or learned), and of each stage the filters, the depth and
+    the activation; the kind of pool and dropout. Larger pictures get more stages,
     small ones narrower ones.
 
     Args:
@@ -75,14 +75,11 @@ def default_space(image_shape: Any) -> list[Any]:
         widths = choice(*(width // scale for width in stage))
         each: dict[str, Any] = {**settings, "activation": choice("relu", "silu")}
         if side >= 6:
-            kernel_size = choice(3, 5)
-            blocks.append(
-                conv_maxpool(widths, kernel_size=kernel_size, pool_padding="valid", **each)
-            )
+            blocks.append(conv_maxpool(widths, pool_padding="valid", **each))
             side //= 2
         else:
             blocks.append(conv(widths, **each))
-        blocks.append(repeat(residual([conv(widths, **each)], activation=None), 0, 2))
+        blocks.append(repeat(residual([conv(widths, **settings)], activation=None), 0, 2))
     dropout = choice(0.0, 0.1, 0.2)
     heads = [global_pool(kind, dropout=dropout) for kind in ("max", "average")]
     return [*blocks, choice(*heads)]
@@ -119,7 +116,6 @@ def default_recipe(data: Dataset) -> Any:
     shift = max(1, recipe.augmentation.shift)
     varied = recipe.replace(
         label_smoothing=choice(0.0, 0.1, 0.2),
-        weight_decay=choice(0.0, 0.0005),
         early_part=choice(recipe.early_part, 0.0) if recipe.early_part else 0.0,
         augmentation=dataclasses.replace(
             recipe.augmentation, shift=choice(shift // 2, shift, 2 * shift)

@@ -24,6 +24,9 @@ ALGORITHMS = ("bayesian", "hyperband", "random")
 # How often a candidate that cannot be used is drawn anew before the space counts as exhausted.
 _DRAWS = 50
 
+# Of the fit of the Bayesian search's regression: keras-tuner's 20 take seconds for each trial.
+_REGRESSION_RESTARTS = 2
+
 # Trials that a search without a limit of their number is expected to have.
 _USUAL_TRIALS = 30
 
@@ -113,7 +116,10 @@ def _candidate(space: Space, oracle: Any, values: dict[str, Any]) -> tuple[Any, 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """keras-tuner's locks use names that Python has deprecated; users can do nothing about it."""
-    with warnings.catch_warnings():
+    import threadpoolctl
+
+    # Its matrices are tiny: many threads would only wait for one another.
+    with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1):
         warnings.simplefilter("ignore", DeprecationWarning)
         # A Gaussian process over few trials: nothing that the user could change.
         warnings.filterwarnings("ignore", module="sklearn")
@@ -150,6 +156,7 @@ def _make_oracle(
     oracle.verbose = 0
     if algorithm == "bayesian":
         oracle.first = space.middle()
+        oracle.gpr.n_restarts_optimizer = _REGRESSION_RESTARTS
     return oracle
 
 

@@ -21,6 +21,7 @@ from imgclf.training import fit as training
 from imgclf.training.callback_state import set_states
 from imgclf.training.checkpoint import Checkpoints
 from imgclf.training.network import new_network, sample_images
+from imgclf.training.saving import TrainingPaused
 
 __all__ = ["Trainer"]
 
@@ -118,9 +119,11 @@ class Trainer:
     def _train(self, job: Job, deadline: float | None, started: float) -> Outcome:
         data, recipe = self.data, job.recipe
         model = new_network(data.image_shape, data.num_classes, job.blocks, recipe, self.sample)
-        keep_best, watch = _callbacks(job, len(self.validation), deadline, started)
         kept = self.folder is not None and job.resumable
         run_dir = self.folder.of_training(job.number) if self.folder and kept else None
+        keep_best, watch = _callbacks(
+            job, len(self.validation), deadline, started, resumable=run_dir is not None
+        )
         try:
             training.fit(
                 model,
@@ -136,7 +139,7 @@ class Trainer:
                 # It was over already, and only its record is missing: `fit` asks no callback.
                 checkpoint = Checkpoints(run_dir / "checkpoints").load(model)
                 set_states([keep_best, watch], checkpoint.state.callbacks if checkpoint else ())
-        except _TimeIsOver:
+        except TrainingPaused:
             if keep_best.best_weights is not None:
                 model.set_weights(keep_best.best_weights)
         return Outcome(model, tuple(watch.curve), watch.seconds(), watch.cut)
@@ -179,12 +182,13 @@ def failures() -> tuple[type[Exception], ...]:
     return (ImgclfError, tf.errors.OpError, ValueError, MemoryError)
 
 
-class _TimeIsOver(Exception):  # noqa: N818  # no error: it ends a training where it is
-    pass
-
-
 def _callbacks(
-    job: Job, num_validation: int, deadline: float | None, started: float
+    job: Job,
+    num_validation: int,
+    deadline: float | None,
+    started: float,
+    *,
+    resumable: bool,
 ) -> tuple[Any, Any]:
     """One that gives the model back the weights of its best epoch, one that watches."""
     import keras
@@ -194,7 +198,7 @@ def _callbacks(
 
         def __init__(self) -> None:
             super().__init__()
-            self.cut = False
+            self.cut = self.pause = False
             self.curve: list[float] = []
             self.before = 0.0  # seconds in earlier processes
 
@@ -209,8 +213,9 @@ def _callbacks(
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
             if deadline is not None and time.monotonic() >= deadline:
-                self.cut = True
-                raise _TimeIsOver
+                self.cut = self.pause = True
+                if not resumable:  # otherwise `fit` saves, and raises it
+                    raise TrainingPaused
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
             self.curve.append(float((logs or {}).get("val_accuracy", 0.0)))

