@@ -61,7 +61,7 @@ def mistakes(
         )
     wrong = int(np.sum(~evaluation.correct))
     lead = f"{wrong:,} of {len(evaluation):,} pictures are named wrongly. "
-    lead += "It is all of them." if len(chosen) == wrong else "These are the surest of them."
+    lead += "All are shown." if len(chosen) == wrong else "These are the surest of them."
     if explanation is not None and len(overlays):
         lead += (
             f" Beside a picture: where it looked for the wrong answer ({explanation.method}). "
