@@ -1,0 +1,272 @@
+"""Accuracies side by side: slices, differences, damage, more pictures."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf.errors import ArgumentError
+from imgclf.plots.style import (
+    BLUE,
+    GREY,
+    INK,
+    VERMILLION,
+    check_length,
+    finish,
+    legend_above,
+    new_axes,
+    new_figure,
+    percent_format,
+    plain_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "differences",
+    "learning_curve",
+    "robustness_card",
+    "slice_accuracies",
+]
+
+# More rows than this make a figure longer than a page.
+_MOST_SLICES = 30
+
+
+def slice_accuracies(
+    names: Sequence[str],
+    accuracies: Any,
+    intervals: Any,
+    counts: Any,
+    worse: Any,
+    *,
+    overall: float,
+    ax: Axes | None = None,
+) -> Axes:
+    """The accuracy of parts of the pictures, each with its interval.
+
+    Args:
+        names: what the pictures of each part have in common; the first is drawn on top.
+        accuracies: (parts,) 0 to 1.
+        intervals: (parts, 2) low and high end.
+        counts: (parts,) how many pictures there are.
+        worse: (parts,) which are really worse than the rest: they are vermillion diamonds.
+        overall: the accuracy of all, a line.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes. Of more than 30 parts the first ones are drawn.
+
+    Raises:
+        ArgumentError: if the lengths differ.
+
+    Example:
+        >>> axes = slice_accuracies(
+        ...     ["dark", "light"], [0.6, 0.9], [(0.5, 0.7), (0.8, 1)], [80, 90], [True, False],
+        ...     overall=0.76,
+        ... )
+        >>> [label.get_text() for label in axes.get_yticklabels()]
+        ['dark (80)', 'light (90)']
+    """
+    for name, values in [
+        ("accuracies", accuracies),
+        ("intervals", intervals),
+        ("counts", counts),
+        ("worse", worse),
+    ]:
+        check_length(name, values, len(names))
+    shown = range(min(len(names), _MOST_SLICES))
+    axes = new_axes(ax, 6.4, 1.1 + 0.3 * len(shown))
+    kinds = [
+        (False, BLUE, "o", "accuracy, 95% interval"),
+        (True, VERMILLION, "D", "really worse than the rest"),
+    ]
+    for kind, colour, marker, label in kinds:
+        places = [place for place in shown if bool(worse[place]) is kind]
+        if places:
+            right = np.array([accuracies[place] for place in places])
+            low, high = np.array([intervals[place] for place in places]).T
+            axes.errorbar(
+                right,
+                places,
+                xerr=np.maximum([right - low, high - right], 0),
+                fmt=marker,
+                color=colour,
+                markersize=5,
+                elinewidth=1.2,
+                label=label,
+            )
+    axes.axvline(overall, color=GREY, linewidth=1, linestyle="--", label=f"all {overall:.1%}")
+    labels = [f"{plain_text(names[place], 28)} ({counts[place]:,})" for place in shown]
+    axes.set_yticks(shown, labels, parse_math=False)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.xaxis.set_major_formatter(percent_format())
+    cut = f"; the first {len(shown)} of {len(names)}" if len(names) > len(shown) else ""
+    finish(axes, f"accuracy{cut}", "")
+    legend_above(axes)
+    return axes
+
+
+def differences(
+    names: Sequence[str],
+    values: Sequence[float],
+    intervals: Sequence[tuple[float, float]],
+    certain: Sequence[bool],
+    ax: Axes | None = None,
+) -> Axes:
+    """Differences of accuracies with their intervals beside the line of none: a forest plot.
+
+    Args:
+        names: what each one is.
+        values: (N,) the differences, -1 to 1.
+        intervals: (N, 2) low and high end of each.
+        certain: whether each is told from none; those that are not are grey.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes, in points (hundredths); the first difference is at the top.
+
+    Raises:
+        ArgumentError: if the lengths differ.
+
+    Example:
+        >>> axes = differences(["B − A"], [0.012], [(0.004, 0.02)], [True])
+        >>> [label.get_text() for label in axes.get_yticklabels()]
+        ['B − A']
+    """
+    for name, given in [("values", values), ("intervals", intervals), ("certain", certain)]:
+        check_length(name, given, len(names))
+    axes = new_axes(ax, 6.4, 1.0 + 0.42 * len(names))
+    axes.axvline(0, color=GREY, linewidth=1, linestyle="--")
+    for place, (value, (low, high), sure) in enumerate(
+        zip(values, intervals, certain, strict=True)
+    ):
+        axes.errorbar(
+            100 * value,
+            place,
+            xerr=[[100 * max(value - low, 0)], [100 * max(high - value, 0)]],
+            color=BLUE if sure else GREY,
+            marker="o",
+            markersize=6,
+            linewidth=2,
+            capsize=3,
+        )
+    axes.set_yticks(range(len(names)), [plain_text(name, 60) for name in names], parse_math=False)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    finish(axes, "difference in accuracy, points (95% interval)", "")
+    axes.grid(visible=False, axis="y")
+    return axes
+
+
+def robustness_card(
+    accuracies: Mapping[str, Sequence[float]],
+    intervals: Mapping[str, Sequence[tuple[float, float]]],
+    clean: float,
+    chance: float,
+) -> Figure:
+    """Accuracy under each kind of damage by its severity, a small panel each.
+
+    Args:
+        accuracies: by the name of the damage, one value a step, 0 to 1.
+        intervals: low and high end of each of them.
+        clean: the accuracy on the pictures as they are, drawn as a line.
+        chance: the accuracy of guessing, drawn as a line.
+
+    Returns:
+        The figure; all panels have the same scale.
+
+    Raises:
+        ArgumentError: if there is no damage or the lengths differ.
+
+    Example:
+        >>> steps = [0.9, 0.8, 0.6, 0.4, 0.2]
+        >>> around = [(step - 0.05, step + 0.05) for step in steps]
+        >>> figure = robustness_card({"blur": steps}, {"blur": around}, 0.92, 0.1)
+        >>> figure.axes[0].get_title()
+        'blur'
+    """
+    if not accuracies:
+        raise ArgumentError("`accuracies` must hold at least one kind of damage. Received: none.")
+    columns = min(3, len(accuracies))
+    rows = math.ceil(len(accuracies) / columns)
+    figure = new_figure(2.9 * columns, 2.3 * rows + 0.3)
+    for place, (name, values) in enumerate(accuracies.items()):
+        check_length("intervals", intervals[name], len(values))
+        axes = figure.add_subplot(rows, columns, place + 1)
+        steps = np.arange(len(values) + 1)
+        low, high = np.asarray([(clean, clean), *intervals[name]], float).T
+        axes.axhline(clean, color=GREY, linewidth=1, linestyle="--", label="as they are")
+        axes.axhline(chance, color=VERMILLION, linewidth=1, linestyle=":", label="guessing")
+        axes.fill_between(steps, low, high, color=BLUE, alpha=0.18, linewidth=0)
+        axes.plot(steps, [clean, *values], color=BLUE, marker="o", markersize=4)
+        axes.set_title(plain_text(name, 24), fontsize=10, color=INK, parse_math=False)
+        axes.set_ylim(0, 1.02)
+        axes.set_xticks(steps)
+        axes.yaxis.set_major_formatter(percent_format())
+        finish(axes, "severity" if place >= len(accuracies) - columns else "", "")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    above = {"loc": "outside upper center", "ncols": 2}
+    figure.legend(handles, labels, frameon=False, fontsize=9, labelcolor=INK, **above)
+    return figure
+
+
+def learning_curve(
+    sizes: Sequence[int],
+    accuracies: Sequence[float],
+    curve: tuple[Any, Any, Any, Any],
+    ax: Axes | None = None,
+) -> Axes:
+    """Accuracy by the number of training pictures, and where the curve goes on to.
+
+    Args:
+        sizes: (points,) training pictures of each training.
+        accuracies: (points,) validation accuracy of each.
+        curve: four arrays of one length: numbers of pictures, the fitted accuracy, and the low and
+            high end of its interval.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes; pictures are on a logarithmic scale, what lies beyond the data is dashed.
+
+    Raises:
+        ArgumentError: if the lengths differ.
+
+    Example:
+        >>> fitted = ([10, 40], [0.5, 0.7], [0.4, 0.6], [0.6, 0.8])
+        >>> axes = learning_curve([10, 20], [0.5, 0.6], fitted)
+        >>> axes.get_xscale()
+        'log'
+    """
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    check_length("accuracies", accuracies, len(sizes))
+    numbers, middle, low, high = (np.asarray(values, float) for values in curve)
+    axes = new_axes(ax, 6.0, 3.8)
+    seen = numbers <= max(sizes)
+    axes.fill_between(numbers, low, high, color=BLUE, alpha=0.18, linewidth=0, label="95% interval")
+    axes.plot(numbers[seen], middle[seen], color=BLUE, linewidth=1.8, label="fitted")
+    start = max(0, int(seen.sum()) - 1)
+    axes.plot(
+        numbers[start:],
+        middle[start:],
+        "--",
+        color=BLUE,
+        linewidth=1.8,
+        label="with more pictures",
+    )
+    axes.plot(sizes, accuracies, "o", color=VERMILLION, markersize=6, label="trained")
+    axes.set_xscale("log")
+    ticks = sorted({int(size) for size in sizes} | {int(numbers[-1])})
+    axes.set_xticks(ticks)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(percent_format(whole=False))
+    finish(axes, "training pictures", "validation accuracy")
+    legend_above(axes)
+    return axes

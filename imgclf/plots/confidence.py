@@ -1,0 +1,196 @@
+"""How far probabilities can be believed: calibration and coverage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf.plots.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    PALE,
+    VERMILLION,
+    check_length,
+    finish,
+    legend_above,
+    new_axes,
+    percent_format,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "calibration_change",
+    "calibration_curve",
+    "coverage_curve",
+    "mark_coverage",
+]
+
+
+def calibration_curve(
+    confidences: Any,
+    accuracies: Any,
+    counts: Any,
+    intervals: Any = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Whether confidence can be believed: accuracy over confidence, range by range.
+
+    Args:
+        confidences: (bins,) mean confidence of the predictions in each range, 0 to 1.
+        accuracies: (bins,) the part of them that is right, 0 to 1.
+        counts: (bins,) how many there are.
+        intervals: (bins, 2) low and high end of each accuracy's interval, drawn as bars.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes. Points under the diagonal are too sure of themselves.
+
+    Raises:
+        ArgumentError: if the lengths differ.
+
+    Example:
+        >>> axes = calibration_curve([0.5, 0.9], [0.4, 0.8], [10, 90])
+        >>> axes.get_xlabel(), axes.get_ylabel()
+        ('confidence', 'accuracy')
+    """
+    check_length("accuracies", accuracies, len(confidences))
+    check_length("counts", counts, len(confidences))
+    axes = new_axes(ax, 5, 4.6)
+    levels, right = np.asarray(confidences, float), np.asarray(accuracies, float)
+    spread = None
+    if intervals is not None:
+        check_length("intervals", intervals, len(confidences))
+        low, high = np.asarray(intervals, float).reshape(-1, 2).T
+        spread = np.maximum([right - low, high - right], 0)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
+    shares = np.asarray(counts, float) / max(np.sum(counts), 1)
+    axes.bar(levels, shares, width=0.035, color=PALE, label="share of images", zorder=0)
+    axes.errorbar(
+        levels,
+        right,
+        yerr=spread,
+        color=BLUE,
+        marker="o",
+        markersize=5,
+        linewidth=1.5,
+        elinewidth=1,
+        label="accuracy" if spread is None else "accuracy, 95% interval",
+    )
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.02)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(percent_format())
+    finish(axes, "confidence", "accuracy")
+    legend_above(axes)
+    return axes
+
+
+def calibration_change(
+    before: Sequence[Sequence[float]],
+    after: Sequence[Sequence[float]],
+    names: Sequence[str],
+    ax: Axes | None = None,
+) -> Axes:
+    """Accuracy over confidence before and after a correction.
+
+    Args:
+        before: (confidence, accuracy, low, high, count) of each range of confidence, low and high
+            being the ends of the accuracy's interval.
+        after: the same afterwards.
+        names: how the two are called in the legend.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes. The larger a point, the more pictures lie in its range; bars are intervals.
+
+    Example:
+        >>> points = [(0.6, 0.9, 0.8, 0.95, 50)], [(0.9, 0.9, 0.8, 0.95, 50)]
+        >>> axes = calibration_change(*points, ["before", "after"])
+        >>> [text.get_text() for text in axes.get_legend().get_texts()]
+        ['perfect', 'before', 'after']
+    """
+    axes = new_axes(ax, 5.2, 5)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
+    for points, name, colour, marker in zip(
+        (before, after), names, (ORANGE, BLUE), ("s", "o"), strict=True
+    ):
+        levels, right, low, high, counts = np.asarray(points, float).reshape(-1, 5).T
+        sizes = 14 + 420 * counts / max(counts.sum(), 1)
+        axes.vlines(levels, low, high, color=colour, linewidth=1, alpha=0.55)
+        style: dict[str, Any] = {"color": colour, "marker": marker, "alpha": 0.85, "linewidths": 0}
+        axes.scatter(levels, right, s=sizes, clip_on=False, zorder=3, **style)
+        axes.scatter([], [], s=40, label=name, **style)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(percent_format())
+    finish(axes, "confidence (larger point: more pictures; bar: 95% interval)", "accuracy")
+    legend_above(axes)
+    return axes
+
+
+def coverage_curve(
+    coverages: Any, accuracies: Any, intervals: Any = None, ax: Axes | None = None
+) -> Axes:
+    """Accuracy over the part of the pictures that is answered, the surest first.
+
+    Args:
+        coverages: (points,) 0 to 1, rising; there may be none.
+        accuracies: (points,) 0 to 1.
+        intervals: (points, 2) low and high end of each accuracy's interval, drawn as a band.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes.
+
+    Example:
+        >>> axes = coverage_curve([0.5, 1.0], [1.0, 0.9])
+        >>> axes.get_xlabel()
+        'answered pictures, the surest first'
+    """
+    check_length("accuracies", accuracies, len(coverages))
+    axes = new_axes(ax, 5.4, 3.8)
+    if intervals is not None and len(coverages):
+        check_length("intervals", intervals, len(coverages))
+        low, high = np.asarray(intervals, float).T
+        axes.fill_between(
+            coverages, low, high, color=BLUE, alpha=0.18, linewidth=0, label="95% interval"
+        )
+    if len(coverages):
+        axes.plot(coverages, accuracies, color=BLUE, linewidth=2, label="right answers")
+        # The first few answers say nothing: their intervals reach far down.
+        settled = np.asarray(accuracies)[np.asarray(coverages) >= min(0.05, np.max(coverages))]
+        axes.set_ylim(max(0, settled.min() - 0.25 * (1 - settled.min()) - 0.02), 1.005)
+        legend_above(axes)
+    axes.set_xlim(0, 1.01)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(percent_format(whole=axis is axes.xaxis))
+    finish(axes, "answered pictures, the surest first", "right answers")
+    return axes
+
+
+def mark_coverage(axes: Axes, coverage: float, precision: float, wanted: float, name: str) -> Axes:
+    """Puts a threshold onto `coverage_curve`.
+
+    Args:
+        axes: as `coverage_curve` gives them.
+        coverage: the part of the pictures that is answered, 0 to 1.
+        precision: the part of the answers that is right.
+        wanted: what was asked for, drawn as a line.
+        name: how the point is called in the legend.
+
+    Returns:
+        The axes.
+    """
+    axes.axhline(wanted, color=GREY, linewidth=1, linestyle="--", label=f"wanted {wanted:.1%}")
+    style: dict[str, Any] = {"color": VERMILLION, "markersize": 9, "label": name, "zorder": 5}
+    axes.plot([coverage], [precision], "D", clip_on=False, **style)
+    axes.set_ylim(min(axes.get_ylim()[0], wanted - 0.02, precision - 0.02), 1.005)
+    legend_above(axes, columns=2)
+    return axes

@@ -1,0 +1,201 @@
+"""Heat maps over pictures, and pictures beside those that resemble them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.plots.style import (
+    BLUE,
+    INK,
+    VERMILLION,
+    as_pictures,
+    check_length,
+    new_axes,
+    new_figure,
+    plain_text,
+    show_picture,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "heat_maps",
+    "heat_overlay",
+    "neighbours",
+]
+
+
+def heat_overlay(images: Any, heatmaps: Any, strength: float = 0.7) -> np.ndarray:
+    """Pictures in grey with heat on them.
+
+    Args:
+        images: (N, height, width, channels), 0 to 255.
+        heatmaps: (N, height, width), 0 to 1.
+        strength: how much of a pixel the hottest colour covers, 0 to 1.
+
+    Returns:
+        (N, height, width, 3) uint8. Heat goes from violet over red to yellow, and gets lighter all
+        the way, so that it can be read without telling colours apart. Where there is none the
+        picture stays grey.
+
+    Example:
+        >>> heat_overlay(np.zeros((1, 2, 2, 1), np.uint8), np.zeros((1, 2, 2)))[0, 0, 0].tolist()
+        [0, 0, 0]
+    """
+    from matplotlib import colormaps
+
+    check_length("heatmaps", heatmaps, len(images))
+    heat = np.asarray(heatmaps, np.float32)
+    colours = colormaps["plasma"](heat)[..., :3].astype(np.float32) * 255
+    pictures = np.stack([_grey(picture) for picture in as_pictures(images)])[..., np.newaxis]
+    # What is hardly warm is hardly coloured: the picture must be seen.
+    part = strength * heat[..., np.newaxis]
+    return np.rint((1 - part) * pictures + part * colours).astype(np.uint8)
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    """(height, width) float32: the brightness of a picture, by ITU-R BT.601."""
+    if picture.ndim == 2:
+        return picture.astype(np.float32)
+    return picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def heat_maps(
+    images: Any,
+    overlays: Any,
+    titles: Sequence[str],
+    notes: Sequence[str],
+    *,
+    columns: int = 4,
+    ax: Axes | None = None,
+) -> Figure | Axes:
+    """Each picture beside itself with its heat.
+
+    Args:
+        images: pictures as in `image_grid`.
+        overlays: (N, height, width, 3) uint8, as `heat_overlay` gives them.
+        titles: one text a pair.
+        notes: one text a pair, written below it; may be empty.
+        columns: how many pairs stand in one row.
+        ax: where to draw the first pair; if left out, a figure of all is made.
+
+    Returns:
+        The figure, or `ax`.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap
+
+    checks.integer("columns", columns, low=1)
+    pictures = as_pictures(images)
+    for name, values in (("overlays", overlays), ("titles", titles), ("notes", notes)):
+        check_length(name, values, len(pictures))
+    pairs = [
+        _beside(picture, np.asarray(overlay))
+        for picture, overlay in zip(pictures, overlays, strict=True)
+    ]
+    if ax is not None:
+        axes = new_axes(ax, 0, 0)
+        _show_pair(axes, pairs[0], titles[0], notes[0])
+        return axes
+    columns = min(columns, len(pairs))
+    rows = math.ceil(len(pairs) / columns)
+    height, width = pairs[0].shape[:2]
+    figure = new_figure(3.2 * columns, (3.0 * height / width + 0.42) * rows + 0.45)
+    figure.get_layout_engine().set(w_pad=0.12, wspace=0)
+    places = [figure.add_subplot(rows, columns, place + 1) for place in range(len(pairs))]
+    for place, pair, title, note in zip(places, pairs, titles, notes, strict=True):
+        _show_pair(place, pair, title, note)
+    # As the heat looks on a grey of middle brightness.
+    heat = np.linspace(0, 1, 64)[np.newaxis]
+    shades = heat_overlay([np.full((1, 64), 128)], heat[np.newaxis])[0, 0] / 255
+    scale = ScalarMappable(cmap=ListedColormap(shades))
+    bar = figure.colorbar(
+        scale, ax=places, location="bottom", shrink=min(1.0, 1.4 / columns), aspect=30, pad=0.02
+    )
+    bar.set_ticks([0, 1], labels=["does not speak for the class", "speaks most for it"])
+    bar.ax.tick_params(length=0, labelsize=8.5, labelcolor=INK)
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _beside(picture: np.ndarray, overlay: np.ndarray) -> np.ndarray:
+    colour = picture if picture.ndim == 3 else np.repeat(picture[..., np.newaxis], 3, axis=2)
+    gap = np.full((len(colour), max(1, colour.shape[1] // 24), 3), 255, np.uint8)
+    return np.concatenate([colour, gap, overlay], axis=1)
+
+
+def _show_pair(axes: Any, pair: np.ndarray, title: str, note: str) -> None:
+    show_picture(axes, pair)
+    axes.set_title(plain_text(title, 34), fontsize=9, color=INK, pad=4, parse_math=False)
+    if note:
+        below = {"ha": "center", "va": "top", "fontsize": 8, "color": VERMILLION}
+        axes.text(0.5, -0.03, note, transform=axes.transAxes, **below)
+
+
+def neighbours(
+    images: Any,
+    names: Sequence[str],
+    others: Any,
+    other_names: Sequence[Sequence[str]],
+    distances: Any,
+    ax: Axes | None = None,
+) -> Figure | Axes:
+    """A row a picture: itself, then those that are most like it.
+
+    Args:
+        images: pictures as in `image_grid`.
+        names: what each was taken for.
+        others: for each picture a list of k pictures, the nearest first.
+        other_names: for each picture k true classes.
+        distances: (N, k).
+        ax: where to draw the first row; if left out, a figure of all is made.
+
+    Returns:
+        The figure, or `ax`. Neighbours of another class than the prediction have their name in
+        vermillion, with "≠" before it.
+    """
+    pictures = as_pictures(images)
+    for name, values in (("names", names), ("others", others), ("other_names", other_names)):
+        check_length(name, values, len(pictures))
+    count = len(others[0]) + 1
+    rows = [
+        _neighbour_row(*row)
+        for row in zip(pictures, names, others, other_names, distances, strict=True)
+    ]
+    if ax is not None:
+        axes = new_axes(ax, 0, 0)
+        axes.set_axis_off()
+        for column, cell in enumerate(rows[0]):
+            _show_cell(axes.inset_axes((column / count, 0, 0.94 / count, 0.8)), *cell)
+        return axes
+    figure = new_figure(1.5 * count, 1.75 * len(rows) + 0.5)
+    figure.suptitle("The nearest pictures, with their cosine distances", fontsize=12, color=INK)
+    cells = [cell for row in rows for cell in row]
+    for place, cell in enumerate(cells):
+        _show_cell(figure.add_subplot(len(rows), count, place + 1), *cell)
+    return figure
+
+
+def _neighbour_row(
+    picture: np.ndarray, name: str, others: Any, other_names: Sequence[str], distances: Any
+) -> list[tuple[np.ndarray, str, str]]:
+    """Picture, text and colour of the text of each cell."""
+    cells = [(picture, f"taken for\n{plain_text(name, 17)}", BLUE)]
+    for one, other, distance in zip(as_pictures(others), other_names, distances, strict=True):
+        same = other == name
+        text = f"{'' if same else '≠ '}{plain_text(other, 15)}\n{distance:.3f}"
+        cells.append((one, text, INK if same else VERMILLION))
+    return cells
+
+
+def _show_cell(axes: Any, picture: np.ndarray, text: str, colour: str) -> None:
+    show_picture(axes, picture)
+    axes.set_title(text, fontsize=8.5, color=colour, pad=4, parse_math=False)

@@ -1,0 +1,247 @@
+"""Pictures with what is said of them: grids, mistakes, predictions, labels in doubt."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from imgclf import checks
+from imgclf.plots.style import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    as_pictures,
+    check_length,
+    new_figure,
+    plain_text,
+    show_picture,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "image_grid",
+    "label_errors",
+    "message",
+    "mistakes",
+    "softmax_predictions",
+]
+
+
+def image_grid(
+    images: Any,
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int = 5,
+    title: str | None = None,
+) -> Figure:
+    """Pictures in rows, each with a title if there are any.
+
+    Args:
+        images: pictures of (height, width) or (height, width, channels), values 0 to 255; one
+            array or a list of pictures of various sizes. One channel is shown in grey, of two the
+            first one, of more the first three as red, green, blue.
+        titles: one text a picture, of one or more lines.
+        columns: how many pictures stand in one row.
+        title: a heading above all.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ArgumentError: if there is no picture, a picture has another shape, or the number of
+            titles is another one.
+
+    Example:
+        >>> import numpy as np
+        >>> figure = image_grid(np.zeros((3, 8, 8, 1), np.uint8), ["a", "b", "c"])
+        >>> [axes.get_title() for axes in figure.axes]
+        ['a', 'b', 'c']
+    """
+    checks.integer("columns", columns, low=1)
+    pictures = as_pictures(images)
+    if titles is not None:
+        check_length("titles", titles, len(pictures))
+    columns = min(columns, len(pictures))
+    rows = math.ceil(len(pictures) / columns)
+    lines = max((text.count("\n") + 1 for text in titles), default=0) if titles else 0
+    heading = plain_text(title, 80) if title else ""
+    tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures)
+    cell = 1.75 * min(max(tallest, 0.4), 2.0)
+    width = max(1.9 * columns, 0.11 * len(heading))
+    height = (cell + 0.17 * lines + 0.1) * rows + (0.4 if heading else 0)
+    figure = new_figure(width, height)
+    if heading:
+        figure.suptitle(heading, fontsize=12, color=INK, parse_math=False)
+    for position, picture in enumerate(pictures):
+        axes = figure.add_subplot(rows, columns, position + 1)
+        show_picture(axes, picture)
+        if titles is not None:
+            text = "\n".join(plain_text(line, 26) for line in titles[position].split("\n"))
+            axes.set_title(text, fontsize=8.5, color=INK, pad=4, parse_math=False)
+    return figure
+
+
+def mistakes(
+    images: Any,
+    true_names: Sequence[str],
+    predicted_names: Sequence[str],
+    confidences: Any,
+    *,
+    columns: int = 4,
+) -> Figure:
+    """Pictures that were taken for something else, with the prediction and the truth.
+
+    Args:
+        images: pictures as in `image_grid`; there may be none, which the figure then says.
+        true_names: the true class of each picture.
+        predicted_names: the predicted class of each picture.
+        confidences: the probability of each prediction, 0 to 1.
+        columns: how many pictures stand in one row.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ArgumentError: if the numbers of pictures, names and confidences differ.
+
+    Example:
+        >>> import numpy as np
+        >>> figure = mistakes(np.zeros((1, 8, 8, 3), np.uint8), ["dog"], ["cat"], [0.97])
+        >>> print(figure.axes[0].get_title())
+        cat, 97% sure
+        true: dog
+    """
+    for name, values in [
+        ("true_names", true_names),
+        ("predicted_names", predicted_names),
+        ("confidences", confidences),
+    ]:
+        check_length(name, values, len(images))
+    if len(images) == 0:
+        return message("No mistakes")
+    titles = [
+        f"{plain_text(predicted, 15)}, {confidence:.0%} sure\ntrue: {plain_text(true, 20)}"
+        for true, predicted, confidence in zip(
+            true_names, predicted_names, confidences, strict=True
+        )
+    ]
+    return image_grid(images, titles, columns=columns, title="Most confident mistakes")
+
+
+def message(text: str) -> Figure:
+    """A figure that says in words that there is nothing to draw.
+
+    Args:
+        text: a few words.
+
+    Returns:
+        The figure.
+
+    Example:
+        >>> message("No mistakes").texts[0].get_text()
+        'No mistakes'
+    """
+    figure = new_figure(max(5.0, 0.12 * len(text)), 1.5)
+    figure.text(0.5, 0.5, plain_text(text, 80), ha="center", va="center", fontsize=14, color=INK)
+    return figure
+
+
+def softmax_predictions(
+    images: Any, true_names: Sequence[str], top: Sequence[Sequence[tuple[str, float]]]
+) -> Figure:
+    """Pictures, each with its true class and the most likely classes as bars.
+
+    Args:
+        images: pictures as in `image_grid`.
+        true_names: the true class of each picture.
+        top: for each picture the most likely classes as (name, probability), likeliest first.
+
+    Returns:
+        The figure: a row a picture, the picture on the left and the bars on the right. The bar of
+        the true class is blue, others are orange.
+
+    Raises:
+        ArgumentError: if the numbers of pictures, names and predictions differ.
+
+    Example:
+        >>> import numpy as np
+        >>> likely = [("cat", 0.7), ("dog", 0.2), ("frog", 0.1)]
+        >>> figure = softmax_predictions(np.zeros((1, 8, 8, 3), np.uint8), ["dog"], [likely])
+        >>> [label.get_text() for label in figure.axes[1].get_yticklabels()]
+        ['cat', 'dog', 'frog']
+    """
+    pictures = as_pictures(images)
+    check_length("true_names", true_names, len(pictures))
+    check_length("top", top, len(pictures))
+    figure = new_figure(6.4, 1.75 * len(pictures) + 0.5)
+    figure.suptitle("Softmax predictions", fontsize=12, color=INK)
+    grid = figure.add_gridspec(len(pictures), 2, width_ratios=[1, 2])
+    for row, (picture, true_name, likely) in enumerate(zip(pictures, true_names, top, strict=True)):
+        left = figure.add_subplot(grid[row, 0])
+        show_picture(left, picture)
+        title = f"true: {plain_text(true_name, 16)}"
+        left.set_title(title, fontsize=9, color=INK, parse_math=False)
+        right = figure.add_subplot(grid[row, 1])
+        _probability_bars(right, true_name, likely)
+    return figure
+
+
+def _probability_bars(axes: Any, true_name: str, likely: Sequence[tuple[str, float]]) -> None:
+    names = [name for name, _ in likely]
+    shares = [share for _, share in likely]
+    places = range(len(names))
+    colours = [BLUE if name == true_name else ORANGE for name in names]
+    axes.barh(places, shares, color=colours, height=0.62)
+    axes.set_yticks(places, [plain_text(name, 20) for name in names], parse_math=False)
+    axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=INK)
+    axes.set_xticks([])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlim(0, 1.16)  # room for "100.0%" beside a full bar
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.spines["left"].set_color(GREY)
+    for place, share in zip(places, shares, strict=True):
+        axes.text(share + 0.015, place, f"{share:.1%}", va="center", fontsize=9, color=INK)
+
+
+def label_errors(
+    images: Any, labels: Sequence[str], suggested: Sequence[str], probabilities: Any
+) -> Figure:
+    """Pictures whose labels are likely wrong, each with its label and what it likely is.
+
+    Args:
+        images: pictures as in `image_grid`; there may be none, which the figure then says.
+        labels: the label of each picture.
+        suggested: the class that each likely is.
+        probabilities: the probability of that class, 0 to 1.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ArgumentError: if the numbers of pictures, names and probabilities differ.
+
+    Example:
+        >>> import numpy as np
+        >>> figure = label_errors(np.zeros((1, 8, 8, 3), np.uint8), ["dog"], ["cat"], [0.97])
+        >>> print(figure.axes[0].get_title())
+        labelled dog
+        likely cat (97%)
+    """
+    for name, values in [
+        ("labels", labels),
+        ("suggested", suggested),
+        ("probabilities", probabilities),
+    ]:
+        check_length(name, values, len(images))
+    if len(images) == 0:
+        return message("No likely label errors")
+    titles = [
+        f"labelled {plain_text(label, 17)}\nlikely {plain_text(other, 12)} ({share:.0%})"
+        for label, other, share in zip(labels, suggested, probabilities, strict=True)
+    ]
+    return image_grid(images, titles, columns=4, title="Likely label errors")

@@ -1,0 +1,106 @@
+"""Curves of a class against the others: ROC, precision and recall."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imgclf.errors import ArgumentError
+from imgclf.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    PURPLE,
+    VERMILLION,
+    finish,
+    new_axes,
+    percent_format,
+    plain_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "precision_recall_curves",
+    "roc_curves",
+]
+
+
+def roc_curves(curves: Mapping[str, tuple[Any, Any, float]], ax: Axes | None = None) -> Axes:
+    """ROC curves: what a threshold finds over what it takes along wrongly.
+
+    Args:
+        curves: by class name (false positive rates, true positive rates, area under the curve), in
+            the order of importance: the first five are coloured and named.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ArgumentError: if there is no curve.
+
+    Example:
+        >>> axes = roc_curves({"cat": ([0, 0, 1], [0, 1, 1], 1.0)})
+        >>> [text.get_text() for text in axes.get_legend().get_texts()]
+        ['cat, area 1.000']
+    """
+    axes = new_axes(ax, 5, 4.6)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
+    _named_curves(axes, curves, "default")
+    finish(axes, "false positives: share of other classes", "true positives: share of the class")
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="lower right")
+    return axes
+
+
+def precision_recall_curves(
+    curves: Mapping[str, tuple[Any, Any, float]], ax: Axes | None = None
+) -> Axes:
+    """Precision over recall, threshold by threshold.
+
+    Args:
+        curves: by class name (recalls, precisions, average precision), in the order of importance:
+            the first five are coloured and named.
+        ax: where to draw; a figure is made if left out.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ArgumentError: if there is no curve.
+
+    Example:
+        >>> axes = precision_recall_curves({"cat": ([1, 1, 0], [0.5, 1, 1], 1.0)})
+        >>> axes.get_xlabel()
+        'recall'
+    """
+    axes = new_axes(ax, 5, 4.6)
+    # Precision between two thresholds is not on the line between them.
+    _named_curves(axes, curves, "steps-post")
+    finish(axes, "recall", "precision")
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="lower left")
+    return axes
+
+
+def _named_curves(axes: Any, curves: Mapping[str, tuple[Any, Any, float]], style: str) -> None:
+    if not curves:
+        raise ArgumentError("`curves` must hold at least one curve. Received: none.")
+    colours = [BLUE, ORANGE, VERMILLION, GREEN, PURPLE]
+    for place, (name, (across, up, area)) in enumerate(curves.items()):
+        if place < len(colours):
+            label = f"{plain_text(name, 24)}, area {area:.3f}"
+            look = {"color": colours[place], "linewidth": 1.8, "label": label, "zorder": 3}
+        else:
+            look = {"color": PALE, "linewidth": 1}
+        axes.plot(across, up, drawstyle=style, **look)
+    if len(curves) > len(colours):
+        axes.plot([], [], color=PALE, label=f"{len(curves) - len(colours)} more classes")
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(0, 1.02)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(percent_format())

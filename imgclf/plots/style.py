@@ -1,0 +1,190 @@
+"""What all figures have in common: colours, axes, texts, and pictures as they are drawn."""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.errors import ArgumentError, ArgumentTypeError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "BLUE",
+    "DPI",
+    "GREEN",
+    "GREY",
+    "INK",
+    "ORANGE",
+    "PALE",
+    "PURPLE",
+    "VERMILLION",
+    "as_pictures",
+    "as_pixels",
+    "check_length",
+    "figure_png",
+    "finish",
+    "legend_above",
+    "new_axes",
+    "new_figure",
+    "percent_format",
+    "plain_text",
+    "show_picture",
+    "shown_in_notebooks",
+    "whole_numbers",
+]
+
+# Colours that stay apart for the colour-blind.
+# Source: M. Okabe, K. Ito, "Color Universal Design" (2008).
+BLUE = "#0072B2"
+ORANGE = "#E69F00"
+VERMILLION = "#D55E00"
+GREEN = "#009E73"
+PURPLE = "#CC79A7"
+GREY = "#9A9A9A"
+PALE = "#DDDDDD"
+INK = "#262626"
+
+DPI = 150
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure, inches, that belongs to no window and shows itself in a notebook."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    return shown_in_notebooks(figure)
+
+
+def new_axes(ax: Any, width: float, height: float) -> Any:
+    """The axes given, or those of a new figure of that size."""
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        return shown_in_notebooks(new_figure(width, height).add_subplot())
+    if not isinstance(ax, Axes):
+        raise ArgumentTypeError(f"`ax` must be matplotlib axes. {checks.received('ax', ax)}")
+    return ax
+
+
+def shown_in_notebooks(drawing: Any) -> Any:
+    """Lets a notebook show a drawing: by itself it draws only figures that pyplot made."""
+    drawing._repr_png_ = functools.partial(figure_png, drawing)
+    return drawing
+
+
+def finish(axes: Any, xlabel: str, ylabel: str) -> None:
+    """Names the axes, and leaves of frame and grid what helps to read."""
+    axes.set_xlabel(xlabel, color=INK)
+    axes.set_ylabel(ylabel, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(color=GREY, labelcolor=INK, labelsize=9)
+    axes.grid(visible=True, axis="y", color=PALE, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def legend_above(axes: Any, columns: int | None = None) -> None:
+    """A legend over the axes, where it hides no point; in one row, or in so many columns."""
+    columns = columns or len(axes.get_legend_handles_labels()[1])
+    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns}
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK, columnspacing=1.2, **place)
+
+
+def whole_numbers(axes: Any, last: int) -> None:
+    """An x axis from 1 to `last` without halves."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(
+        MaxNLocator(nbins=8, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    )
+    margin = min(max(0.03 * (last - 1), 0.3), 0.9)  # below 1: there is no epoch 0 to mark
+    axes.set_xlim(1 - margin, last + margin)
+
+
+def percent_format(*, whole: bool = True) -> Any:
+    """Ticks such as 40%."""
+    from matplotlib.ticker import PercentFormatter
+
+    return PercentFormatter(1.0, decimals=0 if whole else None)
+
+
+def as_pictures(images: Any) -> list[np.ndarray]:
+    """(N,) pictures as they are drawn."""
+    if len(images) == 0:
+        raise ArgumentError("`images` must hold at least one picture. Received: none.")
+    return [as_pixels(image) for image in images]
+
+
+def as_pixels(image: Any) -> np.ndarray:
+    """One picture as uint8, (height, width) for grey and (height, width, 3) for colour."""
+    array = np.asarray(image)
+    if array.ndim not in (2, 3) or 0 in array.shape or array.dtype.kind not in "fiu":
+        raise ArgumentError(
+            "`images` must be pictures of (height, width) or (height, width, channels), values "
+            f"0 to 255. Received: a picture of shape={array.shape}, dtype={array.dtype}."
+        )
+    if array.ndim == 3:
+        array = array[..., 0] if array.shape[2] < 3 else array[..., :3]
+    if array.dtype == np.uint8:
+        return array
+    return np.clip(np.rint(np.nan_to_num(array)), 0, 255).astype(np.uint8)
+
+
+def show_picture(axes: Any, picture: np.ndarray) -> None:
+    """Draws a picture without axes."""
+    # "antialiased" keeps the pixels of a thumbnail square and smooths a photo that is made smaller.
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
+    axes.set_axis_off()
+
+
+def plain_text(name: str, width: int) -> str:
+    """A text that is safe to draw: control characters escaped, cut in the middle to `width`."""
+    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(name))
+    if len(text) <= width:
+        return text
+    return f"{text[: width // 2]}…{text[len(text) - (width - width // 2 - 1) :]}"
+
+
+def check_length(name: str, values: Any, wanted: int) -> None:
+    """Sees to it that there are as many values as wanted."""
+    if len(values) != wanted:
+        raise ArgumentError(
+            f"`{name}` must have {wanted} entries, as many as there are to draw. "
+            f"Received: {len(values)} entries."
+        )
+
+
+def figure_png(figure: Figure | Axes) -> bytes:
+    r"""A figure as the bytes of a PNG file, at 150 dots an inch.
+
+    Args:
+        figure: a figure, or axes, which stand for the figure they are in.
+
+    Returns:
+        The content of the file. It holds no time and no version of matplotlib.
+
+    Raises:
+        ArgumentTypeError: if it is neither.
+
+    Example:
+        >>> from imgclf.plots import confusion_matrix
+        >>> figure_png(confusion_matrix([[8, 2], [1, 9]], ["cat", "dog"]))[:8]
+        b'\x89PNG\r\n\x1a\n'
+    """
+    from matplotlib.figure import Figure
+
+    whole = figure if isinstance(figure, Figure) else getattr(figure, "figure", None)
+    if not isinstance(whole, Figure):
+        raise ArgumentTypeError(
+            f"`figure` must be a matplotlib figure or axes. {checks.received('figure', figure)}"
+        )
+    file = io.BytesIO()
+    whole.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+    return file.getvalue()
