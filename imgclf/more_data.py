@@ -16,7 +16,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.classifier import Classifier
-from imgclf.data.dataset import Dataset
+from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.evaluation.growth import LearningCurve
 from imgclf.files import atomic
@@ -200,11 +200,7 @@ def _rows(labels: np.ndarray, part: float, seed: int) -> np.ndarray:
 
 
 def _check(data: Any) -> Any:
-    if not isinstance(data, Dataset):
-        raise ArgumentTypeError(
-            "`data` must be a Dataset, such as load_digits() gives. "
-            + checks.received("data", data)
-        )
+    check_dataset(data)
     if data.validation is None:
         raise DataError(
             f"{data.name} has no validation pictures, which a learning curve is measured on: load "

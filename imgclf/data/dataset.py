@@ -232,6 +232,20 @@ def count_classes(labels: Any) -> int:
     return int(checked.max()) + 1 if len(checked) else 0
 
 
+def check_dataset(data: Any) -> Dataset:
+    """`data`, if it is a `Dataset`.
+
+    Raises:
+        ArgumentTypeError: if it is none.
+    """
+    if not isinstance(data, Dataset):
+        raise ArgumentTypeError(
+            "`data` must be a Dataset, such as load_digits() gives. "
+            + checks.received("data", data)
+        )
+    return data
+
+
 def _stratified(
     whole: Split, fractions: dict[str, float], seed: int, groups: Any
 ) -> dict[str, Split]:
@@ -243,4 +257,4 @@ def _stratified(
     return {title: whole[positions] for title, positions in parts.items()}
 
 
-__all__ += ["check_images", "check_labels", "count_classes", "cut"]
+__all__ += ["check_dataset", "check_images", "check_labels", "count_classes", "cut"]

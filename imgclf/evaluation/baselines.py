@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks
-from imgclf.data.dataset import Dataset
+from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.data.thumbnails import thumbnails
-from imgclf.errors import ArgumentTypeError, DataError
+from imgclf.errors import DataError
 from imgclf.evaluation.interval import wilson_interval
 
 if TYPE_CHECKING:
@@ -146,8 +146,7 @@ def baselines(
         >>> found.best.accuracy > 0.9
         True
     """
-    if not isinstance(data, Dataset):
-        raise ArgumentTypeError(f"`data` must be a Dataset. {checks.received('data', data)}")
+    check_dataset(data)
     checks.one_of("split", split, ["test", "validation"])
     checks.integer("max_pictures", max_pictures, low=1)
     checks.integer("seed", seed, low=0)
