@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks
-from imgclf.classifier import Classifier, load
+from imgclf.classifier import Classifier, load, reading_of
 from imgclf.data.dataset import Dataset
 from imgclf.errors import ArgumentError, ArgumentTypeError, ImgclfError, RunFolderError, SearchError
 from imgclf.search.baselines import baseline
@@ -338,7 +338,8 @@ def _maker(trial: Trial, data: Dataset, space: Any) -> Callable[[int], Classifie
                 f"Trial {trial.number} has no blocks: what its hypermodel built cannot be built "
                 "anew without it. Run the search again from its run_dir."
             )
-        return Classifier(space.build(trial.values, recipe), data.class_names, recipe=recipe)
+        model = space.build(trial.values, recipe)
+        return Classifier(model, data.class_names, recipe=recipe, **reading_of(data))
 
     return make
 

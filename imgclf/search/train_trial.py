@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from imgclf.architecture.describe import describe
-from imgclf.classifier import Classifier
+from imgclf.classifier import Classifier, reading_of
 from imgclf.data.dataset import Dataset
 from imgclf.data.split import Split
 from imgclf.errors import ImgclfError, RunFolderError
@@ -156,7 +156,13 @@ class Trainer:
         return clf.evaluate(self.validation).accuracy
 
     def _keep(self, job: Job, outcome: Outcome, score: float, worth: float) -> None:
-        clf = Classifier(outcome.model, self.data.class_names, recipe=job.recipe, blocks=job.blocks)
+        clf = Classifier(
+            outcome.model,
+            self.data.class_names,
+            recipe=job.recipe,
+            blocks=job.blocks or None,
+            **reading_of(self.data),
+        )
         clf.history = {"val_accuracy": list(outcome.curve)}
         self.classifier = clf
         if self.folder is not None and score > worth:
