@@ -13,8 +13,13 @@ from imgclf.cli.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
+    from imgclf.search.confirm import Confirmation, Run
+    from imgclf.search.result import SearchResult
 
 __all__ = ["search"]
+
+# How many of the best networks --confirm trains anew.
+_TOP = 3
 
 
 @click.command()
@@ -94,7 +99,7 @@ def search(
     out: str,
     worker: str | None,
     parts: str | None,
-    confirm: bool,  # noqa: FBT001
+    confirm: bool,
     **settings: Any,
 ) -> None:
     """Search for a better network for SOURCE, by validation accuracy.
@@ -129,7 +134,7 @@ def search(
     click.echo(str(result))
     click.echo(f"\nThe best blocks:\n{result.best_blocks!r}")
     if confirm:
-        click.echo(f"\n{result.confirm(data, run_dir=Path(out) / 'confirm', verbose='auto')}")
+        click.echo(f"\n{_confirmed(result, data, Path(out))}")
     scripts = result.save_scripts(out, data=sources.code(source, options, batch))
     page = result.report(Path(out) / "search.html")
     click.echo(f"\nIn {out}: journal.jsonl, best.keras")
@@ -139,6 +144,21 @@ def search(
     words = ["imgclf", "evaluate", str(Path(out) / "best.keras"), source]
     words += [] if options.archive is None else ["--archive", options.archive]
     click.echo(f"Next:  {shlex.join(words)}")
+
+
+def _confirmed(result: SearchResult, data: Dataset, out: Path) -> Confirmation:
+    """The confirmation of the search; one that was stopped goes on."""
+    from imgclf.search.confirm import finalists
+
+    # A search that was prolonged may have other best ones, which the folder of these would refuse.
+    numbers = [str(trial.number) for trial in finalists(result.ranked(), _TOP)]
+    folder = out / "-".join(["confirm", *numbers])
+    return result.confirm(data, _TOP, run_dir=folder, on_run=_echo_run)
+
+
+def _echo_run(run: Run) -> None:
+    said = run.reason if run.accuracy is None else f"{run.accuracy:.1%}"
+    click.echo(f"{run.network}, seed {run.seed}: {said}, {run.seconds:.1f} s", err=True)
 
 
 def _parts(text: str) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import imgclf
 from imgclf.cli.main import main
+from imgclf.search.result import SearchResult
 
 
 @pytest.fixture
@@ -288,16 +289,23 @@ def test_search_prints_its_best_blocks(tiny_cifar10, here):
     assert "Not confirmed yet" in (here / "found" / "search.html").read_text()
 
 
-def test_search_confirms_its_best_networks(tiny_cifar10, here):
+def test_search_confirms_its_best_networks(tiny_cifar10, here, monkeypatch):
+    confirm = SearchResult.confirm
+
+    def less(self, data, top, **settings):  # it would take nine trainings
+        return confirm(self, data, top, seeds=2, baselines=["default"], **settings)
+
+    monkeypatch.setattr(SearchResult, "confirm", less)
     source = ["cifar10", "--archive", tiny_cifar10, "--batch", 1]
     options = ["--max-trials", 1, "--epochs", 1, "--algorithm", "random", "--out", "found"]
     result = succeed("search", *source, *options, "--confirm")
     table = result.stdout.split("\nThe best blocks:\n")[1]
-    for name in ("trial 1", "seed2017", "default"):
+    for name in ("trial 1", "default"):
         assert re.search(rf"^{name} +\d+\.\d% ± ", table, re.MULTILINE)
     assert "Judged by the same " in table
-    lines = (here / "found" / "confirm" / "confirm.jsonl").read_text().splitlines()
-    assert len(lines) == 9
+    assert re.search(r"^trial 1, seed 1: \d+\.\d%, \d+\.\d s$", result.stderr, re.MULTILINE)
+    lines = (here / "found" / "confirm-1" / "confirm.jsonl").read_text().splitlines()
+    assert len(lines) == 4
     assert "Confirmed with fresh seeds" in (here / "found" / "search.html").read_text()
 
 
