@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 from imgclf import checks
+from imgclf.architecture.block import Block
 from imgclf.architecture.choices import holds_choices
 from imgclf.architecture.describe import describe
 from imgclf.errors import ArgumentError, ArgumentTypeError
@@ -27,6 +28,8 @@ __all__ = ["Costs", "ForeignSpace", "is_foreign"]
 
 def is_foreign(value: Any) -> bool:
     """Whether a search is given a `keras_tuner.HyperModel`, or a function `build(hp)`, as space."""
+    if isinstance(value, Block) or hasattr(type(value), "trainable_variables"):
+        return False  # blocks, Keras's layers and models have a `build` of another meaning
     return callable(getattr(value, "build", None)) or (
         callable(value) and not isinstance(value, type)
     )

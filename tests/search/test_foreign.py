@@ -192,8 +192,10 @@ def test_bad_hypermodels_are_refused():
         ForeignSpace(own, Recipe(), (8, 8, 1), 10)
 
 
-def test_lists_of_blocks_are_not_foreign():
+def test_blocks_and_models_are_not_foreign():
     assert is_foreign(build)
     assert is_foreign(Theirs())
     assert not is_foreign([imgclf.conv(8)])
+    assert not is_foreign(imgclf.conv(8))
+    assert not is_foreign(keras.Sequential())
     assert not is_foreign("default")
