@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import keras
@@ -11,6 +12,7 @@ import pytest
 import imgclf
 from imgclf import Recipe, choice, conv, global_pool
 from imgclf.errors import ArgumentError, RunFolderError, SearchError
+from imgclf.search.confirm import finalists
 from imgclf.search.hypermodel import HyperClassifier
 from imgclf.search.run import search
 
@@ -99,6 +101,17 @@ def test_its_winner_is_confirmed_and_becomes_code(found, data, tmp_path):
     page = found.report(tmp_path / "search.html").read_text()
     assert "Confirmed with fresh seeds" in page
     assert f"units={found.winner.values['units']}" in page
+
+
+def test_what_hyperband_trained_twice_is_confirmed_once(found):
+    first, *others = found.ranked()
+    longer = dataclasses.replace(
+        first,
+        number=9,
+        values={**first.values, "tuner/epochs": 4, "tuner/round": 1},
+        recipe=first.recipe.replace(epochs=4),
+    )
+    assert finalists([longer, first, *others], 2) == [longer, others[0]]
 
 
 def test_another_hypermodel_is_refused_in_its_folder(found, data):
