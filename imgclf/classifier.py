@@ -41,7 +41,7 @@ from imgclf.training.transfer import (
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Classifier", "load"]
+__all__ = ["Classifier", "load", "reading_of"]
 
 
 class Classifier(Judge):
@@ -125,7 +125,7 @@ class Classifier(Judge):
         recipe = preset.recipe(data, **recipe_changes)
         model = preset.build(data, recipe)
         blocks = preset.blocks(data.image_shape)
-        return cls(model, data.class_names, recipe=recipe, blocks=blocks, **_reading_of(data))
+        return cls(model, data.class_names, recipe=recipe, blocks=blocks, **reading_of(data))
 
     @classmethod
     def from_model(cls, source: Any, data: Dataset, **recipe_changes: Any) -> Classifier:
@@ -166,7 +166,7 @@ class Classifier(Judge):
     @classmethod
     def _on_body(cls, body: Any, data: Dataset, recipe: Recipe) -> Classifier:
         model = with_new_head(body, data.num_classes, recipe.seed)
-        classifier = cls(model, data.class_names, recipe=recipe, **_reading_of(data))
+        classifier = cls(model, data.class_names, recipe=recipe, **reading_of(data))
         classifier._fit, classifier._plan = fit_in_phases, plan_in_phases
         return classifier
 
@@ -188,7 +188,7 @@ class Classifier(Judge):
         recipe = recipe or Recipe()
         sample = sample_images(data.train)
         model = new_network(data.image_shape, data.num_classes, blocks, recipe, sample)
-        return cls(model, data.class_names, recipe=recipe, blocks=blocks, **_reading_of(data))
+        return cls(model, data.class_names, recipe=recipe, blocks=blocks, **reading_of(data))
 
     def __repr__(self) -> str:
         shape = "×".join("?" if side is None else str(side) for side in self.image_shape)
@@ -541,7 +541,7 @@ def _transfer_recipe(data: Dataset, changes: dict[str, Any]) -> Recipe:
     return transfer_recipe(len(data.train), flip_safe=data.flip_safe, **changes)
 
 
-def _reading_of(data: Dataset) -> dict[str, Any]:
+def reading_of(data: Dataset) -> dict[str, Any]:
     """How the data's files were read, so that predicting reads pictures in the same way."""
     images = data.train.images
     spec = images.spec if isinstance(images, ImageFiles) else ImageSpec()

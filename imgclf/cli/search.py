@@ -13,8 +13,13 @@ from imgclf.cli.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
+    from imgclf.search.confirm import Confirmation, Run
+    from imgclf.search.result import SearchResult
 
 __all__ = ["search"]
+
+# How many of the best networks --confirm trains anew.
+_TOP = 3
 
 
 @click.command()
@@ -74,6 +79,12 @@ __all__ = ["search"]
 @click.option(
     "--worker", metavar="HOST:PORT", help="Train for the chief there; with its --out and settings."
 )
+@click.option(
+    "--confirm",
+    is_flag=True,
+    help="Behind the search, train the best three networks and two baselines anew, with three "
+    "fresh seeds each, and say whether the first is really better.",
+)
 @click.option("--batch", type=click.IntRange(1, 5), help="Only this CIFAR-10 batch.")
 @click.option("--out", default="runs/search", show_default=True, help="Folder; goes on if there.")
 @sources.archive_option
@@ -88,6 +99,7 @@ def search(
     out: str,
     worker: str | None,
     parts: str | None,
+    confirm: bool,
     **settings: Any,
 ) -> None:
     """Search for a better network for SOURCE, by validation accuracy.
@@ -108,6 +120,8 @@ def search(
         given["parts"] = _parts(parts)
     if worker is not None and given.get("chief"):
         raise click.UsageError("--chief and --worker are two roles: give one of them.")
+    if worker is not None and confirm:
+        raise click.UsageError("--confirm goes with the chief: a worker has no result.")
     load_tensorflow()
     if worker is not None:
         trials = work_for(worker, data, run_dir=Path(out), epochs=given.get("epochs"))
@@ -119,10 +133,32 @@ def search(
     sources.remember(Path(out), source, options)
     click.echo(str(result))
     click.echo(f"\nThe best blocks:\n{result.best_blocks!r}")
+    if confirm:
+        click.echo(f"\n{_confirmed(result, data, Path(out))}")
+    scripts = result.save_scripts(out, data=sources.code(source, options, batch))
+    page = result.report(Path(out) / "search.html")
     click.echo(f"\nIn {out}: journal.jsonl, best.keras")
+    click.echo("The winner as code, and all of it as a page:")
+    for path in (*scripts, page):
+        click.echo(f"  {path}")
     words = ["imgclf", "evaluate", str(Path(out) / "best.keras"), source]
     words += [] if options.archive is None else ["--archive", options.archive]
     click.echo(f"Next:  {shlex.join(words)}")
+
+
+def _confirmed(result: SearchResult, data: Dataset, out: Path) -> Confirmation:
+    """The confirmation of the search; one that was stopped goes on."""
+    from imgclf.search.confirm import finalists
+
+    # A search that was prolonged may have other best ones, which the folder of these would refuse.
+    numbers = [str(trial.number) for trial in finalists(result.ranked(), _TOP)]
+    folder = out / "-".join(["confirm", *numbers])
+    return result.confirm(data, _TOP, run_dir=folder, on_run=_echo_run)
+
+
+def _echo_run(run: Run) -> None:
+    said = run.reason if run.accuracy is None else f"{run.accuracy:.1%}"
+    click.echo(f"{run.network}, seed {run.seed}: {said}, {run.seconds:.1f} s", err=True)
 
 
 def _parts(text: str) -> tuple[float, ...]:

@@ -21,6 +21,7 @@ __all__ = [
     "DataOptions",
     "archive_option",
     "cache_options",
+    "code",
     "echo_ledger",
     "evening_options",
     "load",
@@ -235,6 +236,23 @@ def load_batch(batch: int, options: DataOptions) -> Dataset:
     data = imgclf.load_cifar10(batches=(batch,), **given)
     click.echo(repr(data), err=True)
     return data
+
+
+def code(source: str, options: DataOptions, batch: int | None = None) -> str:
+    """The line of Python that loads a source as `load` and `load_batch` do, but for the cache."""
+    from imgclf.data.source import NAMES
+
+    given = {} if batch is None else {"batches": (batch,)}
+    given |= {
+        name: value
+        for name, value in vars(options).items()
+        if value is not None and name not in ("cache", "cache_size")
+    }
+    arguments = [f"{name}={value!r}" for name, value in given.items()]
+    if source in NAMES:
+        return f"imgclf.load_{source}({', '.join(arguments)})"
+    loader = "load_csv" if Path(source).suffix.lower() == ".csv" else "load_folder"
+    return f"imgclf.{loader}({', '.join([repr(source), *arguments])})"
 
 
 def _cache_settings(where: str | None, size: int | None) -> Any:

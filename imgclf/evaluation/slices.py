@@ -16,6 +16,7 @@ from imgclf.data.in_threads import in_threads
 from imgclf.data.thumbnails import thumbnails
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.evaluation.interval import wilson_intervals
+from imgclf.evaluation.paired import holm
 
 __all__ = ["Slice", "columns_by", "slice_records"]
 
@@ -98,7 +99,7 @@ def slice_records(
     there = np.flatnonzero(counts)
     counts, right = counts[there], right[there]
     total, all_right = len(correct), int(correct.sum())
-    p_values = _holm(hypergeom.cdf(right, total, all_right, counts))
+    p_values = holm(hypergeom.cdf(right, total, all_right, counts))
     bounds = wilson_intervals(right, counts)
     with np.errstate(invalid="ignore"):
         rest = (all_right - right) / (total - counts)
@@ -116,15 +117,6 @@ def slice_records(
         for place in range(len(there))
     ]
     return sorted(records, key=lambda record: record.accuracy)
-
-
-def _holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's adjusted p-values."""
-    order = np.argsort(p_values)
-    factors = np.arange(len(p_values), 0, -1)
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
-    return adjusted
 
 
 def columns_by(

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks
-from imgclf.classifier import Classifier, load
+from imgclf.classifier import Classifier, load, reading_of
 from imgclf.data.dataset import Dataset
 from imgclf.errors import ArgumentError, ArgumentTypeError, ImgclfError, RunFolderError, SearchError
 from imgclf.search.baselines import baseline
@@ -36,7 +36,7 @@ from imgclf.training.run_folder import RunFolder
 if TYPE_CHECKING:
     from imgclf.search.result import Trial
 
-__all__ = ["Confirmation", "Network", "Run", "confirm"]
+__all__ = ["Confirmation", "Network", "Run", "confirm", "finalists"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -308,24 +308,37 @@ def _check(data: Any, top: Any, seeds: Any, baselines: Any, seconds: Any, verbos
         )
 
 
-def _best(ranked: Sequence[Trial], data: Dataset, space: Any, top: int) -> list[_Entrant]:
-    """The best networks; one that was trained for several numbers of epochs counts once."""
-    entrants: dict[str, _Entrant] = {}
+def finalists(ranked: Sequence[Trial], top: int) -> list[Trial]:
+    """The best trials; a network that was trained for several numbers of epochs counts once.
+
+    Args:
+        ranked: the best first.
+        top: how many.
+    """
+    found: dict[str, Trial] = {}
     for trial in ranked:
-        if trial.score is None:
-            continue
-        alike = json.dumps(
-            [
-                [block.to_dict() for block in trial.blocks] or trial.values,
-                trial.recipe.replace(epochs=1).to_dict(),
-            ],
-            sort_keys=True,
+        if trial.score is not None:
+            found.setdefault(json.dumps(_alike(trial), sort_keys=True), trial)
+    return list(found.values())[:top]
+
+
+def _alike(trial: Trial) -> list[Any]:
+    """What trials of one network share, whatever their epochs."""
+    blocks = [block.to_dict() for block in trial.blocks]
+    # Hyperband's own values count its rounds.
+    values = {name: v for name, v in trial.values.items() if not name.startswith("tuner/")}
+    return [blocks or values, trial.recipe.replace(epochs=1).to_dict()]
+
+
+def _best(ranked: Sequence[Trial], data: Dataset, space: Any, top: int) -> list[_Entrant]:
+    return [
+        _Entrant(
+            f"trial {trial.number}",
+            _maker(trial, data, space),
+            [json.loads(json.dumps(_alike(trial))), trial.recipe.epochs],
         )
-        if alike not in entrants and len(entrants) < top:
-            make = _maker(trial, data, space)
-            identity = [json.loads(alike), trial.recipe.epochs]
-            entrants[alike] = _Entrant(f"trial {trial.number}", make, identity)
-    return list(entrants.values())
+        for trial in finalists(ranked, top)
+    ]
 
 
 def _maker(trial: Trial, data: Dataset, space: Any) -> Callable[[int], Classifier]:
@@ -338,7 +351,8 @@ def _maker(trial: Trial, data: Dataset, space: Any) -> Callable[[int], Classifie
                 f"Trial {trial.number} has no blocks: what its hypermodel built cannot be built "
                 "anew without it. Run the search again from its run_dir."
             )
-        return Classifier(space.build(trial.values, recipe), data.class_names, recipe=recipe)
+        model = space.build(trial.values, recipe)
+        return Classifier(model, data.class_names, recipe=recipe, **reading_of(data))
 
     return make
 

@@ -10,7 +10,6 @@ import dataclasses
 import threading
 from typing import Any
 
-from imgclf.architecture.describe import describe
 from imgclf.search.clock import Clock
 from imgclf.search.display import Display
 from imgclf.search.folder import SearchFolder
@@ -127,8 +126,7 @@ class Coordinator:
         return dataclasses.replace(fitted, floors=limits, resumable=room)
 
     def _costs(self, job: Job) -> Any:
-        space = self.proposer.space
-        return describe(job.blocks, space.image_shape, space.num_classes)
+        return self.proposer.space.costs(job.blocks, job.values)
 
     def _promoted(self) -> Job | None:
         everyone: list[Any] = [*self.trials, *self.ongoing.values(), *self.waiting]

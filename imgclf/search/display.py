@@ -54,7 +54,7 @@ class _Lines(Display):
     def end(self, trial: Trial, left: float | None) -> None:
         words = [
             f"trial {trial.number}: {_accuracy(trial)}",
-            short_blocks(trial.blocks),
+            _network(trial),
             f"{trial.seconds:.1f} s",
             f"{trial.parameters:,} parameters",
         ]
@@ -118,7 +118,7 @@ class _Table(Display):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("blocks", no_wrap=True, overflow="ellipsis")
         for trial in self._shown():
-            blocks = short_blocks(trial.blocks)
+            blocks = _network(trial)
             if trial.part < 1:
                 blocks = f"{trial.part:.0%} of the pictures: {blocks}"
             table.add_row(
@@ -130,13 +130,20 @@ class _Table(Display):
             )
         for job, since in list(self.jobs.values()):
             seconds = f"{time.monotonic() - since:.0f}"
-            table.add_row(str(job.number), "…", seconds, "", short_blocks(job.blocks), style="dim")
+            table.add_row(str(job.number), "…", seconds, "", _network(job), style="dim")
         return table
 
     def _shown(self) -> list[Trial]:
         ranked = sorted(self.trials, key=lambda trial: -(trial.score or 0))
         shown = {trial.number for trial in [*ranked[:_BEST_ROWS], *self.trials[-_LAST_ROWS:]]}
         return [trial for trial in ranked if trial.number in shown]
+
+
+def _network(trial: Trial | Job) -> str:
+    """Its blocks, or the values that its hypermodel was given."""
+    if trial.blocks:
+        return short_blocks(trial.blocks)
+    return " · ".join(f"{name} {value}" for name, value in trial.values.items())
 
 
 def short_blocks(blocks: Any) -> str:

@@ -24,6 +24,7 @@ from typing import Any
 
 from imgclf.errors import ArgumentError, RunFolderError, SearchError
 from imgclf.search.coordinator import Coordinator
+from imgclf.search.foreign import ForeignSpace
 from imgclf.search.job import Job
 from imgclf.search.result import Trial
 from imgclf.search.space import Space
@@ -171,7 +172,7 @@ def _kt_trial(values: dict[str, Any], trial_id: str, status: str) -> Any:
     return TunerTrial(hyperparameters=hp, trial_id=trial_id, status=status)
 
 
-def be_worker(space: Space, trainer: Trainer, address: str) -> int:
+def be_worker(space: Space | ForeignSpace, trainer: Trainer, address: str) -> int:
     """Trains what a chief hands out, until it has nothing more.
 
     Args:
@@ -251,7 +252,7 @@ def _client(address: str, worker: str) -> Any:
                 os.environ[name] = value
 
 
-def _check_same_space(theirs: Any, space: Space) -> None:
+def _check_same_space(theirs: Any, space: Space | ForeignSpace) -> None:
     here = {hp.name: hp.get_config() for hp in space.hyperparameters().space}
     there = {hp.name: hp.get_config() for hp in theirs.space}
     different = sorted(name for name in {*here, *there} if _told(here, name) != _told(there, name))

@@ -1,39 +1,51 @@
 """`ForeignSpace`: anyone's `keras_tuner.HyperModel` as the space of a search.
 
 It answers what the engine asks of a `Space`. Two things differ: a candidate has no blocks, only the
-values that keras-tuner drew; and whether it fits is known when it has been built, since only its
-own code knows what it makes.
+values that keras-tuner drew; and what it costs is known when it has been built, since only its own
+code knows what it makes.
 """
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import json
-from collections.abc import Callable, Iterator
+import pickle
+import sys
 from typing import Any
 
 from imgclf import checks
+from imgclf.architecture.block import Block
 from imgclf.architecture.choices import holds_choices
 from imgclf.architecture.describe import describe
 from imgclf.errors import ArgumentError, ArgumentTypeError
-from imgclf.search.space import Space
+from imgclf.search.explore import explore
+from imgclf.search.space import Space, written
 from imgclf.training.compile import compiled_by_user
 from imgclf.training.recipe import Recipe
 
-__all__ = ["ForeignSpace", "is_foreign"]
-
-# How many networks are built to find hyperparameters that are asked for only under some values.
-_MOST_BUILDS = 40
-
-# More options than these of one hyperparameter are not tried one by one.
-_MOST_OPTIONS = 6
+__all__ = ["Costs", "ForeignSpace", "is_foreign"]
 
 
 def is_foreign(value: Any) -> bool:
     """Whether a search is given a `keras_tuner.HyperModel`, or a function `build(hp)`, as space."""
+    if isinstance(value, Block) or hasattr(type(value), "trainable_variables"):
+        return False  # blocks, Keras's layers and models have a `build` of another meaning
     return callable(getattr(value, "build", None)) or (
         callable(value) and not isinstance(value, type)
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Costs:
+    """What a network costs.
+
+    Args:
+        parameters: how many numbers it holds; 0 if it cannot be built.
+        macs: multiply-adds for a picture; None if they cannot be told.
+    """
+
+    parameters: int
+    macs: int | None
 
 
 class ForeignSpace:
@@ -51,8 +63,8 @@ class ForeignSpace:
         max_macs: the most multiply-adds that a picture may cost; None for no limit.
 
     Raises:
-        ArgumentError: if it varies nothing, cannot be built with its default values, or trains by a
-            `fit` of its own.
+        ArgumentError: if it varies nothing, cannot be built with its default values or makes what
+            the data does not fit to, or trains by a `fit` of its own.
 
     Example:
         >>> import keras
@@ -71,6 +83,8 @@ class ForeignSpace:
     """
 
     blocks: tuple[Any, ...] = ()
+    max_ms: float | None = None  # there is no estimate of what is not made of blocks
+    max_memory: int | None = None
 
     def __init__(
         self,
@@ -103,42 +117,82 @@ class ForeignSpace:
             Space((), recipe, self.image_shape, self.num_classes) if holds_choices(recipe) else None
         )
         self._found: Any = None
+        self._costs: dict[str, Costs | None] = {}  # None: cannot be built
         if not self.hyperparameters().space:
             raise ArgumentError(
                 "There is nothing to search: neither `hypermodel` nor `recipe` asks for a "
                 "hyperparameter."
             )
+        reason = self._misfit(self._build(self.hyperparameters()))
+        if reason is not None:
+            raise ArgumentError(reason)
 
     def hyperparameters(self) -> Any:
         """All that there is to decide, as keras-tuner's `HyperParameters`.
 
-        keras-tuner learns of a hyperparameter when the code asks for it. So some networks are built
-        here, thrown away at once, with each option taken once.
+        Some networks are built to find it, thrown away at once, with each option taken once.
         """
         if self._found is None:
-            self._found = _explore(self._build)
+            self._found = explore(self._build)
             if self._recipes is not None:
                 self._recipes.draw(self._found)
         return self._found.copy()
+
+    def middle(self) -> dict[str, Any]:
+        """keras-tuner's values of the candidate to begin with: the defaults."""
+        return dict(self.hyperparameters().values)
 
     def draw(self, hp: Any) -> tuple[tuple[Any, ...], Recipe]:
         """No blocks, and the recipe that the hyperparameters stand for."""
         return (), self.recipe if self._recipes is None else self._recipes.draw(hp)[1]
 
-    def fits(self, blocks: Any) -> str | None:  # noqa: ARG002
-        """None: what a candidate is made of is known when it has been built."""
-        return None
+    def fits(self, blocks: Any, recipe: Any, values: dict[str, Any]) -> str | None:  # noqa: ARG002
+        """Why a candidate is beyond a limit; None if it is not, or if it cannot be built.
 
-    def key(self, values: dict[str, Any], recipe: Recipe) -> str:
+        One that cannot be built is a trial that fails, so that its reason is written down. Where
+        there are limits, the network is built, but not trained.
+        """
+        if self.max_params is None and self.max_macs is None:
+            return None
+        costs = self._measured(values)
+        return None if costs is None else self._too_large(costs)
+
+    def key(self, blocks: Any, recipe: Recipe, values: dict[str, Any]) -> str:  # noqa: ARG002
         """What two candidates share if and only if the hypermodel was given the same values."""
-        asked = {hp.name for hp in self.hyperparameters().space}
-        active = {name: value for name, value in values.items() if name in asked}
-        return json.dumps([active, recipe.to_dict()], sort_keys=True)
+        return json.dumps([self._asked(values), recipe.to_dict()], sort_keys=True)
 
-    def identity(self) -> list[Any]:
-        """What tells this space from another, as plain values for the run folder's config."""
-        hp = self.hyperparameters().get_config()["space"]
-        return [_name_of(self.hypermodel), json.loads(json.dumps(hp, default=repr))]
+    def costs(self, blocks: Any, values: dict[str, Any]) -> Costs:  # noqa: ARG002
+        """What a candidate costs; its network is built for it."""
+        return self._measured(values) or Costs(0, None)
+
+    def settings(self) -> dict[str, Any]:
+        """Name, hyperparameters and recipe, to tell one space from another."""
+        configs = [hp.get_config() for hp in self.hyperparameters().space]
+        configs = json.loads(json.dumps(configs, default=repr))
+        named = {config["name"]: config for config in configs}
+        blocks = {"is": _name_of(self.hypermodel), "hyperparameters": named}
+        return {"blocks": blocks, "recipe": written(self.recipe)}
+
+    def check_workers(self) -> None:
+        """Sees to it that other processes of this machine can have the hypermodel.
+
+        Raises:
+            ArgumentError: if they cannot.
+        """
+        advice = (
+            "With more than one worker, `hypermodel` must be a function or a class of a module or "
+            "a script, which other processes can import. "
+        )
+        main = sys.modules.get("__main__")
+        typed = getattr(main, "__file__", None) is None  # in a notebook or at a prompt
+        if _name_of(self.hypermodel).startswith("__main__.") and typed:
+            raise ArgumentError(f"{advice}Received: {_name_of(self.hypermodel)}.")
+        try:
+            pickle.dumps(self)
+        except Exception as error:  # of anyone's class
+            raise ArgumentError(
+                f"{advice}Received: {_name_of(self.hypermodel)} ({type(error).__name__}: {error})."
+            ) from error
 
     def build(self, values: dict[str, Any], recipe: Recipe) -> Any:
         """A new network for the values that were drawn; the recipe's seed decides its weights.
@@ -153,7 +207,7 @@ class ForeignSpace:
         hp.values = dict(values)
         keras.utils.set_random_seed(recipe.seed)
         model = self._build(hp)
-        reason = self._misfit(model)
+        reason = self._misfit(model) or self._too_large(_costs_of(model))
         if reason is not None:
             raise ArgumentError(reason)
         return model
@@ -161,6 +215,24 @@ class ForeignSpace:
     def _build(self, hp: Any) -> Any:
         make = getattr(self.hypermodel, "build", self.hypermodel)
         return make(hp)
+
+    def _asked(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values without what keras-tuner's oracles add to them."""
+        asked = {hp.name for hp in self.hyperparameters().space}
+        return {name: value for name, value in values.items() if name in asked}
+
+    def _measured(self, values: dict[str, Any]) -> Costs | None:
+        """What a candidate costs; None if it cannot be built."""
+        asked = self._asked(values)
+        key = json.dumps(asked, sort_keys=True)
+        if key not in self._costs:
+            hp = self.hyperparameters()
+            hp.values = asked
+            try:
+                self._costs[key] = _costs_of(self._build(hp))
+            except Exception:  # anyone's code may raise anything; its trial will say what
+                self._costs[key] = None
+        return self._costs[key]
 
     def _misfit(self, model: Any) -> str | None:
         """Why a network cannot be used; None if it can."""
@@ -184,20 +256,26 @@ class ForeignSpace:
                 'The hypermodel must compile with metrics=["accuracy"], or not at all: trials are '
                 "judged by it."
             )
-        return self._too_large(model)
+        return None
 
-    def _too_large(self, model: Any) -> str | None:
-        parameters = model.count_params()
-        if self.max_params is not None and parameters > self.max_params:
-            return f"has {parameters:,} parameters, more than max_params={self.max_params:,}"
+    def _too_large(self, costs: Costs) -> str | None:
+        if self.max_params is not None and costs.parameters > self.max_params:
+            return f"has {costs.parameters:,} parameters, more than max_params={self.max_params:,}"
         if self.max_macs is None:
             return None
-        macs = describe(model).macs
-        if macs is None:
+        if costs.macs is None:
             return "its multiply-adds cannot be told"
-        if macs > self.max_macs:
-            return f"takes {macs:,} multiply-adds, more than max_macs={self.max_macs:,}"
+        if costs.macs > self.max_macs:
+            return f"takes {costs.macs:,} multiply-adds, more than max_macs={self.max_macs:,}"
         return None
+
+
+def _costs_of(model: Any) -> Costs:
+    try:
+        macs = describe(model).macs
+    except Exception:  # layers of anyone's own
+        macs = None
+    return Costs(model.count_params(), macs)
 
 
 def _check_fit(hypermodel: Any) -> None:
@@ -220,47 +298,3 @@ def _name_of(hypermodel: Any) -> str:
 def _measures_accuracy(model: Any) -> bool:
     config = model.get_compile_config() or {}
     return '"accuracy"' in json.dumps(config.get("metrics"), default=str)
-
-
-def _explore(build: Callable[[Any], Any]) -> Any:
-    """The hyperparameters that a hypermodel asks for, with all that hang on others' values."""
-    import keras_tuner
-
-    found = keras_tuner.HyperParameters()
-    try:
-        build(found)
-    except Exception as error:  # anyone's code may raise anything
-        raise ArgumentError(
-            f"`hypermodel` cannot be built with its default values: {type(error).__name__}: {error}"
-        ) from error
-    tried: set[tuple[str, str]] = set()
-    pending = list(_options(found, tried))
-    for _ in range(_MOST_BUILDS):
-        if not pending:
-            break
-        name, value = pending.pop(0)
-        hp = found.copy()
-        hp.values[name] = value
-        for other in hp.space:  # what the value opens gets its default, what it closes goes
-            if hp.is_active(other):
-                hp.values.setdefault(other.name, other.default)
-            else:
-                hp.values.pop(other.name, None)
-        with contextlib.suppress(Exception):  # a candidate that cannot be built fails its trial
-            build(hp)
-        found.merge(hp.space, overwrite=False)
-        pending += _options(found, tried)
-    found.values = {hp.name: hp.default for hp in found.space if found.is_active(hp)}
-    return found
-
-
-def _options(hp: Any, tried: set[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
-    """The values under which others may be asked for: each of a few, or the largest of many."""
-    for one in hp.space:
-        options = list(one.values)
-        if len(options) > _MOST_OPTIONS:
-            options = options[-1:]
-        for value in options:
-            if value != one.default and (one.name, repr(value)) not in tried:
-                tried.add((one.name, repr(value)))
-                yield one.name, value

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from imgclf.errors import ArgumentError, RunFolderError
+from imgclf.search.foreign import ForeignSpace
 from imgclf.search.result import Trial
-from imgclf.search.space import Space, candidate_key
+from imgclf.search.space import Space
 from imgclf.training.recipe import Recipe
 
 __all__ = ["ALGORITHMS", "Proposer"]
@@ -43,7 +44,12 @@ class Proposer:
     """
 
     def __init__(
-        self, algorithm: str, space: Space, max_trials: int | None, seed: int, epochs: int
+        self,
+        algorithm: str,
+        space: Space | ForeignSpace,
+        max_trials: int | None,
+        seed: int,
+        epochs: int,
     ) -> None:
         self.space = space
         self._proposals: dict[int, Any] = {}  # by the number of the trial
@@ -104,7 +110,9 @@ class Proposer:
         return _candidate(self.space, self.oracle, values)
 
 
-def _candidate(space: Space, oracle: Any, values: dict[str, Any]) -> tuple[Any, Recipe]:
+def _candidate(
+    space: Space | ForeignSpace, oracle: Any, values: dict[str, Any]
+) -> tuple[Any, Recipe]:
     hp = oracle.get_space()
     hp.values = dict(values)
     blocks, recipe = space.draw(hp)
@@ -127,7 +135,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _make_oracle(
-    algorithm: str, space: Space, max_trials: int | None, seed: int, epochs: int
+    algorithm: str, space: Space | ForeignSpace, max_trials: int | None, seed: int, epochs: int
 ) -> Any:
     """keras-tuner's oracle of that name, which refuses candidates that cannot be used."""
     import keras_tuner
@@ -160,7 +168,7 @@ def _make_oracle(
     return oracle
 
 
-def _refusing(kind: type, space: Space) -> type:  # noqa: C901  # one class, made lazily
+def _refusing(kind: type, space: Space | ForeignSpace) -> type:  # noqa: C901  # one class, made lazily
     """The oracle class, made to redraw what cannot be used and to write nothing to the disk.
 
     `_random_values` is where all oracles draw; redrawing there rather than around `populate_space`
@@ -223,7 +231,9 @@ def _refusing(kind: type, space: Space) -> type:  # noqa: C901  # one class, mad
     return Refusing
 
 
-def _judge(space: Space, oracle: Any, values: dict[str, Any]) -> tuple[str | None, str]:
+def _judge(
+    space: Space | ForeignSpace, oracle: Any, values: dict[str, Any]
+) -> tuple[str | None, str]:
     """Why a candidate cannot be used, if so, and what tells it from others."""
     # Without Hyperband's epochs: the same candidate for more epochs is no new one.
     plain = {name: value for name, value in values.items() if name != "tuner/epochs"}
@@ -231,4 +241,4 @@ def _judge(space: Space, oracle: Any, values: dict[str, Any]) -> tuple[str | Non
         blocks, recipe = _candidate(space, oracle, plain)
     except ArgumentError as error:
         return str(error), ""
-    return space.fits(blocks, recipe), candidate_key(blocks, recipe)
+    return space.fits(blocks, recipe, plain), space.key(blocks, recipe, plain)

@@ -216,10 +216,12 @@ class SearchResult:
         if trial == self.best():
             return self.best_classifier
         if trial.weights is None or self.run_dir is None:
+            anew = "Classifier.from_blocks(trial.blocks, data, trial.recipe)"
+            if not trial.blocks:
+                anew = "Classifier(result.space.build(trial.values, trial.recipe))"
             raise SearchError(
                 f"The weights of trial {trial.number} were not kept: a search with a run_dir keeps "
-                "those of its best trials. Train it anew with "
-                "Classifier.from_blocks(trial.blocks, data, trial.recipe)."
+                f"those of its best trials. Train it anew with {anew}."
             )
         return load(self.run_dir / trial.weights)
 

@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from imgclf import checks
-from imgclf.architecture.choices import Choice
 from imgclf.classifier import Classifier, load
 from imgclf.data.dataset import Dataset
-from imgclf.errors import ArgumentError, ArgumentTypeError, SearchError
+from imgclf.errors import ArgumentError, SearchError
 from imgclf.search.byte_size import byte_size
 from imgclf.search.clock import Clock
 from imgclf.search.coordinator import Coordinator
-from imgclf.search.default_space import default_recipe, default_space
 from imgclf.search.display import make_display
 from imgclf.search.distributed import be_chief, be_worker, check_address
 from imgclf.search.folder import SearchFolder
 from imgclf.search.footprint import available_memory
+from imgclf.search.foreign import ForeignSpace
+from imgclf.search.given_space import given_space
 from imgclf.search.oracle import ALGORITHMS, Proposer
 from imgclf.search.parts import check_parts
 from imgclf.search.result import SearchResult, Trial, best_of
@@ -33,7 +33,6 @@ from imgclf.search.space import Space, each_recipe
 from imgclf.search.speed import Speed, measure_speed
 from imgclf.search.train_trial import Trainer
 from imgclf.search.workers import run_on_workers
-from imgclf.training.recipe import Recipe
 from imgclf.training.run_folder import RunFolder
 
 __all__ = ["search", "work_for"]
@@ -87,10 +86,12 @@ def search(
     Args:
         data: needs `train` and `validation`.
         blocks: a list of blocks in which values or blocks are `choice`, `between`, `optional` or
-            `repeat`; or "default" for a space that scales with the pictures.
+            `repeat`; or "default" for a space that scales with the pictures. Or anyone's
+            `keras_tuner.HyperModel`, or a function `build(hp)` that gives a Keras model.
         recipe: how to train; its fields, and those of its augmentation, may be choices. Or a
             `choice` of recipes. If left out, optimiser, learning rate, label smoothing and
-            augmentation are searched, with few epochs a trial; `Recipe()` keeps them fixed.
+            augmentation are searched, with few epochs a trial; `Recipe()` keeps them fixed, and is
+            what a hypermodel has if it is left out.
         algorithm: "bayesian" begins with the middle of the space and learns from the trials
             before; "random"; "hyperband" trains many candidates for few epochs and the better ones
             anew for more, up to the recipe's.
@@ -145,7 +146,7 @@ def search(
         [4, 8]
     """
     clock = Clock(None if minutes is None else checks.number("minutes", minutes, low=0, above=True))
-    space = _space(
+    space = given_space(
         data,
         blocks,
         recipe,
@@ -172,6 +173,7 @@ def search(
     parts = check_parts(parts)
     most_epochs = _most_epochs(space.recipe, algorithm)
     disk = None if max_disk is None else byte_size("max_disk", max_disk)
+    foreign = _foreign(space)
     with contextlib.ExitStack() as stack:
         folder = None
         if run_dir is not None:
@@ -196,9 +198,9 @@ def search(
         if chief is not None:
             be_chief(coordinator, chief)
         elif workers > 1 and folder is not None:
-            run_on_workers(coordinator, data, folder, workers)
+            run_on_workers(coordinator, data, folder, workers, foreign)
         else:
-            best = _run_here(coordinator, Trainer(data, folder))
+            best = _run_here(coordinator, Trainer(data, folder, foreign))
         if run_dir is None and folder is not None and folder.best.exists():
             best = load(folder.best)
         return _result(coordinator, best, folder if run_dir is not None else None)
@@ -229,9 +231,15 @@ def work_for(
     Raises:
         SearchError: if the chief cannot be reached, or searches another space.
     """
-    space = _space(data, blocks, recipe, epochs)
+    space = given_space(data, blocks, recipe, epochs)
     folder = SearchFolder(checks.existing_path("run_dir", run_dir), keep=1)
-    return be_worker(space, Trainer(data, folder), check_address("chief", chief))
+    trainer = Trainer(data, folder, _foreign(space))
+    return be_worker(space, trainer, check_address("chief", chief))
+
+
+def _foreign(space: Space | ForeignSpace) -> ForeignSpace | None:
+    """The space if its networks are built by anyone's code."""
+    return space if isinstance(space, ForeignSpace) else None
 
 
 def _run_here(coordinator: Coordinator, trainer: Trainer) -> Classifier | None:
@@ -276,36 +284,8 @@ def _result(
         coordinator.stopped_by or "max_trials",
         found,
         run_dir=None if folder is None else folder.path,
+        space=_foreign(coordinator.proposer.space),
     )
-
-
-def _space(data: Any, blocks: Any, recipe: Any, epochs: Any, **limits: Any) -> Space:
-    if not isinstance(data, Dataset):
-        raise ArgumentTypeError(
-            "`data` must be a Dataset such as load_digits() gives. "
-            + checks.received("data", type(data).__name__)
-        )
-    if data.validation is None or not len(data.validation):
-        raise ArgumentError(
-            "`data` must have validation pictures: a search judges by them. Load it with "
-            "validation=0.1. Received: data.validation=None."
-        )
-    if isinstance(blocks, str):
-        checks.one_of("blocks", blocks, ["default"])
-        blocks = default_space(data.image_shape)
-    if recipe is None:
-        recipe = default_recipe(data)
-    if epochs is not None:
-        checks.integer("epochs", epochs, low=1)
-        if all(isinstance(each, Recipe) for each in each_recipe(recipe)):
-            recipe = _with_epochs(recipe, epochs)
-    return Space(blocks, recipe, data.image_shape, data.num_classes, **limits)
-
-
-def _with_epochs(recipe: Any, epochs: int) -> Any:
-    if isinstance(recipe, Choice):
-        return Choice(*(each.replace(epochs=epochs) for each in recipe.options))
-    return recipe.replace(epochs=epochs)
 
 
 def _most_epochs(recipe: Any, algorithm: str) -> int:
@@ -321,7 +301,7 @@ def _most_epochs(recipe: Any, algorithm: str) -> int:
 
 
 def _config(
-    space: Space,
+    space: Space | ForeignSpace,
     data: Dataset,
     algorithm: str,
     seed: int,
@@ -329,7 +309,7 @@ def _config(
     early_stopping: bool,  # one of many settings
 ) -> dict[str, Any]:
     """What makes a search this search; budget and number of trials may change from call to call."""
-    assert data.validation is not None  # noqa: S101  # _space has checked it
+    assert data.validation is not None  # noqa: S101  # given_space has checked it
     return {
         "search": {
             **space.settings(),
@@ -349,12 +329,14 @@ def _config(
     }
 
 
-def _measured(space: Space, folder: SearchFolder | None) -> Space:
+def _measured(space: Space | ForeignSpace, folder: SearchFolder | None) -> Space | ForeignSpace:
     """The space with limits of this machine; a search that goes on keeps those it began with."""
 
     def recall(name: str, measure: Callable[[], Any]) -> Any:
         return measure() if folder is None else folder.remembered(name, measure)
 
+    if isinstance(space, ForeignSpace):
+        return space
     if space.max_memory is None:
         memory = recall("available_memory", available_memory)
         limit = None if memory is None else max(1, int(_MEMORY_PART * memory))

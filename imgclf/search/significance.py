@@ -9,9 +9,8 @@ be judged. A difference counts only if it holds against both, each tested by its
 
 The larger of both p-values counts (an intersection–union test, R. L. Berger 1982), and the wider
 reach of both intervals is reported. Several comparisons with the first are corrected by Holm's
-method (S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
-Statistics 6, 1979); each interval has the confidence level that Holm's method asks of it, so it
-holds 0 exactly where the two networks cannot be told apart. The tests are scipy's.
+method (`imgclf.evaluation.paired.holm`); each interval has the confidence level that it asks for,
+so it holds 0 exactly where the two networks cannot be told apart. The tests are scipy's.
 """
 
 from __future__ import annotations
@@ -23,6 +22,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from imgclf.evaluation.paired import holm
 
 __all__ = ["Difference", "compare_all", "mean_interval"]
 
@@ -106,18 +107,16 @@ def compare_all(first: np.ndarray, others: Sequence[np.ndarray]) -> list[Differe
         A `Difference` for each, in the same order.
     """
     tests = [_Pair(first, other) for other in others]
+    p_values = holm([test.p_value for test in tests])
     order = sorted(range(len(tests)), key=lambda place: tests[place].p_value)
+    held = int((p_values <= _ALPHA).sum())
     found: dict[int, Difference] = {}
-    holds, highest, level = True, 0.0, _ALPHA
     for rank, place in enumerate(order):
-        test = tests[place]
-        left = len(tests) - rank
-        highest = max(highest, min(1.0, left * test.p_value))
-        if holds:  # after the first that does not hold, none does, and the level stays
-            level = _ALPHA / left
-            holds = test.p_value <= level
+        # The level that the step asks for; behind the first that does not hold it stays.
+        level = _ALPHA / (len(tests) - min(rank, held))
+        test, p_value = tests[place], float(p_values[place])
         low, high = test.interval(1 - level)
-        found[place] = Difference(test.points, low, high, highest, holds)
+        found[place] = Difference(test.points, low, high, p_value, p_value <= _ALPHA)
     return [found[place] for place in range(len(tests))]
 
 

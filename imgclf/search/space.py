@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from imgclf import checks
 from imgclf.architecture.block import Block, check_blocks
 from imgclf.architecture.choices import Between, Choice, holds_choices, resolve
-from imgclf.architecture.describe import describe
+from imgclf.architecture.describe import Description, describe
 from imgclf.errors import ArgumentError, ArgumentTypeError, BlockError
 from imgclf.search.footprint import training_bytes
 from imgclf.search.speed import Speed
@@ -27,7 +27,7 @@ from imgclf.training.recipe import Recipe
 if TYPE_CHECKING:
     import keras_tuner
 
-__all__ = ["Space", "candidate_key", "each_recipe"]
+__all__ = ["Space", "candidate_key", "each_recipe", "written"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,15 +139,21 @@ class Space:
         self.draw(hp)
         return dict(hp.values)
 
-    def fits(self, blocks: Any, recipe: Recipe | None = None) -> str | None:
+    def fits(
+        self,
+        blocks: Any,
+        recipe: Recipe | None = None,
+        values: dict[str, Any] | None = None,  # noqa: ARG002  # by which a ForeignSpace judges
+    ) -> str | None:
         """Why a candidate cannot be used, before anything is built; None if it can.
 
         Args:
             blocks: its network.
             recipe: how it is trained; without it `max_memory` is not looked at.
+            values: keras-tuner's; they say nothing more than the blocks do.
         """
         try:
-            costs = describe(blocks, self.image_shape, self.num_classes)
+            costs = self.costs(blocks, {})
         except BlockError as error:
             return str(error)
         if self.max_params is not None and costs.parameters > self.max_params:
@@ -184,9 +190,17 @@ class Space:
             f"than the {show_bytes(self.max_memory)} that it may take"
         )
 
+    def key(self, blocks: Any, recipe: Recipe, values: dict[str, Any]) -> str:  # noqa: ARG002
+        """What tells a candidate from all others."""
+        return candidate_key(blocks, recipe)
+
+    def costs(self, blocks: Any, values: dict[str, Any]) -> Description:  # noqa: ARG002
+        """What a candidate costs."""
+        return describe(blocks, self.image_shape, self.num_classes)
+
     def settings(self) -> dict[str, Any]:
         """Every setting under its place, as it was written, to tell one space from another."""
-        return {"blocks": _written(self.blocks), "recipe": _written(self.recipe)}
+        return {"blocks": written(self.blocks), "recipe": written(self.recipe)}
 
 
 def each_recipe(recipe: Any) -> tuple[Any, ...]:
@@ -194,12 +208,12 @@ def each_recipe(recipe: Any) -> tuple[Any, ...]:
     return tuple(recipe.options) if isinstance(recipe, Choice) else (recipe,)
 
 
-def _written(value: Any) -> Any:
+def written(value: Any) -> Any:
     """Blocks, recipes and lists of them by their fields; anything else as its repr."""
     if isinstance(value, (list, tuple)):
-        return {str(place): _written(item) for place, item in enumerate(value)}
+        return {str(place): written(item) for place, item in enumerate(value)}
     if isinstance(value, Choice) and any(map(dataclasses.is_dataclass, value.options)):
-        return {"choice of": _written(value.options)}
+        return {"choice of": written(value.options)}
     if isinstance(value, (Choice, Between)) or not dataclasses.is_dataclass(value):
         return repr(value)
     kind = getattr(value, "block_name", type(value).__name__)
@@ -208,7 +222,7 @@ def _written(value: Any) -> Any:
     return {
         "is": kind,
         **{
-            name: field if isinstance(field, plain) else _written(field)
+            name: field if isinstance(field, plain) else written(field)
             for name, field in fields.items()
         },
     }

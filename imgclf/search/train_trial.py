@@ -7,11 +7,12 @@ import time
 from typing import Any
 
 from imgclf.architecture.describe import describe
-from imgclf.classifier import Classifier
+from imgclf.classifier import Classifier, reading_of
 from imgclf.data.dataset import Dataset
 from imgclf.data.split import Split
 from imgclf.errors import ImgclfError, RunFolderError
 from imgclf.search.folder import SearchFolder
+from imgclf.search.foreign import ForeignSpace
 from imgclf.search.hopeless import is_hopeless
 from imgclf.search.job import Job
 from imgclf.search.parts import take_part
@@ -52,13 +53,17 @@ class Trainer:
     Args:
         data: with validation pictures.
         folder: of the search; None to keep everything in memory.
+        foreign: builds the networks, if they are not made of blocks.
     """
 
-    def __init__(self, data: Dataset, folder: SearchFolder | None) -> None:
+    def __init__(
+        self, data: Dataset, folder: SearchFolder | None, foreign: ForeignSpace | None = None
+    ) -> None:
         assert data.validation is not None  # noqa: S101  # search() has checked it
         self.data = data
         self.validation: Split = data.validation
         self.folder = folder
+        self.foreign = foreign
         self.sample = sample_images(data.train)
         self.classifier: Classifier | None = None  # of the last trial, if it has a score
 
@@ -93,9 +98,9 @@ class Trainer:
                 self._keep(job, outcome, score, worth)
         except RunFolderError:
             raise  # of the disk, not of the candidate
-        except failures() as error:
-            score, status, reason = None, "failed", f"{type(error).__name__}: {error}"
-        costs = describe(job.blocks, self.data.image_shape, self.data.num_classes)
+        except failures(foreign=self.foreign is not None) as error:
+            score, status, reason = None, "failed", _in_a_line(error)
+        costs = self._costs(job)
         seconds = outcome.seconds if outcome else 0.0
         return Trial(
             number=job.number,
@@ -118,7 +123,7 @@ class Trainer:
 
     def _train(self, job: Job, deadline: float | None, started: float) -> Outcome:
         data, recipe = self.data, job.recipe
-        model = new_network(data.image_shape, data.num_classes, job.blocks, recipe, self.sample)
+        model = self._network(job)
         kept = self.folder is not None and job.resumable
         run_dir = self.folder.of_training(job.number) if self.folder and kept else None
         keep_best, watch = _callbacks(
@@ -144,6 +149,17 @@ class Trainer:
                 model.set_weights(keep_best.best_weights)
         return Outcome(model, tuple(watch.curve), watch.seconds(), watch.cut)
 
+    def _network(self, job: Job) -> Any:
+        if self.foreign is not None:
+            return self.foreign.build(job.values, job.recipe)
+        data = self.data
+        return new_network(data.image_shape, data.num_classes, job.blocks, job.recipe, self.sample)
+
+    def _costs(self, job: Job) -> Any:
+        if self.foreign is not None:
+            return self.foreign.costs(job.blocks, job.values)
+        return describe(job.blocks, self.data.image_shape, self.data.num_classes)
+
     def _hopeless(self, job: Job, curve: tuple[float, ...]) -> bool:
         return is_hopeless(curve, job.floors, len(self.validation))
 
@@ -156,7 +172,13 @@ class Trainer:
         return clf.evaluate(self.validation).accuracy
 
     def _keep(self, job: Job, outcome: Outcome, score: float, worth: float) -> None:
-        clf = Classifier(outcome.model, self.data.class_names, recipe=job.recipe, blocks=job.blocks)
+        clf = Classifier(
+            outcome.model,
+            self.data.class_names,
+            recipe=job.recipe,
+            blocks=job.blocks or None,
+            **reading_of(self.data),
+        )
         clf.history = {"val_accuracy": list(outcome.curve)}
         self.classifier = clf
         if self.folder is not None and score > worth:
@@ -168,6 +190,11 @@ def _why(job: Job, curve: tuple[float, ...]) -> str:
     return f"{max(curve):.1%} after epoch {len(curve)}, where half of the trials had {floor:.1%}"
 
 
+def _in_a_line(error: Exception) -> str:
+    """What went wrong, for a table; Keras says some things in many lines."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def forget_models() -> None:
     """Gives back the memory of models that nobody holds any more."""
     import keras
@@ -175,10 +202,16 @@ def forget_models() -> None:
     keras.backend.clear_session()  # it collects garbage, too: Keras models are rings of references
 
 
-def failures() -> tuple[type[Exception], ...]:
-    """What a candidate may fail with: our errors, TensorFlow's, Keras's ValueError, memory."""
+def failures(*, foreign: bool) -> tuple[type[Exception], ...]:
+    """What a candidate may fail with: our errors, TensorFlow's, Keras's ValueError, memory.
+
+    Args:
+        foreign: whether it is made of anyone's code, which may raise anything.
+    """
     import tensorflow as tf
 
+    if foreign:
+        return (Exception,)
     return (ImgclfError, tf.errors.OpError, ValueError, MemoryError)
 
 

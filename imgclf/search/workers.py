@@ -16,6 +16,7 @@ from typing import Any
 from imgclf.data.dataset import Dataset
 from imgclf.search.coordinator import Coordinator
 from imgclf.search.folder import SearchFolder
+from imgclf.search.foreign import ForeignSpace
 from imgclf.search.job import Job
 from imgclf.search.result import Trial
 
@@ -29,7 +30,11 @@ _GRACE = 20.0
 
 
 def run_on_workers(
-    coordinator: Coordinator, data: Dataset, folder: SearchFolder, workers: int
+    coordinator: Coordinator,
+    data: Dataset,
+    folder: SearchFolder,
+    workers: int,
+    foreign: ForeignSpace | None = None,
 ) -> None:
     """Runs trials until the search is over.
 
@@ -38,9 +43,15 @@ def run_on_workers(
         data: is sent to each process.
         folder: where they keep their trainings and models.
         workers: how many processes.
+        foreign: builds the networks, if they are not made of blocks; is sent to each process.
+
+    Raises:
+        ArgumentError: if `foreign` cannot be sent.
     """
+    if foreign is not None:
+        foreign.check_workers()
     threads = max(1, (os.cpu_count() or 1) // workers)
-    pool = [_Worker(data, folder, threads) for _ in range(workers)]
+    pool = [_Worker(data, folder, foreign, threads) for _ in range(workers)]
     try:
         while True:
             for worker in pool:
@@ -71,8 +82,10 @@ def _receive(worker: _Worker, coordinator: Coordinator) -> None:
 class _Worker:
     """A process, which is started when there is a trial for it."""
 
-    def __init__(self, data: Dataset, folder: SearchFolder, threads: int) -> None:
-        self.given = (data, folder, threads)
+    def __init__(
+        self, data: Dataset, folder: SearchFolder, foreign: ForeignSpace | None, threads: int
+    ) -> None:
+        self.given = (data, folder, foreign, threads)
         self.process: Any = None
         self.pipe: Any = None
         self.job: Job | None = None
@@ -119,7 +132,9 @@ class _Worker:
         theirs.close()
 
 
-def _work(pipe: Any, data: Dataset, folder: SearchFolder, threads: int) -> None:
+def _work(
+    pipe: Any, data: Dataset, folder: SearchFolder, foreign: ForeignSpace | None, threads: int
+) -> None:
     """The life of a process: jobs come in, trials go out."""
     _end_with_parent()
     limit_threads(threads)
@@ -127,7 +142,7 @@ def _work(pipe: Any, data: Dataset, folder: SearchFolder, threads: int) -> None:
 
     from imgclf.search.train_trial import Trainer
 
-    trainer = Trainer(data, folder)
+    trainer = Trainer(data, folder, foreign)
     while True:
         try:
             job, left, worth, alone = pipe.recv()

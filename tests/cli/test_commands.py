@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import imgclf
 from imgclf.cli.main import main
+from imgclf.search.result import SearchResult
 
 
 @pytest.fixture
@@ -280,6 +281,32 @@ def test_search_prints_its_best_blocks(tiny_cifar10, here):
     assert "\nThe best blocks:\n[" in result.stdout
     assert "Next:  imgclf evaluate found/best.keras cifar10 --archive " in result.stdout
     assert (here / "found" / "best.keras").is_file()
+    for name in ("winner.py", "winner_keras.py", "search.html"):
+        assert f"\n  found/{name}\n" in result.stdout
+        assert (here / "found" / name).stat().st_size > 0
+    script = (here / "found" / "winner.py").read_text()
+    assert f"\ndata = imgclf.load_cifar10(batches=(1,), archive={str(tiny_cifar10)!r})\n" in script
+    assert "Not confirmed yet" in (here / "found" / "search.html").read_text()
+
+
+def test_search_confirms_its_best_networks(tiny_cifar10, here, monkeypatch):
+    confirm = SearchResult.confirm
+
+    def less(self, data, top, **settings):  # it would take nine trainings
+        return confirm(self, data, top, seeds=2, baselines=["default"], **settings)
+
+    monkeypatch.setattr(SearchResult, "confirm", less)
+    source = ["cifar10", "--archive", tiny_cifar10, "--batch", 1]
+    options = ["--max-trials", 1, "--epochs", 1, "--algorithm", "random", "--out", "found"]
+    result = succeed("search", *source, *options, "--confirm")
+    table = result.stdout.split("\nThe best blocks:\n")[1]
+    for name in ("trial 1", "default"):
+        assert re.search(rf"^{name} +\d+\.\d% ± ", table, re.MULTILINE)
+    assert "Judged by the same " in table
+    assert re.search(r"^trial 1, seed 1: \d+\.\d%, \d+\.\d s$", result.stderr, re.MULTILINE)
+    lines = (here / "found" / "confirm-1" / "confirm.jsonl").read_text().splitlines()
+    assert len(lines) == 4
+    assert "Confirmed with fresh seeds" in (here / "found" / "search.html").read_text()
 
 
 def test_presets_are_listed():

@@ -70,12 +70,15 @@ def test_search_reads_photos_as_train_does(photo_folder, here):
     options = ["--image-size", "24x16", "--color", "gray", "--exclude", "exclude.csv"]
     options += ["--groups", r"(\d)\.", "--validation", 0.2, "--max-pixels", 10**6]
     options += ["--cache", "off", "--class-weight", "balanced", "--sampling", "balanced"]
+    options += ["--resize", "pad"]
     small = ["--max-trials", 1, "--epochs", 1, "--algorithm", "random", "--out", "found"]
     result = call("search", photo_folder, *options, *small)
     assert result.exit_code == 0, result.output
     assert " 1 excluded." in result.stderr
     clf = imgclf.load(here / "found" / "best.keras")
-    assert clf.image_shape == (24, 16, 1)
+    assert (clf.image_shape, clf.resize, clf.max_pixels) == ((24, 16, 1), "pad", 10**6)
+    script = (here / "found" / "winner.py").read_text()
+    assert f"imgclf.load_folder({str(photo_folder)!r}, image_size=(24, 16), color='gray'" in script
     assert (clf.recipe.class_weight, clf.recipe.sampling) == ("balanced", "balanced")
     # `evaluate` reads them so, too: the same pictures are those for testing.
     data = imgclf.load_folder(

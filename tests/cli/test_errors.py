@@ -76,6 +76,10 @@ def test_a_damaged_record_of_a_run_is_a_message(tmp_path):
     [
         (["inspect"], "Missing argument 'SOURCE'."),
         (["inspect", "digits", "--batch", "1"], "--batch goes with the source cifar10 only."),
+        (
+            ["search", "digits", "--worker", "127.0.0.1:8000", "--confirm"],
+            "--confirm goes with the chief: a worker has no result.",
+        ),
         (["search", "digits", "--batch", "1"], "--batch goes with the source cifar10 only."),
         (
             ["train", "digits", "--one-batch-first"],

@@ -76,6 +76,18 @@ def test_a_chief_gives_the_trial_of_a_killed_worker_to_another(tmp_path):
     assert imgclf.load(folder / "best.keras").num_classes == 10
 
 
+def test_a_worker_trains_what_a_hypermodel_builds(tmp_path):
+    folder, address = tmp_path / "search", f"127.0.0.1:{free_port()}"
+    program = "search_hypermodel_roles.py"
+    roles = [started(program, role, address, folder) for role in ("chief", "worker")]
+    outputs = [process.communicate(timeout=200) for process in roles]
+    assert [process.returncode for process in roles] == [0, 0], outputs
+    assert outputs[1][0] == "3 trials\n"
+    records = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    assert [record["status"] for record in records] == ["completed"] * 3
+    assert imgclf.load(folder / "best.keras").num_classes == 10
+
+
 def test_a_worker_finds_no_chief(tmp_path):
     from imgclf.errors import SearchError
     from imgclf.search import distributed

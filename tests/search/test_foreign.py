@@ -43,7 +43,8 @@ def test_all_hyperparameters_are_found_in_the_same_order_before_the_search(hyper
     ]  # fmt: skip
     again = ForeignSpace(hypermodel, Recipe(epochs=choice(1, 2)), (8, 8, 1), 10)
     assert [hp.name for hp in again.hyperparameters().space] == names
-    assert again.identity() == space.identity()
+    assert again.settings() == space.settings()
+    assert space.middle() == space.hyperparameters().values
     defaults = space.hyperparameters().values
     assert defaults["optimizer"] == "none"
     assert "learning_rate" not in defaults  # its scope is closed
@@ -69,11 +70,11 @@ def test_the_recipe_is_drawn_too_and_tells_candidates_apart():
     hp.values["recipe.epochs"] = 2
     blocks, recipe = space.draw(hp)
     assert (blocks, recipe.epochs) == ((), 2)
-    assert space.fits(blocks) is None
-    key = space.key(hp.values, recipe)
-    assert key == space.key({**hp.values, "tuner/bracket": 1}, recipe)
-    assert key != space.key({**hp.values, "units_0": 16}, recipe)
-    assert key != space.key(hp.values, recipe.replace(epochs=1))
+    assert space.fits(blocks, recipe, hp.values) is None
+    key = space.key((), recipe, hp.values)
+    assert key == space.key((), recipe, {**hp.values, "tuner/bracket": 1})
+    assert key != space.key((), recipe, {**hp.values, "units_0": 16})
+    assert key != space.key((), recipe.replace(epochs=1), hp.values)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,36 @@ def test_the_recipe_is_drawn_too_and_tells_candidates_apart():
     [
         ({"max_params": 100}, "has 610 parameters, more than max_params=100"),
         ({"max_macs": 100}, "takes 592 multiply-adds, more than max_macs=100"),
+    ],
+)
+def test_what_is_beyond_a_limit_is_neither_proposed_nor_built(settings, message):
+    space = ForeignSpace(build, Recipe(epochs=1), (8, 8, 1), 10, **settings)
+    values = space.hyperparameters().values
+    assert space.fits((), Recipe(), values) == message
+    with pytest.raises(ArgumentError) as caught:
+        space.build(values, Recipe(epochs=1))
+    assert str(caught.value) == message
+    costs = space.costs((), values)
+    assert (costs.parameters, costs.macs) == (610, 592)
+
+
+def test_what_cannot_be_built_has_no_costs_and_is_a_trial_that_fails():
+    def some(hp):
+        if hp.Boolean("broken"):
+            raise KeyError("filters")
+        return build(hp)
+
+    space = ForeignSpace(some, Recipe(), (8, 8, 1), 10, max_params=10**6)
+    values = {**space.middle(), "broken": True}
+    assert space.fits((), Recipe(), values) is None
+    assert space.costs((), values).parameters == 0
+    with pytest.raises(KeyError):
+        space.build(values, Recipe())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
         (
             {"num_classes": 3},
             "The hypermodel's network goes from (8, 8, 1) to 10 classes, but the data from "
@@ -93,12 +124,23 @@ def test_the_recipe_is_drawn_too_and_tells_candidates_apart():
         ),
     ],
 )
-def test_what_does_not_fit_is_said_when_it_is_built(settings, message):
+def test_what_does_not_fit_the_data_is_refused_at_once(settings, message):
     arguments = {"image_shape": (8, 8, 1), "num_classes": 10, **settings}
-    space = ForeignSpace(build, Recipe(epochs=1), **arguments)
     with pytest.raises(ArgumentError) as caught:
-        space.build(space.hyperparameters().values, Recipe(epochs=1))
+        ForeignSpace(build, Recipe(epochs=1), **arguments)
     assert str(caught.value) == message
+
+
+def test_a_network_that_does_not_fit_under_some_values_is_refused_when_it_is_built():
+    def some(hp):
+        side = hp.Choice("side", [8, 9])
+        layers = [keras.Input((side, 8, 1)), keras.layers.Flatten()]
+        return keras.Sequential([*layers, keras.layers.Dense(10, "softmax")])
+
+    space = ForeignSpace(some, Recipe(), (8, 8, 1), 10)
+    assert space.build({"side": 8}, Recipe()).count_params() == 650
+    with pytest.raises(ArgumentError, match=r"^The hypermodel's network goes from \(9, 8, 1\)"):
+        space.build({"side": 9}, Recipe())
 
 
 def test_a_model_compiled_without_accuracy_cannot_be_judged():
@@ -107,15 +149,27 @@ def test_a_model_compiled_without_accuracy_cannot_be_judged():
         model.compile("adam", "sparse_categorical_crossentropy")
         return model
 
-    space = ForeignSpace(without, Recipe(epochs=1), (8, 8, 1), 10)
     with pytest.raises(ArgumentError, match=r'must compile with metrics=\["accuracy"\], or not'):
-        space.build(space.hyperparameters().values, Recipe(epochs=1))
+        ForeignSpace(without, Recipe(epochs=1), (8, 8, 1), 10)
 
 
 def test_what_is_no_model_is_refused():
-    space = ForeignSpace(lambda hp: hp.Int("a", 1, 3), Recipe(), (8, 8, 1), 10)
     with pytest.raises(ArgumentError, match="Received: int with the input shape None"):
-        space.build({"a": 1}, Recipe())
+        ForeignSpace(lambda hp: hp.Int("a", 1, 3), Recipe(), (8, 8, 1), 10)
+
+
+def test_other_processes_need_what_they_can_import():
+    ForeignSpace(Theirs(), Recipe(), (8, 8, 1), 10).check_workers()
+
+    def inner(hp):
+        return build(hp)
+
+    with pytest.raises(ArgumentError) as caught:
+        ForeignSpace(inner, Recipe(), (8, 8, 1), 10).check_workers()
+    assert str(caught.value).startswith(
+        "With more than one worker, `hypermodel` must be a function or a class of a module or a "
+        "script, which other processes can import. Received: test_foreign."
+    )
 
 
 def test_bad_hypermodels_are_refused():
@@ -138,8 +192,10 @@ def test_bad_hypermodels_are_refused():
         ForeignSpace(own, Recipe(), (8, 8, 1), 10)
 
 
-def test_lists_of_blocks_are_not_foreign():
+def test_blocks_and_models_are_not_foreign():
     assert is_foreign(build)
     assert is_foreign(Theirs())
     assert not is_foreign([imgclf.conv(8)])
+    assert not is_foreign(imgclf.conv(8))
+    assert not is_foreign(keras.Sequential())
     assert not is_foreign("default")
