@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +50,7 @@ class _Parts(click.ParamType):
 @sources.archive_option
 @sources.picture_options
 @sources.validation_option
+@sources.cache_options
 @click.option("--plan", "plan_only", is_flag=True, help="Say how long it would take, and stop.")
 @json_option
 def learning_curve(
@@ -72,8 +72,7 @@ def learning_curve(
     """
     from imgclf import more_data
 
-    names = [field.name for field in dataclasses.fields(sources.DataOptions)]
-    data = sources.load(source, sources.DataOptions(**{name: reading[name] for name in names}))
+    data = sources.load(source, sources.DataOptions.take(reading))
     load_tensorflow()
     settings: dict[str, Any] = {"parts": parts, "seeds": seeds}
     settings |= {} if epochs is None else {"epochs": epochs}

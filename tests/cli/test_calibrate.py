@@ -101,7 +101,9 @@ def test_too_many_or_no_pictures_are_a_mistake_of_the_call(run, pictures, tmp_pa
     assert result.exit_code == 2
     assert "Name 1 to 40 pictures" in result.stderr
     (tmp_path / "empty").mkdir()
-    assert call("explain", run, tmp_path / "empty").exit_code == 2
+    empty = call("explain", run, tmp_path / "empty")
+    assert empty.exit_code == 1
+    assert "there are no pictures in this folder" in empty.stderr
     unknown = call("explain", run, pictures, "--target", "cat", "--out", tmp_path / "a.png")
     assert unknown.exit_code == 1
     assert "`targets` must be one of '0', '1'" in unknown.stderr

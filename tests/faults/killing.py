@@ -1,4 +1,6 @@
-"""Kills trainings at random moments, 30 times, and compares what they end in with a whole run.
+"""Kills trainings at random moments and compares what they end in with a whole run.
+
+    python killing.py FOLDER KILLS
 
 A program of its own, run by the tests: each training is a fork of this process, which has imported
 TensorFlow but not used it, so that no time goes into importing. Prints a line for each run.
@@ -17,8 +19,6 @@ import keras  # noqa: F401
 import numpy as np
 
 import imgclf
-
-KILLS = 30
 
 
 def train(run_dir: Path) -> None:
@@ -60,7 +60,7 @@ def weights(run_dir: Path) -> bytes:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder, most = Path(sys.argv[1]), int(sys.argv[2])
     moments = random.Random(0)
     began = time.monotonic()
     os.waitpid(forked(folder / "whole"), 0)
@@ -68,9 +68,9 @@ def main() -> None:
     expected = weights(folder / "whole")
 
     kills, runs, alike = 0, 0, 0
-    while kills < KILLS:
+    while kills < most:
         run_dir = folder / f"run-{runs}"
-        while kills < KILLS:
+        while kills < most:
             child = forked(run_dir)
             time.sleep(moments.uniform(0, 0.8 * seconds))
             os.kill(child, signal.SIGKILL)

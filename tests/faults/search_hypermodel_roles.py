@@ -14,8 +14,6 @@ import keras
 
 import imgclf
 
-role, address, folder = sys.argv[1:]
-
 digits = imgclf.load_digits()
 data = imgclf.Dataset(digits.train[:100], digits.validation[:50], digits.test, name="some")
 recipe = imgclf.Recipe(epochs=1, batch_size=50)
@@ -30,11 +28,17 @@ def build(hp):
     return model
 
 
-if role == "chief":
-    settings = {"algorithm": "random", "max_trials": 3, "run_dir": folder, "chief": address}
-    print(imgclf.search(data, build, recipe=recipe, **settings))
-else:
-    while not Path(folder).exists():
-        time.sleep(0.1)
-    trials = imgclf.search.work_for(address, data, build, recipe=recipe, run_dir=folder)
-    print(f"{trials} trials")
+def main():
+    role, address, folder = sys.argv[1:]
+    if role == "chief":
+        settings = {"algorithm": "random", "max_trials": 3, "run_dir": folder, "chief": address}
+        print(imgclf.search(data, build, recipe=recipe, **settings))
+    else:
+        while not Path(folder).exists():
+            time.sleep(0.1)
+        trials = imgclf.search.work_for(address, data, build, recipe=recipe, run_dir=folder)
+        print(f"{trials} trials")
+
+
+if __name__ == "__main__":
+    main()

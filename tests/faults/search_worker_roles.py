@@ -17,36 +17,42 @@ import imgclf
 from imgclf.search import distributed
 from imgclf.search.train_trial import Trainer
 
-role, address, folder, *begun = sys.argv[1:]
-distributed._SILENCE, distributed._BEAT = 6.0, 0.5
 
-digits = imgclf.load_digits()
-data = imgclf.Dataset(digits.train[:100], digits.validation[:50], digits.test, name="some")
-blocks = [imgclf.conv_maxpool(imgclf.choice(2, 3, 4, 5, 6, 7, 8)), imgclf.flatten()]
-recipe = imgclf.Recipe(epochs=2, batch_size=20)
+def main():
+    role, address, folder, *begun = sys.argv[1:]
+    distributed._SILENCE, distributed._BEAT = 6.0, 0.5
 
-if begun:
-    run = Trainer.run
+    digits = imgclf.load_digits()
+    data = imgclf.Dataset(digits.train[:100], digits.validation[:50], digits.test, name="some")
+    blocks = [imgclf.conv_maxpool(imgclf.choice(2, 3, 4, 5, 6, 7, 8)), imgclf.flatten()]
+    recipe = imgclf.Recipe(epochs=2, batch_size=20)
 
-    def stuck(self, job, **settings):
-        Path(begun[0]).write_text(str(job.number))
-        time.sleep(600)
-        return run(self, job, **settings)
+    if begun:
+        run = Trainer.run
 
-    Trainer.run = stuck
+        def stuck(self, job, **settings):
+            Path(begun[0]).write_text(str(job.number))
+            time.sleep(600)
+            return run(self, job, **settings)
 
-if role == "chief":
-    imgclf.search(
-        data,
-        blocks,
-        recipe=recipe,
-        algorithm="random",
-        max_trials=5,
-        run_dir=folder,
-        chief=address,
-    )
-else:
-    while not (Path(folder) / "journal.jsonl").parent.exists():
-        time.sleep(0.1)
-    trials = imgclf.search.work_for(address, data, blocks, recipe=recipe, run_dir=folder)
-    print(f"{trials} trials")
+        Trainer.run = stuck
+
+    if role == "chief":
+        imgclf.search(
+            data,
+            blocks,
+            recipe=recipe,
+            algorithm="random",
+            max_trials=5,
+            run_dir=folder,
+            chief=address,
+        )
+    else:
+        while not (Path(folder) / "journal.jsonl").parent.exists():
+            time.sleep(0.1)
+        trials = imgclf.search.work_for(address, data, blocks, recipe=recipe, run_dir=folder)
+        print(f"{trials} trials")
+
+
+if __name__ == "__main__":
+    main()
