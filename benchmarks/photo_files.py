@@ -40,6 +40,7 @@ def main() -> None:
         return
     pythons = {"imgclf": sys.executable} | dict(pair.split("=", 1) for pair in options.python)
     record: dict[str, Any] = {**conditions(), "batch_size": BATCH, "measurements": []}
+    options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         for title, folder, side in written(options.archive, root, options.counts):
@@ -49,8 +50,8 @@ def main() -> None:
                     line = {"pictures": title, "measured": name, "arguments": arguments, **found}
                     record["measurements"].append(line)
                     print(" ".join(f"{key}={value}" for key, value in line.items()), flush=True)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "photo-files.json").write_text(json.dumps(record, indent=2) + "\n")
+                    # Each at once, so that a run which is stopped leaves what it has.
+                    (options.out / "photo-files.json").write_text(json.dumps(record, indent=2))
 
 
 def parse() -> argparse.Namespace:
@@ -74,7 +75,7 @@ def planned(side: int, title: str) -> list[tuple[str, list[str]]]:
     """What is measured on a folder, with the arguments after it."""
     size = str(side)
     plan = [("load", [size]), *(("read", [size, where]) for where in ("memory", "disk", "none"))]
-    if not title.startswith("1000 "):
+    if title.startswith("10000 ") or side > 32:  # a step does not depend on how many there are
         plan.append(("step", [size]))
     return [*plan, ("keras", [size, "plain"]), ("keras", [size, "cache"]), ("torchvision", [size])]
 
