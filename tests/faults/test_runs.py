@@ -436,7 +436,7 @@ def test_a_lack_of_memory_is_named_and_the_last_checkpoint_stays(data, tmp_path)
 
 
 def test_killed_at_random_moments_it_ends_in_the_very_same_weights(tmp_path):
-    kills = os.environ.get("IMGCLF_TEST_KILLS", "10")
+    kills = os.environ.get("IMGCLF_TEST_KILLS", "8")
     result = python(Path(__file__).with_name("killing.py"), tmp_path, kills)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.startswith(f"{kills} kills in ")

@@ -46,9 +46,9 @@ def test_keras_tuners_own_search_takes_it(tmp_path, rng, as_pipeline):
     ("tuner", "settings"),
     [
         (keras_tuner.RandomSearch, {"max_trials": 2}),
-        (keras_tuner.BayesianOptimization, {"max_trials": 3, "num_initial_points": 2}),
+        (keras_tuner.BayesianOptimization, {"max_trials": 2, "num_initial_points": 1}),
         (keras_tuner.Hyperband, {"max_epochs": 2, "factor": 2}),
-        (keras_tuner.GridSearch, {"max_trials": 4}),
+        (keras_tuner.GridSearch, {"max_trials": 2}),
     ],
 )
 def test_it_works_in_each_of_keras_tuners_tuners(tmp_path, rng, tuner, settings):
