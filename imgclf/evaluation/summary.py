@@ -151,10 +151,10 @@ def what_to_look_at(slices: Sequence[Slice], label_errors: Sequence[LabelError])
         first = label_errors[0]
         place = f"image {first.index}" if first.path is None else show_path(first.path)
         count = len(label_errors)
-        labels = "label is likely wrong" if count == 1 else "labels are likely wrong"
+        labels = "label" if count == 1 else "labels"
         lines += [
-            f"{count:,} {labels}, first {place}:",
-            f"  {_short(first.label)}, likely {_short(first.suggested)} "
+            f"{count:,} {labels} in doubt (or the classifier is: look at them), first {place}:",
+            f"  {_short(first.label)}, perhaps {_short(first.suggested)} "
             f"({first.suggested_probability:.0%})",
         ]
     return "\n".join(f"  {line}" for line in lines)

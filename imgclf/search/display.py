@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from imgclf.search.job import Job
 from imgclf.search.result import Trial
+from imgclf.search.short import short_blocks
 
-__all__ = ["Display", "short_blocks"]
+__all__ = ["Display"]
 
 # Rows of the live table: the best trials and the last ones.
 _BEST_ROWS = 5
@@ -144,27 +144,6 @@ def _network(trial: Trial | Job) -> str:
     if trial.blocks:
         return short_blocks(trial.blocks)
     return " · ".join(f"{name} {value}" for name, value in trial.values.items())
-
-
-def short_blocks(blocks: Any) -> str:
-    """The blocks by name and size, repetitions counted.
-
-    Example:
-        >>> from imgclf import conv, conv_maxpool, global_pool
-        >>> short_blocks([conv_maxpool(16), conv(32), conv(32), global_pool("max")])
-        'conv_maxpool 16 · conv 32 ×2 · global_pool'
-    """
-    names = [_short(block) for block in blocks]
-    groups = [(name, len(list(group))) for name, group in itertools.groupby(names)]
-    return " · ".join(name if count == 1 else f"{name} ×{count}" for name, count in groups)
-
-
-def _short(block: Any) -> str:
-    inner = getattr(block, "blocks", None)
-    if inner is not None:
-        return f"{block.block_name}({short_blocks(inner)})"
-    sizes = [getattr(block, name, None) for name in ("filters", "units")]
-    return " ".join([block.block_name, *(str(size) for size in sizes if size is not None)])
 
 
 def _accuracy(trial: Trial) -> str:

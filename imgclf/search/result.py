@@ -17,6 +17,7 @@ from imgclf.evaluation.interval import wilson_interval
 from imgclf.files import atomic
 from imgclf.files.csv_file import write_csv
 from imgclf.search.scripts import imgclf_script
+from imgclf.search.short import short_blocks
 from imgclf.search.trade_off import cost_of, pareto_front, within
 from imgclf.training.eject import eject
 from imgclf.training.recipe import Recipe
@@ -550,11 +551,10 @@ def _cells(trial: Trial) -> tuple[str, ...]:
 
 
 def network_text(trial: Trial) -> str:
-    """A trial's network and recipe in a line, behind its status if it was not completed."""
+    """A trial's network and recipe in short, behind its status if it was not completed."""
     recipe = trial.recipe
     if trial.blocks:
-        what = f"[{', '.join(map(repr, trial.blocks))}], {recipe.optimizer} "
-        what += f"{recipe.learning_rate:g}"
+        what = f"{short_blocks(trial.blocks)}, {recipe.optimizer} {recipe.learning_rate:g}"
     else:
         what = ", ".join(f"{name}={value!r}" for name, value in trial.values.items())
     if trial.status != "completed":

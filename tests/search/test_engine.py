@@ -26,13 +26,14 @@ from imgclf import (
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
 from imgclf.search.byte_size import byte_size
 from imgclf.search.clock import Clock, planned_seconds
-from imgclf.search.display import make_display, short_blocks
+from imgclf.search.display import make_display
 from imgclf.search.footprint import available_memory, training_bytes
 from imgclf.search.hopeless import floors, is_hopeless
 from imgclf.search.job import Job
 from imgclf.search.parts import check_parts, part_of_round, promotion, take_part
 from imgclf.search.result import Trial
 from imgclf.search.run import search
+from imgclf.search.short import short_blocks
 from imgclf.search.speed import Speed, count_layers
 
 BLOCKS = [conv_maxpool(choice(2, 4, 8)), flatten()]

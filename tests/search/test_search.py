@@ -284,7 +284,7 @@ def test_a_result_prints_plots_and_ranks_its_trials():
     trials = (make_trial(1, None, "failed", "no memory"), make_trial(2, 0.5), make_trial(3, 0.75))
     result = SearchResult(trials, "max_trials", classifier=None)
     assert repr(result) == "SearchResult(3 trials, best 75.0%)"
-    network = "[conv(4, kernel_size=5), flatten()], adam 0.001"
+    network = "conv 4 5×5 · flatten, adam 0.001"
     assert str(result).splitlines() == [
         "trial  accuracy  95% interval  parameters  ms  seconds  network and recipe",
         "─" * 74,
