@@ -26,7 +26,7 @@ from imgclf.evaluation.clean_score import CleanScore, clean_score
 from imgclf.evaluation.damage import DAMAGES
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.evaluation.robustness import Robustness, measure_robustness
-from imgclf.evaluation.temperature import Calibration, fit_temperature, reliability_at
+from imgclf.evaluation.temperature import Calibration, fit_temperature
 from imgclf.evaluation.threshold import Threshold, find_threshold
 from imgclf.explanation.explain import explain, nearest
 from imgclf.explanation.explanation import Explanation
@@ -219,20 +219,15 @@ class Judge(Predictor):
         model = self._uncalibrated()
         network = Network(logits_model(model))
         logits = self._logits(network, split, batch_size)
-        temperature, interval = fit_temperature(logits, split.labels)
+        fitted = fit_temperature(logits, split.labels)
         measured = split if others is None else others
         if others is not None:
             logits = self._logits(network, others, batch_size)
-        self.model = with_temperature(model, temperature)
+        self.model = with_temperature(model, fitted[0])
         self._trained = (self.model, model)
         self._threshold = None
-        return Calibration(
-            temperature,
-            interval,
-            len(split),
-            reliability_at(logits, measured.labels),
-            reliability_at(logits, measured.labels, temperature),
-            on_others=others is not None,
+        return Calibration.measured(
+            fitted, len(split), logits, measured.labels, on_others=others is not None
         )
 
     def fit_threshold(

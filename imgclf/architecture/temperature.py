@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from imgclf.architecture.keras_graph import inputs_of, maker
+
 __all__ = ["logits_model", "temperature_of", "with_temperature", "without_temperature"]
 
 _NAME = "temperature"
@@ -96,8 +98,8 @@ def _layer_of(model: Any) -> Any:
 
     if not getattr(model, "outputs", None):
         return None
-    sources = _inputs_of(model.outputs[0])
-    layer = _maker(sources[0]) if len(sources) == 1 else None
+    sources = inputs_of(model.outputs[0])
+    layer = maker(sources[0]) if len(sources) == 1 else None
     if isinstance(layer, keras.layers.Rescaling) and layer.name == _NAME:
         return layer
     return None
@@ -117,8 +119,8 @@ def _logits(outputs: Any) -> Any:
     """The tensor before the last softmax (or sigmoid), or one that does the same in its place."""
     import keras
 
-    if _is_bare_activation(_maker(outputs), outputs.shape[-1]):
-        return _inputs_of(outputs)[0]
+    if _is_bare_activation(maker(outputs), outputs.shape[-1]):
+        return inputs_of(outputs)[0]
     ops = keras.ops
     if outputs.dtype != "float32":
         outputs = keras.layers.Activation("linear", dtype="float32", name="as_float32")(outputs)
@@ -133,9 +135,9 @@ def _probabilities_before(logits: Any) -> Any:
     path = ("Log", "Maximum") if logits.shape[-1] > 1 else ("Subtract", "Log", "Maximum")
     tensor = logits
     for name in path:
-        if type(_maker(tensor)).__name__ != name:
+        if type(maker(tensor)).__name__ != name:
             return None
-        tensor = _inputs_of(tensor)[0]
+        tensor = inputs_of(tensor)[0]
     return tensor
 
 
@@ -155,20 +157,9 @@ def _last_layer(outputs: Any) -> Any:
     """A softmax (or sigmoid) like the one that the model ends in, under the same name."""
     import keras
 
-    layer = _maker(outputs)
+    layer = maker(outputs)
     if _is_bare_activation(layer, outputs.shape[-1]):
         return type(layer).from_config(layer.get_config())
     if outputs.shape[-1] == 1:
         return keras.layers.Activation("sigmoid", dtype="float32", name="calibrated")
     return keras.layers.Softmax(dtype="float32", name="calibrated")
-
-
-def _maker(tensor: Any) -> Any:
-    return tensor._keras_history.operation
-
-
-def _inputs_of(tensor: Any) -> list[Any]:
-    """The tensors that a tensor was made of."""
-    history = tensor._keras_history
-    nodes = history.operation._inbound_nodes
-    return list(nodes[history.node_index].input_tensors) if nodes else []

@@ -26,6 +26,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.download import cache_folder
+from imgclf.data.free_memory import available_memory
 from imgclf.files import atomic
 
 __all__ = ["FOLDER", "CacheSettings", "DiskPixels", "MemoryPixels", "open_pixels"]
@@ -362,13 +363,5 @@ def _existing(path: Path) -> Path:
 
 def _free_memory() -> float:
     """Bytes that this process could still use: the system's, or what its container allows."""
-    free = [float(_GUESSED_MEMORY)]
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        [line] = [line for line in lines if line.startswith("MemAvailable:")]
-        free = [float(line.split()[1]) * 1024]
-    with contextlib.suppress(OSError, ValueError):
-        group = Path("/sys/fs/cgroup")
-        allowed = int((group / "memory.max").read_text())
-        free.append(max(0.0, allowed - int((group / "memory.current").read_text())))
-    return min(free)
+    free = available_memory()
+    return _GUESSED_MEMORY if free is None else free

@@ -69,6 +69,29 @@ class Calibration:
     after: Reliability
     on_others: bool = False
 
+    @classmethod
+    def measured(
+        cls,
+        fitted: tuple[float, tuple[float, float]],
+        count: int,
+        logits: Any,
+        labels: Any,
+        *,
+        on_others: bool,
+    ) -> Calibration:
+        """The figures that a fitted temperature brings.
+
+        Args:
+            fitted: the temperature and its interval, as `fit_temperature` gives them.
+            count: how many pictures it was fitted on.
+            logits: (N, classes) of the pictures for the figures.
+            labels: (N,) their true classes.
+            on_others: whether these are other pictures.
+        """
+        temperature, interval = fitted
+        before, after = (reliability_at(logits, labels, each) for each in (1.0, temperature))
+        return cls(temperature, interval, count, before, after, on_others)
+
     def __str__(self) -> str:
         low, high = self.interval
         where = (

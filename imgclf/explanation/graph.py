@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from imgclf import checks
+from imgclf.architecture.keras_graph import inputs_of, maker
 from imgclf.architecture.temperature import logits_model, without_temperature
 from imgclf.errors import ArgumentError
 
@@ -89,11 +90,11 @@ def features_model(model: Any) -> Any:
     trained = without_temperature(model)
     if getattr(trained, "outputs", None):
         output = trained.outputs[0]
-        while _is_activation(_maker(output)):
-            output = _inputs_of(output)[0]
-        layer = _maker(output)
-        if isinstance(layer, keras.layers.Dense) and len(_inputs_of(output)[0].shape) == 2:
-            return keras.Model(trained.inputs[0], _inputs_of(output)[0])
+        while _is_activation(maker(output)):
+            output = inputs_of(output)[0]
+        layer = maker(output)
+        if isinstance(layer, keras.layers.Dense) and len(inputs_of(output)[0].shape) == 2:
+            return keras.Model(trained.inputs[0], inputs_of(output)[0])
     return keras.Model(whole.inputs[0], tensor)
 
 
@@ -106,12 +107,12 @@ def _with_logits(model: Any) -> Any:
     import keras
 
     output = model.outputs[0] if getattr(model, "outputs", None) else None
-    layer = None if output is None else _maker(output)
+    layer = None if output is None else maker(output)
     activation = getattr(getattr(layer, "activation", None), "__name__", "")
     if not isinstance(layer, keras.layers.Dense) or activation not in ("softmax", "sigmoid"):
         return logits_model(model)
     plain = type(layer).from_config(layer.get_config() | {"activation": "linear"})
-    logits = plain(_inputs_of(output)[0])
+    logits = plain(inputs_of(output)[0])
     plain.set_weights(layer.get_weights())
     return keras.Model(model.inputs[0], logits)
 
@@ -155,7 +156,7 @@ def _maps(
             rows, columns = size.shape[1:3]
             found.append((name, None if None in (rows, columns) else min(rows, columns)))
         if _is_graph(one):
-            source = _inputs_of(made)[0]
+            source = inputs_of(made)[0]
             entering = keras.Model(inputs, source).compute_output_spec(keras.KerasTensor(shape))
             found += _maps(one.inputs[0], one.outputs[0], entering.shape, f"{name}/")
     return found
@@ -174,12 +175,12 @@ def _steps(outputs: Any) -> list[tuple[Any, Any]]:
     waiting = [outputs]
     while waiting:
         tensor = waiting[-1]
-        before = [one for one in _inputs_of(tensor) if id(one) not in done]
+        before = [one for one in inputs_of(tensor) if id(one) not in done]
         if before:
             waiting += before
         else:
             waiting.pop()
-            done[id(tensor)] = _maker(tensor), tensor
+            done[id(tensor)] = maker(tensor), tensor
     return list(done.values())
 
 
@@ -187,7 +188,7 @@ def _joined(inputs: Any, tensor: Any, inner: Tap, outputs: Any) -> Tap:
     """A tap inside the network that made a tensor, with what stands before and behind it."""
     import keras
 
-    source = _inputs_of(tensor)[0]
+    source = inputs_of(tensor)[0]
     before = None if source is inputs else keras.Model(inputs, source)
     behind = None if tensor is outputs else keras.Model(tensor, outputs)
 
@@ -222,13 +223,3 @@ def _is_activation(operation: Any) -> bool:
     import keras
 
     return isinstance(operation, (keras.layers.Activation, keras.layers.Softmax))
-
-
-def _maker(tensor: Any) -> Any:
-    return tensor._keras_history.operation
-
-
-def _inputs_of(tensor: Any) -> list[Any]:
-    history = tensor._keras_history
-    nodes = history.operation._inbound_nodes
-    return list(nodes[history.node_index].input_tensors) if nodes else []

@@ -21,7 +21,7 @@ from imgclf.errors import ArgumentTypeError, DataError, ImgclfError
 from imgclf.evaluation.baselines import Baselines, baselines
 from imgclf.evaluation.clean_score import CleanScore, clean_score
 from imgclf.evaluation.evaluation import Evaluation
-from imgclf.evaluation.temperature import Calibration, fit_temperature, reliability_at
+from imgclf.evaluation.temperature import Calibration, fit_temperature
 from imgclf.report.run_facts import RunFacts, read_run
 from imgclf.report.sections.slices import find_slices
 
@@ -224,16 +224,9 @@ def _calibrate(
         return None
     validation = _draw(data.validation, _CALIBRATED_ON)
     scores = classifier.predict_proba(validation)
-    temperature, interval = fit_temperature(_logits(scores), validation.labels)
+    fitted = fit_temperature(_logits(scores), validation.labels)
     logits = _logits(evaluation.probabilities)
-    return Calibration(
-        temperature,
-        interval,
-        len(validation),
-        reliability_at(logits, evaluation.labels),
-        reliability_at(logits, evaluation.labels, temperature),
-        on_others=True,
-    )
+    return Calibration.measured(fitted, len(validation), logits, evaluation.labels, on_others=True)
 
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 from imgclf.search.job import Job
 from imgclf.search.result import Trial
 from imgclf.search.short import short_blocks
+from imgclf.training.durations import clock_time
 
 __all__ = ["Display"]
 
@@ -61,7 +62,7 @@ class _Lines(Display):
         if trial.part < 1:
             words.insert(1, f"{trial.part:.0%} of the pictures")
         if left is not None:
-            words.append(f"{_time(left)} left")
+            words.append(f"{clock_time(left)} left")
         sys.stderr.write(", ".join(words) + "\n")
         sys.stderr.flush()
         super().end(trial, left)
@@ -112,7 +113,9 @@ class _Table(Display):
 
         from rich.table import Table
 
-        left = "" if self.ends is None else f"{_time(max(0, self.ends - time.monotonic()))} left"
+        left = (
+            "" if self.ends is None else f"{clock_time(max(0, self.ends - time.monotonic()))} left"
+        )
         table = Table(caption=left, caption_justify="left", box=None, padding=(0, 1))
         for name in ("trial", "accuracy", "seconds", "parameters"):
             table.add_column(name, justify="right", no_wrap=True)
@@ -155,9 +158,3 @@ def _accuracy(trial: Trial) -> str:
     if interval is not None:
         text += f" ± {(interval[1] - interval[0]) / 2:.1%}"
     return text if trial.status == "completed" else f"{text} ({trial.status})"
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""How much memory a training needs and how much there is, told before a weight is made.
+"""How much memory a training needs, told before a weight is made.
 
 A training step keeps what comes out of each layer until the gradients have gone back through it.
 That, times the batch, is nearly all that a network for pictures needs; weights, gradients and the
@@ -8,13 +8,11 @@ optimiser's averages come on top.
 from __future__ import annotations
 
 import math
-import re
-from pathlib import Path
 from typing import Any
 
 from imgclf.architecture.parts import Part, Shape, Shortcut, steps
 
-__all__ = ["available_memory", "training_bytes"]
+__all__ = ["training_bytes"]
 
 # Weights, their gradients, and two averages of an optimiser such as Adam, all as float32.
 _BYTES_A_PARAMETER = 4 * 4
@@ -63,28 +61,3 @@ def _values(part: Part, before: Shape) -> int:
     if isinstance(part, Shortcut):
         own += sum(_values(inner, shape) for inner, shape in steps(part.inner, before))
     return own
-
-
-def available_memory(
-    meminfo: Path = Path("/proc/meminfo"), group: Path = Path("/sys/fs/cgroup")
-) -> int | None:
-    """Bytes that a process can still take: of the machine, or of its container; None if untold."""
-    known = [_machine(meminfo), _container(group)]
-    return min((count for count in known if count is not None), default=None)
-
-
-def _machine(meminfo: Path) -> int | None:
-    try:
-        found = re.search(r"^MemAvailable:\s*(\d+) kB", meminfo.read_text(), re.MULTILINE)
-    except OSError:  # not Linux
-        return None
-    return int(found[1]) * 1024 if found else None
-
-
-def _container(group: Path) -> int | None:
-    try:
-        limit = (group / "memory.max").read_text().strip()
-        used = int((group / "memory.current").read_text())
-    except (OSError, ValueError):
-        return None
-    return max(0, int(limit) - used) if limit.isdigit() else None

@@ -16,6 +16,7 @@ from typing import Any
 from imgclf import checks
 from imgclf.classifier import Classifier, load
 from imgclf.data.dataset import Dataset
+from imgclf.data.free_memory import available_memory
 from imgclf.errors import ArgumentError, SearchError
 from imgclf.search.byte_size import byte_size
 from imgclf.search.clock import Clock
@@ -23,7 +24,6 @@ from imgclf.search.coordinator import Coordinator
 from imgclf.search.display import make_display
 from imgclf.search.distributed import be_chief, be_worker, check_address
 from imgclf.search.folder import SearchFolder
-from imgclf.search.footprint import available_memory
 from imgclf.search.foreign import ForeignSpace
 from imgclf.search.given_space import given_space
 from imgclf.search.oracle import ALGORITHMS, Proposer

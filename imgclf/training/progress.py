@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from imgclf.training.durations import clock_time, hours_minutes_seconds
 from imgclf.training.memory import peak_memory, show_bytes
 
 __all__ = ["Work", "announce", "make_progress"]
@@ -152,21 +153,11 @@ def _figures(logs: dict[str, Any] | None) -> str:
     return " ".join(words)
 
 
-def _hours_minutes_seconds(seconds: float) -> tuple[int, int, int]:
-    minutes, rest = divmod(round(seconds), 60)
-    return *divmod(minutes, 60), rest
-
-
 def _duration(seconds: float) -> str:
-    hours, minutes, rest = _hours_minutes_seconds(seconds)
+    hours, minutes, rest = hours_minutes_seconds(seconds)
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _clock_time(seconds: float) -> str:
-    hours, minutes, rest = _hours_minutes_seconds(seconds)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _epoch_line(epoch: int, clock: _Clock, logs: dict[str, Any] | None) -> str:
@@ -256,7 +247,7 @@ def _make_live(work: Work, note: str, disk: int | None) -> Any:
                 epoch=self.clock.epoch + 1,
                 step=batch + 1,
                 figures=_figures(logs),
-                pace=pace if left is None else f"{pace} {_clock_time(left)} left",
+                pace=pace if left is None else f"{pace} {clock_time(left)} left",
             )
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

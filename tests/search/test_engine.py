@@ -23,11 +23,12 @@ from imgclf import (
     global_pool,
     residual,
 )
+from imgclf.data.free_memory import available_memory
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
 from imgclf.search.byte_size import byte_size
 from imgclf.search.clock import Clock, planned_seconds
 from imgclf.search.display import make_display
-from imgclf.search.footprint import available_memory, training_bytes
+from imgclf.search.footprint import training_bytes
 from imgclf.search.hopeless import floors, is_hopeless
 from imgclf.search.job import Job
 from imgclf.search.parts import check_parts, part_of_round, promotion, take_part

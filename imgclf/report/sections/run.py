@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgclf.markup import table
 from imgclf.report.page import Section, render
+from imgclf.training.durations import hours_minutes_seconds
 
 if TYPE_CHECKING:
     from imgclf.training.looks import Look
@@ -105,8 +106,7 @@ def duration(seconds: float) -> str:
     """
     if seconds < 60:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
+    hours, minutes, rest = hours_minutes_seconds(seconds)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
