@@ -23,6 +23,9 @@ _PACKAGES = (
     "numpy",
 )
 
+# From the fastest on, as Linux names them (x86).
+_INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "avx")
+
 
 def conditions() -> dict[str, object]:
     """Date, versions of what is installed, processor and load, to be stored with every run."""
@@ -32,6 +35,7 @@ def conditions() -> dict[str, object]:
         "python": platform.python_version(),
         "versions": {name: version for name, version in versions.items() if version},
         "processor": _processor(),
+        "instructions": _instructions(),
         "cores": os.cpu_count(),
         "load_average": [round(load, 2) for load in os.getloadavg()],
     }
@@ -59,7 +63,17 @@ def _version_of_the_checkout() -> str | None:
 
 
 def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor()
+
+
+def _instructions() -> str | None:
+    """The best of those that decide how fast products are; None where no system lists them."""
+    flags = _cpuinfo("flags").split()
+    return next((name for name in _INSTRUCTIONS if name in flags), None)
+
+
+def _cpuinfo(key: str) -> str:
+    """What Linux says of the first core; "" elsewhere."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "")

@@ -48,8 +48,10 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     folder = options.results
-    singles = [read_single(folder, name) for name in ("startup", "predict", "photo-files")]
-    text = page(read(folder), *singles)
+    names = ("startup", "predict", "photo-files", "evaluate")
+    text = page(read(folder), *(read_single(folder, name) for name in names))
+    for other in sorted(path for path in folder.iterdir() if path.is_dir()):
+        text += "\n" + on_another_processor(read(other)) + "\n"
     if not options.check:
         options.out.write_text(text)
     elif options.out.read_text() != text:
@@ -61,8 +63,9 @@ def page(
     started: Run | None = None,
     predicted: Run | None = None,
     photos: Run | None = None,
+    evaluated: Run | None = None,
 ) -> str:
-    """The whole page."""
+    """All that was measured on the usual processor."""
     sections = [
         _INTRODUCTION,
         accuracy(results),
@@ -71,6 +74,7 @@ def page(
         other_pictures(results.get("other-pictures", [])),
         throughput(results),
         prediction(predicted),
+        evaluation(evaluated),
         photo_files(photos),
         *(ablation(name, runs) for name, runs in results.items() if name.startswith("ablation-")),
         tutorial(results),
@@ -83,11 +87,38 @@ def page(
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
+def on_another_processor(results: dict[str, list[Run]]) -> str:
+    """The same for results from a folder of their own, in short."""
+    machines = sorted({_machine(run) for runs in results.values() for run in runs})
+    sections = [
+        f"## On another processor\n\n{'; '.join(machines)}:",
+        _accuracies(trained(results)),
+        _times_as_long({name: results.get(name, []) for name in ("quick", "seed2017")}),
+        timed_search(results),
+        each_run(results),
+    ]
+    nested = [section.replace("## A", "### A").replace("## E", "### E") for section in sections[1:]]
+    return "\n\n".join(section for section in [sections[0], *nested] if section)
+
+
 def accuracy(results: dict[str, list[Run]]) -> str:
     """The picture, and a line a row."""
     rows = trained(results)
     if not rows:
         return ""
+    picture = (
+        f"![Test accuracy against seconds](img/{PICTURE.name})\n\n" if PICTURE.exists() else ""
+    )
+    return (
+        f"## Accuracy and time\n\n{picture}{_accuracies(rows)}\n\n"
+        "Mean ± standard deviation over the runs. With averaging: over the mirrored picture and "
+        "two moved by one pixel, for the rows that offer it. Of a search, the accuracy is that of "
+        "the network that validation called the best. Images a second are those of training, from "
+        "after the first step to the end."
+    )
+
+
+def _accuracies(rows: dict[str, list[Run]]) -> str:
     heads = [
         "row",
         "runs",
@@ -111,16 +142,7 @@ def accuracy(results: dict[str, list[Run]]) -> str:
         ]
         for name, runs in sorted(rows.items(), key=_best_first)
     ]
-    picture = (
-        f"![Test accuracy against seconds](img/{PICTURE.name})\n\n" if PICTURE.exists() else ""
-    )
-    return (
-        f"## Accuracy and time\n\n{picture}{_table(heads, lines)}\n\n"
-        "Mean ± standard deviation over the runs. With averaging: over the mirrored picture and "
-        "two moved by one pixel, for the rows that offer it. Of a search, the accuracy is that of "
-        "the network that validation called the best. Images a second are those of training, from "
-        "after the first step to the end."
-    )
+    return _table(heads, lines)
 
 
 def _best_first(row: tuple[str, list[Run]]) -> float:
@@ -278,6 +300,32 @@ def prediction(predicted: Run | None) -> str:
             f"{predicted['batch']}; all took turns in one process, on {predicted['date']}.",
             _table(heads, lines),
             "```console\n$ python benchmarks/predict.py\n```",
+        ]
+    )
+
+
+def evaluation(evaluated: Run | None) -> str:
+    """What is worked out from predictions, beside what they cost."""
+    if evaluated is None:
+        return ""
+    lines = [
+        [
+            f"`{preset}`",
+            name,
+            _show(row["median_seconds"], ".2f"),
+            f"{row['times_of_prediction']:.2f} ({row['range'][0]:.2f} to {row['range'][1]:.2f})",
+        ]
+        for preset, rows in evaluated["presets"].items()
+        for name, row in rows.items()
+    ]
+    heads = ["network", "what", "median, s", "of the prediction's time (range)"]
+    return "\n\n".join(
+        [
+            "## Evaluation",
+            f"On the 10,000 test pictures, in turns in one process, {_machine(evaluated)}, "
+            f"on {evaluated['date']}.",
+            _table(heads, lines),
+            "```console\n$ python benchmarks/evaluate.py --archive cifar-10-python.tar.gz\n```",
         ]
     )
 
@@ -475,7 +523,7 @@ def conditions(results: dict[str, list[Run]]) -> str:
     for run in runs:
         for package, version in {"Python": run["python"], **run["versions"]}.items():
             packages.setdefault(package, set()).add(version)
-    machines = {f"{run['processor']}, {run['cores']} cores" for run in runs if run.get("cores")}
+    machines = {_machine(run) for run in runs if run.get("cores")}
     dates = [run["date"] for run in runs]
     lines = [
         ["processor", "; ".join(sorted(machines))],
@@ -484,6 +532,11 @@ def conditions(results: dict[str, list[Run]]) -> str:
         *([package, ", ".join(sorted(found))] for package, found in sorted(packages.items())),
     ]
     return f"## Conditions\n\n{_table(['what', 'which'], lines)}"
+
+
+def _machine(run: Run) -> str:
+    parts = [run["processor"], run.get("instructions"), f"{run['cores']} cores"]
+    return ", ".join(part for part in parts if part)
 
 
 def each_run(results: dict[str, list[Run]]) -> str:

@@ -11,11 +11,18 @@ import difflib
 import math
 import numbers
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from imgclf.errors import ArgumentError, ArgumentTypeError, MissingFileError
+
+_UNITS = {"": 1} | {
+    name: base**power
+    for power, letter in enumerate("kmgt", start=1)
+    for name, base in ((letter, 1000), (f"{letter}b", 1000), (f"{letter}ib", 1024))
+}
 
 
 def received(name: str, value: object) -> str:
@@ -97,6 +104,21 @@ def size_pair(name: str, value: Any) -> tuple[int, int]:
             f"`{name}` must be an int above 0 or a pair of them. {received(name, value)}"
         )
     return int(pair[0]), int(pair[1])
+
+
+def byte_size(name: str, value: Any) -> int:
+    """Bytes as an int, or as people write them: "500 MB", "2GB", "1.5 GiB"."""
+    if not isinstance(value, str):
+        return integer(name, value, low=1)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*?)", value.strip().lower())
+    unit = found and _UNITS.get("" if found[2] == "b" else found[2])
+    size = int(float(found[1]) * unit) if found and unit else 0
+    if size < 1:
+        raise ArgumentError(
+            f'`{name}` must be a number of bytes, or such as "500 MB" or "2 GB". '
+            f"{received(name, value)}"
+        )
+    return size
 
 
 def image_shape(name: str, value: Any) -> tuple[int | None, int | None, int]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgclf.errors import RunFolderError
+from imgclf import checks
+from imgclf.errors import ArgumentError, RunFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,12 +83,10 @@ class _Size(click.ParamType):
     name = "size"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?", value.strip(), re.IGNORECASE)
-        if found is None:
+        try:
+            return checks.byte_size("size", value)
+        except ArgumentError:
             self.fail(f"{value!r} is no size such as 500MB or 20GB.", param, ctx)
-        return int(float(found[1]) * 1000 ** " kmgt".index(found[2].lower() or " "))
 
 
 def cache_options(command: Callable[..., Any]) -> Callable[..., Any]:

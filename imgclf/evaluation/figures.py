@@ -6,7 +6,7 @@
 | balanced accuracy; macro and weighted precision, recall, F1 | Wilson, by the delta method |
 | loss, Brier score | bootstrap, BCa |
 | calibration error | bootstrap, inverted test |
-| areas under ROC and precision-recall curves | Wilson, by the infinitesimal jackknife (DeLong) |
+| areas under ROC and precision-recall curves | Wilson, by the infinitesimal jackknife |
 """
 
 from __future__ import annotations

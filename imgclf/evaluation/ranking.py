@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from imgclf.evaluation.interval import interval_by_variance
+from imgclf.evaluation.interval import interval_by_influence
 
 __all__ = ["Area", "average_precision", "macro_area", "roc_auc"]
 
@@ -110,4 +110,4 @@ def macro_area(areas: list[Area]) -> tuple[float, tuple[float, float]]:
     influence = np.mean([area.influence for area in areas], axis=0)
     # Perfectly ranked images show no doubt; that there are so many of them is all that is known.
     pairs = len(areas) ** 2 / sum(1 / area.pairs for area in areas)
-    return value, interval_by_variance(value, float(influence @ influence), at_the_ends=pairs)
+    return value, interval_by_influence(value, influence, at_the_ends=pairs)

@@ -74,8 +74,8 @@ class Explanation:
             f"{self.method} of {len(self):,} pictures{where}\n"
             f"  covering the hot part lowers the probability more than covering another part: "
             f"{int(self.agreement.sum()):,} of {len(self):,}\n"
-            f"  it falls by {100 * self.hot_drops.mean():.1f} points on average, elsewhere by "
-            f"{100 * self.random_drops.mean():.1f}"
+            f"  on average it {_in_words(self.hot_drops)} there, {_in_words(self.random_drops)} "
+            "elsewhere"
         )
 
     @property
@@ -140,3 +140,8 @@ class Explanation:
             "" if agrees else "not confirmed by covering the hot part" for agrees in self.agreement
         ]
         return plots.heat_maps(self.images, self.overlay(), titles, notes, columns=columns, ax=ax)
+
+
+def _in_words(drops: np.ndarray) -> str:
+    points = 100 * float(drops.mean())
+    return f"{'falls' if points >= 0 else 'rises'} by {abs(points):.1f} points"

@@ -18,7 +18,6 @@ from imgclf.classifier import Classifier, load
 from imgclf.data.dataset import Dataset
 from imgclf.data.free_memory import available_memory
 from imgclf.errors import ArgumentError, SearchError
-from imgclf.search.byte_size import byte_size
 from imgclf.search.clock import Clock
 from imgclf.search.coordinator import Coordinator
 from imgclf.search.display import make_display
@@ -154,7 +153,7 @@ def search(
         max_params=max_params,
         max_macs=max_macs,
         max_ms=max_ms,
-        max_memory=None if max_memory is None else byte_size("max_memory", max_memory),
+        max_memory=None if max_memory is None else checks.byte_size("max_memory", max_memory),
     )
     checks.one_of("algorithm", algorithm, ALGORITHMS)
     checks.integer("seed", seed, low=0)
@@ -172,7 +171,7 @@ def search(
             raise ArgumentError("`chief` needs a `run_dir` that its workers can reach, too.")
     parts = check_parts(parts)
     most_epochs = _most_epochs(space.recipe, algorithm)
-    disk = None if max_disk is None else byte_size("max_disk", max_disk)
+    disk = None if max_disk is None else checks.byte_size("max_disk", max_disk)
     foreign = _foreign(space)
     with contextlib.ExitStack() as stack:
         folder = None

@@ -7,7 +7,7 @@ import pytest
 import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, norm, t
 
 from imgclf import Evaluation
 from imgclf.errors import ArgumentError
@@ -149,15 +149,20 @@ def test_other_intervals_are_about_as_long_as_those_of_a_bootstrap(name):
     assert ours[1] - ours[0] == pytest.approx(high - low, rel=0.2)
 
 
-def test_the_interval_of_one_area_has_the_variance_of_delong():
+def test_the_interval_of_one_area_has_the_variance_of_delong_and_its_doubt():
     labels, probabilities = draw(8, 80, 2)
     ev = Evaluation(labels, probabilities, names(2))
     inside, outside = (probabilities[labels == one, 1] for one in (1, 0))
     wins = (inside[:, None] > outside) + 0.5 * (inside[:, None] == outside)
     area = wins.mean()
-    variance = ((wins.mean(axis=1) - area) ** 2).sum() / len(inside) ** 2
-    variance += ((wins.mean(axis=0) - area) ** 2).sum() / len(outside) ** 2
-    worth = area * (1 - area) / variance
+    of_inside = ((wins.mean(axis=1) - area) / len(inside)) ** 2
+    of_outside = ((wins.mean(axis=0) - area) / len(outside)) ** 2
+    squares = np.concatenate([of_inside, of_outside])
+    variance = squares.sum()
+    # Satterthwaite's degrees of freedom, by the variance of the squares.
+    degrees = 2 * variance**2 / (len(squares) * np.var(squares))
+    wider = t.ppf(0.975, degrees) / norm.ppf(0.975)
+    worth = area * (1 - area) / (variance * wider**2)
     [bounds] = wilson_intervals([area * worth], [worth])
     assert ev.interval("roc_auc") == pytest.approx(tuple(bounds), abs=1e-12)
 

@@ -15,6 +15,7 @@ import imgclf
 from imgclf import (
     Augmentation,
     Recipe,
+    checks,
     choice,
     conv,
     conv_maxpool,
@@ -25,7 +26,6 @@ from imgclf import (
 )
 from imgclf.data.free_memory import available_memory
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
-from imgclf.search.byte_size import byte_size
 from imgclf.search.clock import Clock, planned_seconds
 from imgclf.search.display import make_display
 from imgclf.search.footprint import training_bytes
@@ -229,16 +229,24 @@ def test_available_memory_is_the_least_that_anybody_tells(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("written", "size"), [("2 GB", 2 * 10**9), ("1.5kb", 1500), ("7", 7), (12, 12)]
+    ("written", "size"),
+    [
+        ("2 GB", 2 * 10**9),
+        ("1.5kb", 1500),
+        ("20G", 2 * 10**10),
+        ("1 KiB", 1024),
+        ("7", 7),
+        (12, 12),
+    ],
 )
 def test_sizes_are_read(written, size):
-    assert byte_size("max_disk", written) == size
+    assert checks.byte_size("max_disk", written) == size
 
 
 @pytest.mark.parametrize("written", ["", "GB", "2 parsecs", "-1 GB", 0])
 def test_sizes_that_are_none_are_refused(written):
     with pytest.raises(ArgumentError, match=r"^`max_disk` must be "):
-        byte_size("max_disk", written)
+        checks.byte_size("max_disk", written)
 
 
 # The folder
