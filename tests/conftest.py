@@ -20,6 +20,10 @@ from photo_making import make_picture
 
 mpl.use("Agg")
 
+# One process of tests a core: more threads only wait for each other. Child processes inherit it.
+for _threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(_threads, "1")
+
 # Where a script runs the tests in the background, Ctrl-C is ignored, by child processes too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

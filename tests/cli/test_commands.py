@@ -64,7 +64,8 @@ def test_train_says_what_it_reached_and_what_to_type_next(digits_run):
 
 
 def test_train_names_free_folders_and_prints_json(here):
-    arguments = ("train", "digits", "--epochs", 1, "--quiet", "--json", "--seed", 3)
+    arguments = ("train", "digits", "--preset", "quick", "--epochs", 1, "--quiet")
+    arguments += ("--json", "--seed", 3)
     first = json.loads(succeed(*arguments).stdout)
     second = json.loads(succeed(*arguments).stdout)
     assert (first["run"], second["run"]) == ("runs/digits", "runs/digits-2")

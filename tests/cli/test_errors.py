@@ -126,6 +126,8 @@ def test_ctrl_c_exits_130(tmp_path):
             "imgclf",
             "train",
             "digits",
+            "--preset",
+            "quick",
             "--epochs",
             "500",
             "--out",

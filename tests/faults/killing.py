@@ -23,14 +23,14 @@ import imgclf
 
 def train(run_dir: Path) -> None:
     digits = imgclf.load_digits()
-    data = imgclf.Dataset(digits.train[:400], digits.validation[:50], digits.test, name="some")
+    data = imgclf.Dataset(digits.train[:200], digits.validation[:50], digits.test, name="some")
     blocks = [
         imgclf.conv(8, normalization="batch", dropout=0.1),
         imgclf.conv_maxpool(8),
         imgclf.flatten(dropout=0.3),
     ]
     recipe = imgclf.Recipe(
-        epochs=20,
+        epochs=12,
         batch_size=20,
         schedule="cosine",
         augmentation=imgclf.Augmentation(shift=1),
