@@ -239,9 +239,11 @@ def check_dataset(data: Any) -> Dataset:
         ArgumentTypeError: if it is none.
     """
     if not isinstance(data, Dataset):
+        # Of an array its kind says more than its first numbers.
+        shown = data if isinstance(data, Split) else type(data).__name__
         raise ArgumentTypeError(
             "`data` must be a Dataset, such as load_digits() gives. "
-            + checks.received("data", data)
+            + checks.received("data", shown)
         )
     return data
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.classifier import Classifier, load, reading_of
-from imgclf.data.dataset import Dataset
+from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.errors import ArgumentError, ArgumentTypeError, ImgclfError, RunFolderError, SearchError
 from imgclf.search.baselines import baseline
 from imgclf.search.journal import Journal
@@ -287,10 +287,7 @@ def confirm(
 
 
 def _check(data: Any, top: Any, seeds: Any, baselines: Any, seconds: Any, verbose: Any) -> None:
-    if not isinstance(data, Dataset):
-        raise ArgumentTypeError(
-            f"`data` must be a Dataset. {checks.received('data', type(data).__name__)}"
-        )
+    check_dataset(data)
     if data.validation is None or not len(data.validation):
         raise ArgumentError(
             "`data` must have validation pictures: networks are judged by them. "

@@ -7,8 +7,8 @@ from typing import Any
 
 from imgclf import checks
 from imgclf.architecture.choices import Choice
-from imgclf.data.dataset import Dataset
-from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.data.dataset import Dataset, check_dataset
+from imgclf.errors import ArgumentError
 from imgclf.search.default_space import default_recipe, default_space
 from imgclf.search.foreign import ForeignSpace, is_foreign
 from imgclf.search.space import Space, each_recipe
@@ -32,11 +32,7 @@ def given_space(
     Raises:
         ArgumentError: if an argument cannot be used.
     """
-    if not isinstance(data, Dataset):
-        raise ArgumentTypeError(
-            "`data` must be a Dataset such as load_digits() gives. "
-            + checks.received("data", type(data).__name__)
-        )
+    check_dataset(data)
     if data.validation is None or not len(data.validation):
         raise ArgumentError(
             "`data` must have validation pictures: a search judges by them. Load it with "

@@ -33,6 +33,7 @@ from imgclf.training.precision import precision_note
 from imgclf.training.progress import Work, announce, make_progress
 from imgclf.training.recipe import Recipe
 from imgclf.training.resume import make_callback_list, passing_over
+from imgclf.training.retracing import no_retracing_advice
 from imgclf.training.run_config import run_config
 from imgclf.training.run_folder import RunFolder
 from imgclf.training.run_time import timed
@@ -356,6 +357,7 @@ class _Training:
             any_input_size(self.model) if size_at else contextlib.nullcontext(),
             _naming_lack_of_memory(self.recipe, self.train),
             self.faults.raised(),
+            no_retracing_advice(),
         ):
             self._fit_from(state, callbacks, restore, size_at)
             while pacing and (jump := pacing.take()):

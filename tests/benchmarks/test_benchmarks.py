@@ -72,6 +72,30 @@ def test_the_page_says_what_a_change_brings(tmp_path):
     assert "| no flips | 88.00% | -2.00 points | 100 | 88.00% |" in page(read(tmp_path))
 
 
+def test_runs_on_another_processor_stand_apart(tmp_path):
+    from page import on_another_processor
+    from result_files import read
+    from run import store
+
+    store("quick", run_of(0, 0.75, seconds=40.0, instructions="avx2"), "CIFAR-10", tmp_path)
+    store("seed2017", run_of(0, 0.68, seconds=800.0, instructions="avx2"), "CIFAR-10", tmp_path)
+    text = on_another_processor(read(tmp_path))
+    assert text.startswith("## On another processor\n\na processor, avx2, 2 cores:\n\n| row |")
+    assert "All of `seed2017` takes 20.0 times as long as all of `quick`." in text
+    assert "\n### Every run\n" in text
+    assert text.count("\n## ") == 0
+
+
+def test_the_page_says_what_an_evaluation_costs():
+    from page import page
+
+    row = {"median_seconds": 2.5, "times_of_prediction": 1.08, "range": [1.05, 1.1], "rounds": 5}
+    machine = {"processor": "a processor", "cores": 2, "date": "2026-11-26"}
+    text = page({}, evaluated={**machine, "presets": {"quick": {"evaluate": row}}})
+    assert "a processor, 2 cores, on 2026-11-26." in text
+    assert "| `quick` | evaluate | 2.50 | 1.08 (1.05 to 1.10) |" in text
+
+
 def test_a_run_with_the_same_seed_replaces_the_older_one(tmp_path):
     from run import store
 

@@ -58,7 +58,7 @@ def whole(data):
 
 
 @pytest.fixture(scope="module")
-def whole_of_few_steps(data):
+def few_steps(data):
     clf = new(data, FEW_STEPS)
     clf.fit(data, verbose=0)
     return clf
@@ -87,15 +87,15 @@ def check_each(states, data, whole, tmp_path):
         shutil.rmtree(folder)
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_very_same_weights(data, whole_of_few_steps, disk, tmp_path):
+def test_killed_at_any_moment_it_goes_on_to_the_very_same_weights(data, few_steps, disk, tmp_path):
     assert len(unlike(disk.after_kill)) > 15
-    check_each(disk.after_kill, data, whole_of_few_steps, tmp_path)
+    check_each(disk.after_kill, data, few_steps, tmp_path)
 
 
-def test_after_a_power_cut_at_any_moment_too(data, whole_of_few_steps, disk, tmp_path):
+def test_after_a_power_cut_at_any_moment_too(data, few_steps, disk, tmp_path):
     seen = {tuple(sorted(state.items())) for state in disk.after_kill}
     others = [s for s in disk.after_power_cut if tuple(sorted(s.items())) not in seen]
-    check_each(others, data, whole_of_few_steps, tmp_path)
+    check_each(others, data, few_steps, tmp_path)
 
 
 def raising_signal(number, where, place):

@@ -271,7 +271,7 @@ def test_data_must_be_a_dataset():
     with pytest.raises(ArgumentTypeError) as caught:
         search(np.zeros((3, 8, 8, 1)), BLOCKS)
     assert str(caught.value) == (
-        "`data` must be a Dataset such as load_digits() gives. Received: data='ndarray'."
+        "`data` must be a Dataset, such as load_digits() gives. Received: data='ndarray'."
     )
 
 

@@ -1,5 +1,6 @@
 import csv
 import json
+import logging
 
 import keras
 import numpy as np
@@ -202,7 +203,18 @@ def test_a_second_fit_starts_its_schedule_anew(data):
     assert np.abs(weights(clf) - before).max() > 1e-3
 
 
-def test_every_optimizer_and_schedule_trains(data):
+@pytest.fixture
+def said_by_tensorflow():
+    """What TensorFlow logs."""
+    said = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    logging.getLogger("tensorflow").addHandler(handler)
+    yield said
+    logging.getLogger("tensorflow").removeHandler(handler)
+
+
+def test_every_optimizer_and_schedule_trains(data, said_by_tensorflow):
     for optimizer in ("adam", "adamw", "sgd", "rmsprop"):
         for schedule, warmup in (("constant", 0.0), ("cosine", 0.2), ("linear", 0.0)):
             recipe = Recipe(
@@ -210,6 +222,8 @@ def test_every_optimizer_and_schedule_trains(data):
             )
             history = new(data, recipe).fit(data, verbose=0)
             assert np.isfinite(history.history["loss"]).all()
+    # Twelve models in one process are no reason for its advice on retracing.
+    assert not [text for text in said_by_tensorflow if "retracing" in text]
 
 
 def test_the_warm_line_rises_and_falls():
