@@ -30,7 +30,7 @@ from imgclf.search.parts import check_parts
 from imgclf.search.result import SearchResult, Trial, best_of
 from imgclf.search.space import Space, each_recipe
 from imgclf.search.speed import Speed, measure_speed
-from imgclf.search.train_trial import Trainer
+from imgclf.search.train_trial import Trainer, forgetting_fast
 from imgclf.search.workers import run_on_workers
 from imgclf.training.run_folder import RunFolder
 
@@ -199,7 +199,8 @@ def search(
         elif workers > 1 and folder is not None:
             run_on_workers(coordinator, data, folder, workers, foreign)
         else:
-            best = _run_here(coordinator, Trainer(data, folder, foreign))
+            with forgetting_fast():
+                best = _run_here(coordinator, Trainer(data, folder, foreign))
         if run_dir is None and folder is not None and folder.best.exists():
             best = load(folder.best)
         return _result(coordinator, best, folder if run_dir is not None else None)
@@ -233,7 +234,8 @@ def work_for(
     space = given_space(data, blocks, recipe, epochs)
     folder = SearchFolder(checks.existing_path("run_dir", run_dir), keep=1)
     trainer = Trainer(data, folder, _foreign(space))
-    return be_worker(space, trainer, check_address("chief", chief))
+    with forgetting_fast():
+        return be_worker(space, trainer, check_address("chief", chief))
 
 
 def _foreign(space: Space | ForeignSpace) -> ForeignSpace | None:

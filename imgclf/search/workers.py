@@ -140,22 +140,23 @@ def _work(
     limit_threads(threads)
     import time
 
-    from imgclf.search.train_trial import Trainer
+    from imgclf.search.train_trial import Trainer, forgetting_fast
 
     trainer = Trainer(data, folder, foreign)
-    while True:
-        try:
-            job, left, worth, alone = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer: Any = trainer.run(
-                job, deadline=time.monotonic() + left, worth=worth, alone=alone
-            )
-        except Exception as error:  # it is raised where the search was called
-            answer = error
-        with contextlib.suppress(OSError):
-            pipe.send(answer)
+    with forgetting_fast():
+        while True:
+            try:
+                job, left, worth, alone = pipe.recv()
+            except EOFError:
+                return
+            try:
+                answer: Any = trainer.run(
+                    job, deadline=time.monotonic() + left, worth=worth, alone=alone
+                )
+            except Exception as error:  # it is raised where the search was called
+                answer = error
+            with contextlib.suppress(OSError):
+                pipe.send(answer)
 
 
 def limit_threads(threads: int) -> None:

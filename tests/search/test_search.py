@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -47,6 +49,17 @@ def test_a_search_gives_trials_and_a_classifier_of_the_best_score(data, algorith
     assert clf.recipe == result.best_recipe == result.best().recipe
     assert clf.class_names == data.class_names
     assert clf.model.count_params() == result.best().parameters
+
+
+def test_the_models_of_earlier_trials_are_forgotten(data):
+    alive = []
+
+    def count(trial):
+        alive.append(sum(issubclass(type(one), keras.Model) for one in gc.get_objects()))
+
+    search(data, BLOCKS, recipe=RECIPE, algorithm="random", max_trials=4, on_trial=count)
+    assert 1 <= max(alive) <= alive[0] + 1
+    assert gc.get_freeze_count() == 0  # the collector is as it was
 
 
 def test_hyperband_trains_the_better_ones_anew_for_longer(data):
