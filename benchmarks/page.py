@@ -8,6 +8,7 @@ With `--check` it writes nothing, and exits with 1 if the page differs from what
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
@@ -91,14 +92,14 @@ def on_another_processor(results: dict[str, list[Run]]) -> str:
     """The same for results from a folder of their own, in short."""
     machines = sorted({_machine(run) for runs in results.values() for run in runs})
     sections = [
-        f"## On another processor\n\n{'; '.join(machines)}:",
         _accuracies(trained(results)),
         _times_as_long({name: results.get(name, []) for name in ("quick", "seed2017")}),
         timed_search(results),
         each_run(results),
     ]
-    nested = [section.replace("## A", "### A").replace("## E", "### E") for section in sections[1:]]
-    return "\n\n".join(section for section in [sections[0], *nested] if section)
+    deeper = [re.sub("^## ", "### ", section, flags=re.MULTILINE) for section in sections]
+    head = f"## On another processor\n\n{'; '.join(machines)}:"
+    return "\n\n".join([head, *filter(None, deeper)])
 
 
 def accuracy(results: dict[str, list[Run]]) -> str:
