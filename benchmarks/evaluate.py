@@ -49,14 +49,16 @@ def race(found: dict[str, Callable[[], object]], rounds: int) -> dict[str, dict[
             if number:  # the first round traces and imports
                 times[name].append(time.perf_counter() - start)
     reference = np.asarray(next(iter(times.values())))
+    return {name: _figures(np.asarray(taken), reference) for name, taken in times.items()}
+
+
+def _figures(seconds: np.ndarray, reference: np.ndarray) -> dict[str, object]:
+    ratios = seconds / reference
     return {
-        name: {
-            "median_seconds": float(np.median(taken)),
-            "times_of_prediction": float(np.median(np.asarray(taken) / reference)),
-            "range": [float(end(np.asarray(taken) / reference)) for end in (np.min, np.max)],
-            "rounds": rounds,
-        }
-        for name, taken in times.items()
+        "median_seconds": float(np.median(seconds)),
+        "times_of_prediction": float(np.median(ratios)),
+        "range": [float(ratios.min()), float(ratios.max())],
+        "rounds": len(seconds),
     }
 
 

@@ -206,14 +206,12 @@ def startup(started: Run | None) -> str:
         for phase in runs[0]
     ]
     first = "first run, nothing cached" if started["cold"] else "first run"
-    return "\n\n".join(
-        [
-            "## Start",
-            f"Seconds from the command to the end of the first training step of "
-            f"`{started['preset']}`, {len(runs)} runs on {started['date']}:",
-            _table(["phase", first, "median of the later runs"], lines),
-            "```console\n$ python benchmarks/startup.py --archive cifar-10-python.tar.gz\n```",
-        ]
+    return _section_of_a_script(
+        "Start",
+        f"Seconds from the command to the end of the first training step of "
+        f"`{started['preset']}`, {len(runs)} runs on {started['date']}:",
+        _table(["phase", first, "median of the later runs"], lines),
+        "python benchmarks/startup.py --archive cifar-10-python.tar.gz",
     )
 
 
@@ -294,14 +292,12 @@ def prediction(predicted: Run | None) -> str:
         for name, row in rows.items()
     ]
     heads = ["images", "by", "median, ms", "10% to 90%", "of ONNX Runtime's", "calls"]
-    return "\n\n".join(
-        [
-            "## Prediction",
-            f"The network of `{predicted['preset']}` on 32×32 pixels, batches of "
-            f"{predicted['batch']}; all took turns in one process, on {predicted['date']}.",
-            _table(heads, lines),
-            "```console\n$ python benchmarks/predict.py\n```",
-        ]
+    return _section_of_a_script(
+        "Prediction",
+        f"The network of `{predicted['preset']}` on 32×32 pixels, batches of "
+        f"{predicted['batch']}; all took turns in one process, on {predicted['date']}.",
+        _table(heads, lines),
+        "python benchmarks/predict.py",
     )
 
 
@@ -320,14 +316,12 @@ def evaluation(evaluated: Run | None) -> str:
         for name, row in rows.items()
     ]
     heads = ["network", "what", "median, s", "of the prediction's time (range)"]
-    return "\n\n".join(
-        [
-            "## Evaluation",
-            f"On the 10,000 test pictures, in turns in one process, {_machine(evaluated)}, "
-            f"on {evaluated['date']}.",
-            _table(heads, lines),
-            "```console\n$ python benchmarks/evaluate.py --archive cifar-10-python.tar.gz\n```",
-        ]
+    return _section_of_a_script(
+        "Evaluation",
+        f"On the 10,000 test pictures, in turns in one process, {_machine(evaluated)}, "
+        f"on {evaluated['date']}.",
+        _table(heads, lines),
+        "python benchmarks/evaluate.py --archive cifar-10-python.tar.gz",
     )
 
 
@@ -572,6 +566,11 @@ def missing(results: dict[str, list[Run]]) -> str:
     """What no file has a figure for."""
     names = [f"`{name}`" for name in ROWS if not results.get(name)]
     return f"## Not measured yet\n\n{', '.join(names)}." if names else ""
+
+
+def _section_of_a_script(heading: str, text: str, table: str, command: str) -> str:
+    """What one of the scripts beside `run.py` measured, and how to run it."""
+    return "\n\n".join([f"## {heading}", text, table, f"```console\n$ {command}\n```"])
 
 
 def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from imgclf.errors import ArgumentError, ArgumentTypeError, MissingFileError
 
-_UNITS = {"": 1} | {
+_UNITS = {"": 1, "b": 1} | {
     name: base**power
     for power, letter in enumerate("kmgt", start=1)
     for name, base in ((letter, 1000), (f"{letter}b", 1000), (f"{letter}ib", 1024))
@@ -110,9 +110,8 @@ def byte_size(name: str, value: Any) -> int:
     """Bytes as an int, or as people write them: "500 MB", "2GB", "1.5 GiB"."""
     if not isinstance(value, str):
         return integer(name, value, low=1)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*?)", value.strip().lower())
-    unit = found and _UNITS.get("" if found[2] == "b" else found[2])
-    size = int(float(found[1]) * unit) if found and unit else 0
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", value.strip().lower())
+    size = int(float(found[1]) * _UNITS.get(found[2], 0)) if found else 0
     if size < 1:
         raise ArgumentError(
             f'`{name}` must be a number of bytes, or such as "500 MB" or "2 GB". '

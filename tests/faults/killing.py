@@ -35,7 +35,7 @@ def train(run_dir: Path) -> None:
         schedule="cosine",
         augmentation=imgclf.Augmentation(shift=1),
         averaging=0.9,
-        patience=15,
+        patience=9,
     )
     clf = imgclf.Classifier.from_blocks(blocks, data, recipe)
     clf.fit(data, run_dir=run_dir, checkpoint_seconds=0.05, verbose=0)
