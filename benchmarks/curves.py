@@ -1,4 +1,4 @@
-"""Draws test accuracy against wall-clock seconds for all rows that have been run.
+"""Draws test accuracy against wall-clock seconds for all rows of `run.py` that have been run.
 
     python benchmarks/curves.py
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from result_files import Run, mean, read, title, trained
-from run import HERE, RESULTS
+from run import HERE, RESULTS, ROWS
 
 PICTURE = HERE.parent / "docs" / "img" / "accuracy-vs-time.svg"
 TUTORIAL = 0.6734  # what the tutorial of 2017 reports
@@ -31,7 +31,7 @@ def main() -> None:
     rows = {
         name: with_curve
         for name, runs in trained(read(options.results)).items()
-        if (with_curve := [run for run in runs if run["curve"]])
+        if name in ROWS and (with_curve := [run for run in runs if run["curve"]])
     }
     if not rows:
         raise SystemExit("No run with a curve was found: run benchmarks/run.py first.")

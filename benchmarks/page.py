@@ -11,16 +11,16 @@ import argparse
 import re
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from beside_peers import beside_peers
 from curves import PICTURE, TUTORIAL
 from result_files import Run, mean, read, read_single, seconds_until, title, trained, values
 from run import HERE, RESULTS, ROWS
+from tables import NOTHING, mean_and_spread, show, table
 
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 BOUND = 0.673  # the tutorial's accuracy, as the race rounds it
-_NONE = "–"
 
 _INTRODUCTION = """\
 # Benchmarks
@@ -70,6 +70,7 @@ def page(
     sections = [
         _INTRODUCTION,
         accuracy(results),
+        beside_peers(results),
         first_67(results),
         startup(started),
         other_pictures(results.get("other-pictures", [])),
@@ -134,16 +135,16 @@ def _accuracies(rows: dict[str, list[Run]]) -> str:
         [
             title(name),
             str(len(runs)),
-            _mean_and_spread(values(runs, "test_accuracy"), ".1%"),
-            _mean_and_spread(values(runs, "test_accuracy_averaged"), ".1%"),
-            _mean_and_spread(values(runs, "seconds"), ",.0f"),
-            _show(mean(runs, "seconds_to_first_step"), ".1f", " s"),
-            _show(mean(runs, "images_per_second"), ",.0f"),
-            _show(mean(runs, "peak_memory_mb"), ",.0f", " MB"),
+            mean_and_spread(values(runs, "test_accuracy"), ".1%"),
+            mean_and_spread(values(runs, "test_accuracy_averaged"), ".1%"),
+            mean_and_spread(values(runs, "seconds"), ",.0f"),
+            show(mean(runs, "seconds_to_first_step"), ".1f", " s"),
+            show(mean(runs, "images_per_second"), ",.0f"),
+            show(mean(runs, "peak_memory_mb"), ",.0f", " MB"),
         ]
         for name, runs in sorted(rows.items(), key=_best_first)
     ]
-    return _table(heads, lines)
+    return table(heads, lines)
 
 
 def _best_first(row: tuple[str, list[Run]]) -> float:
@@ -161,9 +162,9 @@ def first_67(results: dict[str, list[Run]]) -> str:
     lines = [
         [
             title(name),
-            ", ".join(_show(run["test_accuracy"], ".4f") for run in runs),
-            ", ".join(_show(run["seconds"], ",.1f") for run in runs),
-            ", ".join(_show(seconds_until(run, BOUND), ",.1f") for run in runs),
+            ", ".join(show(run["test_accuracy"], ".4f") for run in runs),
+            ", ".join(show(run["seconds"], ",.1f") for run in runs),
+            ", ".join(show(seconds_until(run, BOUND), ",.1f") for run in runs),
         ]
         for name, runs in racers.items()
     ]
@@ -178,7 +179,7 @@ def first_67(results: dict[str, list[Run]]) -> str:
             None,
             [
                 f"## To the tutorial's {BOUND:.1%}",
-                _table(heads, lines),
+                table(heads, lines),
                 _times_as_long(racers),
             ],
         )
@@ -200,8 +201,8 @@ def startup(started: Run | None) -> str:
     lines = [
         [
             phase,
-            _show(runs[0][phase], ".2f"),
-            _show(statistics.median(run[phase] for run in runs[1:] or runs), ".2f"),
+            show(runs[0][phase], ".2f"),
+            show(statistics.median(run[phase] for run in runs[1:] or runs), ".2f"),
         ]
         for phase in runs[0]
     ]
@@ -210,7 +211,7 @@ def startup(started: Run | None) -> str:
         "Start",
         f"Seconds from the command to the end of the first training step of "
         f"`{started['preset']}`, {len(runs)} runs on {started['date']}:",
-        _table(["phase", first, "median of the later runs"], lines),
+        table(["phase", first, "median of the later runs"], lines),
         "python benchmarks/startup.py --archive cifar-10-python.tar.gz",
     )
 
@@ -223,7 +224,7 @@ def other_pictures(runs: list[Run]) -> str:
     lines = [
         [preset]
         + [
-            ", ".join(_show(run["figures"][name][preset]["test_accuracy"], ".1%") for run in runs)
+            ", ".join(show(run["figures"][name][preset]["test_accuracy"], ".1%") for run in runs)
             for name in names
         ]
         for preset in runs[0]["figures"][names[0]]
@@ -238,7 +239,7 @@ def other_pictures(runs: list[Run]) -> str:
             "The presets were tuned on CIFAR-10. Test accuracy, each run, on scikit-learn's digits "
             "and on tiles of the sample photos of scikit-image and scikit-learn, a class for each "
             "photo:",
-            _table(heads, lines),
+            table(heads, lines),
         ]
     )
 
@@ -250,9 +251,9 @@ def throughput(results: dict[str, list[Run]]) -> str:
             title(name),
             str(run["batch_size"]),
             run["precision"],
-            *(_show(run["peak_gflops"][kind], ",.0f") for kind in ("bfloat16", "float32")),
-            *(_show(run["images_per_second"][kind], ",.0f") for kind in ("step", "fit", "input")),
-            *(_show(run["part_of_peak"][kind], ".0%") for kind in ("step", "fit")),
+            *(show(run["peak_gflops"][kind], ",.0f") for kind in ("bfloat16", "float32")),
+            *(show(run["images_per_second"][kind], ",.0f") for kind in ("step", "fit", "input")),
+            *(show(run["part_of_peak"][kind], ".0%") for kind in ("step", "fit")),
         ]
         for name, runs in results.items()
         if name.startswith("throughput-")
@@ -265,7 +266,7 @@ def throughput(results: dict[str, list[Run]]) -> str:
     return "\n\n".join(
         [
             "## Throughput",
-            _table(heads, lines),
+            table(heads, lines),
             "The peak is the best product of two matrices of 4,096 rows in GFLOP/s, measured in "
             "turns with the rest in the same process. A picture costs three times the forward "
             "multiply-adds, two operations each. Step: one constant batch; fit: the whole training "
@@ -283,9 +284,9 @@ def prediction(predicted: Run | None) -> str:
         [
             f"{int(size):,}",
             name,
-            _show(row["median_ms"], ",.2f"),
+            show(row["median_ms"], ",.2f"),
             f"{row['p10_ms']:,.2f} to {row['p90_ms']:,.2f}",
-            _show(row["times_of_onnx_runtime"], ".2f"),
+            show(row["times_of_onnx_runtime"], ".2f"),
             str(row["calls"]),
         ]
         for size, rows in predicted["images"].items()
@@ -296,7 +297,7 @@ def prediction(predicted: Run | None) -> str:
         "Prediction",
         f"The network of `{predicted['preset']}` on 32×32 pixels, batches of "
         f"{predicted['batch']}; all took turns in one process, on {predicted['date']}.",
-        _table(heads, lines),
+        table(heads, lines),
         "python benchmarks/predict.py",
     )
 
@@ -309,7 +310,7 @@ def evaluation(evaluated: Run | None) -> str:
         [
             f"`{preset}`",
             name,
-            _show(row["median_seconds"], ".2f"),
+            show(row["median_seconds"], ".2f"),
             f"{row['times_of_prediction']:.2f} ({row['range'][0]:.2f} to {row['range'][1]:.2f})",
         ]
         for preset, rows in evaluated["presets"].items()
@@ -320,7 +321,7 @@ def evaluation(evaluated: Run | None) -> str:
         "Evaluation",
         f"On the 10,000 test pictures, in turns in one process, {_machine(evaluated)}, "
         f"on {evaluated['date']}.",
-        _table(heads, lines),
+        table(heads, lines),
         "python benchmarks/evaluate.py --archive cifar-10-python.tar.gz",
     )
 
@@ -344,9 +345,9 @@ def photo_files(record: Run | None) -> str:
         [
             line["pictures"],
             _READERS[name],
-            _show(line["pictures_per_second_1st"], ",.0f"),
-            _show(line["later"], ",.0f"),
-            _show(line["peak_memory_mb"], ",.0f", " MB"),
+            show(line["pictures_per_second_1st"], ",.0f"),
+            show(line["later"], ",.0f"),
+            show(line["peak_memory_mb"], ",.0f", " MB"),
         ]
         for line in measured
         if (name := " ".join([line["measured"], *line["arguments"][1:]])) in _READERS
@@ -367,7 +368,7 @@ def photo_files(record: Run | None) -> str:
             "## Photos as files",
             f"Two cores, on {record['date']}. Memory is that of a process that only reads: Keras's "
             "and torchvision's hold TensorFlow and PyTorch, too.",
-            _table(heads, lines),
+            table(heads, lines),
             f"Listing and checking the headers: {listed}. What reading from files adds to a step "
             f"of `fast`, from the second epoch on, over the same pictures as an array: {steps}; "
             "below 0 is noise.",
@@ -391,7 +392,7 @@ def ablation(name: str, runs: list[Run]) -> str:
     return "\n\n".join(
         [
             f"## One change at a time in `{preset}`",
-            _table(["variant", "test accuracy", "difference", "seconds", "each run"], lines),
+            table(["variant", "test accuracy", "difference", "seconds", "each run"], lines),
         ]
     )
 
@@ -401,10 +402,10 @@ def _ablation_line(variant: str, runs: list[Run], base: float | None) -> list[st
     difference = None if base is None or reached is None else 100 * (reached - base)
     return [
         variant,
-        _mean_and_spread(values(runs, "test_accuracy"), ".2%"),
-        _NONE if variant == "as it is" else _show(difference, "+.2f", " points"),
-        _show(mean(runs, "seconds"), ",.0f"),
-        ", ".join(_show(value, ".2%") for value in values(runs, "test_accuracy")),
+        mean_and_spread(values(runs, "test_accuracy"), ".2%"),
+        NOTHING if variant == "as it is" else show(difference, "+.2f", " points"),
+        show(mean(runs, "seconds"), ",.0f"),
+        ", ".join(show(value, ".2%") for value in values(runs, "test_accuracy")),
     ]
 
 
@@ -416,15 +417,15 @@ def tutorial(results: dict[str, list[Run]]) -> str:
     for run in check:
         first, last = run["val_accuracy"][0], run["val_accuracy"][-1]
         lines += [
-            ["validation accuracy after 1 epoch on one batch", "0.352", _show(first, ".3f")],
-            ["validation accuracy after 50 epochs on one batch", "0.578", _show(last, ".3f")],
+            ["validation accuracy after 1 epoch on one batch", "0.352", show(first, ".3f")],
+            ["validation accuracy after 50 epochs on one batch", "0.578", show(last, ".3f")],
         ]
     for run in runs:
         low, high = run["test_accuracy_interval"]
         result = f"{run['test_accuracy']:.3f} ({low:.3f} to {high:.3f}, 95% interval)"
         lines.append(["test accuracy after 50 epochs on all batches", f"{TUTORIAL}", result])
-        memory = _show(run["peak_memory_mb"], ",.0f", " MB")
-        lines.append(["peak resident memory, reading and training", _NONE, memory])
+        memory = show(run["peak_memory_mb"], ",.0f", " MB")
+        lines.append(["peak resident memory, reading and training", NOTHING, memory])
     if not lines:
         return ""
     return "\n\n".join(
@@ -432,7 +433,7 @@ def tutorial(results: dict[str, list[Run]]) -> str:
             "## The tutorial of 2017",
             "The preset `seed2017` is the tutorial's network and recipe: no activations, 50 "
             "epochs, batches of 256, Adam at 0.001, float32.",
-            _table(["what", "the tutorial's figure", "imgclf"], lines),
+            table(["what", "the tutorial's figure", "imgclf"], lines),
             "The same flow from the command line, first on one batch, then on all five from "
             "nothing:",
             "```console\n"
@@ -456,10 +457,10 @@ def timed_search(results: dict[str, list[Run]]) -> str:
                     title(name),
                     str(run["seed"]),
                     str(len(run["trials"])),
-                    _show(run["test_accuracy"], ".1%"),
+                    show(run["test_accuracy"], ".1%"),
                     f"{anew['test_accuracy']:.1%} in {anew['seconds']:.0f} s",
-                    _show(beaten, ".1%", f" in {tutorial['seconds']:.0f} s"),
-                    _show(gain, "+.1f", " points"),
+                    show(beaten, ".1%", f" in {tutorial['seconds']:.0f} s"),
+                    show(gain, "+.1f", " points"),
                     f"{run['overrun']:+.1%}",
                     f"{run['overhead']:.1%}",
                 ]
@@ -476,7 +477,7 @@ def timed_search(results: dict[str, list[Run]]) -> str:
             "The default space and recipes on CIFAR-10, 45,000 pictures to train on and 5,000 for "
             "validation. The winner was trained anew from a fresh seed, by its own recipe, with as "
             "many epochs as fit into what `seed2017` took. Test accuracy:",
-            _table(heads, lines),
+            table(heads, lines),
         ]
     )
 
@@ -488,7 +489,7 @@ def search(runs: list[Run]) -> str:
         macs = run["settings"].get("max_macs")
         limit = f" with at most {macs / 1e6:.0f} million multiply-adds a picture" if macs else ""
         lines = [
-            [label, _show(run[key]["mean"], ".3f"), ", ".join(f"{v:.3f}" for v in run[key]["each"])]
+            [label, show(run[key]["mean"], ".3f"), ", ".join(f"{v:.3f}" for v in run[key]["each"])]
             for label, key in (("the tutorial's, `seed2017`", "seed2017"), ("winner", "search"))
         ]
         parts += [
@@ -498,7 +499,7 @@ def search(runs: list[Run]) -> str:
             "the winner and the tutorial's network were trained anew from "
             f"{len(run['fresh_seeds'])} fresh seeds each. Validation accuracy after the last "
             "epoch:",
-            _table(["network", "mean", "each"], lines),
+            table(["network", "mean", "each"], lines),
             f"The winner is `[{', '.join(run['best_blocks'])}]`, trained by `{run['best_recipe']}`."
             " It was chosen by the same 1,000 validation pictures on which both are compared, "
             "which favours it a little. The two also differ in what the space does not vary: "
@@ -526,7 +527,7 @@ def conditions(results: dict[str, list[Run]]) -> str:
         ["dates", " to ".join(dict.fromkeys([min(dates), max(dates)]))],
         *([package, ", ".join(sorted(found))] for package, found in sorted(packages.items())),
     ]
-    return f"## Conditions\n\n{_table(['what', 'which'], lines)}"
+    return f"## Conditions\n\n{table(['what', 'which'], lines)}"
 
 
 def _machine(run: Run) -> str:
@@ -545,10 +546,10 @@ def each_run(results: dict[str, list[Run]]) -> str:
                 [
                     title(name),
                     str(run["seed"]),
-                    _show(run["test_accuracy"], ".2%"),
-                    _show(run["seconds"], ",.1f"),
-                    _show(run.get("seconds_with_evaluations"), ",.1f"),
-                    _show(run["peak_memory_mb"], ",.0f", " MB"),
+                    show(run["test_accuracy"], ".2%"),
+                    show(run["seconds"], ",.1f"),
+                    show(run.get("seconds_with_evaluations"), ",.1f"),
+                    show(run["peak_memory_mb"], ",.0f", " MB"),
                     " ".join(map(str, run.get("load_average", [])[:1])),
                     run["date"],
                 ]
@@ -558,8 +559,8 @@ def each_run(results: dict[str, list[Run]]) -> str:
     if not lines:
         return ""
     heads = ["row", "seed", "test accuracy", "seconds", "with evaluating", "peak memory"]
-    table = _table([*heads, "load before", "date"], lines)
-    return "\n\n".join(["## Every run", table, *notes])
+    listing = table([*heads, "load before", "date"], lines)
+    return "\n\n".join(["## Every run", listing, *notes])
 
 
 def missing(results: dict[str, list[Run]]) -> str:
@@ -568,28 +569,9 @@ def missing(results: dict[str, list[Run]]) -> str:
     return f"## Not measured yet\n\n{', '.join(names)}." if names else ""
 
 
-def _section_of_a_script(heading: str, text: str, table: str, command: str) -> str:
+def _section_of_a_script(heading: str, text: str, lines: str, command: str) -> str:
     """What one of the scripts beside `run.py` measured, and how to run it."""
-    return "\n\n".join([f"## {heading}", text, table, f"```console\n$ {command}\n```"])
-
-
-def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rows = [heads, ["---"] * len(heads), *lines]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-
-
-def _show(value: float | None, form: str, unit: str = "") -> str:
-    return _NONE if value is None else f"{value:{form}}{unit}"
-
-
-def _mean_and_spread(found: list[float], form: str) -> str:
-    if not found:
-        return _NONE
-    middle = f"{statistics.mean(found):{form}}"
-    if len(found) == 1:
-        return middle
-    spread = f"{statistics.stdev(found):{form.replace('.1', '.2') if '%' in form else form}}"
-    return f"{middle} ± {spread}"
+    return "\n\n".join([f"## {heading}", text, lines, f"```console\n$ {command}\n```"])
 
 
 if __name__ == "__main__":

@@ -28,8 +28,11 @@ def read_single(folder: Path, name: str) -> Run | None:
 
 
 def title(name: str) -> str:
-    """What a row is called in a table."""
-    return ROWS[name].title if name in ROWS else name
+    """What a row is called in a table; a variant of one, such as `fast-float32`, after it."""
+    if name in ROWS:
+        return ROWS[name].title
+    row, _, variant = name.rpartition("-")
+    return f"{ROWS[row].title}, {variant}" if row in ROWS else name
 
 
 def trained(results: dict[str, list[Run]]) -> dict[str, list[Run]]:

@@ -61,6 +61,35 @@ def test_the_page_lists_each_run_with_mean_and_spread(tmp_path):
     assert "`fast`," not in text.split("## Not measured yet")[1]
 
 
+def test_the_page_says_how_long_a_peers_accuracy_takes(tmp_path):
+    from page import page
+    from result_files import read
+    from run import store
+
+    store("quick", run_of(0, 0.75, seconds=20.0, curve=[[20.0, 0.75]]), "CIFAR-10", tmp_path)
+    for seed, seconds in enumerate((100.0, 120.0)):
+        curve = [[seconds / 2, 0.8], [seconds, 0.9]]
+        store("fast", run_of(seed, 0.9, seconds=seconds, curve=curve), "CIFAR-10", tmp_path)
+    for peer, accuracy, seconds in (
+        ("keras-convnet", 0.7, 200.0),
+        ("keras-tutorial", 0.8, 44.0),
+        ("airbench-muon", 0.93, 500.0),
+    ):
+        store(peer, run_of(0, accuracy, seconds=seconds), "CIFAR-10", tmp_path)
+    text = page(read(tmp_path))
+    assert "| Keras, example convnet | 70.0% | 200 | imgclf quick | 20 | 10.0 |" in text
+    assert "| Keras, the tutorial's network | 80.0% | 44 | imgclf fast | 55 | 0.8 |" in text
+    assert "| airbench94 (Muon), PyTorch | 93.0% | 500 | none | – | – |" in text
+
+
+def test_a_variant_of_a_row_is_called_after_it():
+    from result_files import title
+
+    assert title("fast-float32") == "imgclf fast, float32"
+    assert title("accurate-long") == "imgclf accurate, epochs × 3"
+    assert title("of-no-row") == "of-no-row"
+
+
 def test_the_page_says_what_a_change_brings(tmp_path):
     from page import page
     from result_files import read
