@@ -118,7 +118,6 @@ VARIANTS = {
         }
     ),
     "one learning rate for all": Variant(recipe={"head_learning_rate": None}),
-    "batch normalisation at 20 times the rate": Variant(recipe={"beta_learning_rate": 3.0}),
     "batch normalisation with the defaults of `batch_norm`": Variant(
         blocks=everywhere(normalization="batch")
     ),

@@ -66,7 +66,6 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int, head: str = "") -> Any:
             recipe.momentum,
             head_factor=(recipe.head_learning_rate or recipe.learning_rate) / recipe.learning_rate,
             head=head,
-            beta_factor=(recipe.beta_learning_rate or recipe.learning_rate) / recipe.learning_rate,
             **settings,
         )
     if recipe.optimizer == "rmsprop":

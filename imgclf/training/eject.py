@@ -230,15 +230,11 @@ class _Script:
                 "Keras's own Muon does for matrices only. Nesterov SGD is the nearest; it needs",
                 "more epochs, and perhaps another learning rate.",
             ]
-        for what, rate in (
-            ("The output layer", recipe.head_learning_rate),
-            ("What batch normalisation adds (beta)", recipe.beta_learning_rate),
-        ):
-            if rate is not None:
-                notes += [
-                    f"{what} learned at {rate!r}: Keras has no",
-                    "learning rate of a layer's own.",
-                ]
+        if recipe.head_learning_rate is not None:
+            notes += [
+                f"The output layer learned at {recipe.head_learning_rate!r}: Keras has no",
+                "learning rate of a layer's own.",
+            ]
         return notes
 
     def _loss(self) -> str:

@@ -1,7 +1,6 @@
 """Two Keras optimisers with parameter groups: Nesterov SGD, and Muon for the filters.
 
-The output layer and what batch normalisation adds learn best at rates of their own, filters by a
-rule of their own. Keras's
+The output layer learns best at a rate of its own, filters by a rule of their own. Keras's
 `MultiOptimizer` could give each group an optimiser, but has no learning rate that callbacks can
 read or change. Here one learning rate moves all groups, each by its own factor.
 
@@ -27,14 +26,13 @@ _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 @keras.saving.register_keras_serializable(package="imgclf")
 class GroupedSGD(keras.optimizers.Optimizer):
-    """Gradient descent with Nesterov momentum and rates of their own for some variables.
+    """Gradient descent with Nesterov momentum and a rate of its own for the output layer.
 
     Args:
         learning_rate: of all but the output layer's kernel; a number or a Keras schedule.
         momentum: of all.
         head_factor: times `learning_rate` is the rate of the output layer's kernel.
         head: the `path` of that kernel, such as "logits/kernel".
-        beta_factor: times `learning_rate` is the rate of what batch normalisation adds (`beta`).
         weight_decay: taken off the parameters at each step, times their learning rate.
         **settings: what every Keras optimiser takes.
 
@@ -50,7 +48,6 @@ class GroupedSGD(keras.optimizers.Optimizer):
         momentum: float = 0.9,
         head_factor: float = 1.0,
         head: str = "",
-        beta_factor: float = 1.0,
         weight_decay: float | None = None,
         name: str | None = None,
         **settings: Any,
@@ -60,7 +57,6 @@ class GroupedSGD(keras.optimizers.Optimizer):
         self.momentum = momentum
         self.head_factor = head_factor
         self.head = head
-        self.beta_factor = beta_factor
         self.decay = weight_decay or 0.0
 
     def build(self, variables: Any) -> None:
@@ -85,9 +81,7 @@ class GroupedSGD(keras.optimizers.Optimizer):
         self.assign_sub(variable, step)
 
     def _factor(self, variable: Any) -> float:
-        if self.head and variable.path.endswith(self.head):
-            return self.head_factor
-        return self.beta_factor if variable.path.split("/")[-1] == "beta" else 1.0
+        return self.head_factor if self.head and variable.path.endswith(self.head) else 1.0
 
     def _direction(self, gradient: Any, variable: Any) -> Any:
         """The gradient with its momentum, looking one step ahead (Nesterov)."""
@@ -107,7 +101,6 @@ class GroupedSGD(keras.optimizers.Optimizer):
             "momentum": self.momentum,
             "head_factor": self.head_factor,
             "head": self.head,
-            "beta_factor": self.beta_factor,
             "weight_decay": self.decay or None,
         }
 
@@ -130,7 +123,6 @@ class FilterMuon(GroupedSGD):
         sgd_momentum: of all else.
         head_factor: as in `GroupedSGD`.
         head: as in `GroupedSGD`.
-        beta_factor: as in `GroupedSGD`.
         weight_decay: as in `GroupedSGD`; not of the filters, whose norm is fixed.
         iterations: how often Newton–Schulz is applied; three bring singular values near to 1.
         **settings: what every Keras optimiser takes.

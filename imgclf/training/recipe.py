@@ -18,7 +18,7 @@ OPTIMIZERS = ("adam", "adamw", "muon", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
-# Those in which some variables may have a learning rate of their own.
+# Those whose output layer may have a learning rate of its own.
 _GROUPED = ("muon", "sgd")
 
 _NO_AUGMENTATION = Augmentation()
@@ -29,9 +29,6 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "optimizer": lambda name, value: checks.one_of(name, value, OPTIMIZERS),
     "learning_rate": lambda name, value: checks.number(name, value, low=0, above=True),
     "head_learning_rate": lambda name, value: (
-        value and checks.number(name, value, low=0, above=True)
-    ),
-    "beta_learning_rate": lambda name, value: (
         value and checks.number(name, value, low=0, above=True)
     ),
     "schedule": lambda name, value: checks.one_of(name, value, SCHEDULES),
@@ -68,9 +65,6 @@ class Recipe:
             model yourself.
         learning_rate: the highest learning rate.
         head_learning_rate: of the output layer, for "sgd" and "muon"; None is `learning_rate`.
-        beta_learning_rate: of what batch normalisation adds (its `beta`), for "sgd" and "muon";
-            None is `learning_rate`. Many times that rate saves epochs in short trainings: 64 times
-            in Jordan 2024 (arXiv:2404.00498).
         schedule: how the learning rate goes on after the warm-up: "constant", or down to 0 along a
             "linear" or "cosine" curve.
         warmup: the part of all steps in which the learning rate rises from 0.
@@ -115,7 +109,6 @@ class Recipe:
     optimizer: str = "adam"
     learning_rate: float = 0.001
     head_learning_rate: float | None = None
-    beta_learning_rate: float | None = None
     schedule: str = "constant"
     warmup: float = 0.0
     momentum: float = 0.9
@@ -160,12 +153,11 @@ class Recipe:
         self._check_groups()
 
     def _check_groups(self) -> None:
-        for name in ("head_learning_rate", "beta_learning_rate"):
-            if getattr(self, name) is not None and self.optimizer not in _GROUPED:
-                raise ArgumentError(
-                    f"`{name}` needs one of the optimizers {list(_GROUPED)}. "
-                    + checks.received("optimizer", self.optimizer)
-                )
+        if self.head_learning_rate is not None and self.optimizer not in _GROUPED:
+            raise ArgumentError(
+                f"`head_learning_rate` needs one of the optimizers {list(_GROUPED)}. "
+                + checks.received("optimizer", self.optimizer)
+            )
 
     def replace(self, **changes: Any) -> Recipe:
         """The same recipe with other values in some fields."""

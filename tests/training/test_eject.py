@@ -122,8 +122,7 @@ def test_open_sizes_nested_shared_and_sequential_models_can_be_ejected():
 
 RECIPES = {
     "plain": Recipe(epochs=1),
-    "muon": Recipe(epochs=1, optimizer="muon", learning_rate=0.1, head_learning_rate=0.01,
-        beta_learning_rate=1.0),
+    "muon": Recipe(epochs=1, optimizer="muon", learning_rate=0.1, head_learning_rate=0.01),
     "linear": Recipe(epochs=1, optimizer="sgd", schedule="linear", warmup=0.2),
     "cosine": Recipe(epochs=1, optimizer="adamw", schedule="cosine", weight_decay=0.01),
     "warm cosine": Recipe(epochs=1, optimizer="rmsprop", schedule="cosine", warmup=0.1),
@@ -154,14 +153,13 @@ def test_the_script_trains_by_what_keras_has_of_the_recipe(name):
 def test_a_script_says_what_keras_lacks_of_the_recipe():
     data = imgclf.load_digits()
     clf = imgclf.Classifier.from_preset(
-        "fast", data, early_size=0.75, early_part=0.7, sampling="balanced", beta_learning_rate=3.0
+        "fast", data, early_size=0.75, early_part=0.7, sampling="balanced"
     )
     script = imgclf.eject(clf)
     assert "Keras's own Muon does for matrices only" in script
     assert "In the first 70% of the steps pictures were scaled to 0.75" in script
     assert "(sampling); plain Keras cannot" in script
     assert "The output layer learned at 0.005" in script
-    assert "What batch normalisation adds (beta) learned at 3.0" in script
 
 
 def test_schedules_and_optimisers_are_those_of_the_recipe():

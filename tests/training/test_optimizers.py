@@ -69,23 +69,6 @@ def test_the_output_layer_goes_at_its_own_rate():
     np.testing.assert_allclose(after["head"], nesterov("head", 0.05, 0.8), rtol=1e-4)
 
 
-def test_what_batch_normalisation_adds_goes_at_its_own_rate():
-    layer = keras.layers.BatchNormalization(name="norm")
-    layer.build((None, 4))
-    assert layer.beta.path == "norm/beta"
-    for kind in (GroupedSGD, FilterMuon):
-        optimizer = kind(0.1, beta_factor=20.0)
-        before = [np.array(variable) for variable in layer.trainable_variables]
-        optimizer.build(layer.trainable_variables)
-        optimizer.apply([ops.ones(4), ops.ones(4)])
-        gamma, beta = (
-            np.asarray(variable) - old
-            for variable, old in zip(layer.trainable_variables, before, strict=True)
-        )
-        np.testing.assert_allclose(beta, 20 * gamma, rtol=1e-5)
-        assert (gamma < 0).all()
-
-
 def test_without_factors_it_is_keras_sgd():
     ours = run(GroupedSGD(0.05, momentum=0.9))
     theirs = run(keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True))
@@ -119,23 +102,17 @@ def test_an_orthogonal_update_has_singular_values_near_one(shape):
     assert values.max() < 1.3
 
 
-def test_the_recipe_names_the_output_layer_and_the_rates():
-    recipe = Recipe(
-        optimizer="muon", learning_rate=0.2, head_learning_rate=0.1, beta_learning_rate=3.0
-    )
+def test_the_recipe_names_the_output_layer_and_its_rate():
+    recipe = Recipe(optimizer="muon", learning_rate=0.2, head_learning_rate=0.1)
     optimizer = make_optimizer(recipe, 10, head="logits/kernel")
     assert type(optimizer) is FilterMuon
     assert float(optimizer.learning_rate) == pytest.approx(0.2)
     assert optimizer.head_factor == 0.5
-    assert optimizer.beta_factor == pytest.approx(15)
     assert optimizer.head == "logits/kernel"
 
 
 def test_an_optimizer_comes_back_from_its_config():
-    for optimizer in (
-        FilterMuon(0.3, head_factor=2.0, beta_factor=3.0),
-        GroupedSGD(0.3, head="logits/kernel"),
-    ):
+    for optimizer in (FilterMuon(0.3, head_factor=2.0), GroupedSGD(0.3, head="logits/kernel")):
         again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
         assert again.get_config() == optimizer.get_config()
 
