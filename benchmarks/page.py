@@ -569,9 +569,9 @@ def missing(results: dict[str, list[Run]]) -> str:
     return f"## Not measured yet\n\n{', '.join(names)}." if names else ""
 
 
-def _section_of_a_script(heading: str, text: str, lines: str, command: str) -> str:
+def _section_of_a_script(heading: str, text: str, listing: str, command: str) -> str:
     """What one of the scripts beside `run.py` measured, and how to run it."""
-    return "\n\n".join([f"## {heading}", text, lines, f"```console\n$ {command}\n```"])
+    return "\n\n".join([f"## {heading}", text, listing, f"```console\n$ {command}\n```"])
 
 
 if __name__ == "__main__":

@@ -80,6 +80,11 @@ def test_the_page_says_how_long_a_peers_accuracy_takes(tmp_path):
     assert "| Keras, example convnet | 70.0% | 200 | imgclf quick | 20 | 10.0 |" in text
     assert "| Keras, the tutorial's network | 80.0% | 44 | imgclf fast | 55 | 0.8 |" in text
     assert "| airbench94 (Muon), PyTorch | 93.0% | 500 | none | – | – |" in text
+    assert "Why airbench94 is faster" not in text
+    store("airbench-muon", run_of(0, 0.9, seconds=50.0), "CIFAR-10", tmp_path)
+    text = page(read(tmp_path))
+    assert "| airbench94 (Muon), PyTorch | 90.0% | 50 | imgclf fast | 110 | 0.5 |" in text
+    assert "Why airbench94 is faster" in text
 
 
 def test_a_variant_of_a_row_is_called_after_it():
