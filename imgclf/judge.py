@@ -206,7 +206,7 @@ class Judge(Predictor):
         Example:
             >>> import imgclf
             >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data, epochs=2, batch_size=100)
+            >>> clf = imgclf.Classifier.from_preset("quick", data, epochs=1, batch_size=200)
             >>> _ = clf.fit(data, verbose=0)
             >>> calibration = clf.calibrate(data.validation)
             >>> calibration.after.loss <= calibration.before.loss

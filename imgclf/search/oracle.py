@@ -16,6 +16,7 @@ from imgclf.errors import ArgumentError, RunFolderError
 from imgclf.search.foreign import ForeignSpace
 from imgclf.search.result import Trial
 from imgclf.search.space import Space
+from imgclf.search.surrogate import lean_regressor
 from imgclf.training.recipe import Recipe
 
 __all__ = ["ALGORITHMS", "Proposer"]
@@ -164,6 +165,7 @@ def _make_oracle(
     oracle.verbose = 0
     if algorithm == "bayesian":
         oracle.first = space.middle()
+        oracle.gpr = lean_regressor(oracle.gpr)
         oracle.gpr.n_restarts_optimizer = _REGRESSION_RESTARTS
     return oracle
 
