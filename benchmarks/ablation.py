@@ -3,8 +3,10 @@
     python benchmarks/ablation.py fast --archive cifar-10-python.tar.gz
 
 A run whose result is there already is skipped, so that this can be stopped and started again.
-`variants.py` says what is changed; the results go to `results/ablation-PRESET.json`. What
-follows `--` is passed on to `rows/preset.py`.
+`variants.py` says what is changed; the results go to `results/ablation-PRESET.json`, or under the
+name given. What follows `--` is passed on to `rows/preset.py`:
+
+    python benchmarks/ablation.py fast --name fast-few --archive … -- --pictures 5000
 """
 
 from __future__ import annotations
@@ -25,11 +27,12 @@ def main() -> None:
     parser.add_argument("--archive", required=True, type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", help="these variants")
+    parser.add_argument("--name", help="of the results, in place of the preset's")
     parser.add_argument("--data-name", default="CIFAR-10", help="what the archive is")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of results")
     own, passed_on = split_at_dashes(sys.argv[1:])
     options = parser.parse_args(own)
-    name = f"ablation-{options.preset}"
+    name = f"ablation-{options.name or options.preset}"
     done = finished(options.results / f"{name}.json")
     variants = options.only or fitting_variants(options.preset, options.archive)
     for seed in options.seeds:  # all variants once, then all of them again

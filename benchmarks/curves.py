@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=PICTURE)
     options = parser.parse_args()
     rows = {
-        name: with_curve
+        name: runs
         for name, runs in trained(read(options.results)).items()
-        if name in ROWS and (with_curve := [run for run in runs if run["curve"]])
+        if name in ROWS and any(run["curve"] for run in runs)
     }
     if not rows:
         raise SystemExit("No run with a curve was found: run benchmarks/run.py first.")
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def draw(rows: dict[str, list[Run]], out: Path) -> None:
-    """One line a run, one label a row."""
+    """One line a run that has its times, one label a row with the mean of all its runs."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -49,7 +49,8 @@ def draw(rows: dict[str, list[Run]], out: Path) -> None:
     axes = figure.add_subplot()
     ends = {}
     for name, color in _colors(list(rows)).items():
-        for run in rows[name]:
+        drawn = [run for run in rows[name] if run["curve"]]
+        for run in drawn:
             seconds, accuracies = zip(*run["curve"], strict=True)
             axes.plot(
                 *(seconds, accuracies),
@@ -59,14 +60,14 @@ def draw(rows: dict[str, list[Run]], out: Path) -> None:
                 marker="o" if len(seconds) < 20 else None,
                 markersize=3 if len(seconds) > 1 else 7,
             )
-        last = max(rows[name], key=lambda run: run["seconds"])
+        last = max(drawn, key=lambda run: run["seconds"])
         ends[name] = (last["seconds"], mean(rows[name], "test_accuracy"), color)
     axes.set_xscale("log")
     axes.axhline(TUTORIAL, color="#888888", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
     _style(axes)
     _label(axes, ends)
     axes.text(
-        *(axes.get_xlim()[0] * 1.04, TUTORIAL + 0.006, "67.3%: the tutorial of 2017"),
+        *(axes.get_xlim()[0] * 1.04, TUTORIAL + 0.006, "tutorial: 67.3%"),
         fontsize=8.5,
         color="#666666",
     )

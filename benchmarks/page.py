@@ -78,7 +78,7 @@ def page(
         prediction(predicted),
         evaluation(evaluated),
         photo_files(photos),
-        *(ablation(name, runs) for name, runs in results.items() if name.startswith("ablation-")),
+        *(ablation(runs) for name, runs in results.items() if name.startswith("ablation-")),
         tutorial(results),
         timed_search(results),
         search(results.get("search", [])),
@@ -113,10 +113,11 @@ def accuracy(results: dict[str, list[Run]]) -> str:
     )
     return (
         f"## Accuracy and time\n\n{picture}{_accuracies(rows)}\n\n"
-        "Mean ± standard deviation over the runs. With averaging: over the mirrored picture and "
-        "two moved by one pixel, for the rows that offer it. Of a search, the accuracy is that of "
-        "the network that validation called the best. Images a second are those of training, from "
-        "after the first step to the end."
+        "Mean ± standard deviation over the runs. Averaged: over the mirrored picture and two "
+        "moved by one pixel, for the rows that offer it. Of a search, the accuracy is that of the "
+        "network that validation called the best. Start: until the end of the first training step. "
+        "Images a second are those of training, from then to the end. Memory: the peak of the "
+        "process, resident."
     )
 
 
@@ -125,11 +126,11 @@ def _accuracies(rows: dict[str, list[Run]]) -> str:
         "row",
         "runs",
         "test accuracy",
-        "with averaging",
+        "averaged",
         "seconds",
-        "to the first step",
+        "start, s",
         "images/s",
-        "peak memory",
+        "memory, MB",
     ]
     lines = [
         [
@@ -138,9 +139,9 @@ def _accuracies(rows: dict[str, list[Run]]) -> str:
             mean_and_spread(values(runs, "test_accuracy"), ".1%"),
             mean_and_spread(values(runs, "test_accuracy_averaged"), ".1%"),
             mean_and_spread(values(runs, "seconds"), ",.0f"),
-            show(mean(runs, "seconds_to_first_step"), ".1f", " s"),
+            show(mean(runs, "seconds_to_first_step"), ".1f"),
             show(mean(runs, "images_per_second"), ",.0f"),
-            show(mean(runs, "peak_memory_mb"), ",.0f", " MB"),
+            show(mean(runs, "peak_memory_mb"), ",.0f"),
         ]
         for name, runs in sorted(rows.items(), key=_best_first)
     ]
@@ -377,8 +378,8 @@ def photo_files(record: Run | None) -> str:
     )
 
 
-def ablation(name: str, runs: list[Run]) -> str:
-    """A line a variant."""
+def ablation(runs: list[Run]) -> str:
+    """A line a variant; all runs of one file were shortened alike."""
     whole = [run for run in runs if "variant" not in run["settings"]]
     base = mean(whole, "test_accuracy")
     variants = dict.fromkeys(
@@ -388,18 +389,24 @@ def ablation(name: str, runs: list[Run]) -> str:
         _ablation_line(variant, [r for r in runs if r["settings"].get("variant") == variant], base)
         for variant in variants
     ]
-    preset = name.removeprefix("ablation-")
-    times = {run["settings"].get("epochs_times", 1.0) for run in runs}
-    shortened = ", ".join(f"{factor:g}" for factor in sorted(times))
     return "\n\n".join(
         [
-            f"## One change at a time in `{preset}`",
-            f"CIFAR-10, the preset's epochs × {shortened}. What takes more seconds might bring "
-            "more by more epochs in its place; a learning rate that suits another optimiser was "
-            "not looked for.",
+            f"## One change at a time in {_ablated(runs[0]['settings'])}",
+            "What takes more seconds might bring more by more epochs in its place; a learning "
+            "rate that suits another optimiser was not looked for.",
             table(["variant", "test accuracy", "difference", "seconds", "each run"], lines),
         ]
     )
+
+
+def _ablated(settings: Run) -> str:
+    """Which preset, and how it was shortened."""
+    words = f"`{settings['preset']}`"
+    if settings.get("epochs_times"):
+        words += f", epochs × {settings['epochs_times']:g}"
+    if settings.get("pictures"):
+        words += f", {settings['pictures']:,} pictures to train and to test on"
+    return words
 
 
 def _ablation_line(variant: str, runs: list[Run], base: float | None) -> list[str]:
