@@ -8,10 +8,11 @@ The picture goes to `docs/img/accuracy-vs-time.svg`; the same files give the sam
 from __future__ import annotations
 
 import argparse
+import statistics
 from pathlib import Path
 from typing import Any
 
-from result_files import Run, mean, read, title, trained
+from result_files import Run, read, title, trained, values
 from run import HERE, RESULTS, ROWS
 
 PICTURE = HERE.parent / "docs" / "img" / "accuracy-vs-time.svg"
@@ -61,7 +62,8 @@ def draw(rows: dict[str, list[Run]], out: Path) -> None:
                 markersize=3 if len(seconds) > 1 else 7,
             )
         last = max(drawn, key=lambda run: run["seconds"])
-        ends[name] = (last["seconds"], mean(rows[name], "test_accuracy"), color)
+        reached = statistics.mean(values(rows[name], "test_accuracy"))
+        ends[name] = (last["seconds"], reached, color)
     axes.set_xscale("log")
     axes.axhline(TUTORIAL, color="#888888", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
     _style(axes)

@@ -87,8 +87,11 @@ ROWS = {
         "scikit-learn, HOG + kernel", "hog", ("--classifier", "kernel"), (0,), "sklearn", "skimage"
     ),
     "sklearn-boosting": Row(
-        *("scikit-learn, HOG + boosting", "hog"),
-        *(("--classifier", "boosting"), (0,), "sklearn", "skimage"),
+        "scikit-learn, HOG + boosting",
+        "hog",
+        ("--classifier", "boosting"),
+        python="sklearn",
+        needs="skimage",
     ),
     "throughput-fast": _throughput("imgclf fast", "throughput", "fast"),
     "throughput-accurate": _throughput("imgclf accurate", "throughput", "accurate"),
@@ -194,7 +197,9 @@ def _environment() -> dict[str, str]:
 def store(name: str, run: dict[str, Any], data_name: str, results: Path = RESULTS) -> None:
     """Adds a run to the row's file, in place of one with the same seed and variant."""
     path = results / f"{name}.json"
-    record = json.loads(path.read_text()) if path.exists() else {"row": name, "runs": []}
+    record: dict[str, Any] = {"row": name, "runs": []}
+    if path.exists():
+        record = json.loads(path.read_text())
     kept = [other for other in record["runs"] if _key(other) != _key(run)]
     record["runs"] = sorted([*kept, {"data": data_name, **run}], key=_key)
     results.mkdir(parents=True, exist_ok=True)

@@ -108,6 +108,9 @@ VARIANTS = {
     "no label smoothing": Variant(recipe={"label_smoothing": 0.0}),
     "constant learning rate": Variant(recipe={"schedule": "constant"}),
     "averaging of weights (0.98) added": Variant(recipe={"averaging": 0.98}),
+    "constant learning rate, averaging of weights (0.98)": Variant(
+        recipe={"schedule": "constant", "averaging": 0.98}
+    ),
     # A usual rate for networks with batch normalisation; it was not tuned.
     "Nesterov SGD in place of Muon": Variant(
         recipe={
@@ -120,6 +123,9 @@ VARIANTS = {
     "one learning rate for all": Variant(recipe={"head_learning_rate": None}),
     "batch normalisation with the defaults of `batch_norm`": Variant(
         blocks=everywhere(normalization="batch")
+    ),
+    "batch normalisation that keeps 0.6 a step": Variant(
+        blocks=everywhere(normalization=imgclf.batch_norm(momentum=0.6, epsilon=1e-5, scale=False))
     ),
     "no identity start": Variant(blocks=everywhere(kernel_initializer="glorot_uniform")),
     "a learned first layer, not whitening": Variant(blocks=learned_first_layer),
