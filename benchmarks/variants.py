@@ -124,9 +124,6 @@ VARIANTS = {
     "batch normalisation with the defaults of `batch_norm`": Variant(
         blocks=everywhere(normalization="batch")
     ),
-    "batch normalisation that keeps 0.6 a step": Variant(
-        blocks=everywhere(normalization=imgclf.batch_norm(momentum=0.6, epsilon=1e-5, scale=False))
-    ),
     "no identity start": Variant(blocks=everywhere(kernel_initializer="glorot_uniform")),
     "a learned first layer, not whitening": Variant(blocks=learned_first_layer),
     "no way around": Variant(blocks=no_way_around),

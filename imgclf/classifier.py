@@ -124,7 +124,7 @@ class Classifier(Judge):
             )
         recipe = preset.recipe(data, **recipe_changes)
         model = preset.build(data, recipe)
-        blocks = preset.blocks(data.image_shape, data.num_classes, recipe.batch_size)
+        blocks = preset.blocks(data.image_shape)
         return cls(model, data.class_names, recipe=recipe, blocks=blocks, **reading_of(data))
 
     @classmethod

@@ -82,7 +82,7 @@ def _classifier(options: Any, data: imgclf.Dataset) -> imgclf.Classifier:
         if variant.blocks:
             make, change = preset.make_blocks, variant.blocks
             presets[options.preset] = dataclasses.replace(
-                preset, make_blocks=lambda *given: change(make(*given))
+                preset, make_blocks=lambda shape: change(make(shape))
             )
     return imgclf.Classifier.from_preset(options.preset, data, **changes)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
 from imgclf.architecture.blocks import (
+    batch_norm,
     conv,
     conv_maxpool,
     global_pool,
@@ -20,7 +21,6 @@ from imgclf.architecture.blocks import (
 )
 from imgclf.architecture.choices import between, choice, repeat
 from imgclf.training.augmentation import Augmentation
-from imgclf.training.batch_statistics import norm_for
 from imgclf.training.presets import Preset
 from imgclf.training.recipe import Recipe
 
@@ -38,8 +38,11 @@ _LARGE = 64
 
 _WIDTHS = ((16, 32, 64), (64, 128, 192), (128, 256, 384))
 
+# As in the presets: running statistics must follow within the few hundred steps of a trial.
+_NORM = batch_norm(momentum=0.6, epsilon=1e-5, scale=False)
 
-def default_space(image_shape: Any, batch_size: int = 500) -> list[Any]:
+
+def default_space(image_shape: Any) -> list[Any]:
     """The space named "default": stages that halve the map and widen it, then a global pool.
 
     Varied are the first layer (whitening or learned), and of each stage the filters, the depth and
@@ -48,7 +51,6 @@ def default_space(image_shape: Any, batch_size: int = 500) -> list[Any]:
 
     Args:
         image_shape: (height, width, channels); an open side counts as 32.
-        batch_size: pictures in a step, which batch normalisation goes by.
 
     Example:
         >>> len(default_space((8, 8, 1))), len(default_space((32, 32, 3)))
@@ -59,12 +61,11 @@ def default_space(image_shape: Any, batch_size: int = 500) -> list[Any]:
     height, width, _ = checks.image_shape("image_shape", image_shape)
     side = min(height or 32, width or 32) - 1  # the first layer leaves out an edge
     scale = 2 if side + 1 < _SMALL else 1
-    norm = norm_for(batch_size)
     settings: dict[str, Any] = {
-        "normalization": norm,
+        "normalization": _NORM,
         "kernel_initializer": "dirac",
     }
-    first = conv(24, kernel_size=2, padding="valid", normalization=norm)
+    first = conv(24, kernel_size=2, padding="valid", normalization=_NORM)
     blocks: list[Any] = [choice(whitening(2, activation="relu"), first)]
     while side >= _LARGE:
         widths = choice(16, 32)

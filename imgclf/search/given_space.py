@@ -44,8 +44,7 @@ def given_space(
         return _of_hypermodel(data, blocks, recipe, epochs, limits)
     if isinstance(blocks, str):
         checks.one_of("blocks", blocks, ["default"])
-        usual = default_recipe(data).options[0]
-        blocks = default_space(data.image_shape, usual.batch_size)
+        blocks = default_space(data.image_shape)
     if recipe is None:
         recipe = default_recipe(data)
     recipe = _with_epochs(recipe, epochs)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
-from imgclf.architecture.blocks import conv as _conv
 from imgclf.architecture.blocks import (
+    batch_norm,
     conv_maxpool,
     dense_dropout,
     flatten,
@@ -18,12 +18,12 @@ from imgclf.architecture.blocks import (
     residual,
     whitening,
 )
+from imgclf.architecture.blocks import conv as _conv
 from imgclf.architecture.initializer import initializer
 from imgclf.data.dataset import Dataset
 from imgclf.errors import ArgumentError
 from imgclf.training.augmentation import Augmentation
 from imgclf.training.backbones import BACKBONES
-from imgclf.training.batch_statistics import norm_for
 from imgclf.training.network import new_network, sample_images
 from imgclf.training.recipe import Recipe
 
@@ -52,7 +52,7 @@ class Preset:
     Args:
         name: what `Classifier.from_preset` is called with.
         description: what it is for, in a sentence.
-        make_blocks: (image_shape, batch_size) → list of blocks.
+        make_blocks: (image_shape) → list of blocks.
         base_recipe: the recipe for pictures that may be mirrored.
         figures: what it reached, where and in what time; `benchmarks/` measures it.
         standardize: whether pixels are standardised by the training pictures, or divided by 255.
@@ -61,22 +61,16 @@ class Preset:
 
     name: str
     description: str
-    make_blocks: Callable[[tuple[int, int, int], int], list[Any]]
+    make_blocks: Callable[[tuple[int, int, int]], list[Any]]
     base_recipe: Recipe
     figures: str = ""
     standardize: bool = True
     output_initializer: Any = None
 
-    def blocks(
-        self,
-        image_shape: tuple[int, int, int],
-        num_classes: int = 2,  # noqa: ARG002
-        batch_size: int | None = None,
-    ) -> list[Any]:
-        """The blocks for pictures of this shape, in batches of the preset's size or of another."""
+    def blocks(self, image_shape: tuple[int, int, int], num_classes: int = 2) -> list[Any]:  # noqa: ARG002
+        """The blocks for pictures of this shape."""
         height, width, channels = checks.image_shape("image_shape", image_shape)
-        shape = (height or 0, width or 0, channels)
-        return self.make_blocks(shape, batch_size or self.base_recipe.batch_size)
+        return self.make_blocks((height or 0, width or 0, channels))
 
     def recipe(self, data: Dataset, **changes: Any) -> Recipe:
         """The recipe for this data, with some fields changed."""
@@ -97,7 +91,7 @@ class Preset:
         return new_network(
             data.image_shape,
             data.num_classes,
-            self.blocks(data.image_shape, data.num_classes, recipe.batch_size),
+            self.blocks(data.image_shape),
             recipe,
             sample_images(data.train),
             **settings,
@@ -128,7 +122,7 @@ def _scaled(recipe: Recipe, data: Dataset) -> Recipe:
     return recipe.replace(batch_size=batch_size, epochs=epochs, augmentation=augmentation)
 
 
-def _seed2017_blocks(image_shape: tuple[int, int, int], batch_size: int) -> list[Any]:  # noqa: ARG001
+def _seed2017_blocks(image_shape: tuple[int, int, int]) -> list[Any]:
     """The tutorial's network; on pictures too small for a pool, that pool is left out."""
     start = initializer("truncated_normal", stddev=0.05)
     plain: dict[str, Any] = {
@@ -156,7 +150,6 @@ def _seed2017_blocks(image_shape: tuple[int, int, int], batch_size: int) -> list
 
 def _staged_blocks(
     image_shape: tuple[int, int, int],
-    batch_size: int,
     widths: Sequence[int],
     depths: Sequence[int],
     activation: str = "relu",
@@ -170,7 +163,6 @@ def _staged_blocks(
 
     Args:
         image_shape: (height, width, channels).
-        batch_size: decides how long batch normalisation averages.
         widths: filters of each stage.
         depths: convolutions of each stage.
         activation: after each convolution.
@@ -178,7 +170,7 @@ def _staged_blocks(
     side = min(image_shape[:2]) - 1
     settings: dict[str, Any] = {
         "activation": activation,
-        "normalization": norm_for(batch_size),
+        "normalization": _NORM,
         "kernel_initializer": "dirac",
     }
     halving: Any = functools.partial(conv_maxpool, pool_padding="valid", **settings)
@@ -196,17 +188,21 @@ def _staged_blocks(
     return [*blocks, global_pool("max")]
 
 
-def _quick_blocks(image_shape: tuple[int, int, int], batch_size: int) -> list[Any]:
-    return _staged_blocks(image_shape, batch_size, (16, 64, 128), (2, 2, 2))
+def _quick_blocks(image_shape: tuple[int, int, int]) -> list[Any]:
+    return _staged_blocks(image_shape, (16, 64, 128), (2, 2, 2))
 
 
-def _fast_blocks(image_shape: tuple[int, int, int], batch_size: int) -> list[Any]:
-    return _staged_blocks(image_shape, batch_size, (32, 128, 256), (2, 2, 2))
+def _fast_blocks(image_shape: tuple[int, int, int]) -> list[Any]:
+    return _staged_blocks(image_shape, (32, 128, 256), (2, 2, 2))
 
 
-def _accurate_blocks(image_shape: tuple[int, int, int], batch_size: int) -> list[Any]:
-    return _staged_blocks(image_shape, batch_size, (64, 256, 256), (2, 2, 3), "silu")
+def _accurate_blocks(image_shape: tuple[int, int, int]) -> list[Any]:
+    return _staged_blocks(image_shape, (64, 256, 256), (2, 2, 3), "silu")
 
+
+# The weights' norms are set by Muon and the next normalisation undoes any factor; running
+# statistics must follow within the few hundred steps of a training of minutes.
+_NORM = batch_norm(momentum=0.6, epsilon=1e-5, scale=False)
 
 _MUON = Recipe(
     epochs=7,

@@ -210,7 +210,7 @@ def test_each_variant_of_fast_is_another_network_or_recipe_that_fits():
     import imgclf
 
     preset = imgclf.presets.get_preset("fast")
-    recipe, blocks = preset.base_recipe, preset.blocks((32, 32, 3), 10, batch_size=128)
+    recipe, blocks = preset.base_recipe, preset.blocks((32, 32, 3))
     for name, variant in VARIANTS.items():
         assert variant.changes_anything(recipe, blocks), name
         recipe.replace(**variant.recipe_changes(recipe))

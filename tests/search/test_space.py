@@ -12,7 +12,6 @@ from imgclf.architecture.describe import describe
 from imgclf.data.digits import load_digits
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.search.default_space import default_recipe, default_space
-from imgclf.search.given_space import given_space
 from imgclf.search.space import Space, candidate_key, each_recipe
 from imgclf.search.speed import Speed
 from imgclf.training.augmentation import Augmentation
@@ -80,12 +79,6 @@ def test_the_default_space_grows_with_the_pictures():
     assert lengths[0] < lengths[-1]
     assert default_space((8, 8, 3))[1].filters == choice(8, 16, 32)
     assert default_space((32, 32, 3))[1].filters == choice(16, 32, 64)
-
-
-def test_the_default_space_normalises_for_the_batches_that_the_data_gets():
-    assert default_space((8, 8, 1))[1].normalization.momentum == 0.6
-    space = given_space(load_digits(), "default", None, None)
-    assert space.blocks[1].normalization.momentum == 0.97
 
 
 def test_pictures_that_may_not_be_mirrored_are_not(recipe):

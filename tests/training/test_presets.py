@@ -54,26 +54,6 @@ def test_few_pictures_get_small_batches_and_as_many_steps_as_epochs_allow(name):
     assert get_preset(name).base_recipe.epochs < recipe.epochs <= 40
 
 
-@pytest.mark.parametrize(
-    ("batch_size", "momentum"), [(2500, 0.0), (500, 0.6), (250, 0.78), (128, 0.88), (8, 0.97)]
-)
-def test_small_batches_have_their_statistics_from_more_steps(batch_size, momentum):
-    """A mean that keeps m a step is as exact as that of (1 + m) / (1 - m) batches."""
-    blocks = get_preset("fast").blocks((32, 32, 3), 10, batch_size)
-    assert blocks[1].normalization.momentum == momentum
-
-
-def test_a_classifier_of_few_pictures_has_the_statistics_of_its_small_batches():
-    clf = imgclf.Classifier.from_preset("fast", colour_data())
-    momenta = {
-        layer.momentum
-        for layer in clf.model._flatten_layers()
-        if type(layer).__name__ == "BatchNormalization"
-    }
-    assert clf.recipe.batch_size == 32
-    assert momenta == {clf.blocks[1].normalization.momentum} == {0.97}
-
-
 def test_shifts_stay_the_same_part_of_the_picture():
     assert get_preset("fast").recipe(colour_data(side=64)).augmentation.shift == 4
 
