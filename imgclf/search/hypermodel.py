@@ -113,12 +113,13 @@ def _check_plain(recipe: Recipe, num_images: int | None) -> None:
         or recipe.augmentation.active
         or recipe.patience is not None
         or recipe.early_part != 0
+        or recipe.exact_statistics
     )
     if ours:
         raise ArgumentError(
-            "`recipe` of a HyperClassifier must leave out label_smoothing, augmentation, patience "
-            "and early_part: Keras's own fit has none of them. Use imgclf.search(), which has. "
-            + checks.received("recipe", recipe)
+            "`recipe` of a HyperClassifier must leave out label_smoothing, augmentation, patience, "
+            "early_part and exact_statistics: Keras's own fit has none of them. Use "
+            "imgclf.search(), which has. " + checks.received("recipe", recipe)
         )
     if num_images is not None:
         checks.integer("num_images", num_images, low=1)

@@ -282,6 +282,11 @@ class _Script:
                 f"{recipe.early_size:g} of their",
                 "sides, which made those faster; plain Keras has no such thing.",
             ]
+        if recipe.exact_statistics:
+            notes += [
+                "In the end the statistics of batch normalisation were taken anew",
+                "(exact_statistics); plain Keras has no such thing.",
+            ]
         if recipe.sampling is not None:
             notes.append("Small classes were drawn more often (sampling); plain Keras cannot.")
         if recipe.augmentation.flip == "alternate":

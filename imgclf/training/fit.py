@@ -26,6 +26,7 @@ from imgclf.training.checkpoint import Checkpoint, TrainingState, take_checkpoin
 from imgclf.training.class_weight import class_weights, uneven_note
 from imgclf.training.compile import compile_model, compiled_by_user, wants_one_hot
 from imgclf.training.early_size import any_input_size, early_sizes
+from imgclf.training.exact_statistics import PICTURES, make_exact_statistics
 from imgclf.training.fused_norm import fused_batch_norm
 from imgclf.training.pacing import Pacing
 from imgclf.training.plan import Pace, Plan, make_plan, measure_pace
@@ -345,6 +346,7 @@ class _Training:
         pacing = self.pacing
         kept = self._begin_reading()
         callbacks = [
+            *self._statistics(),
             *self.callbacks,
             _make_finite_check(),
             *self._progress(size_at, kept),
@@ -412,6 +414,28 @@ class _Training:
                 shuffle=False,  # the flow has its own order
                 verbose=0,
             )
+
+    def _statistics(self) -> list[Any]:
+        """What takes statistics anew, before callbacks and checkpoints see the last step."""
+        if not self.recipe.exact_statistics:
+            return []
+        recipe = self.recipe
+
+        def batches() -> Any:
+            """Of an epoch that follows the last one, at full size."""
+            epoch = flow.shuffled(
+                self.train,
+                batch_size=recipe.batch_size,
+                seed=recipe.seed,
+                epochs=range(recipe.epochs, recipe.epochs + 1),
+                augmentation=recipe.augmentation,
+                one_hot=False,
+                sampling=recipe.sampling,
+                faults=self.faults,
+            )
+            return epoch.take(-(-PICTURES // recipe.batch_size))
+
+        return [make_exact_statistics(recipe.epochs, self.steps, batches)]
 
     def _validation_flow(self, one_hot: bool) -> Any:
         if self.validation is None:

@@ -37,6 +37,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "weight_decay": lambda name, value: checks.number(name, value, low=0),
     "label_smoothing": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
     "averaging": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
+    "exact_statistics": checks.flag,
     "early_size": lambda name, value: checks.number(name, value, low=0, high=1, above=True),
     "early_part": lambda name, value: checks.number(name, value, low=0, high=1),
     "class_weight": check_class_weight,
@@ -76,6 +77,8 @@ class Recipe:
         averaging: above 0 the trained weights are an average over the steps, each step taking this
             part of the average on and the rest from its weights, such as 0.99 (Keras's
             `use_ema`).
+        exact_statistics: behind the last step running means and variances of batch normalisation
+            are taken anew, from 5,000 of the training pictures: worth it where batches are small.
         early_size: pictures are scaled to this part of their sides in early epochs, which makes
             those faster (progressive resizing). The network must end in a global pool.
         early_part: the part of all steps that counts as early.
@@ -116,6 +119,7 @@ class Recipe:
     label_smoothing: float = 0.0
     augmentation: Augmentation = _NO_AUGMENTATION
     averaging: float = 0.0
+    exact_statistics: bool = False
     early_size: float = 1.0
     early_part: float = 0.0
     class_weight: Any = None

@@ -119,10 +119,11 @@ def test_a_schedule_needs_the_number_of_images():
         Recipe(augmentation=Augmentation(flip=True)),
         Recipe(patience=2),
         Recipe(early_size=0.5, early_part=0.5),
+        Recipe(exact_statistics=True),
     ],
 )
 def test_what_plain_keras_cannot_do_is_refused(recipe):
     with pytest.raises(
-        ArgumentError, match="must leave out label_smoothing, augmentation, patience and"
+        ArgumentError, match="must leave out label_smoothing, augmentation, patience, early"
     ):
         HyperClassifier(BLOCKS, (8, 8, 1), 3, recipe)

@@ -153,12 +153,18 @@ def test_the_script_trains_by_what_keras_has_of_the_recipe(name):
 def test_a_script_says_what_keras_lacks_of_the_recipe():
     data = imgclf.load_digits()
     clf = imgclf.Classifier.from_preset(
-        "fast", data, early_size=0.75, early_part=0.7, sampling="balanced"
+        "fast",
+        data,
+        early_size=0.75,
+        early_part=0.7,
+        sampling="balanced",
+        exact_statistics=True,
     )
     script = imgclf.eject(clf)
     assert "Keras's own Muon does for matrices only" in script
     assert "In the first 70% of the steps pictures were scaled to 0.75" in script
     assert "(sampling); plain Keras cannot" in script
+    assert "(exact_statistics); plain Keras has no such thing" in script
     assert "The output layer learned at 0.005" in script
 
 
