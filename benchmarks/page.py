@@ -389,14 +389,12 @@ def ablation(runs: list[Run]) -> str:
         _ablation_line(variant, [r for r in runs if r["settings"].get("variant") == variant], base)
         for variant in variants
     ]
-    notes = dict.fromkeys(run["note"] for run in runs if "note" in run)
     return "\n\n".join(
         [
             f"## One change at a time in {_ablated(runs[0]['settings'])}",
             "What takes more seconds might bring more by more epochs in its place; a learning "
             "rate that suits another optimiser was not looked for.",
             table(["variant", "test accuracy", "difference", "seconds", "each run"], lines),
-            *notes,
         ]
     )
 

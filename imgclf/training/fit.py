@@ -392,18 +392,12 @@ class _Training:
         )
         with passing_over(model, state.step):
             model.fit(
-                flow.shuffled(
-                    self.train,
-                    batch_size=recipe.batch_size,
-                    seed=recipe.seed,
+                self._flow(
                     # One epoch at least: before a run that is over, too, Keras looks at a batch.
-                    epochs=range(state.epoch, max(recipe.epochs, state.epoch + 1)),
+                    range(state.epoch, max(recipe.epochs, state.epoch + 1)),
                     first_step=state.step,
-                    augmentation=recipe.augmentation,
                     one_hot=one_hot,
                     size_at=size_at,
-                    sampling=recipe.sampling,
-                    faults=self.faults,
                 ),
                 epochs=state.epoch if state.stopped and not state.step else recipe.epochs,
                 initial_epoch=state.epoch,
@@ -415,27 +409,31 @@ class _Training:
                 verbose=0,
             )
 
+    def _flow(self, epochs: range, **settings: Any) -> Any:
+        """The batches of training pictures; the settings are those of `flow.shuffled`."""
+        return flow.shuffled(
+            self.train,
+            batch_size=self.recipe.batch_size,
+            seed=self.recipe.seed,
+            epochs=epochs,
+            augmentation=self.recipe.augmentation,
+            sampling=self.recipe.sampling,
+            faults=self.faults,
+            **settings,
+        )
+
     def _statistics(self) -> list[Any]:
         """What takes statistics anew, before callbacks and checkpoints see the last step."""
         if not self.recipe.exact_statistics:
             return []
-        recipe = self.recipe
+        epochs = self.recipe.epochs
 
         def batches() -> Any:
             """Of an epoch that follows the last one, at full size."""
-            epoch = flow.shuffled(
-                self.train,
-                batch_size=recipe.batch_size,
-                seed=recipe.seed,
-                epochs=range(recipe.epochs, recipe.epochs + 1),
-                augmentation=recipe.augmentation,
-                one_hot=False,
-                sampling=recipe.sampling,
-                faults=self.faults,
-            )
-            return epoch.take(-(-PICTURES // recipe.batch_size))
+            epoch = self._flow(range(epochs, epochs + 1), one_hot=False)
+            return epoch.take(-(-PICTURES // self.recipe.batch_size))
 
-        return [make_exact_statistics(recipe.epochs, self.steps, batches)]
+        return [make_exact_statistics(epochs, self.steps, batches)]
 
     def _validation_flow(self, one_hot: bool) -> Any:
         if self.validation is None:

@@ -283,9 +283,7 @@ def _named(train: Split, validation: Split | None) -> dict[str, Split]:
 
 def _for_head(recipe: Recipe) -> Recipe:
     """Features are no pictures: nothing is augmented or made smaller."""
-    return recipe.replace(
-        augmentation=Augmentation(), early_size=1.0, early_part=0.0, exact_statistics=False
-    )
+    return recipe.replace(augmentation=Augmentation(), early_size=1.0, early_part=0.0)
 
 
 def _for_fine_tuning(recipe: Recipe) -> Recipe:

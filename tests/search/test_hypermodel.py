@@ -123,7 +123,8 @@ def test_a_schedule_needs_the_number_of_images():
     ],
 )
 def test_what_plain_keras_cannot_do_is_refused(recipe):
-    with pytest.raises(
-        ArgumentError, match="must leave out label_smoothing, augmentation, patience, early"
-    ):
+    refusal = (
+        "must leave out label_smoothing, augmentation, patience, early_part and exact_statistics"
+    )
+    with pytest.raises(ArgumentError, match=refusal):
         HyperClassifier(BLOCKS, (8, 8, 1), 3, recipe)
