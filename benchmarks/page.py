@@ -75,6 +75,7 @@ def page(
         startup(started),
         other_pictures(results.get("other-pictures", [])),
         throughput(results),
+        small_maps(results),
         prediction(predicted),
         evaluation(evaluated),
         photo_files(photos),
@@ -95,11 +96,14 @@ def on_another_processor(results: dict[str, list[Run]]) -> str:
     sections = [
         _accuracies(trained(results)),
         _times_as_long({name: results.get(name, []) for name in ("quick", "seed2017")}),
+        throughput(results),
+        small_maps(results),
         timed_search(results),
         each_run(results),
     ]
     deeper = [re.sub("^## ", "### ", section, flags=re.MULTILINE) for section in sections]
-    head = f"## On another processor\n\n{'; '.join(machines)}:"
+    kinds = {run["instructions"] for runs in results.values() for run in runs}
+    head = f"## On another processor, {' and '.join(sorted(kinds))}\n\n{'; '.join(machines)}:"
     return "\n\n".join([head, *filter(None, deeper)])
 
 
@@ -145,7 +149,7 @@ def _accuracies(rows: dict[str, list[Run]]) -> str:
         ]
         for name, runs in sorted(rows.items(), key=_best_first)
     ]
-    return table(heads, lines)
+    return table(heads, lines) if lines else ""
 
 
 def _best_first(row: tuple[str, list[Run]]) -> float:
@@ -273,6 +277,40 @@ def throughput(results: dict[str, list[Run]]) -> str:
             "multiply-adds, two operations each. Step: one constant batch; fit: the whole training "
             "with its input; input: the batches alone. Each line is a process; the processes of "
             "all rows took turns.",
+        ]
+    )
+
+
+def small_maps(results: dict[str, list[Run]]) -> str:
+    """Of the training step with and without kernels' gradients as matrix products."""
+    lines = []
+    for name, runs in results.items():
+        for run in runs if name.startswith("small-maps-") else []:
+            rates = run["rounds"]
+            pairs = zip(rates["products"], rates["tensorflow"], strict=True)
+            ratios = sorted(ours / theirs for ours, theirs in pairs)
+            lines.append(
+                [
+                    title(name),
+                    *(
+                        show(statistics.median(rates[way]), ",.0f")
+                        for way in ("tensorflow", "products")
+                    ),
+                    f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
+                    str(len(ratios)),
+                    run["date"],
+                ]
+            )
+    if not lines:
+        return ""
+    heads = ["network", "TensorFlow's, images/s", "products, images/s", "ratio", "rounds", "date"]
+    return "\n\n".join(
+        [
+            "## Gradients on small maps",
+            "`fit` computes the gradients of kernels on maps of up to 8 pixels' width as matrix "
+            "products. The same step with TensorFlow's gradients took turns with it in one "
+            "process. Medians; of the ratio the range, too:",
+            table(heads, lines),
         ]
     )
 

@@ -99,6 +99,8 @@ ROWS = {
     "throughput-airbench-narrow": _throughput(
         "airbench94, 32-128-256, relu, PyTorch", "throughput_torch", *_NARROW, python="torch"
     ),
+    "small-maps-fast": Row("imgclf fast", "small_maps", ("fast",)),
+    "small-maps-accurate": Row("imgclf accurate", "small_maps", ("accurate",)),
 }
 # How long the tutorial's network takes to 67.3% is in its own curve.
 GROUPS = {"first-67": ("quick", "seed2017")}

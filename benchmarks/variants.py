@@ -111,6 +111,7 @@ VARIANTS = {
     "constant learning rate, averaging of weights (0.98)": Variant(
         recipe={"schedule": "constant", "averaging": 0.98}
     ),
+    "statistics taken anew in the end": Variant(recipe={"exact_statistics": True}),
     # A usual rate for networks with batch normalisation; it was not tuned.
     "Nesterov SGD in place of Muon": Variant(
         recipe={

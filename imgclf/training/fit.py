@@ -39,6 +39,7 @@ from imgclf.training.run_config import run_config
 from imgclf.training.run_folder import RunFolder
 from imgclf.training.run_time import timed
 from imgclf.training.saving import Saving
+from imgclf.training.small_maps import small_map_gradients
 from imgclf.training.stop_signals import stop_signals
 
 __all__ = ["check_model", "fit", "measure", "plan", "splits"]
@@ -356,6 +357,7 @@ class _Training:
         ]
         with (
             fused_batch_norm(self.model),
+            small_map_gradients(self.model),
             any_input_size(self.model) if size_at else contextlib.nullcontext(),
             _naming_lack_of_memory(self.recipe, self.train),
             self.faults.raised(),

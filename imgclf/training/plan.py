@@ -27,6 +27,7 @@ from imgclf.training.early_size import any_input_size, early_sizes
 from imgclf.training.fused_norm import fused_batch_norm
 from imgclf.training.memory import peak_memory, show_bytes
 from imgclf.training.recipe import Recipe
+from imgclf.training.small_maps import small_map_gradients
 
 __all__ = ["Pace", "Plan", "TransferPlan", "make_plan", "measure_pace", "model_bytes"]
 
@@ -295,6 +296,7 @@ def measure_pace(
     with (
         _put_back(model),
         fused_batch_norm(model),
+        small_map_gradients(model),
         any_input_size(model) if any_early else contextlib.nullcontext(),
     ):
         timed = [_time_steps(model, few, recipe, size) for size in sizes]

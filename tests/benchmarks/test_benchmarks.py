@@ -117,10 +117,28 @@ def test_runs_on_another_processor_stand_apart(tmp_path):
     store("quick", run_of(0, 0.75, seconds=40.0, instructions="avx2"), "CIFAR-10", tmp_path)
     store("seed2017", run_of(0, 0.68, seconds=800.0, instructions="avx2"), "CIFAR-10", tmp_path)
     text = on_another_processor(read(tmp_path))
-    assert text.startswith("## On another processor\n\na processor, avx2, 2 cores:\n\n| row |")
+    assert text.startswith(
+        "## On another processor, avx2\n\na processor, avx2, 2 cores:\n\n| row |"
+    )
     assert "All of `seed2017` takes 20.0 times as long as all of `quick`." in text
     assert "\n### Every run\n" in text
     assert text.count("\n## ") == 0
+
+
+def test_gradients_on_small_maps_are_compared_round_by_round(tmp_path):
+    from page import on_another_processor
+    from result_files import read
+    from run import store
+
+    rounds = {"tensorflow": [100.0, 50.0, 80.0], "products": [110.0, 75.0, 96.0]}
+    run = run_of(0, 0.0, instructions="amx_bf16", rounds=rounds)
+    del run["test_accuracy"]  # such a row trains nothing
+    store("small-maps-fast", run, "CIFAR-10", tmp_path)
+    text = on_another_processor(read(tmp_path))
+    line = "| imgclf fast | 80 | 96 | 1.20 (1.10 to 1.50) | 3 | 2026-11-24 |"
+    assert "\n### Gradients on small maps\n" in text
+    assert line in text
+    assert "averaged" not in text  # no table of accuracies without one
 
 
 def test_the_page_says_what_an_evaluation_costs():
