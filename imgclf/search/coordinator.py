@@ -121,7 +121,7 @@ class Coordinator:
         if fitted is None:
             self.stopped_by = "minutes"
             return None
-        limits = floors(over, fitted.recipe.epochs, fitted.part) if self.early_stopping else ()
+        limits = floors(over, fitted.recipe, fitted.part) if self.early_stopping else ()
         room = self.folder is None or self.folder.has_room(costs.parameters, self.trials)
         return dataclasses.replace(fitted, floors=limits, resumable=room)
 

@@ -5,7 +5,9 @@ of their training. If the upper end of its accuracy's 95% interval is below thei
 given up. The rule is that of Google Vizier (Golovin et al. 2017, "Google Vizier: A Service for
 Black-Box Optimization", section 3.2.2), the interval is added so that few validation pictures give
 up little. It assumes no shape of the curves, so it also holds where a learning rate that falls to
-0 lets them rise at the end.
+0 lets them rise at the end. It waits while a training sees smaller pictures (`early_size`): the
+validation pictures keep their size, so that accuracy is low until the training's do, too, and by
+how much depends on the network.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Iterable, Sequence
 
 from imgclf.evaluation.interval import wilson_interval
 from imgclf.search.result import Trial
+from imgclf.training.recipe import Recipe
 
 __all__ = ["floors", "is_hopeless"]
 
@@ -23,29 +26,38 @@ __all__ = ["floors", "is_hopeless"]
 _FEWEST_TRIALS = 4
 
 
-def floors(trials: Iterable[Trial], epochs: int, part: float) -> tuple[float, ...]:
-    """The median of what trials had reached by each epoch of a training of so many.
+def floors(trials: Iterable[Trial], recipe: Recipe, part: float) -> tuple[float, ...]:
+    """The median of what trials had reached by each epoch of a training.
 
     Args:
         trials: those before.
-        epochs: of the training; trials of other lengths are compared at the same part of theirs.
+        recipe: of the training; trials of other lengths are compared at the same part of theirs.
         part: of the training pictures; trials on other parts do not count.
 
     Returns:
-        An accuracy for each epoch but the last, after which nothing is left to be saved; empty if
-        too few trials have a whole curve.
+        An accuracy for each epoch but the last, after which nothing is left to be saved: 0.0 where
+        the training, or all but a few of the trials, still sees smaller pictures; empty if too few
+        trials have a whole curve.
     """
-    curves = [
-        trial.curve
+    whole = [
+        trial
         for trial in trials
         if trial.status == "completed" and trial.part == part and trial.curve
     ]
-    if len(curves) < _FEWEST_TRIALS:
+    if len(whole) < _FEWEST_TRIALS:
         return ()
-    return tuple(
-        statistics.median(_reached(curve, epoch / epochs) for curve in curves)
-        for epoch in range(1, epochs)
-    )
+    points = [epoch / recipe.epochs for epoch in range(1, recipe.epochs)]
+    return tuple(0.0 if point <= _small_until(recipe) else _floor(whole, point) for point in points)
+
+
+def _floor(trials: Iterable[Trial], point: float) -> float:
+    reached = [_reached(t.curve, point) for t in trials if point > _small_until(t.recipe)]
+    return statistics.median(reached) if len(reached) >= _FEWEST_TRIALS else 0.0
+
+
+def _small_until(recipe: Recipe) -> float:
+    """The part of a training in which its pictures are smaller."""
+    return recipe.early_part if recipe.early_size < 1 else 0.0
 
 
 def _reached(curve: Sequence[float], part: float) -> float:

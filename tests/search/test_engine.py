@@ -48,9 +48,11 @@ def data():
     return imgclf.Dataset(whole.train[:256], whole.validation[:100], whole.test[:50])
 
 
-def trial(number=1, score=0.5, seconds=10.0, macs=1_000_000, **changes):
+FOUR_EPOCHS = Recipe(epochs=4)
+
+
+def trial(number=1, score=0.5, seconds=10.0, macs=1_000_000, recipe=FOUR_EPOCHS, **changes):
     settings = {"epochs_run": 4, "num_validation": 100, "curve": (score,) * 4}
-    recipe = Recipe(epochs=4)
     return Trial(number, NETWORK, recipe, score, seconds, 1000, macs, **{**settings, **changes})
 
 
@@ -102,13 +104,29 @@ def test_a_trial_that_the_time_cut_goes_on_in_the_next_call(data, tmp_path):
 
 def test_a_trial_below_what_half_of_the_others_had_is_given_up():
     others = [trial(n, curve=(0.2 + n / 10, 0.3 + n / 10, 0.9)) for n in range(1, 6)]
-    assert floors(others, 3, 1.0) == pytest.approx((0.5, 0.6))
-    assert floors(others, 6, 1.0) == pytest.approx((0.5, 0.5, 0.6, 0.6, 0.9))
-    assert floors(others[:3], 3, 1.0) == ()
-    assert floors(others, 3, 0.2) == ()
+    three, six = RECIPE.replace(epochs=3), RECIPE.replace(epochs=6)
+    assert floors(others, three, 1.0) == pytest.approx((0.5, 0.6))
+    assert floors(others, six, 1.0) == pytest.approx((0.5, 0.5, 0.6, 0.6, 0.9))
+    assert floors(others[:3], three, 1.0) == ()
+    assert floors(others, three, 0.2) == ()
     assert is_hopeless((0.1, 0.3), (0.5, 0.6), 100)
     assert not is_hopeless((0.1, 0.55), (0.5, 0.6), 100)  # within the doubt
     assert not is_hopeless((0.1, 0.1, 0.1), (0.5, 0.6), 100)  # it is over anyway
+
+
+def test_no_trial_is_judged_while_its_pictures_are_smaller():
+    plain = RECIPE.replace(epochs=4)
+    small = plain.replace(early_size=0.75, early_part=0.5)
+    curve = (0.5, 0.6, 0.7, 0.8)
+    others = [trial(number, recipe=plain, curve=curve) for number in range(1, 5)]
+    assert floors(others, plain, 1.0) == (0.5, 0.6, 0.7)
+    assert floors(others, small, 1.0) == (0.0, 0.0, 0.7)
+    assert floors(others, small.replace(early_size=1.0), 1.0) == (0.5, 0.6, 0.7)
+    # Nor do others judge by what they had while theirs were.
+    low = [trial(number, recipe=small, curve=(0.1, 0.1, 0.8, 0.9)) for number in range(5, 9)]
+    assert floors([*others, *low], plain, 1.0) == pytest.approx((0.5, 0.6, 0.75))
+    assert floors(low, plain, 1.0) == (0.0, 0.0, 0.8)
+    assert not is_hopeless((0.0,), floors(low, plain, 1.0), 100)
 
 
 @given(curve=st.lists(st.floats(0, 1), min_size=1, max_size=5), pictures=st.integers(1, 10_000))
@@ -129,7 +147,7 @@ def test_a_search_gives_hopeless_trials_up_and_says_why(data, tmp_path):
     # Which trials are given up hangs on how well each learns: the rule alone is promised.
     for place, each in enumerate(result.trials):
         before = [other for other in result.trials[:place] if other.status == "completed"]
-        limits = floors(before, 3, 1.0)
+        limits = floors(before, each.recipe, 1.0)
         hopeless = [is_hopeless(each.curve[:epochs], limits, 100) for epochs in (1, 2)]
         assert each.epochs_run == len(each.curve)
         if each.status == "stopped":
