@@ -70,8 +70,9 @@ class Explanation:
 
     def __str__(self) -> str:
         where = f", layer {self.layer}" if self.layer else ""
+        pictures = "1 picture" if len(self) == 1 else f"{len(self):,} pictures"
         return (
-            f"{self.method} of {len(self):,} pictures{where}\n"
+            f"{self.method} of {pictures}{where}\n"
             f"  covering the hot part lowers the probability more than covering another part: "
             f"{int(self.agreement.sum()):,} of {len(self):,}\n"
             f"  on average it {_in_words(self.hot_drops)} there, {_in_words(self.random_drops)} "
