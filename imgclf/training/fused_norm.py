@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
 from typing import Any
+
+from imgclf.training.replaced_methods import replaced_methods
 
 __all__ = ["fused_batch_norm"]
 
 
-@contextlib.contextmanager
-def fused_batch_norm(model: Any) -> Iterator[None]:
+def fused_batch_norm(model: Any) -> contextlib.AbstractContextManager[None]:
     """Within it, the model's batch normalisation of maps runs in TensorFlow's fused kernel.
 
     Layers with settings that the kernel does not know (another axis, renormalisation,
@@ -26,14 +26,8 @@ def fused_batch_norm(model: Any) -> Iterator[None]:
     Args:
         model: a `keras.Model`.
     """
-    layers = [layer for layer in model.layers if _is_plain(layer)]
-    for layer in layers:
-        layer.call = functools.partial(_call, layer)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.call
+    layers = filter(_is_plain, model.layers)
+    return replaced_methods(layers, "call", lambda layer: functools.partial(_call, layer))
 
 
 def _is_plain(layer: Any) -> bool:

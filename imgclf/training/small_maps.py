@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
 from typing import Any
+
+from imgclf.training.replaced_methods import replaced_methods
 
 __all__ = ["small_map_gradients"]
 
@@ -23,8 +24,7 @@ _WIDEST = 8
 _FEWEST = 128
 
 
-@contextlib.contextmanager
-def small_map_gradients(model: Any) -> Iterator[None]:
+def small_map_gradients(model: Any) -> contextlib.AbstractContextManager[None]:
     """Within it, convolutions on small maps get their kernels' gradients from matrix products.
 
     Those in bfloat16 alone, since float32 gains nothing, of many channels, and without strides,
@@ -34,14 +34,11 @@ def small_map_gradients(model: Any) -> Iterator[None]:
     Args:
         model: a functional `keras.Model`.
     """
-    layers = [layer for layer in model.layers if _is_suited(layer)]
-    for layer in layers:
-        layer.convolution_op = functools.partial(_convolution, layer.padding.upper())
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.convolution_op
+    return replaced_methods(
+        filter(_is_suited, model.layers),
+        "convolution_op",
+        lambda layer: functools.partial(_convolution, layer.padding.upper()),
+    )
 
 
 def _is_suited(layer: Any) -> bool:
@@ -89,10 +86,7 @@ def _of_kernel(inputs: Any, upstream: Any, kernel_size: Any, padding: str) -> An
     import tensorflow as tf
 
     if padding == "SAME":
-        before = [(side - 1) // 2 for side in kernel_size]
-        around = [
-            (first, side - 1 - first) for first, side in zip(before, kernel_size, strict=True)
-        ]
+        around = [((side - 1) // 2, side // 2) for side in kernel_size]
         inputs = tf.pad(inputs, [(0, 0), *around, (0, 0)])
     channels, filters = inputs.shape[-1], upstream.shape[-1]
     height, width = tf.unstack(tf.shape(upstream)[1:3])
