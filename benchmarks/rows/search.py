@@ -25,7 +25,11 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--minutes", type=float, default=20.0, help="of the search")
     parser.add_argument("--algorithm", default="bayesian")
-    parser.add_argument("--train-seconds", type=float, help="in place of what seed2017 takes")
+    parser.add_argument(
+        "--train-seconds",
+        type=float,
+        help="in place of what seed2017 takes; with 0 there is no training besides the search",
+    )
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--run-dir", help="where the search keeps its journal; nowhere if left out")
     options = parser.parse_args()
@@ -36,7 +40,7 @@ def main() -> None:
         validation=data.validation[: options.pictures],
         test=data.test[: options.pictures],
     )
-    if options.train_seconds:
+    if options.train_seconds is not None:
         tutorial: dict[str, Any] = {"seconds": options.train_seconds}
     else:
         clf = imgclf.Classifier.from_preset("seed2017", data, seed=options.seed)
@@ -57,10 +61,12 @@ def main() -> None:
     seconds = time.monotonic() - started
     found = result.best_classifier.evaluate(data.test)
 
-    winner = imgclf.Classifier.from_blocks(
-        result.best_blocks, data, result.best_recipe.replace(seed=FRESH_SEED + options.seed)
-    )
-    anew = trained(winner, data, minutes=tutorial["seconds"] / 60)
+    anew = None
+    if tutorial["seconds"]:
+        winner = imgclf.Classifier.from_blocks(
+            result.best_blocks, data, result.best_recipe.replace(seed=FRESH_SEED + options.seed)
+        )
+        anew = trained(winner, data, minutes=tutorial["seconds"] / 60)
     training = sum(trial.seconds for trial in result.trials)
     recorder.curve.append((round(seconds, 2), round(found.accuracy, 4)))
     recorder.finish(
