@@ -501,14 +501,15 @@ def timed_search(results: dict[str, list[Run]]) -> str:
         for run in results.get(name, []):
             anew, tutorial = run["winner_trained_anew"], run["seed2017"]
             beaten = tutorial.get("test_accuracy")
-            gain = None if beaten is None else 100 * (anew["test_accuracy"] - beaten)
+            compared = beaten is not None and anew is not None
+            gain = 100 * (anew["test_accuracy"] - beaten) if compared else None
             lines.append(
                 [
                     title(name),
                     str(run["seed"]),
                     str(len(run["trials"])),
                     show(run["test_accuracy"], ".1%"),
-                    f"{anew['test_accuracy']:.1%} in {anew['seconds']:.0f} s",
+                    f"{anew['test_accuracy']:.1%} in {anew['seconds']:.0f} s" if anew else NOTHING,
                     show(beaten, ".1%", f" in {tutorial['seconds']:.0f} s"),
                     show(gain, "+.1f", " points"),
                     f"{run['overrun']:+.1%}",
@@ -525,8 +526,8 @@ def timed_search(results: dict[str, list[Run]]) -> str:
         [
             "## A search within a time",
             "The default space and recipes on CIFAR-10, 45,000 pictures to train on and 5,000 for "
-            "validation. The winner was trained anew from a fresh seed, by its own recipe, with as "
-            "many epochs as fit into what `seed2017` took. Test accuracy:",
+            "validation. Where the table says so, the winner was trained anew from a fresh seed, "
+            "by its own recipe, with as many epochs as fit into what `seed2017` takes. Test accuracy:",
             table(heads, lines),
         ]
     )
@@ -616,7 +617,9 @@ def each_run(results: dict[str, list[Run]]) -> str:
 def missing(results: dict[str, list[Run]]) -> str:
     """What no file has a figure for."""
     names = [f"`{name}`" for name in ROWS if not results.get(name)]
-    return f"## Not measured yet\n\n{', '.join(names)}." if names else ""
+    if not names:
+        return ""
+    return f"## Not measured yet\n\nOn the processor of the tables above: {', '.join(names)}."
 
 
 def _section_of_a_script(heading: str, text: str, listing: str, command: str) -> str:
