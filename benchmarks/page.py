@@ -527,7 +527,8 @@ def timed_search(results: dict[str, list[Run]]) -> str:
             "## A search within a time",
             "The default space and recipes on CIFAR-10, 45,000 pictures to train on and 5,000 for "
             "validation. Where the table says so, the winner was trained anew from a fresh seed, "
-            "by its own recipe, with as many epochs as fit into what `seed2017` takes. Test accuracy:",
+            "by its own recipe, with as many epochs as fit into what `seed2017` takes. Test "
+            "accuracy:",
             table(heads, lines),
         ]
     )
