@@ -14,9 +14,9 @@ from typing import Any
 
 from imgclf.errors import ArgumentError, RunFolderError
 from imgclf.search.foreign import ForeignSpace
+from imgclf.search.nearby import looking_nearby
 from imgclf.search.result import Trial
 from imgclf.search.space import Space
-from imgclf.search.surrogate import lean_regressor
 from imgclf.search.told import told
 from imgclf.training.recipe import Recipe
 
@@ -172,7 +172,7 @@ def _make_oracle(
         kind = oracles.RandomSearchOracle
         settings["max_trials"] = max_trials
     else:
-        kind = oracles.BayesianOptimizationOracle
+        kind = looking_nearby(oracles.BayesianOptimizationOracle)
         # Keras-tuner's own 3 a dimension would leave a usual search wholly random.
         part = (max_trials or _USUAL_TRIALS) // _DRAWN_FIRST
         start = max(3, min(3 * len(hyperparameters.space), part))
@@ -181,7 +181,6 @@ def _make_oracle(
     oracle.verbose = 0
     if algorithm == "bayesian":
         oracle.first = space.middle()
-        oracle.gpr = lean_regressor(oracle.gpr)
         oracle.gpr.n_restarts_optimizer = _REGRESSION_RESTARTS
     return oracle
 
