@@ -82,7 +82,7 @@ def default_space(image_shape: Any) -> list[Any]:
         blocks.append(repeat(residual([conv(widths, **settings)], activation=None), 0, 2))
     dropout = choice(0.0, 0.1, 0.2)
     # The first trial has the first. On CIFAR-10, trials of three epochs that averaged were better
-    # by 1.3 points (standard error 0.4; 27 networks of the 20-minute searches in `benchmarks/`).
+    # by 1.3 points (standard error 0.4; a regression over 27 networks of searches of 20 minutes).
     heads = [global_pool(kind, dropout=dropout) for kind in ("average", "max")]
     return [*blocks, choice(*heads)]
 

@@ -68,11 +68,10 @@ def _expected_improvement(regressor: Any, known: Any, points: Any) -> Any:
     Equation 15 of Jones, Schonlau and Welch 1998, "Efficient Global Optimization of Expensive
     Black-Box Functions". The least loss is the regression's, not the luckiest trial's.
     """
-    from scipy.special import ndtr
+    from scipy.stats import norm
 
     best = regressor.predict(known).min()
     means, deviations = regressor.predict(points, return_std=True)
     gains, deviations = best - means, np.maximum(deviations, 1e-12)
     ratio = gains / deviations
-    density = np.exp(-0.5 * ratio**2) / np.sqrt(2 * np.pi)
-    return gains * ndtr(ratio) + deviations * density
+    return gains * norm.cdf(ratio) + deviations * norm.pdf(ratio)

@@ -189,7 +189,7 @@ def _refusing(kind: type, space: Space | ForeignSpace) -> type:  # noqa: C901  #
     """The oracle class, made to redraw what cannot be used and to write nothing to the disk.
 
     `_random_values` is where all oracles draw; redrawing there rather than around `populate_space`
-    keeps Hyperband's brackets in order.
+    keeps Hyperband's brackets in order. What the Bayesian one proposes otherwise it asks `_accept`.
     """
 
     class Refusing(kind):
@@ -200,7 +200,6 @@ def _refusing(kind: type, space: Space | ForeignSpace) -> type:  # noqa: C901  #
         def __init__(self, **settings: Any) -> None:
             super().__init__(**settings)
             self._keys: set[str] = set()
-            self._accepted: Any = None
 
         def _random_values(self) -> dict[str, Any] | None:
             first, self.first = self.first, None
@@ -216,25 +215,16 @@ def _refusing(kind: type, space: Space | ForeignSpace) -> type:  # noqa: C901  #
 
         def populate_space(self, trial_id: str) -> dict[str, Any]:
             response = super().populate_space(trial_id)
-            values = response.get("values")
-            if response["status"] == "RUNNING" and not self._knows(values):
-                values = self._random_values()  # the model would propose the same again
-                response = {"status": "RUNNING" if values else "STOPPED", "values": values}
             if self.replayed is not None:
                 response = {"status": "RUNNING", "values": dict(self.replayed)}
                 self._accept(self.replayed)
                 self.replayed = None
             return response
 
-        def _knows(self, values: Any) -> bool:
-            promoted = "tuner/trial_id" in values  # Hyperband runs its better ones again
-            return promoted or values is self._accepted or self._accept(values)
-
         def _accept(self, values: dict[str, Any]) -> bool:
             reason, key = _judge(space, self, values)
             if reason is None and key not in self._keys:
                 self._keys.add(key)
-                self._accepted = values
                 return True
             self.refused = reason or "equals a candidate already tried"
             return False
