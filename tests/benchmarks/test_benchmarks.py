@@ -125,6 +125,27 @@ def test_runs_on_another_processor_stand_apart(tmp_path):
     assert text.count("\n## ") == 0
 
 
+def test_searches_stand_beside_those_of_others(tmp_path):
+    from page import page
+    from result_files import read
+    from run import store
+
+    ours = {"trials": [{}] * 12, "overrun": -0.026, "overhead": 0.004}
+    anew = {"winner_trained_anew": {"test_accuracy": 0.907, "seconds": 308.4}}
+    tutorial = {"seed2017": {"test_accuracy": 0.681, "seconds": 323.0}}
+    nothing = {"winner_trained_anew": None, "seed2017": {"seconds": 0.0}}
+    store("search-20", run_of(0, 0.867, **ours, **anew, **tutorial), "CIFAR-10", tmp_path)
+    store("search-20-random", run_of(0, 0.864, **ours, **nothing), "CIFAR-10", tmp_path)
+    store("autokeras", run_of(0, 0.711, trials=1), "CIFAR-10", tmp_path)
+    text = page(read(tmp_path)).split("## A search within a time")[1]
+    assert (
+        "| imgclf search, 20 minutes | 0 | 12 | 86.7% | 90.7% in 308 s | 68.1% in 323 s "
+        "| +22.6 points | -2.6% | 0.4% |\n"
+        "| random search over the same space | 0 | 12 | 86.4% | – | – | – | -2.6% | 0.4% |\n"
+        "| AutoKeras | 0 | 1 | 71.1% | – | – | – | – | – |\n"
+    ) in text
+
+
 def test_gradients_on_small_maps_are_compared_round_by_round(tmp_path):
     from page import on_another_processor
     from result_files import read
@@ -248,6 +269,11 @@ def test_the_figures_that_presets_and_readme_give_are_those_of_the_results():
         assert accuracy in preset.figures
         assert f"{len(rows[name])} run" in preset.figures
         assert name == "seed2017" or accuracy in readme
+    searches = rows["search-20"]
+    tutorials = [run["seed2017"] for run in searches if "test_accuracy" in run["seed2017"]]
+    winners = [run["winner_trained_anew"] for run in searches]
+    for compared in (winners, tutorials):
+        assert f"reaches {mean(compared, 'test_accuracy'):.1%}" in " ".join(readme.split())
 
 
 def test_the_check_of_messy_photos_counts_what_is_found_and_missed(tmp_path, rng, capsys):

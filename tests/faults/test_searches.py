@@ -33,7 +33,7 @@ def started(program, *arguments):
 
 
 @pytest.mark.parametrize(
-    ("kind", "kills"), [("boundaries", 9 if FULL else 2), ("moments", 20 if FULL else 1)]
+    ("kind", "kills"), [("boundaries", 15 if FULL else 2), ("moments", 20 if FULL else 1)]
 )
 def test_killed_anywhere_it_ends_as_if_it_had_never_been_stopped(tmp_path, kind, kills):
     with started("killing_searches.py", tmp_path, kind, kills) as process:
