@@ -521,20 +521,27 @@ def timed_search(results: dict[str, list[Run]]) -> str:
 
 
 def _timed_search_line(name: str, run: Run) -> list[str]:
-    anew, tutorial, trials = run.get("winner_trained_anew"), run.get("seed2017"), run["trials"]
-    beaten = tutorial.get("test_accuracy") if tutorial else None
-    gain = 100 * (anew["test_accuracy"] - beaten) if anew and beaten else None
+    trials = run["trials"]  # those of others are only counted
+    anew, tutorial = run.get("winner_trained_anew") or {}, run.get("seed2017", {})
+    ours, theirs = anew.get("test_accuracy"), tutorial.get("test_accuracy")
+    gain = None if ours is None or theirs is None else 100 * (ours - theirs)
     return [
         title(name),
         str(run["seed"]),
         str(trials if isinstance(trials, int) else len(trials)),
         show(run["test_accuracy"], ".1%"),
-        f"{anew['test_accuracy']:.1%} in {anew['seconds']:.0f} s" if anew else NOTHING,
-        f"{beaten:.1%} in {tutorial['seconds']:.0f} s" if tutorial and beaten else NOTHING,
+        _accuracy_in_seconds(anew),
+        _accuracy_in_seconds(tutorial),
         show(gain, "+.1f", " points"),
         show(run.get("overrun"), "+.1%"),
         show(run.get("overhead"), ".1%"),
     ]
+
+
+def _accuracy_in_seconds(training: Run) -> str:
+    if "test_accuracy" not in training:
+        return NOTHING
+    return f"{training['test_accuracy']:.1%} in {training['seconds']:.0f} s"
 
 
 def search(runs: list[Run]) -> str:

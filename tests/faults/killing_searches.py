@@ -111,7 +111,7 @@ def main():
     ]
     kills, alike, ends = 0, 0, []
     if kind == "boundaries":
-        # Those of the fourth trial first: it was learned from a journal, and trials come after it.
+        # Those of the fourth trial first: a regression proposed it, and another trial follows.
         cases = [(call, *place) for call in (4, 2, 1, 3, 5) for place in places]
         for call, owner, method, after in cases[:count]:
             run_dir = folder / f"{method}-{call}-{after}"
