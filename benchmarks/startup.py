@@ -34,7 +34,7 @@ done("python")
 import imgclf
 data = imgclf.load_cifar10(archive=sys.argv[3] or None)
 done("read the data")
-import imgclf.classifier
+import imgclf.classifier.classifier
 done("import imgclf")
 import tensorflow
 done("import tensorflow")

@@ -20,7 +20,8 @@ def on_page_content(html: str, page: Any, **_: Any) -> str:
     """In the reference, signatures carry the lower-case names that people type."""
     if page.file.src_uri not in ("reference/blocks.md", "reference/search.md"):
         return html
-    from imgclf.architecture import blocks, choices, initializer
+    from imgclf.architecture import choices, initializer
+    from imgclf.architecture.blocks import standard as blocks
 
     for module in (blocks, choices, initializer):
         for name in module.__all__:

@@ -1,4 +1,4 @@
-"""A preset's training step with and without `imgclf.training.small_maps`, in turns.
+"""A preset's training step with and without `imgclf.training.speed.small_maps`, in turns.
 
 Both are the bare step of `throughput.py` on one constant batch at full size, in one process. A
 round takes so many steps of each; its median counts, and the ratio is of the two in one round.
@@ -16,7 +16,7 @@ from recorder import Recorder, arguments
 from rows.throughput import what_fit_trains
 
 import imgclf
-from imgclf.training import fit
+from imgclf.training.loop import fit
 
 
 def main() -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks
-from imgclf.architecture.block import check_blocks, fit_block
+from imgclf.architecture.blocks.block import check_blocks, fit_block
 from imgclf.architecture.initializer import Initializer, check_initializer, is_dirac, to_keras
-from imgclf.architecture.parts import Shape, show_shape
+from imgclf.architecture.layers import Shape, show_shape
 from imgclf.errors import ArgumentError, BlockError
 
 if TYPE_CHECKING:

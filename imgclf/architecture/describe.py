@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from imgclf import checks
-from imgclf.architecture.block import check_blocks
+from imgclf.architecture.blocks.block import check_blocks
 from imgclf.architecture.build import check_fit
-from imgclf.architecture.parts import Dense, Part, Shape, show_shape, steps, total, widen
+from imgclf.architecture.layers import Dense, Part, Shape, show_shape, steps, total, widen
 from imgclf.errors import ArgumentError
 
 __all__ = ["Description", "Row", "describe"]

@@ -12,18 +12,18 @@ from typing import Any
 import click
 
 import imgclf
-from imgclf.cli.calibrate import calibrate
-from imgclf.cli.compare import compare
-from imgclf.cli.demo import demo
-from imgclf.cli.evaluate import evaluate
-from imgclf.cli.explain import explain
-from imgclf.cli.inspect import inspect
-from imgclf.cli.learning_curve import learning_curve
-from imgclf.cli.predict import predict
-from imgclf.cli.presets import presets
-from imgclf.cli.report import report
-from imgclf.cli.search import search
-from imgclf.cli.train import train
+from imgclf.cli.commands.calibrate import calibrate
+from imgclf.cli.commands.compare import compare
+from imgclf.cli.commands.demo import demo
+from imgclf.cli.commands.evaluate import evaluate
+from imgclf.cli.commands.explain import explain
+from imgclf.cli.commands.inspect import inspect
+from imgclf.cli.commands.learning_curve import learning_curve
+from imgclf.cli.commands.predict import predict
+from imgclf.cli.commands.presets import presets
+from imgclf.cli.commands.report import report
+from imgclf.cli.commands.search import search
+from imgclf.cli.commands.train import train
 from imgclf.errors import ImgclfError
 
 __all__ = ["main"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.grouping import check_groups, cut_labels
-from imgclf.data.picture_notes import list_names
+from imgclf.data.sources.image_notes import list_names
 from imgclf.data.split import Split, check_class_names, check_images, check_labels
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 
@@ -138,7 +138,7 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from imgclf.data.display import dataset_html
+        from imgclf.data.notebook import dataset_html
 
         return dataset_html(self)
 

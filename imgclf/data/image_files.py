@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imgclf.data.cache import CacheSettings, DiskPixels, MemoryPixels, open_pixels
 from imgclf.data.images import ImageSpec, decode_image, show_path
-from imgclf.data.in_threads import in_threads
-from imgclf.data.pixel_cache import CacheSettings, DiskPixels, MemoryPixels, open_pixels
 from imgclf.errors import ArgumentError, ImageError, MissingFileError
+from imgclf.files.in_threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from imgclf import checks
 from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.data.thumbnails import thumbnails
 from imgclf.errors import DataError
-from imgclf.evaluation.interval import wilson_interval
+from imgclf.evaluation.intervals.by_formula import wilson_interval
 
 if TYPE_CHECKING:
     from imgclf.data.split import Split

@@ -12,7 +12,7 @@ import numpy as np
 from imgclf import plots
 from imgclf.data.image_files import ImageFiles
 from imgclf.errors import ArgumentError, DataError
-from imgclf.evaluation.interval import wilson_interval
+from imgclf.evaluation.intervals.by_formula import wilson_interval
 from imgclf.evaluation.paired import holm, mcnemar, paired_interval, pictures_needed
 
 if TYPE_CHECKING:

@@ -16,18 +16,18 @@ import numpy as np
 from imgclf import checks, plots
 from imgclf.data.split import check_class_names, check_images, check_labels
 from imgclf.errors import ArgumentError, DataError
-from imgclf.evaluation.calibration import (
+from imgclf.evaluation.calibration.coverage import CoverageCurve, coverage_curve
+from imgclf.evaluation.calibration.reliability import (
     CalibrationBin,
     calibration_bins,
     calibration_gaps,
     expected_calibration_error,
 )
-from imgclf.evaluation.coverage import CoverageCurve, coverage_curve
-from imgclf.evaluation.figures import TOP_K, class_intervals, figure_names, find_interval
-from imgclf.evaluation.interval import wilson_interval
+from imgclf.evaluation.intervals.by_formula import wilson_interval
+from imgclf.evaluation.intervals.by_resampling import resample_means
 from imgclf.evaluation.label_errors import LabelError, label_error_records
+from imgclf.evaluation.metrics import TOP_K, class_intervals, figure_names, find_interval
 from imgclf.evaluation.ranking import Area, average_precision, macro_area, roc_auc
-from imgclf.evaluation.resampling import resample_means
 from imgclf.evaluation.slices import Slice, columns_by, slice_records
 from imgclf.evaluation.summary import headline, summarize
 
@@ -117,7 +117,7 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from imgclf.evaluation.display import evaluation_html
+        from imgclf.evaluation.notebook import evaluation_html
 
         return evaluation_html(self)
 

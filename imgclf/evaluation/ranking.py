@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from imgclf.evaluation.interval import interval_by_influence
+from imgclf.evaluation.intervals.by_formula import interval_by_influence
 
 __all__ = ["Area", "average_precision", "macro_area", "roc_auc"]
 

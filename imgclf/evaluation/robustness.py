@@ -10,7 +10,7 @@ import numpy as np
 from imgclf import checks, plots
 from imgclf.errors import ArgumentError, DataError
 from imgclf.evaluation.damage import DAMAGES, STEPS, damage
-from imgclf.evaluation.interval import wilson_interval
+from imgclf.evaluation.intervals.by_formula import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from imgclf import checks
-from imgclf.data.picture_batches import looking_batch
+from imgclf.backend.compiled_model import Network
+from imgclf.data.image_batches import looking_batch
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, DataError
 from imgclf.explanation.explanation import Explanation
@@ -16,7 +17,6 @@ from imgclf.explanation.grad_cam import grad_cam
 from imgclf.explanation.graph import features_model, tap
 from imgclf.explanation.nearest import Nearest, find_nearest
 from imgclf.explanation.occlusion import drops, occlusion
-from imgclf.inference import Network
 
 __all__ = ["explain", "nearest"]
 

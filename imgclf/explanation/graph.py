@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from imgclf import checks
-from imgclf.architecture.keras_graph import inputs_of, maker
 from imgclf.architecture.temperature import logits_model, without_temperature
+from imgclf.backend.keras_graph import inputs_of, maker
 from imgclf.errors import ArgumentError
 
 __all__ = ["Tap", "features_model", "tap"]

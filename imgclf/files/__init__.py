@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imgclf.files.check import check_model_file
-from imgclf.files.report import LayerReport, ModelFileReport
+from imgclf.untrusted.check import check_model_file
+from imgclf.untrusted.file_report import LayerReport, ModelFileReport
 
 __all__ = ["LayerReport", "ModelFileReport", "check_model_file"]

@@ -18,11 +18,11 @@ from typing import Any
 
 from imgclf import checks
 from imgclf.errors import ArgumentError, ModelFileError
-from imgclf.files.archive import CONFIG, MEMBERS, METADATA
 from imgclf.files.atomic import LEFTOVER, replacing
-from imgclf.files.building import building_within
-from imgclf.files.check import Checked, check
-from imgclf.files.entry import FORMAT_VERSION, KEY
+from imgclf.files.metadata import FORMAT_VERSION, KEY
+from imgclf.untrusted.archive import CONFIG, MEMBERS, METADATA
+from imgclf.untrusted.building import building_within
+from imgclf.untrusted.check import Checked, check
 
 __all__ = ["load_model", "write_model"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgclf.data.copies import SPLIT_RANKS
+from imgclf.duplicates.exact import SPLIT_RANKS
 from imgclf.inspection.finding import Example, Finding
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from imgclf.inspection.near_copies import NearCopies
+    from imgclf.duplicates.near import NearCopies
     from imgclf.inspection.photo import Photo
 
 __all__ = ["find_in_exact_copies", "find_in_near_copies", "surplus", "surplus_near"]

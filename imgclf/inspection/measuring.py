@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from imgclf.data.labelled_files import LabelledFile
+    from imgclf.data.sources.labelled_files import LabelledFile
 
 __all__ = ["measure_all"]
 

@@ -16,7 +16,7 @@ from imgclf.errors import ImgclfError
 if TYPE_CHECKING:
     from PIL import Image
 
-    from imgclf.data.labelled_files import LabelledFile
+    from imgclf.data.sources.labelled_files import LabelledFile
 
 __all__ = ["THUMBNAIL_SIDE", "Measures", "Photo", "measure"]
 

@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
-from imgclf.data.copies import SPLIT_RANKS, find_copies
-from imgclf.data.exclusion import Exclusion
-from imgclf.data.folder import scan_folder
 from imgclf.data.images import show_path
-from imgclf.data.labelled_files import sort_names
 from imgclf.data.ledger import relative_path
-from imgclf.data.table import scan_csv
-from imgclf.inspection import contact_sheet, copy_rules, report, tables
+from imgclf.data.sources.exclusion import Exclusion
+from imgclf.data.sources.folder import scan_folder
+from imgclf.data.sources.labelled_files import sort_names
+from imgclf.data.sources.table import scan_csv
+from imgclf.duplicates.exact import SPLIT_RANKS, find_copies
+from imgclf.duplicates.near import find_near_copies
+from imgclf.inspection import contact_sheet, copy_rules, tables
+from imgclf.inspection import text as report
 from imgclf.inspection.class_rules import find_in_classes
 from imgclf.inspection.file_rules import find_in_files, is_blank
 from imgclf.inspection.finding import SEVERITIES, Finding
 from imgclf.inspection.measuring import measure_all
-from imgclf.inspection.near_copies import find_near_copies
 from imgclf.inspection.shortcuts import find_shortcuts
 
 if TYPE_CHECKING:

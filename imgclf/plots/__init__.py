@@ -18,7 +18,7 @@ from imgclf.plots.confidence import (
 )
 from imgclf.plots.confusion import confusion_matrix
 from imgclf.plots.explaining import heat_maps, heat_overlay, neighbours
-from imgclf.plots.pictures import image_grid, label_errors, message, mistakes, softmax_predictions
+from imgclf.plots.images import image_grid, label_errors, message, mistakes, softmax_predictions
 from imgclf.plots.ranking import precision_recall_curves, roc_curves
 from imgclf.plots.searching import (
     is_number,

@@ -18,7 +18,7 @@ from imgclf.report.sections.network import recipe_code
 from imgclf.report.sections.summary import sentence
 
 if TYPE_CHECKING:
-    from imgclf.classifier import Classifier
+    from imgclf.classifier.classifier import Classifier
     from imgclf.evaluation.evaluation import Evaluation
 
 __all__ = ["CardFacts", "model_card"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from imgclf.errors import RunFolderError
-from imgclf.training.looks import Look, read_looks
-from imgclf.training.run_time import seconds_of
+from imgclf.evaluation.test_evaluations import Look, read_looks
+from imgclf.training.loop.run_time import seconds_of
 
 __all__ = ["RunFacts", "read_run"]
 

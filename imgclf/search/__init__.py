@@ -14,12 +14,12 @@ from typing import Any
 
 # Each public name, and the module that owns it; loaded when first used, as in `imgclf` itself.
 _OWNERS = {
-    "Confirmation": "imgclf.search.confirm",
-    "ForeignSpace": "imgclf.search.foreign",
-    "HyperClassifier": "imgclf.search.hypermodel",
+    "Confirmation": "imgclf.search.results.confirm",
+    "ForeignSpace": "imgclf.search.space.hypermodel_space",
+    "HyperClassifier": "imgclf.search.space.hypermodel",
     "search": "imgclf.search.run",
-    "SearchResult": "imgclf.search.result",
-    "Trial": "imgclf.search.result",
+    "SearchResult": "imgclf.search.results.result",
+    "Trial": "imgclf.search.results.result",
     "work_for": "imgclf.search.run",
 }
 

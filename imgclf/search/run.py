@@ -14,25 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from imgclf import checks
-from imgclf.classifier import Classifier, load
+from imgclf.classifier.classifier import Classifier, load
 from imgclf.data.dataset import Dataset
 from imgclf.data.free_memory import available_memory
 from imgclf.errors import ArgumentError, SearchError
-from imgclf.search.clock import Clock
-from imgclf.search.coordinator import Coordinator
-from imgclf.search.display import make_display
-from imgclf.search.distributed import be_chief, be_worker, check_address
-from imgclf.search.folder import SearchFolder
-from imgclf.search.foreign import ForeignSpace
-from imgclf.search.given_space import given_space
-from imgclf.search.oracle import ALGORITHMS, Proposer
-from imgclf.search.parts import check_parts
-from imgclf.search.result import SearchResult, Trial, best_of
-from imgclf.search.space import Space, each_recipe
-from imgclf.search.speed import Speed, measure_speed
-from imgclf.search.train_trial import Trainer, forgetting_fast
-from imgclf.search.workers import run_on_workers
-from imgclf.training.run_folder import RunFolder
+from imgclf.search.engine.coordinator import Coordinator
+from imgclf.search.engine.deadline import Clock
+from imgclf.search.engine.fractions import check_parts
+from imgclf.search.engine.live_table import make_display
+from imgclf.search.engine.local_workers import run_on_workers
+from imgclf.search.engine.oracle import ALGORITHMS, Proposer
+from imgclf.search.engine.remote_workers import be_chief, be_worker, check_address
+from imgclf.search.engine.search_folder import SearchFolder
+from imgclf.search.engine.trainer import Trainer, forgetting_fast
+from imgclf.search.results.result import SearchResult, Trial, best_of
+from imgclf.search.space.given_space import given_space
+from imgclf.search.space.hypermodel_space import ForeignSpace
+from imgclf.search.space.latency import Speed, measure_speed
+from imgclf.search.space.space import Space, each_recipe
+from imgclf.training.loop.run_folder import RunFolder
 
 __all__ = ["search", "work_for"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from imgclf.architecture.build import build_classifier
 from imgclf.architecture.whitening import adapt_whitening
 from imgclf.data.split import Split
-from imgclf.training.precision import dtype_policy
-from imgclf.training.recipe import Recipe
+from imgclf.training.recipe.recipe import Recipe
+from imgclf.training.speed.precision import dtype_policy
 
 if TYPE_CHECKING:
     import keras

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
-from imgclf.architecture.blocks import (
+from imgclf.architecture.blocks.standard import (
     batch_norm,
     conv_maxpool,
     dense_dropout,
@@ -18,14 +18,14 @@ from imgclf.architecture.blocks import (
     residual,
     whitening,
 )
-from imgclf.architecture.blocks import conv as _conv
+from imgclf.architecture.blocks.standard import conv as _conv
 from imgclf.architecture.initializer import initializer
 from imgclf.data.dataset import Dataset
 from imgclf.errors import ArgumentError
-from imgclf.training.augmentation import Augmentation
-from imgclf.training.backbones import BACKBONES
 from imgclf.training.network import new_network, sample_images
-from imgclf.training.recipe import Recipe
+from imgclf.training.recipe.augmentation import Augmentation
+from imgclf.training.recipe.recipe import Recipe
+from imgclf.training.transfer.backbones import BACKBONES
 
 if TYPE_CHECKING:
     import keras

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import imgclf
 from imgclf import errors
-from imgclf.architecture import blocks
-from imgclf.architecture.block import ACTIVATIONS, block_from_dict
+from imgclf.architecture.blocks import standard as blocks
+from imgclf.architecture.blocks.block import ACTIVATIONS, block_from_dict
 from imgclf.architecture.initializer import INITIALIZERS
 
 MAP = (12, 10, 6)
@@ -70,7 +70,7 @@ def test_every_block_trains_saves_and_loads(block, shape, expected, tmp_path, rn
 
 
 def steps(block, shape):
-    from imgclf.architecture.parts import steps as pairs
+    from imgclf.architecture.layers import steps as pairs
 
     return pairs(block.parts(), shape)
 

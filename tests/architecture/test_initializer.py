@@ -43,7 +43,7 @@ def test_what_is_saved_names_only_what_keras_has(tmp_path):
 
 def test_it_is_stored_and_read_with_the_block():
     block = conv(4, kernel_initializer="dirac")
-    assert imgclf.architecture.block.block_from_dict(block.to_dict()) == block
+    assert imgclf.architecture.blocks.block.block_from_dict(block.to_dict()) == block
 
 
 @pytest.mark.parametrize(

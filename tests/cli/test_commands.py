@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import imgclf
 from imgclf.cli.main import main
-from imgclf.search.result import SearchResult
+from imgclf.search.results.result import SearchResult
 
 
 @pytest.fixture
@@ -89,9 +89,9 @@ def test_a_plan_is_printed_and_nothing_is_kept(here):
 
 
 def test_minutes_decide_the_epochs_and_the_same_line_goes_on(here, monkeypatch):
-    monkeypatch.setattr("imgclf.training.budget._MOST_EPOCHS", 3)
+    monkeypatch.setattr("imgclf.training.budget.budget._MOST_EPOCHS", 3)
     # The tests' process began long ago.
-    monkeypatch.setattr("imgclf.cli.train.PROCESS_STARTED", time.monotonic())
+    monkeypatch.setattr("imgclf.cli.commands.train.PROCESS_STARTED", time.monotonic())
     arguments = ("train", "digits", "--preset", "quick", "--minutes", 5, "--out", "run", "--json")
     arguments = (*arguments, "--batch-size", 500)
     first = succeed(*arguments)

@@ -63,7 +63,7 @@ def test_a_folder_that_cannot_be_made_is_a_message(tmp_path):
 
 
 def test_a_damaged_record_of_a_run_is_a_message(tmp_path):
-    from imgclf.cli import sources
+    from imgclf.cli import data_options as sources
     from imgclf.errors import RunFolderError
 
     (tmp_path / "data.json").write_text(json.dumps(["no", "record"]))

@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import imgclf
 from imgclf import Dataset, Evaluation
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
-from imgclf.evaluation.interval import wilson_interval
+from imgclf.evaluation.intervals.by_formula import wilson_interval
 
 
 @pytest.fixture(scope="module")

@@ -143,7 +143,7 @@ def test_classifiers_and_their_runs_are_the_same_to_compare(digits, runs):
 
 
 def test_each_look_at_the_test_pictures_is_counted_and_told(digits, tmp_path):
-    from imgclf.training.looks import read_looks
+    from imgclf.evaluation.test_evaluations import read_looks
 
     run = tmp_path / "run"
     classifier = imgclf.Classifier.from_preset("quick", digits, epochs=1, batch_size=400)

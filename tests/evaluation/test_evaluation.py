@@ -16,7 +16,7 @@ from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import ImageSpec
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.evaluation.evaluation import Evaluation
-from imgclf.evaluation.interval import wilson_interval
+from imgclf.evaluation.intervals.by_formula import wilson_interval
 
 NAMES = ["airplane", "bird", "cat", "dog"]
 

@@ -8,7 +8,7 @@ import pytest
 import imgclf
 from imgclf.errors import ArgumentError, DataError
 from imgclf.evaluation.damage import DAMAGES, STEPS, damage
-from imgclf.evaluation.interval import wilson_interval
+from imgclf.evaluation.intervals.by_formula import wilson_interval
 from imgclf.evaluation.robustness import Robustness, measure_robustness
 
 

@@ -14,7 +14,7 @@ from imgclf import Evaluation
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import ImageSpec
 from imgclf.errors import ArgumentError
-from imgclf.evaluation.interval import wilson_interval
+from imgclf.evaluation.intervals.by_formula import wilson_interval
 
 
 def judged(correct, images=None, labels=None):

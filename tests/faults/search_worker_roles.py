@@ -14,8 +14,8 @@ from pathlib import Path
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import imgclf
-from imgclf.search import distributed
-from imgclf.search.train_trial import Trainer
+from imgclf.search.engine import remote_workers as distributed
+from imgclf.search.engine.trainer import Trainer
 
 
 def main():

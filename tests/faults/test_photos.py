@@ -1,7 +1,8 @@
 """Photos as people have them: none stops a run, hangs it, or is lost without a word.
 
 Single broken files and foreign formats are in tests/data/test_images.py; names, pipes, links and
-classes in tests/data/test_folder.py; copies, groups and the ledger in files of their own there.
+classes in tests/data/sources/test_folder.py; groups and the ledger beside it; copies in
+tests/duplicates.
 """
 
 import csv

@@ -90,7 +90,7 @@ def test_a_worker_trains_what_a_hypermodel_builds(tmp_path):
 
 def test_a_worker_finds_no_chief(tmp_path):
     from imgclf.errors import SearchError
-    from imgclf.search import distributed
+    from imgclf.search.engine import remote_workers as distributed
 
     data = imgclf.load_digits()
     with pytest.MonkeyPatch.context() as patch:

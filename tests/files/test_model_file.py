@@ -191,7 +191,7 @@ def test_layers_of_models_within_and_shared_ones_are_told_with_their_weights(tmp
     "make", [keras.applications.MobileNetV3Small, keras.applications.ConvNeXtTiny]
 )
 def test_networks_of_keras_applications_are_known(make):
-    from imgclf.files.config import read_network
+    from imgclf.untrusted.network_config import read_network
 
     with keras.StatelessScope(initialize_variables=False):  # no weights: the description is enough
         config = json.loads(make(weights=None).to_json())
@@ -204,7 +204,7 @@ def test_networks_of_keras_applications_are_known(make):
 def test_each_name_on_the_list_is_what_keras_writes():
     from keras.src import api_export
 
-    from imgclf.files.allowed_layers import ACTIVATIONS, ALLOWED
+    from imgclf.untrusted.allowed_layers import ACTIVATIONS, ALLOWED
 
     for module, name in ALLOWED:
         if module.startswith("keras.src"):
@@ -219,7 +219,7 @@ def test_each_name_on_the_list_is_what_keras_writes():
 
 def every_block():
     """A network in which each block stands once, and each activation and initialiser."""
-    from imgclf.architecture.block import ACTIVATIONS
+    from imgclf.architecture.blocks.block import ACTIVATIONS
     from imgclf.architecture.initializer import INITIALIZERS
 
     settings = {"constant": {"value": 0.1}}
@@ -248,7 +248,7 @@ def every_block():
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_what_imgclf_builds_it_loads_without_being_told_to_trust(dtype, tmp_path):
-    from imgclf.architecture import blocks as all_blocks
+    from imgclf.architecture.blocks import standard as all_blocks
 
     blocks = every_block()
     used = {repr(block).partition("(")[0] for block in blocks}

@@ -147,8 +147,8 @@ def test_duplicates_are_found_and_shown_in_pairs(tmp_path, rng):
 
 
 def test_what_takes_long_is_left_out_with_the_reason(tmp_path, photo_folder, monkeypatch):
-    monkeypatch.setattr("imgclf.report.material._SECONDS", 1e-9)
-    monkeypatch.setattr("imgclf.report.material._MOST_FILES", 3)
+    monkeypatch.setattr("imgclf.report.report_data._SECONDS", 1e-9)
+    monkeypatch.setattr("imgclf.report.report_data._MOST_FILES", 3)
     data = imgclf.load_folder(photo_folder, image_size=16)
     clf = imgclf.Classifier.from_preset("quick", data)
     page = Page(clf.report(tmp_path / "report.html", data, verbose=0).read_text())
@@ -159,8 +159,8 @@ def test_what_takes_long_is_left_out_with_the_reason(tmp_path, photo_folder, mon
 
 
 def test_duplicates_are_looked_for_in_a_sample(tmp_path, monkeypatch):
-    monkeypatch.setattr("imgclf.report.material._MOST_PAIRS", 1)
-    monkeypatch.setattr("imgclf.report.material._LEAST_JUDGED", 20)
+    monkeypatch.setattr("imgclf.report.report_data._MOST_PAIRS", 1)
+    monkeypatch.setattr("imgclf.report.report_data._LEAST_JUDGED", 20)
     data = imgclf.load_digits()
     clf = imgclf.Classifier.from_preset("quick", data)
     words = Page(clf.report(tmp_path / "report.html", data, verbose=0).read_text()).words
@@ -295,7 +295,7 @@ def test_a_report_that_cannot_be_written_leaves_the_one_before(run, tmp_path, mo
     clf, data = imgclf.load(run[0]), imgclf.load_digits()
     place = tmp_path / "report.html"
     place.write_text("before")
-    monkeypatch.setattr("imgclf.report.report.page", lambda *_, **__: "\ud800")
+    monkeypatch.setattr("imgclf.report.write.page", lambda *_, **__: "\ud800")
     with pytest.raises(UnicodeEncodeError):
         clf.report(place, data, verbose=0)
     assert place.read_text() == "before"

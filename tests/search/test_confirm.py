@@ -10,7 +10,7 @@ import pytest
 import imgclf
 from imgclf import Recipe, choice, conv_maxpool, dense, flatten
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
-from imgclf.search.result import SearchResult, Trial
+from imgclf.search.results.result import SearchResult, Trial
 
 RECIPE = Recipe(epochs=2, batch_size=128, learning_rate=0.01, precision="float32")
 
@@ -124,7 +124,7 @@ def test_a_confirmation_that_was_stopped_goes_on(data, tmp_path):
 
 
 def test_a_training_that_was_under_way_goes_on_in_its_own_folder(data, tmp_path):
-    from imgclf.classifier import Classifier
+    from imgclf.classifier.classifier import Classifier
 
     result = result_of(trial(1, 2, 0.9))
     folder = tmp_path / "runs" / "trial-1-1"
@@ -192,7 +192,7 @@ def test_a_training_that_fails_is_listed(data):
 def test_a_network_of_a_hypermodel_needs_its_space(data):
     import keras
 
-    from imgclf.search.foreign import ForeignSpace
+    from imgclf.search.space.hypermodel_space import ForeignSpace
 
     def build(hp):
         return keras.Sequential(

@@ -26,16 +26,16 @@ from imgclf import (
 )
 from imgclf.data.free_memory import available_memory
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
-from imgclf.search.clock import Clock, planned_seconds
-from imgclf.search.display import make_display
-from imgclf.search.footprint import training_bytes
-from imgclf.search.hopeless import floors, is_hopeless
-from imgclf.search.job import Job
-from imgclf.search.parts import check_parts, part_of_round, promotion, take_part
-from imgclf.search.result import Trial
+from imgclf.search.engine.deadline import Clock, planned_seconds
+from imgclf.search.engine.early_stopping import floors, is_hopeless
+from imgclf.search.engine.fractions import check_parts, part_of_round, promotion, take_part
+from imgclf.search.engine.job import Job
+from imgclf.search.engine.live_table import make_display
+from imgclf.search.results.network_summary import short_blocks
+from imgclf.search.results.result import Trial
 from imgclf.search.run import search
-from imgclf.search.short import short_blocks
-from imgclf.search.speed import Speed, count_layers
+from imgclf.search.space.footprint import training_bytes
+from imgclf.search.space.latency import Speed, count_layers
 
 BLOCKS = [conv_maxpool(choice(2, 4, 8)), flatten()]
 RECIPE = Recipe(epochs=1, batch_size=64, learning_rate=choice(0.003, 0.01), precision="float32")

@@ -7,8 +7,8 @@ import pytest
 import imgclf
 from imgclf import Recipe, choice
 from imgclf.errors import ArgumentError, ArgumentTypeError
-from imgclf.search.foreign import ForeignSpace, is_foreign
-from imgclf.search.hypermodel import HyperClassifier
+from imgclf.search.space.hypermodel import HyperClassifier
+from imgclf.search.space.hypermodel_space import ForeignSpace, is_foreign
 
 
 def build(hp):

@@ -4,12 +4,12 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from imgclf.architecture.blocks import conv_maxpool, flatten, global_pool, maxpool
+from imgclf.architecture.blocks.standard import conv_maxpool, flatten, global_pool, maxpool
 from imgclf.architecture.choices import between, choice, repeat
 from imgclf.errors import ArgumentError
-from imgclf.search.hypermodel import HyperClassifier
-from imgclf.training.augmentation import Augmentation
-from imgclf.training.recipe import Recipe
+from imgclf.search.space.hypermodel import HyperClassifier
+from imgclf.training.recipe.augmentation import Augmentation
+from imgclf.training.recipe.recipe import Recipe
 
 BLOCKS = [conv_maxpool(choice(2, 4)), flatten()]
 

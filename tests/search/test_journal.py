@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from imgclf.errors import RunFolderError
-from imgclf.search.journal import Journal
+from imgclf.search.engine.journal import Journal
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import pytest
 
 import imgclf
 from imgclf import Augmentation, Recipe, batch_norm, conv, flatten, initializer
-from imgclf.architecture.block import Block
-from imgclf.architecture.parts import Activate, Convolve
+from imgclf.architecture.blocks.block import Block
+from imgclf.architecture.layers import Activate, Convolve
 from imgclf.errors import ArgumentError, SearchError
-from imgclf.search.result import SearchResult, Trial
+from imgclf.search.results.result import SearchResult, Trial
 
 RECIPE = Recipe(epochs=1, precision="float32", augmentation=Augmentation(shift=1))
 BLOCKS = (

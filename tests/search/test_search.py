@@ -11,12 +11,12 @@ import pytest
 
 import imgclf
 from imgclf import choice, conv, conv_maxpool, dense, flatten, global_pool, maxpool, repeat
-from imgclf.data.digits import load_digits
+from imgclf.data.sources.digits import load_digits
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
-from imgclf.search import train_trial as searching
-from imgclf.search.result import Blocks, SearchResult, Trial
+from imgclf.search.engine import trainer as searching
+from imgclf.search.results.result import Blocks, SearchResult, Trial
 from imgclf.search.run import search
-from imgclf.training.recipe import Recipe
+from imgclf.training.recipe.recipe import Recipe
 
 BLOCKS = [conv_maxpool(choice(2, 4, 8), kernel_size=choice(1, 3)), flatten()]
 RECIPE = Recipe(epochs=1, batch_size=64, learning_rate=choice(0.003, 0.01), precision="float32")

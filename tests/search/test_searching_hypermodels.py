@@ -12,9 +12,9 @@ import pytest
 import imgclf
 from imgclf import Recipe, choice, conv, global_pool
 from imgclf.errors import ArgumentError, RunFolderError, SearchError
-from imgclf.search.confirm import finalists
-from imgclf.search.hypermodel import HyperClassifier
+from imgclf.search.results.confirm import finalists
 from imgclf.search.run import search
+from imgclf.search.space.hypermodel import HyperClassifier
 
 RECIPE = Recipe(epochs=2, batch_size=64, precision="float32")
 

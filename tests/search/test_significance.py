@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from imgclf.search.significance import Difference, compare_all, mean_interval
+from imgclf.search.results.significance import Difference, compare_all, mean_interval
 
 
 def network(rng, accuracy, spread=0.0, seeds=3, pictures=400):

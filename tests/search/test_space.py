@@ -5,17 +5,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgclf.architecture.blocks import conv, dense, flatten, global_pool, residual, separable_conv
+from imgclf.architecture.blocks.standard import (
+    conv,
+    dense,
+    flatten,
+    global_pool,
+    residual,
+    separable_conv,
+)
 from imgclf.architecture.build import build_classifier
 from imgclf.architecture.choices import between, choice, optional, repeat
 from imgclf.architecture.describe import describe
-from imgclf.data.digits import load_digits
+from imgclf.data.sources.digits import load_digits
 from imgclf.errors import ArgumentError, ArgumentTypeError
-from imgclf.search.default_space import default_recipe, default_space
-from imgclf.search.space import Space, candidate_key, each_recipe
-from imgclf.search.speed import Speed
-from imgclf.training.augmentation import Augmentation
-from imgclf.training.recipe import Recipe
+from imgclf.search.space.default_space import default_recipe, default_space
+from imgclf.search.space.latency import Speed
+from imgclf.search.space.space import Space, candidate_key, each_recipe
+from imgclf.training.recipe.augmentation import Augmentation
+from imgclf.training.recipe.recipe import Recipe
 
 SHAPE = (8, 8, 1)
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import imgclf
 from imgclf import Recipe, between, choice, conv_maxpool, flatten, global_pool
-from imgclf.search.given_space import given_space
-from imgclf.search.oracle import Proposer
-from imgclf.search.result import Trial
-from imgclf.search.told import expected_accuracy, told
+from imgclf.search.engine.objective import expected_accuracy, told
+from imgclf.search.engine.oracle import Proposer
+from imgclf.search.results.result import Trial
+from imgclf.search.space.given_space import given_space
 
 NETWORK = (conv_maxpool(4), flatten())
 THREE = Recipe(epochs=3)

@@ -4,7 +4,7 @@ import pytest
 
 import imgclf
 from imgclf import errors
-from imgclf.training.backbones import BACKBONES
+from imgclf.training.transfer.backbones import BACKBONES
 
 SMALL = "mobilenetv3-small"
 

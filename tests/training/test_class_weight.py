@@ -7,7 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 import imgclf
 from imgclf import Classifier, Recipe, Split, choice, conv_maxpool, errors, flatten
-from imgclf.training import flow
+from imgclf.training.loop import batches as flow
 
 BLOCKS = [conv_maxpool(8), flatten()]
 RECIPE = Recipe(epochs=3, batch_size=32, learning_rate=0.003, precision="float32")

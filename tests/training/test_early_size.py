@@ -4,7 +4,7 @@ import pytest
 
 import imgclf
 from imgclf import Classifier, Recipe, conv, errors, flatten, global_pool
-from imgclf.training import flow
+from imgclf.training.loop import batches as flow
 
 BLOCKS = [conv(8, normalization="batch"), global_pool()]
 RECIPE = Recipe(epochs=4, batch_size=64, early_size=0.5, early_part=0.5, precision="float32")

@@ -26,7 +26,7 @@ from imgclf import (
     separable_conv,
     whitening,
 )
-from imgclf.architecture.blocks import __all__ as block_names
+from imgclf.architecture.blocks.standard import __all__ as block_names
 from imgclf.errors import ArgumentError, ArgumentTypeError
 
 # A network with each block of imgclf, by the names of its blocks.

@@ -6,7 +6,7 @@ import pytest
 
 import imgclf
 from imgclf import Recipe, batch_norm, conv, global_pool
-from imgclf.training.exact_statistics import take_statistics
+from imgclf.training.speed.precise_batch_norm import take_statistics
 
 BLOCKS = [conv(6, kernel_size=3, normalization=batch_norm(momentum=0.2)), global_pool()]
 RECIPE = Recipe(

@@ -8,8 +8,8 @@ import pytest
 
 import imgclf
 from imgclf import Augmentation, Classifier, Recipe, conv, errors, flatten, global_pool
-from imgclf.training.fit import fit
-from imgclf.training.run_folder import RunFolder
+from imgclf.training.loop.fit import fit
+from imgclf.training.loop.run_folder import RunFolder
 
 BLOCKS = [conv(4, normalization="batch", dropout=0.2), flatten(dropout=0.3)]
 RECIPE = Recipe(
@@ -227,7 +227,7 @@ def test_every_optimizer_and_schedule_trains(data, said_by_tensorflow):
 
 
 def test_the_warm_line_rises_and_falls():
-    from imgclf.training.compile import make_optimizer
+    from imgclf.training.recipe.compile import make_optimizer
 
     recipe = Recipe(epochs=10, schedule="linear", warmup=0.2, learning_rate=1.0, optimizer="sgd")
     optimizer = make_optimizer(recipe, steps_per_epoch=10)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from imgclf import Augmentation, Split
-from imgclf.training import flow
+from imgclf.training.loop import batches as flow
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from imgclf import batch_norm, build_classifier, conv, global_pool
-from imgclf.training.fused_norm import fused_batch_norm
+from imgclf.training.speed.fused_norm import fused_batch_norm
 
 
 def trained(norm, dtype, fused):

@@ -9,12 +9,12 @@ import pytest
 
 import imgclf
 from imgclf.errors import ArgumentError, RunFolderError
-from imgclf.training.looks import count_look, is_run, read_looks
+from imgclf.evaluation.test_evaluations import count_look, is_run, read_looks
 
 CODE = """
 import sys
 from pathlib import Path
-from imgclf.training.looks import count_look
+from imgclf.evaluation.test_evaluations import count_look
 for number in range(10):
     count_look(Path(sys.argv[1]), 100, 0.5)
 """

@@ -9,10 +9,10 @@ import pytest
 
 import imgclf
 from imgclf import Augmentation, Classifier, Recipe, conv, errors, flatten, global_pool
-from imgclf.training.budget import Budget
-from imgclf.training.early_size import early_sizes
-from imgclf.training.pacing import Pacing
-from imgclf.training.plan import Pace
+from imgclf.training.budget.budget import Budget
+from imgclf.training.budget.pacing import Pacing
+from imgclf.training.budget.plan import Pace
+from imgclf.training.speed.progressive_size import early_sizes
 
 BLOCKS = [conv(4, normalization="batch", dropout=0.2), global_pool()]
 RECIPE = Recipe(
@@ -84,7 +84,7 @@ def test_a_plan_leaves_a_users_own_optimiser_as_it_was(data):
 @pytest.fixture
 def at_most_five(monkeypatch):
     """Epochs that a long budget is filled with: short runs, however fast the machine is."""
-    monkeypatch.setattr("imgclf.training.budget._MOST_EPOCHS", 5)
+    monkeypatch.setattr("imgclf.training.budget.budget._MOST_EPOCHS", 5)
 
 
 def test_a_run_of_so_many_minutes_is_the_run_of_the_epochs_that_were_fitted(

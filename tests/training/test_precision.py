@@ -2,7 +2,7 @@ import pytest
 
 import imgclf
 from imgclf import Recipe, conv, errors, global_pool
-from imgclf.training.precision import dtype_policy, has_fast_bfloat16
+from imgclf.training.speed.precision import dtype_policy, has_fast_bfloat16
 
 
 def test_bfloat16_is_read_off_the_processor(tmp_path):

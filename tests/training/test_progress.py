@@ -45,7 +45,7 @@ def test_elsewhere_it_is_a_line_an_epoch_with_speed_and_time_left(data, capfd):
 
 
 def test_time_left_counts_pixels_not_steps():
-    from imgclf.training.progress import Work
+    from imgclf.training.loop.progress import Work
 
     work = Work(4, 10, 100, lambda step: (16, 16) if step < 20 else (32, 32))
     assert [work.part_done(step) for step in (0, 20, 30, 40)] == [0, 0.2, 0.6, 1]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import imgclf
-from imgclf.training.run_time import seconds_of, timed
+from imgclf.training.loop.run_time import seconds_of, timed
 
 
 def test_sessions_add_up_and_broken_ones_count(tmp_path):

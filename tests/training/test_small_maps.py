@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imgclf import batch_norm, build_classifier, conv, conv_maxpool, global_pool
-from imgclf.training.small_maps import small_map_gradients
+from imgclf.training.speed.small_maps import small_map_gradients
 
 normalized = functools.partial(conv, 128, normalization=batch_norm())
 

@@ -6,8 +6,8 @@ from click.testing import CliRunner
 import imgclf
 from imgclf import errors
 from imgclf.cli.main import main
-from imgclf.training.run_folder import RunFolder
-from imgclf.training.transfer import transfer_recipe
+from imgclf.training.loop.run_folder import RunFolder
+from imgclf.training.transfer.phases import transfer_recipe
 
 SMALL = "mobilenetv3-small"
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import imgclf
 from imgclf import Classifier, Recipe, conv, errors, global_pool
 from imgclf.cli.main import main
-from imgclf.training.budget import Budget
+from imgclf.training.budget.budget import Budget
 
 SETTINGS = {"epochs": 3, "batch_size": 16, "fine_tune_epochs": 2, "fine_tune_part": 1.0}
 
@@ -114,7 +114,7 @@ def test_features_that_do_not_fit_are_refused_before_they_are_computed(old, data
 
 
 def test_the_command_plans_and_keeps_to_minutes(tmp_path, photo_folder, monkeypatch):
-    monkeypatch.setattr("imgclf.training.budget._MOST_EPOCHS", 3)
+    monkeypatch.setattr("imgclf.training.budget.budget._MOST_EPOCHS", 3)
     photos = imgclf.load_folder(photo_folder, image_size=16)
     model = Classifier.from_blocks([conv(4), global_pool()], photos).save(tmp_path / "old.keras")
     words = ["train", str(photo_folder), "--image-size", "16", "--from-model", str(model)]

@@ -10,8 +10,8 @@ from imgclf.report.charts import Chart, Line, draw
 from imgclf.report.page import Section, render
 
 if TYPE_CHECKING:
+    from imgclf.evaluation.calibration.temperature import Calibration
     from imgclf.evaluation.evaluation import Evaluation
-    from imgclf.evaluation.temperature import Calibration
 
 __all__ = ["calibration"]
 

@@ -11,7 +11,7 @@ from imgclf.report.page import Section, render
 from imgclf.report.thumbnails import thumbnail
 
 if TYPE_CHECKING:
-    from imgclf.evaluation.clean_score import CleanScore
+    from imgclf.evaluation.deduplicated import CleanScore
 
 __all__ = ["duplicates"]
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from imgclf.architecture.describe import Description
 from imgclf.markup import table
 from imgclf.report.page import Section, render
-from imgclf.training.recipe import changed_settings
+from imgclf.training.recipe.recipe import changed_settings
 
 if TYPE_CHECKING:
-    from imgclf.training.recipe import Recipe
+    from imgclf.training.recipe.recipe import Recipe
 
 __all__ = ["architecture", "recipe_code", "recipe_used"]
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imgclf.formatting import hours_minutes_seconds
 from imgclf.markup import table
 from imgclf.report.page import Section, render
-from imgclf.training.durations import hours_minutes_seconds
 
 if TYPE_CHECKING:
-    from imgclf.training.looks import Look
+    from imgclf.evaluation.test_evaluations import Look
 
 __all__ = ["WATTS", "cost", "duration", "energy", "environment", "listed", "looks"]
 

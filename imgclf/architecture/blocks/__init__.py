@@ -1,0 +1,1 @@
+"""The blocks of a network: what they are, and a file for each kind."""

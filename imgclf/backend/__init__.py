@@ -1,0 +1,1 @@
+"""What is tied to the deep-learning framework: fast prediction, Keras's graph, replaced methods."""

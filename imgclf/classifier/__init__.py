@@ -1,0 +1,1 @@
+"""`Classifier`, and what its methods call."""

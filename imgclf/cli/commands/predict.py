@@ -1,0 +1,186 @@
+"""`imgclf predict`: names and probabilities for pictures."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgclf.cli import data_options as sources
+from imgclf.cli.file_progress import FileProgress
+from imgclf.cli.outputs import json_option
+from imgclf.cli.quiet import load_tensorflow
+from imgclf.files.csv_file import escape, write_csv
+
+if TYPE_CHECKING:
+    from imgclf.classifier.prediction import Prediction
+
+__all__ = ["predict"]
+
+# Bad files that are named on stderr where the CSV file names all of them.
+_SHOWN = 10
+
+_Skipped = list[tuple[Path, str]]
+
+
+@click.command()
+@click.argument("model")
+@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="CSV file for the predictions, in place of a line a picture.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="How many of the likeliest classes are listed.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    metavar="PART",
+    help='Call a picture "unknown" if its likeliest class is less probable, such as 0.8.',
+)
+@sources.max_pixels_option
+@click.option(
+    "--unknown",
+    is_flag=True,
+    help='Call a picture "unknown" below the threshold that `imgclf calibrate --precision` put '
+    "into the model.",
+)
+@json_option
+def predict(
+    model: str,
+    pictures: tuple[str, ...],
+    out: str | None,
+    top: int,
+    threshold: float | None,
+    max_pixels: int | None,
+    unknown: bool,
+    as_json: bool,
+) -> None:
+    """Say what is on each PICTURE, by MODEL (a run folder or a .keras file).
+
+    A folder stands for all pictures in it and in folders inside. One line a picture: its path and
+    the likeliest classes. Files that cannot be read are listed with the reason and change nothing
+    for the others; the exit code is 1 only if no file could be read.
+    """
+    import imgclf
+    from imgclf.data.sources.folder import pictures_at
+
+    if unknown and threshold is not None:
+        raise click.UsageError("--unknown has a threshold of its own: give one of the two.")
+    skipped: _Skipped = []
+    paths = [path for picture in pictures for path in pictures_at(Path(picture), skipped)]
+    load_tensorflow()
+    classifier = imgclf.load(model)
+    if max_pixels is not None:
+        classifier.max_pixels = max_pixels
+    top = min(top, classifier.num_classes)
+    found = classifier.predict_files(paths, skipped=skipped, unknown=unknown)
+    if out is not None or not sys.stdout.isatty():  # lines of their own show how it goes
+        found = FileProgress().over(found, len(paths))
+    records = (
+        _error_record(*answer) if isinstance(answer, tuple) else _record(answer, top, threshold)
+        for answer in _in_order(found, skipped)
+    )
+    if out is not None:
+        count = write_csv(out, _header(top), (_row(one, top) for one in _shown(records, as_json)))
+    else:
+        count = sum(1 for _ in _shown(records, as_json, lines=True))
+    _summarise(count, skipped, out)
+
+
+def _in_order(
+    predictions: Iterator[Prediction], skipped: _Skipped
+) -> Iterator[Prediction | tuple[Path, str]]:
+    """Predictions, and bad files where they stand among them."""
+    told = 0
+    for prediction in predictions:
+        yield from skipped[told:]
+        told = len(skipped)
+        yield prediction
+    yield from skipped[told:]
+
+
+def _record(prediction: Prediction, top: int, threshold: float | None) -> dict[str, Any]:
+    from imgclf.classifier.prediction import UNKNOWN
+
+    classes = [
+        {"class_name": escape(name), "probability": round(share, 6)}
+        for name, share in prediction.top(top)
+    ]
+    known = prediction.known and (threshold is None or prediction.probability >= threshold)
+    return {
+        "path": escape(str(prediction.source)),
+        "class_name": classes[0]["class_name"] if known else UNKNOWN,
+        "probability": classes[0]["probability"],
+        "top": classes,
+    }
+
+
+def _error_record(path: Path, reason: str) -> dict[str, Any]:
+    return {"path": escape(str(path)), "error": reason}
+
+
+def _shown(
+    records: Iterator[dict[str, Any]], as_json: bool, *, lines: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The records, each printed as it passes: none is kept, for there may be many."""
+    mark = "["
+    for record in records:
+        if as_json:
+            text = json.dumps(record, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+            click.echo(f"{mark}\n  {text}", nl=False)
+            mark = ","
+        elif lines and "error" not in record:
+            click.echo(_line(record))
+        yield record
+    if as_json:
+        click.echo("\n]" if mark == "," else "[]")
+
+
+def _line(record: dict[str, Any]) -> str:
+    best = ", ".join(f"{one['class_name']} {one['probability']:.1%}" for one in record["top"])
+    if record["class_name"] != record["top"][0]["class_name"]:
+        best = f"{record['class_name']} ({best})"
+    return f"{record['path']}: {best}"
+
+
+def _header(top: int) -> list[str]:
+    ranked = [
+        name for place in range(1, top + 1) for name in (f"class_{place}", f"probability_{place}")
+    ]
+    return ["path", "class", "probability", *ranked, "error"]
+
+
+def _row(record: dict[str, Any], top: int) -> Sequence[Any]:
+    if "error" in record:
+        return [record["path"], *[None] * (2 + 2 * top), record["error"]]
+    ranked = [value for one in record["top"] for value in one.values()]
+    return [record["path"], record["class_name"], record["probability"], *ranked, None]
+
+
+def _summarise(count: int, skipped: _Skipped, out: str | None) -> None:
+    """On stderr what was read and what was not; ends the command if nothing was."""
+    listed = skipped if out is None else skipped[:_SHOWN]
+    for path, reason in listed:
+        click.echo(f"{escape(str(path))}: {reason}", err=True)
+    if len(listed) < len(skipped):
+        click.echo(f"… and {len(skipped) - len(listed)} more, all in {out}.", err=True)
+    read = count - len(skipped)
+    if out is not None or skipped:
+        words = f"{read:,} of {count:,} pictures read"
+        if skipped:
+            words += f", {len(skipped):,} not, for the reasons above"
+        click.echo(f"{words}." + (f" Written: {out}" if out else ""), err=True)
+    if not read:
+        click.get_current_context().exit(1)

@@ -1,0 +1,106 @@
+"""Which pictures a command looks at: a split of SOURCE, read as the model needs it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgclf.cli import data_options as sources
+from imgclf.errors import DataError
+
+if TYPE_CHECKING:
+    from imgclf.data.dataset import Dataset
+
+__all__ = ["SPLITS", "choose"]
+
+SPLITS = ("train", "validation", "test", "all")
+
+
+def choose(
+    classifier: Any,
+    source: str,
+    split: str | None,
+    known: sources.DataOptions | None,
+    archive: str | None,
+    selection: dict[str, Any],
+    default: str = "test",
+) -> tuple[Dataset, str]:
+    """The data, read as the model needs it, and the name of the split that is asked for.
+
+    Args:
+        classifier: whose classes and pictures' shape are wanted.
+        source: as on the command line.
+        split: as on the command line; None if it was left out.
+        known: how the run read this source; None if it was trained on another one.
+        archive: as on the command line.
+        selection: the options that say which pictures of folders and tables are used.
+        default: the split of what the run was trained on, if none is asked for.
+    """
+    given = {name: value for name, value in selection.items() if value is not None}
+    if _is_named(source):
+        if given:
+            name = next(iter(given)).replace("_", "-")
+            raise click.UsageError(f"--{name} goes with folders and tables only.")
+        options = dataclasses.replace(known or sources.DataOptions(), archive=archive)
+        return _with_split(sources.load(source, options), split or default)
+    if archive is not None:
+        raise click.UsageError("--archive goes with the source cifar10 only.")
+    height, width, channels = classifier.image_shape
+    reading: dict[str, Any] = {
+        "image_size": None if None in (height, width) else (height, width),
+        "color": "gray" if channels == 1 else "rgb",
+        "resize": classifier.resize,
+        "max_pixels": classifier.max_pixels,
+        "class_names": classifier.class_names,
+    }
+    reading |= ({} if known is None else known.selection) | given
+    if split is None:
+        named = default == "test" and _names_test(source)
+        split = default if known is not None or named else "all"
+    return _read(source, split, reading)
+
+
+def _is_named(source: str) -> bool:
+    from imgclf.data.sources.registry import NAMES
+
+    return source in NAMES
+
+
+def _read(source: str, split: str, reading: dict[str, Any]) -> tuple[Dataset, str]:
+    import imgclf
+
+    read = imgclf.load_csv if Path(source).suffix.lower() == ".csv" else imgclf.load_folder
+    if split == "all":
+        reading = reading | {"validation": None, "test": None}
+    data = read(source, **reading)
+    click.echo(f"{data.name}: {split} pictures", err=True)
+    for note in data.notes:
+        click.echo(f"  {note}", err=True)
+    sources.echo_ledger(data)
+    if split == "all" and len(data.splits()) == 1:
+        return data, "train"
+    return _with_split(data, split)
+
+
+def _names_test(source: str) -> bool:
+    """Whether a folder or table says itself which of its pictures are for testing."""
+    place = Path(source)
+    if place.is_dir():
+        return (place / "test").is_dir() and (place / "train").is_dir()
+    if place.suffix.lower() != ".csv" or not place.is_file():
+        return False
+    from imgclf.data.sources.table import names_splits
+
+    return names_splits(place)
+
+
+def _with_split(data: Dataset, split: str) -> tuple[Dataset, str]:
+    splits = data.splits()
+    if split not in splits:
+        raise DataError(
+            f"{data.name} has no pictures for --split {split}. There is: {', '.join(splits)}."
+        )
+    return data, split

@@ -1,0 +1,1 @@
+"""Where a `Dataset` comes from: CIFAR-10, digits, folders, tables."""

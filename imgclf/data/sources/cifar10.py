@@ -1,0 +1,256 @@
+"""CIFAR-10: 60,000 colour photos of 32×32 pixels in ten classes.
+
+This module decides where the archive comes from and which batches go to which split. Bringing it is
+the work of `download`, reading it that of `cifar10_archive`, and sparing that that of
+`cifar10_cache`.
+
+Source: Alex Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009,
+https://www.cs.toronto.edu/~kriz/cifar.html.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.data.dataset import Dataset, cut
+from imgclf.data.sources.cifar10_archive import ARCHIVE_NAME, CLASS_NAMES, MAX_ROWS
+from imgclf.data.sources.cifar10_cache import CachedBatches
+from imgclf.data.sources.download import cache_folder, download
+from imgclf.data.split import Split
+from imgclf.errors import ArgumentError, ArgumentTypeError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["CLASS_NAMES", "OFFICIAL_SHA256", "OFFICIAL_URL", "load_cifar10", "load_cifar10_batch"]
+
+OFFICIAL_URL = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE_NAME}"
+OFFICIAL_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+
+_TRAINING_BATCHES = (1, 2, 3, 4, 5)
+_TAIL = "per-batch-tail"
+
+
+def load_cifar10(
+    path: str | os.PathLike[str] | None = None,
+    archive: str | os.PathLike[str] | None = None,
+    batches: Iterable[int] = _TRAINING_BATCHES,
+    validation: str | float | None = _TAIL,
+    seed: int = 0,
+) -> Dataset:
+    """Loads CIFAR-10, and downloads it (170 MB) where it is missing.
+
+    The environment may name another address of the archive (`IMGCLF_CIFAR10_URL`), the SHA-256 of
+    what is there (`IMGCLF_CIFAR10_SHA256`), and the folder to keep it in (`IMGCLF_CACHE`).
+
+    The decoded pictures (185 MB) are kept beside the downloaded archive, those of an archive of
+    your own in the cache folder, under `cifar10-decoded`, so that the next start needs no
+    unzipping. They are used only while the archive is the file that they came from, and may be
+    deleted at any time.
+
+    Args:
+        path: the folder in which the archive is kept; the user's cache folder if left out. The
+            archive found or put there must have the official checksum.
+        archive: an archive of your own, or the folder it was unpacked to, with any checksum: you
+            vouch for where it comes from. Nothing is downloaded.
+        batches: which of the official training batches 1 to 5 to read. The others are not decoded.
+        validation: "per-batch-tail" sets the last 10% of each training batch aside; a part from 0
+            to below 1 sets that much aside, drawn by `seed`, each class alike; None sets nothing
+            aside.
+        seed: decides which pictures a part takes.
+
+    Returns:
+        The data set: pictures (N, 32, 32, 3) uint8; with all batches and the default validation
+        45,000 to train, 5,000 to validate, 10,000 to test.
+
+    Raises:
+        ArgumentError: if `batches` or `validation` is not as above.
+        DownloadError: if the archive cannot be downloaded; the message says what to do by hand.
+        DataError: if the archive is not the official one, or its content is not CIFAR-10.
+
+    Example:
+        >>> load_cifar10(batches=(0, 1))
+        Traceback (most recent call last):
+        ...
+        imgclf.errors.ArgumentError: `batches` must be different numbers from 1 to 5, at least one.
+            Received: batches=(0, 1).
+    """
+    chosen = _check_batches(batches)
+    part = _check_validation(validation)
+    checks.integer("seed", seed, low=0)
+    source, sha256, notes = _locate(path, archive)
+
+    by_tail = validation == _TAIL
+    tail_rows = MAX_ROWS // 10 if by_tail else 0
+    training = _Room(chosen, MAX_ROWS - tail_rows)
+    tails = _Room(chosen, tail_rows)
+    testing = _Room(["test"], MAX_ROWS)
+    reader = _reader(source, sha256)
+    for batch, images, labels in reader.read([*chosen, "test"]):
+        if batch == "test":
+            testing.put(batch, images, labels)
+            continue
+        head = len(labels) - (max(1, len(labels) // 10) if by_tail else 0)
+        training.put(batch, images[:head], labels[:head])
+        if by_tail:
+            tails.put(batch, images[head:], labels[head:])
+    return cut(
+        training.split(),
+        validation=tails.split() if by_tail else part,
+        test=testing.split(),
+        seed=seed,
+        name="cifar10",
+        notes=(*notes, *reader.notes),
+    )
+
+
+def load_cifar10_batch(
+    batch: int | str,
+    path: str | os.PathLike[str] | None = None,
+    archive: str | os.PathLike[str] | None = None,
+) -> Split:
+    """Loads one official batch of CIFAR-10 whole, in its official order.
+
+    Args:
+        batch: 1 to 5, or "test".
+        path: as in `load_cifar10`.
+        archive: as in `load_cifar10`.
+
+    Returns:
+        10,000 pictures (N, 32, 32, 3) uint8 with their labels.
+
+    Raises:
+        ArgumentError: if there is no such batch.
+        DownloadError: if the archive cannot be downloaded.
+        DataError: if the archive is not the official one, or its content is not CIFAR-10.
+
+    Example:
+        >>> load_cifar10_batch(6)
+        Traceback (most recent call last):
+        ...
+        imgclf.errors.ArgumentError: `batch` must be a number from 1 to 5, or "test".
+            Received: batch=6.
+    """
+    if not _is_batch(batch) and batch != "test":
+        raise ArgumentError(
+            f'`batch` must be a number from 1 to 5, or "test". {checks.received("batch", batch)}'
+        )
+    source, sha256, _ = _locate(path, archive)
+    room = _Room([batch], MAX_ROWS)
+    for number, images, labels in _reader(source, sha256).read([batch]):
+        room.put(number, images, labels)
+    return room.split()
+
+
+class _Room:
+    """One array with a place for each batch, so that the archive's order does not matter.
+
+    Memory that no batch is written to is never taken from the system.
+    """
+
+    def __init__(self, batches: Sequence[int | str], rows: int) -> None:
+        self._starts = {batch: position * rows for position, batch in enumerate(batches)}
+        self._images = np.empty((rows * len(batches), 32, 32, 3), np.uint8)
+        self._labels: dict[int | str, np.ndarray] = {}
+
+    def put(self, batch: int | str, images: np.ndarray, labels: np.ndarray) -> None:
+        start = self._starts[batch]
+        self._images[start : start + len(images)] = images
+        self._labels[batch] = labels
+
+    def split(self) -> Split:
+        labels = np.concatenate([self._labels[batch] for batch in self._starts])
+        images = self._images
+        if len(labels) < len(images):  # batches smaller than the official ones: close the gaps
+            images = np.concatenate(
+                [
+                    images[start : start + len(self._labels[batch])]
+                    for batch, start in self._starts.items()
+                ]
+            )
+        return Split(images, labels, CLASS_NAMES)
+
+
+def _is_batch(value: Any) -> bool:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return whole and int(value) in _TRAINING_BATCHES
+
+
+def _check_batches(batches: Any) -> list[int]:
+    needs = "`batches` must be different numbers from 1 to 5, at least one. "
+    if isinstance(batches, str) or not isinstance(batches, Iterable):
+        raise ArgumentTypeError(needs + checks.received("batches", batches))
+    chosen = list(batches)
+    if not chosen or not all(map(_is_batch, chosen)) or len(set(chosen)) < len(chosen):
+        raise ArgumentError(needs + checks.received("batches", batches))
+    return [int(batch) for batch in chosen]
+
+
+def _check_validation(validation: Any) -> float | None:
+    """The part to set aside; None for "per-batch-tail", which is no part, and for None."""
+    if validation is None or (isinstance(validation, str) and validation == _TAIL):
+        return None
+    try:
+        return checks.number("validation", validation, low=0, high=1, below=True)
+    except ArgumentError as error:
+        raise type(error)(
+            f'`validation` must be "{_TAIL}", a part from 0 to below 1, or None. '
+            + checks.received("validation", validation)
+        ) from None
+
+
+def _locate(path: Any, archive: Any) -> tuple[Path, str | None, tuple[str, ...]]:
+    """The file or folder to read, the checksum it must have, and what to tell the user."""
+    if archive is not None:
+        if path is not None:
+            raise ArgumentError(
+                "`path` and `archive` cannot both be given: `archive` is read where it is. "
+                f"Received: path={path!r}, archive={archive!r}."
+            )
+        given = checks.existing_path("archive", archive)
+        return given, None, (f"Read from {given}; its checksum was not checked.",)
+    folder = cache_folder() if path is None else checks.path("path", path)
+    if folder.exists() and not folder.is_dir():
+        raise ArgumentError(
+            "`path` must be a folder to keep the archive in; an archive of your own is passed as "
+            f"`archive`. {checks.received('path', str(folder))}"
+        )
+    url, sha256 = _address()
+    target = folder / ARCHIVE_NAME
+    if not target.exists():
+        download(
+            url,
+            target,
+            sha256=sha256,
+            advice=f"By hand: fetch that file, put it at {target}, and run this again; or pass the "
+            "path of a copy you trust as `archive`. load_digits() and `imgclf demo` need no "
+            "network.",
+        )
+    return target, sha256, ()
+
+
+def _reader(source: Path, sha256: str | None) -> CachedBatches:
+    """Keeps decoded pictures beside a downloaded archive; nothing beside one of the user's own."""
+    return CachedBatches(source, sha256, cache_folder() if sha256 is None else source.parent)
+
+
+def _address() -> tuple[str, str]:
+    url = os.environ.get("IMGCLF_CIFAR10_URL") or OFFICIAL_URL
+    if not url.startswith(("http://", "https://")):
+        raise ArgumentError(
+            "The environment's IMGCLF_CIFAR10_URL must be an http or https address of the archive; "
+            f"a file is passed as `archive`. {checks.received('IMGCLF_CIFAR10_URL', url)}"
+        )
+    sha256 = (os.environ.get("IMGCLF_CIFAR10_SHA256") or OFFICIAL_SHA256).lower()
+    if not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise ArgumentError(
+            "The environment's IMGCLF_CIFAR10_SHA256 must be 64 hexadecimal digits. "
+            + checks.received("IMGCLF_CIFAR10_SHA256", sha256)
+        )
+    return url, sha256

@@ -1,0 +1,431 @@
+"""Pictures in folders: a folder for each class, or folders of the splits that hold those.
+
+Only the names of files and folders are looked at here; reading the pictures is the work of
+`labelled_files`. The user's files are never changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from imgclf import checks
+from imgclf.data.images import IMAGE_SUFFIXES, MAX_PIXELS, show_path
+from imgclf.data.ledger import relative_path
+from imgclf.data.sources.labelled_files import (
+    SPLIT_NAMES,
+    LabelledFile,
+    PictureOptions,
+    make_dataset,
+)
+from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from imgclf.data.dataset import Dataset
+
+__all__ = ["FolderScan", "load_folder", "pictures_at", "scan_folder"]
+
+# What systems and programs leave behind; hidden files and folders are left out as well.
+_JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
+
+# Names of pictures that imgclf does not read: they are skipped with a reason, not passed over.
+_FOREIGN_SUFFIXES = frozenset(
+    {".avif", ".cr2", ".dng", ".eps", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".psd", ".tif"}
+    | {".tiff"}
+)
+
+
+_NO_PICTURE = "is no picture by its name."
+_IN_NO_CLASS = "is in no folder of a class."
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderScan:
+    """What a folder holds.
+
+    Args:
+        files: the files that should be pictures, sorted.
+        passed_over: all other files, and the folders that were not entered (they end in "/"), each
+            with the reason.
+        unreadable: folders that could not be listed, each with the reason.
+        empty: names of classes without a file.
+    """
+
+    files: tuple[LabelledFile, ...]
+    passed_over: tuple[tuple[str, str], ...] = ()
+    unreadable: tuple[tuple[Path, str], ...] = ()
+    empty: tuple[str, ...] = ()
+
+    @property
+    def ignored(self) -> int:
+        """How many files are no pictures by their names."""
+        return sum(reason == _NO_PICTURE for _, reason in self.passed_over)
+
+
+def load_folder(
+    path: str | os.PathLike[str],
+    *,
+    image_size: Any = None,
+    color: str | None = None,
+    resize: str = "crop",
+    validation: float | None = 0.15,
+    test: float | None = 0.15,
+    class_names: Any = None,
+    seed: int = 0,
+    max_skipped: float = 0.05,
+    exclude: Any = None,
+    groups: Any = None,
+    max_pixels: int = MAX_PIXELS,
+    cache: Any = "auto",
+) -> Dataset:
+    """Loads pictures from a folder that has a folder for each class.
+
+    Either `path` holds the folders of the classes (`photos/cat`, `photos/dog`), or it holds `train`
+    and maybe `val` (or `valid`, `validation`) and `test`, and each of these the folders of the
+    classes. Folders inside a class belong to it. Hidden files and what systems leave behind are
+    passed over. Pictures stay where they are and are decoded as they are needed. Copies of one
+    picture stay on one side of a cut; where folders of splits hold the same picture, it stays in
+    test, or else in validation; one under two labels is left out. `Dataset.ledger` tells of every
+    file what became of it.
+
+    Args:
+        path: the folder.
+        image_size: (height, width) in pixels, or one int for both, that every picture is given. If
+            left out, a square is chosen from the pictures' median shorter side, a multiple of 8
+            from 16 to 96; `Dataset.notes` says which.
+        color: "rgb" or "gray"; if left out, "gray" where all pictures are grey, else "rgb".
+        resize: "crop" fills the size and cuts what hangs over, "pad" shows all between black bars,
+            "stretch" ignores the proportions.
+        validation: the part of the pictures (0 to below 1) that is set aside for validation, drawn
+            by `seed`, each class alike; or None. A folder for validation takes its place.
+        test: the same for testing.
+        class_names: the names of the classes in the order of their labels; if left out, the sorted
+            names of the folders. Folders with other names are refused; a name may have no folder.
+        seed: decides which pictures are set aside.
+        max_skipped: the part of the files that may be unusable. They are skipped and listed in
+            `Dataset.skipped`.
+        exclude: files to leave out: the path of a CSV file with a column `path`, such as
+            `imgclf inspect --out` writes, or a list of paths; relative ones start at `path`.
+        groups: which pictures must stay on one side of a cut, such as those of one patient: a
+            regular expression with one group in brackets, which is searched for in the path below
+            `path` (with "/"), or a function of that path. Pictures that it does not match, or for
+            which it gives None, are alone.
+        max_pixels: pictures with more pixels than that are skipped unread.
+        cache: where decoded pictures are kept from the first epoch on: "auto" (memory up to a
+            quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
+            (nowhere), or `CacheSettings` with bounds of your own.
+
+    Returns:
+        The data set; `Dataset.train.images` is an `ImageFiles` of (N, height, width, channels).
+
+    Raises:
+        MissingFileError: if there is no such folder.
+        ArgumentError: if an argument is not as above.
+        DataError: if there are no folders of classes, fewer than two classes, a class without
+            pictures, or too many unusable files.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from PIL import Image
+        >>> temporary = tempfile.TemporaryDirectory()
+        >>> folder = Path(temporary.name)
+        >>> for name in ["night", "snow"]:
+        ...     (folder / name).mkdir()
+        ...     for number in range(10):
+        ...         picture = Image.new("L", (40, 30), number if name == "night" else 255 - number)
+        ...         picture.save(folder / name / f"{number}.png")
+        >>> data = load_folder(folder)
+        >>> data.class_names, data.image_shape, len(data.train)
+        (('night', 'snow'), (32, 32, 1), 12)
+        >>> temporary.cleanup()
+    """
+    options = PictureOptions(
+        image_size,
+        color,
+        resize,
+        validation,
+        test,
+        class_names,
+        seed,
+        max_skipped,
+        exclude=exclude,
+        max_pixels=max_pixels,
+        cache=cache,
+    )
+    root = checks.existing_path("path", path)
+    group_of = _grouping(groups)
+    scan = scan_folder(root, may_lack_classes=class_names is not None)
+    notes: list[str] = []
+    if scan.ignored:
+        notes.append(f"Files that are no pictures by their names, passed over: {scan.ignored}.")
+    stray = [name for name, reason in scan.passed_over if reason == _IN_NO_CLASS]
+    if stray:
+        notes.append(
+            f"Pictures in no folder of a class, passed over: {len(stray)}, such as "
+            f"{show_path(stray[0])}."
+        )
+    return make_dataset(
+        scan.files if group_of is None else _grouped(scan.files, root, group_of, notes),
+        options,
+        name=show_path(root.resolve().name),
+        origin=show_path(root),
+        root=root,
+        notes=notes,
+        unreadable=scan.unreadable,
+        passed_over=scan.passed_over,
+    )
+
+
+def _grouping(groups: Any) -> Callable[[str], Any] | None:
+    if groups is None or callable(groups):
+        return groups
+    if not isinstance(groups, str):
+        raise ArgumentTypeError(
+            "`groups` must be a regular expression or a function of the path. "
+            + checks.received("groups", groups)
+        )
+    try:
+        pattern = re.compile(groups)
+    except re.error as error:
+        raise ArgumentError(
+            f"`groups` is not a regular expression ({error}). {checks.received('groups', groups)}"
+        ) from error
+    if pattern.groups != 1:
+        raise ArgumentError(
+            "`groups` must have one group in brackets, such as r'patient(\\d+)'. "
+            + checks.received("groups", groups)
+        )
+
+    def search(path: str) -> str | None:
+        found = pattern.search(path)
+        return found and found[1]
+
+    return search
+
+
+def _grouped(
+    files: Sequence[LabelledFile], root: Path, group_of: Callable[[str], Any], notes: list[str]
+) -> list[LabelledFile]:
+    """The files with their groups; a note says how many there are."""
+    names: dict[str, str] = {}
+    grouped: list[LabelledFile] = []
+    for file in files:
+        group = group_of(relative_path(file.name, root))
+        text = None if group is None else names.setdefault(str(group), str(group))
+        grouped.append(dataclasses.replace(file, group=text))
+    alone = sum(file.group is None for file in grouped)
+    if files and alone == len(files):
+        raise ArgumentError(
+            f"`groups` matches none of the {alone} pictures, the first of which is "
+            f"{show_path(relative_path(files[0].name, root))!r}."
+        )
+    rest = f"; {alone:,} pictures match none and are alone" if alone else ""
+    notes.append(f"Groups that stay on one side of a cut: {len(names):,}{rest}.")
+    return grouped
+
+
+def scan_folder(root: Path, *, may_lack_classes: bool = False) -> FolderScan:
+    """Finds the classes of a folder and their files, by names alone.
+
+    Args:
+        root: the folder.
+        may_lack_classes: accept a single class, and folders without pictures.
+
+    Raises:
+        DataError: if there are no folders of classes, or one has no pictures.
+    """
+    if not root.is_dir():
+        raise ArgumentError(
+            f"`path` must be a folder. {checks.received('path', str(root))} A table of paths and "
+            "labels is read by load_csv()."
+        )
+    folders = _folders_in(root)
+    splits: dict[str, Path] = {}
+    if folders and all(folder.name.lower() in SPLIT_NAMES for folder in folders):
+        splits = _split_folders(root, folders)
+    scans = [
+        _scan_classes(folder, split, may_lack_classes or split in ("validation", "test"))
+        for split, folder in (splits or {"": root}).items()
+    ]
+    beside = _beside(root) if splits else []
+    return FolderScan(
+        tuple(file for scan in scans for file in scan.files),
+        (*beside, *(entry for scan in scans for entry in scan.passed_over)),
+        tuple(entry for scan in scans for entry in scan.unreadable),
+        tuple(name for scan in scans for name in scan.empty),
+    )
+
+
+def pictures_at(place: Path, skipped: list[tuple[Path, str]] | None) -> list[Path]:
+    """What should be pictures below a folder by their names, sorted; a file stands for itself.
+
+    Args:
+        place: a folder or a file.
+        skipped: a list for folders in it that cannot be listed, each with the reason; without one,
+            the first of them is an error.
+
+    Raises:
+        DataError: if there are no pictures in the folder.
+    """
+    if not place.is_dir():
+        return [place]
+    found = _walk(place)
+    if skipped is not None:
+        skipped += found.unreadable
+    elif found.unreadable:
+        folder, reason = found.unreadable[0]
+        raise DataError(f"{show_path(folder)}: {reason}")
+    if not found.pictures:
+        raise DataError(f"{show_path(place)}: there are no pictures in this folder.")
+    return [Path(path) for path in found.pictures]
+
+
+def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:
+    splits: dict[str, Path] = {}
+    for folder in folders:
+        title = SPLIT_NAMES[folder.name.lower()]
+        if title in splits:
+            raise DataError(
+                f"{show_path(root)}: the folders {splits[title].name!r} and {folder.name!r} both "
+                f"mean the {title} split. Keep one of them."
+            )
+        splits[title] = folder
+    if "train" not in splits:
+        raise DataError(
+            f"{show_path(root)}: has {' and '.join(repr(folder.name) for folder in folders)}, but "
+            "no folder 'train' to learn from."
+        )
+    return {title: splits[title] for title in ("train", "validation", "test") if title in splits}
+
+
+def _scan_classes(root: Path, split: str, may_be_empty: bool) -> FolderScan:
+    files: list[LabelledFile] = []
+    unreadable: list[tuple[Path, str]] = []
+    empty: list[str] = []
+    folders = _folders_in(root)
+    if not folders:
+        raise DataError(_no_classes(root))
+    passed_over = _beside(root)
+    for folder in folders:
+        found = _walk(folder)
+        if not found.pictures and not found.unreadable and not may_be_empty:
+            raise DataError(
+                f"{show_path(folder)}: this class has no pictures. Add some, or remove the folder."
+            )
+        class_name = show_path(folder.name)
+        if not found.pictures:
+            empty.append(class_name)
+        files += [LabelledFile(picture, class_name, split or None) for picture in found.pictures]
+        passed_over += found.passed_over
+        unreadable += found.unreadable
+    return FolderScan(tuple(files), tuple(passed_over), tuple(unreadable), tuple(empty))
+
+
+def _no_classes(root: Path) -> str:
+    here = sum(entry.is_file() and _is_picture(entry.name) for entry in root.iterdir())
+    found = f"{here} pictures directly inside, but" if here else "no pictures and"
+    return (
+        f"{show_path(root)}: has {found} no folders of classes. Put the pictures of each class in "
+        "a folder with its name, such as cat/ and dog/."
+    )
+
+
+def _folders_in(root: Path) -> list[Path]:
+    try:
+        entries = sorted(root.iterdir())
+    except OSError as error:
+        raise DataError(f"{show_path(root)}: cannot be read ({error.strerror}).") from error
+    return [entry for entry in entries if not _is_junk(entry.name) and entry.is_dir()]
+
+
+def _beside(root: Path) -> list[tuple[str, str]]:
+    """What lies beside the folders of classes or splits, with the reason why it is passed over."""
+    return [
+        (_shown(entry), _why_not(entry.name) or _IN_NO_CLASS)
+        for entry in _listed(root)
+        if _why_not(entry.name) not in (None, _NO_PICTURE) or not _is_folder(entry)
+    ]
+
+
+class _Found(NamedTuple):
+    """What is below one folder."""
+
+    pictures: list[str]
+    passed_over: list[tuple[str, str]]
+    unreadable: list[tuple[Path, str]]
+
+
+def _walk(top: Path) -> _Found:
+    """All that is below a folder, sorted.
+
+    A folder that links lead to twice is entered once, so that a loop of links ends.
+    """
+    found = _Found([], [], [])
+    seen: set[tuple[int, int]] = set()
+    waiting: list[str | os.DirEntry[str]] = [os.fspath(top)]
+    while waiting:
+        place = waiting.pop()
+        if not isinstance(place, str):
+            reason = _why_not(place.name)
+            is_folder = _is_folder(place)
+            if reason is None or (is_folder and reason == _NO_PICTURE):
+                if not is_folder:
+                    found.pictures.append(place.path)
+                    continue
+            else:
+                found.passed_over.append((_shown(place), reason))
+                continue
+        folder = os.fspath(place)
+        try:
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in seen:
+                reason = "is a link to a folder that was read already."
+                found.passed_over.append((os.path.join(folder, ""), reason))
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            # From the end, since the last one that is added is the next one that is looked at.
+            waiting += reversed(_listed(folder))
+        except OSError as error:
+            found.unreadable.append((Path(folder), f"cannot be read ({error.strerror})."))
+    return found
+
+
+def _listed(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _shown(entry: os.DirEntry[str]) -> str:
+    return os.path.join(entry.path, "") if _is_folder(entry) else entry.path
+
+
+def _why_not(name: str) -> str | None:
+    """Why a file with this name is passed over; None if it should be a picture."""
+    if name.startswith("."):
+        return "is hidden."
+    if name.lower() in _JUNK:
+        return "is left behind by a system."
+    return None if _is_picture(name) else _NO_PICTURE
+
+
+def _is_junk(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _JUNK
+
+
+def _is_picture(name: str) -> bool:
+    """Whether the name promises a picture; a name without an ending may."""
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  a Path takes far longer
+    return not suffix or suffix in IMAGE_SUFFIXES or suffix in _FOREIGN_SUFFIXES

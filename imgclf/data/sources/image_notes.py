@@ -1,0 +1,144 @@
+"""What there is to know about picture files, as sentences for `Dataset.notes` and for errors."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgclf.data.images import SUFFIXES, Header, show_path
+from imgclf.duplicates.exact import Copies
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imgclf.data.sources.labelled_files import LabelledFile
+
+__all__ = [
+    "list_names",
+    "list_skipped",
+    "note_copies",
+    "note_formats",
+    "note_shapes",
+    "note_skipped",
+    "note_twins",
+    "twin_names",
+]
+
+# Examples in one message or note.
+_SHOWN = 5
+
+# Pictures that are pointed out: a shorter side in pixels, and how often it goes into the longer.
+_TINY = 8
+_SLIVER = 5
+
+
+def note_twins(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Names that a person would take for one: `Cat` and `cat`."""
+    return tuple(
+        f"Classes {' and '.join(map(repr, names))} differ only in case or blanks: if they are one, "
+        "put their pictures together."
+        for names in twin_names(class_names)
+    )
+
+
+def twin_names(class_names: Sequence[str]) -> list[list[str]]:
+    """Groups of names that differ only in case or blanks."""
+    alike: dict[str, list[str]] = {}
+    for name in class_names:
+        alike.setdefault("".join(name.casefold().split()), []).append(name)
+    return [names for names in alike.values() if len(names) > 1]
+
+
+def note_formats(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tuple[str, ...]:
+    """Files whose names promise another format than they hold."""
+    other = [
+        file.name
+        for file, header in zip(used, headers, strict=True)
+        if (suffix := os.path.splitext(file.name)[1].lower())  # noqa: PTH122, quicker than a Path
+        and suffix not in SUFFIXES[header.format]
+    ]
+    if not other:
+        return ()
+    return (
+        f"Files that hold another format than their name says, read by their content: {len(other)},"
+        f" such as {show_path(other[0])}.",
+    )
+
+
+def note_shapes(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tuple[str, ...]:
+    """Pictures that are read, but that the user may not expect."""
+    kinds: dict[str, list[str]] = {}
+    for file, header in zip(used, headers, strict=True):
+        short, long = sorted((header.height, header.width))
+        if header.is_animated:
+            kinds.setdefault("Animations, of which the first picture is used", []).append(file.name)
+        if long >= _SLIVER * short:
+            kinds.setdefault(
+                f"Slivers, at least {_SLIVER} times as long as wide, of which cropping leaves "
+                "little",
+                [],
+            ).append(file.name)
+        if short < _TINY:
+            kinds.setdefault(f"Tiny pictures, with a side under {_TINY} pixels", []).append(
+                file.name
+            )
+    return tuple(
+        f"{kind}: {len(some):,}, such as {show_path(some[0])}."
+        for kind, some in sorted(kinds.items())
+    )
+
+
+def note_copies(copies: Copies, readable: Sequence[LabelledFile]) -> tuple[str, ...]:
+    """Files with the same content, and what was done about them."""
+    notes = []
+    if copies.groups:
+        count = sum(map(len, copies.groups))
+        notes.append(
+            f"Copies of the same picture within a class, kept on one side of a cut: {count:,} "
+            f"files in {len(copies.groups):,} set(s), such as "
+            f"{_both(copies.groups[0], readable)}."
+        )
+    labels = {place for group in copies.two_labels for place in group}
+    across = [place for place in copies.left_out if place not in labels]
+    if across:
+        first = readable[across[0]]
+        notes.append(
+            f"Pictures of which a later split (validation or test) has a copy, left out: "
+            f"{len(across):,}, such as {show_path(first.name)}, which {copies.left_out[across[0]]}"
+        )
+    if copies.two_labels:
+        examples = "; ".join(_both(group, readable) for group in copies.two_labels[:_SHOWN])
+        notes.append(
+            f"Warning: the same picture under two labels, in {len(copies.two_labels):,} case(s): "
+            f"{examples}. None of the copies is trained on. Remove the ones with the wrong label."
+        )
+    return tuple(notes)
+
+
+def _both(group: Sequence[int], readable: Sequence[LabelledFile]) -> str:
+    return " and ".join(show_path(readable[place].name) for place in group[:2])
+
+
+def note_skipped(skipped: Sequence[tuple[Path, str]], total: int) -> tuple[str, ...]:
+    """How many files cannot be used, and some of them with the reason."""
+    if not skipped:
+        return ()
+    return (
+        f"{len(skipped)} of {total} files cannot be used and were skipped. {list_skipped(skipped)}",
+    )
+
+
+def list_skipped(skipped: Sequence[tuple[Path, str]]) -> str:
+    """Some of the files that were skipped, each with the reason."""
+    first = " ".join(f"{show_path(path)}: {reason}" for path, reason in skipped[:_SHOWN])
+    more = len(skipped) - _SHOWN
+    return f"{first} And {more} more." if more > 0 else first
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Some names, as they stand in a sentence."""
+    if not names:
+        return "none"
+    first = ", ".join(map(repr, names[:_SHOWN]))
+    return f"{first} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else first

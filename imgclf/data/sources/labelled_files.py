@@ -1,0 +1,413 @@
+"""From picture files with class names to a `Dataset`: what folders and tables have in common.
+
+`folder` and `table` say which file belongs to which class, and maybe to which split. Here every
+file is checked, the size and the colour are chosen where the user left them open, and the splits
+are cut. Each file is accounted for in the ledger: it is in one split, or there is a reason.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.data.cache import CacheSettings
+from imgclf.data.dataset import Dataset, cut
+from imgclf.data.image_files import ImageFiles
+from imgclf.data.images import (
+    GREY_MODES,
+    MAX_PIXELS,
+    Header,
+    ImageSpec,
+    check_image,
+    reason_of,
+    show_path,
+)
+from imgclf.data.ledger import Ledger, LedgerRow, relative_path
+from imgclf.data.sources.exclusion import Exclusion
+from imgclf.data.sources.image_notes import (
+    list_names,
+    list_skipped,
+    note_copies,
+    note_formats,
+    note_shapes,
+    note_skipped,
+    note_twins,
+)
+from imgclf.data.split import Split, check_class_names
+from imgclf.duplicates.exact import Copies, find_copies, judge_copies, tie
+from imgclf.errors import DataError, ImgclfError
+from imgclf.files.in_threads import in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["SPLIT_NAMES", "LabelledFile", "PictureOptions", "make_dataset", "sort_names"]
+
+# What people call the splits, and what imgclf calls them.
+SPLIT_NAMES = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+
+# The side that is chosen for the pictures when the user names none: a multiple of 8, which can be
+# halved three times, and no more than a processor without a graphics card can cope with.
+_SIDE_STEP = 8
+_SMALLEST_SIDE, _LARGEST_SIDE = 16, 96
+
+# Files that one thread checks before it asks for more.
+_CHUNK = 256
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LabelledFile:
+    """One picture file.
+
+    Args:
+        name: its path; as a text, since there may be very many.
+        class_name: the name of its class.
+        split: its split, where that is given.
+        group: what it must stay together with, where that is given.
+    """
+
+    name: str
+    class_name: str
+    split: str | None = None
+    group: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """The path as `pathlib.Path`."""
+        return Path(self.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureOptions:
+    """How picture files become a data set; the arguments of `load_folder` and `load_csv`."""
+
+    image_size: Any = None
+    color: str | None = None
+    resize: str = "crop"
+    validation: Any = 0.15
+    test: Any = 0.15
+    class_names: Any = None
+    seed: int = 0
+    max_skipped: float = 0.05
+    exclude: Any = None
+    max_pixels: int = MAX_PIXELS
+    cache: Any = "auto"
+
+    def __post_init__(self) -> None:
+        checks.one_of("color", self.color, [None, "rgb", "gray"])
+        ImageSpec(self.image_size, resize=self.resize, max_pixels=self.max_pixels)
+        CacheSettings.of(self.cache)
+        for name in ("validation", "test"):
+            value = getattr(self, name)
+            if value is not None:
+                checks.number(name, value, low=0, high=1, below=True)
+        checks.integer("seed", self.seed, low=0)
+        checks.number("max_skipped", self.max_skipped, low=0, high=1)
+        if self.class_names is not None:
+            object.__setattr__(self, "class_names", check_class_names(self.class_names))
+
+
+def make_dataset(
+    files: Sequence[LabelledFile],
+    options: PictureOptions,
+    *,
+    name: str,
+    origin: str,
+    root: str | os.PathLike[str],
+    notes: Sequence[str] = (),
+    unreadable: Sequence[tuple[Path, str]] = (),
+    passed_over: Sequence[tuple[str, str]] = (),
+) -> Dataset:
+    """Checks the files and makes a data set of those that can be used.
+
+    Args:
+        files: the files; either all or none have a split.
+        options: sizes, colour, parts, and how many files may be skipped.
+        name: a short name of the data set.
+        origin: the folder or table, for messages.
+        root: the folder that relative paths of `exclude` and of the ledger start from.
+        notes: what the caller has to tell the user.
+        unreadable: what the caller could not read, with the reasons.
+        passed_over: what the caller found and did not take for pictures, with the reasons.
+
+    Raises:
+        DataError: if there are too few classes or pictures, or too many files cannot be read.
+    """
+    exclusion = Exclusion(options.exclude, root)
+    try:
+        return _make(files, options, exclusion, name, root, notes, unreadable, passed_over)
+    except DataError as error:
+        raise DataError(f"{origin}: {error}") from error
+
+
+def _make(
+    files: Sequence[LabelledFile],
+    options: PictureOptions,
+    exclusion: Exclusion,
+    name: str,
+    root: str | os.PathLike[str],
+    notes: Sequence[str],
+    unreadable: Sequence[tuple[Path, str]],
+    passed_over: Sequence[tuple[str, str]],
+) -> Dataset:
+    class_names = _choose_class_names(files, options)
+    reasons = [exclusion.reason(file.name) for file in files]
+    excluded = [(file, why) for file, why in zip(files, reasons, strict=True) if why is not None]
+    files = [file for file, why in zip(files, reasons, strict=True) if why is None]
+    readable, headers, broken = _check_files(files, options.max_pixels)
+    skipped = [*unreadable, *((file.path, reason) for file, reason in broken)]
+    _check_skipped(skipped, len(files) + len(unreadable), options.max_skipped)
+    _check_classes_remain(readable, [*files, *(file for file, _ in excluded)], class_names)
+    copies = judge_copies(
+        find_copies([file.name for file in readable]),
+        [file.class_name for file in readable],
+        [file.split for file in readable],
+        [relative_path(file.name, root) for file in readable],
+    )
+    used = [file for place, file in enumerate(readable) if place not in copies.left_out]
+    _check_copies(used, readable, class_names)
+    _check_groups(used)
+    spec, chosen_notes = _choose_spec(headers, options)
+    all_notes = (
+        *notes,
+        *exclusion.notes(),
+        *chosen_notes,
+        *note_twins(class_names),
+        *note_formats(readable, headers),
+        *note_shapes(readable, headers),
+        *note_copies(copies, readable),
+        *note_skipped(skipped, len(files) + len(unreadable)),
+    )
+    parts, ties = _to_splits(used, readable, copies, class_names, spec, options.cache)
+    data = cut(
+        parts["train"],
+        validation=parts.get("validation", options.validation),
+        test=parts.get("test", options.test),
+        seed=options.seed,
+        name=name,
+        notes=all_notes,
+        groups=ties,
+    )
+    rows = _to_rows(data, root, readable, copies, broken, excluded)
+    rows += [LedgerRow(path, "ignored", "", "", reason) for path, reason in passed_over]
+    rows += [
+        LedgerRow(os.path.join(path, ""), "skipped", "", "", reason) for path, reason in unreadable
+    ]
+    return dataclasses.replace(data, skipped=tuple(skipped), ledger=Ledger(root, rows))
+
+
+def sort_names(names: Iterable[str]) -> list[str]:
+    """Class names in the order of their labels: numbers by value, all else by character."""
+    different = set(names)
+    if all(name.isascii() and name.isdigit() for name in different):
+        return sorted(different, key=lambda name: (int(name), name))
+    return sorted(different)
+
+
+def _choose_class_names(files: Sequence[LabelledFile], options: PictureOptions) -> tuple[str, ...]:
+    """The given names, or those of the files to train on; no file may have another."""
+    found = sort_names(file.class_name for file in files)
+    learned = sort_names(file.class_name for file in files if file.split in (None, "train"))
+    if options.class_names is not None:
+        unknown = [name for name in found if name not in options.class_names]
+        if unknown:
+            raise DataError(
+                f"there are classes that `class_names` lacks: {list_names(unknown)}. "
+                f"`class_names` has {list_names(options.class_names)}."
+            )
+        return options.class_names
+    for split in ("validation", "test"):
+        names = {file.class_name for file in files if file.split == split}
+        unknown = sort_names(names.difference(learned))
+        if unknown:
+            raise DataError(
+                f"the {split} split has classes that the train split lacks: {list_names(unknown)}. "
+                f"The train split has {list_names(learned)}."
+            )
+    if len(learned) < 2:
+        raise DataError(
+            "there must be pictures of at least 2 classes to tell apart. "
+            f"Found: {list_names(learned)}."
+        )
+    return tuple(learned)
+
+
+def _check_files(
+    files: Sequence[LabelledFile], max_pixels: int
+) -> tuple[list[LabelledFile], list[Header], list[tuple[LabelledFile, str]]]:
+    """The usable files, their headers, and the others with the reason, all in the given order."""
+    used, headers, broken = [], [], []
+    results = in_threads(lambda file: _check_one(file.name, max_pixels), files, _CHUNK)
+    for file, result in zip(files, results, strict=True):
+        if isinstance(result, Header):
+            used.append(file)
+            headers.append(result)
+        else:
+            broken.append((file, result))
+    return used, headers, broken
+
+
+def _check_one(path: str, max_pixels: int) -> Header | str:
+    try:
+        return check_image(path, max_pixels)
+    except (ImgclfError, OSError) as error:
+        return reason_of(path, error)
+
+
+def _check_skipped(skipped: Sequence[tuple[Path, str]], total: int, allowed: float) -> None:
+    if len(skipped) > allowed * total:
+        part = len(skipped) / total
+        raise DataError(
+            f"{len(skipped)} of {total} files ({part:.1%}) cannot be used, more than "
+            f"max_skipped={allowed:g} allows. {list_skipped(skipped)} Mend or remove them, or "
+            "raise `max_skipped`."
+        )
+
+
+def _check_classes_remain(
+    used: Sequence[LabelledFile], files: Sequence[LabelledFile], class_names: Sequence[str]
+) -> None:
+    if not used:
+        raise DataError("there is no picture that can be used.")
+    lost = {file.class_name for file in files} - {file.class_name for file in used}
+    for name in class_names:
+        if name in lost:
+            raise DataError(
+                f"no picture of class {name!r} can be read: all its files are damaged or excluded."
+            )
+    if not any(file.split in (None, "train") for file in used):
+        raise DataError("there is no picture to train on: all belong to validation or test.")
+
+
+def _check_copies(
+    used: Sequence[LabelledFile], readable: Sequence[LabelledFile], class_names: Sequence[str]
+) -> None:
+    """No class may consist of pictures that are left out as copies of others."""
+    lost = _learned(readable) - _learned(used)
+    for name in class_names:
+        if name in lost:
+            raise DataError(
+                f"no picture of class {name!r} is left to train on: each of them is in another "
+                "class, or in a split of its own for validation or test, too. `imgclf inspect` "
+                "lists them."
+            )
+
+
+def _learned(files: Sequence[LabelledFile]) -> set[str]:
+    return {file.class_name for file in files if file.split in (None, "train")}
+
+
+def _check_groups(used: Sequence[LabelledFile]) -> None:
+    """Where the splits are given, no group may be in two of them."""
+    homes: dict[str, LabelledFile] = {}
+    for file in used:
+        if file.group is not None and file.split is not None:
+            first = homes.setdefault(file.group, file)
+            if first.split != file.split:
+                raise DataError(
+                    f"the group {file.group!r} is in the {first.split} split "
+                    f"({show_path(first.name)}) and in the {file.split} split "
+                    f"({show_path(file.name)}). Move its pictures to one of them, or `exclude` "
+                    "those of one side."
+                )
+
+
+def _choose_spec(
+    headers: Sequence[Header], options: PictureOptions
+) -> tuple[ImageSpec, tuple[str, ...]]:
+    """The size and colour to decode to, and a sentence about each that was not asked for."""
+    notes = []
+    image_size = options.image_size
+    if image_size is None:
+        median = statistics.median(min(header.height, header.width) for header in headers)
+        nearest = int(median / _SIDE_STEP + 0.5) * _SIDE_STEP
+        image_size = min(max(nearest, _SMALLEST_SIDE), _LARGEST_SIDE)
+        notes.append(
+            f"Pictures are resized to {image_size}×{image_size} pixels, chosen from their median "
+            f"shorter side of {median:g}; `image_size` sets another size."
+        )
+    color = options.color
+    if color is None:
+        grey = all(header.mode in GREY_MODES for header in headers)
+        color = "gray" if grey else "rgb"
+        notes.append(
+            "Pictures are read as grey, since all of them are; color='rgb' reads three channels."
+            if grey
+            else "Pictures are read in colour; color='gray' reads one channel."
+        )
+    spec = ImageSpec(image_size, 1 if color == "gray" else 3, options.resize, options.max_pixels)
+    return spec, tuple(notes)
+
+
+def _to_splits(
+    used: Sequence[LabelledFile],
+    readable: Sequence[LabelledFile],
+    copies: Copies,
+    class_names: Sequence[str],
+    spec: ImageSpec,
+    cache: Any,
+) -> tuple[dict[str, Split], np.ndarray | None]:
+    """A `Split` for each name of a split that files have, and what must stay together in train.
+
+    Files without a split are to train on.
+    """
+    numbers = {name: number for number, name in enumerate(class_names)}
+    members: dict[str, list[LabelledFile]] = {}
+    for file in used:
+        members.setdefault(file.split or "train", []).append(file)
+    splits = {
+        title: Split(
+            ImageFiles([file.name for file in some], spec, cache),
+            np.array([numbers[file.class_name] for file in some], np.int64),
+            class_names,
+        )
+        for title, some in members.items()
+    }
+    if not copies.groups and all(file.group is None for file in used):
+        return splits, None
+    ties = tie([file.group for file in readable], copies.groups)
+    chosen = [
+        place
+        for place, file in enumerate(readable)
+        if place not in copies.left_out and file.split in (None, "train")
+    ]
+    return splits, ties[chosen]
+
+
+def _to_rows(
+    data: Dataset,
+    root: str | os.PathLike[str],
+    readable: Sequence[LabelledFile],
+    copies: Copies,
+    broken: Sequence[tuple[LabelledFile, str]],
+    excluded: Sequence[tuple[LabelledFile, str]],
+) -> list[LedgerRow]:
+    homes = {path: title for title, split in data.splits().items() for path in split.images.paths}
+    originals = {
+        place: f"is the same picture as {show_path(relative_path(readable[group[0]].name, root))}."
+        for group in copies.groups
+        for place in group[1:]
+    }
+    rows = [
+        LedgerRow(file.name, "duplicate", "", file.class_name, copies.left_out[place])
+        if place in copies.left_out
+        else LedgerRow(
+            file.name, "used", homes[file.name], file.class_name, originals.get(place, "")
+        )
+        for place, file in enumerate(readable)
+    ]
+    for fate, some in (("skipped", broken), ("excluded", excluded)):
+        rows += [LedgerRow(file.name, fate, "", file.class_name, reason) for file, reason in some]
+    return rows

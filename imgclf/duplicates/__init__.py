@@ -1,0 +1,1 @@
+"""Exact and near copies of images, found by hashes and arrays alone."""

@@ -1,0 +1,250 @@
+"""`Calibration`: the temperature by which probabilities are corrected, and what that brings."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import plots
+from imgclf.data.split import check_labels
+from imgclf.errors import DataError
+from imgclf.evaluation.calibration.reliability import (
+    CalibrationBin,
+    calibration_bins,
+    expected_calibration_error,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Calibration", "Reliability", "fit_temperature", "reliability_at"]
+
+# Where a temperature is looked for. Networks have some between 0.3 and 5.
+_LOWEST, _HIGHEST = 0.02, 50.0
+
+# Half of the 95% quantile of chi-squared with one degree of freedom: the log-likelihoods that are
+# lower than the best one by at most so much make the interval.
+_HALF_CHI_SQUARED = 1.920729410347062
+
+
+@dataclasses.dataclass(frozen=True)
+class Reliability:
+    """How far probabilities can be believed, on some labelled pictures.
+
+    Args:
+        count: how many pictures.
+        calibration_error: expected calibration error, 15 bins of equal width, 0 to 1.
+        loss: mean cross-entropy, natural logarithm.
+        brier: mean squared distance between the probabilities of all classes and the truth, 0 to 2.
+        bins: confidence and accuracy by range of confidence.
+    """
+
+    count: int
+    calibration_error: float
+    loss: float
+    brier: float
+    bins: tuple[CalibrationBin, ...] = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """A fitted temperature, and the figures before and after.
+
+    Args:
+        temperature: what the logits are divided by. Above 1 the network was too sure, below 1 too
+            cautious.
+        interval: 95% profile-likelihood interval of the temperature.
+        count: how many pictures it was fitted on.
+        before: the figures without it.
+        after: the figures with it.
+        on_others: whether the figures are of other pictures than those that it was fitted on.
+    """
+
+    temperature: float
+    interval: tuple[float, float]
+    count: int
+    before: Reliability
+    after: Reliability
+    on_others: bool = False
+
+    @classmethod
+    def measured(
+        cls,
+        fitted: tuple[float, tuple[float, float]],
+        count: int,
+        logits: Any,
+        labels: Any,
+        *,
+        on_others: bool,
+    ) -> Calibration:
+        """The figures that a fitted temperature brings.
+
+        Args:
+            fitted: the temperature and its interval, as `fit_temperature` gives them.
+            count: how many pictures it was fitted on.
+            logits: (N, classes) of the pictures for the figures.
+            labels: (N,) their true classes.
+            on_others: whether these are other pictures.
+        """
+        temperature, interval = fitted
+        before, after = (reliability_at(logits, labels, each) for each in (1.0, temperature))
+        return cls(temperature, interval, count, before, after, on_others)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        where = (
+            f"on {self.before.count:,} other pictures" if self.on_others else "on the same pictures"
+        )
+        rows = [
+            ("calibration error", *(f"{one.calibration_error:.1%}" for one in self._both)),
+            ("loss", *(f"{one.loss:.4f}" for one in self._both)),
+            ("Brier score", *(f"{one.brier:.4f}" for one in self._both)),
+        ]
+        lines = [
+            f"temperature {self.temperature:.3f} ({low:.3f} to {high:.3f}, 95% interval), fitted "
+            f"on {self.count:,} pictures: {self._meaning}",
+            f"{f'  {where}':<32}{'before':>9}{'after':>9}",
+            *(f"    {name:<28}{before:>9}{after:>9}" for name, before, after in rows),
+        ]
+        return "\n".join(lines)
+
+    @property
+    def _both(self) -> tuple[Reliability, Reliability]:
+        return self.before, self.after
+
+    @property
+    def _meaning(self) -> str:
+        low, high = self.interval
+        if low > 1:
+            return "the network was too sure"
+        if high < 1:
+            return "the network was too cautious"
+        return "no correction can be told from none"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures in plain types that `json.dumps` takes."""
+        values = dataclasses.asdict(self)
+        values["interval"] = list(self.interval)
+        for name in ("before", "after"):
+            values[name]["bins"] = [
+                one | {"accuracy_interval": list(one["accuracy_interval"])}
+                for one in values[name]["bins"]
+            ]
+        return values
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Accuracy over confidence, before and after.
+
+        Args:
+            ax: where to draw; a figure is made if left out.
+
+        Returns:
+            The axes; `ax.figure` is the figure.
+        """
+        before, after = (
+            [
+                (one.confidence, one.accuracy, *one.accuracy_interval, one.count)
+                for one in figures.bins
+            ]
+            for figures in self._both
+        )
+        names = [
+            f"{name}, error {figures.calibration_error:.1%}"
+            for name, figures in zip(("before", "after"), self._both, strict=True)
+        ]
+        return plots.calibration_change(before, after, names, ax=ax)
+
+
+def fit_temperature(logits: Any, labels: Any) -> tuple[float, tuple[float, float]]:
+    """The temperature under which the labels are most likely.
+
+    Args:
+        logits: (N, classes) what the softmax takes.
+        labels: (N,) integers from 0: the true classes.
+
+    Returns:
+        The temperature, and its 95% profile-likelihood interval.
+
+    Raises:
+        DataError: if no temperature fits: where every picture is right, the smallest would be the
+            best; where no more are right than by chance, the largest.
+
+    Source:
+        C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks",
+        ICML 2017, section 4.2. The search is scipy's.
+
+    Example:
+        >>> sure, right = [[4.0, 0.0]] * 10, [0] * 8 + [1] * 2
+        >>> temperature, _ = fit_temperature(sure, right)
+        >>> round(float(1 / (1 + np.exp(-4 / temperature))), 3)
+        0.8
+    """
+    from scipy.optimize import brentq, minimize_scalar
+
+    values = np.asarray(logits, np.float64)
+    truth = check_labels(labels, values.shape[1])
+    if len(truth) == 0:
+        raise DataError("`labels` must hold at least one label. Received: none.")
+    low, high = np.log(_LOWEST), np.log(_HIGHEST)
+
+    # Convex in 1 / temperature, so there is one minimum, in its logarithm too.
+    def loss(logarithm: float) -> float:
+        return _loss(values / np.exp(logarithm), truth)
+
+    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-9})
+    best = float(found.x)
+    if loss(best) > min(loss(low), loss(high)) - 1e-12:
+        right = int(np.sum(np.argmax(values, axis=1) == truth))
+        raise DataError(
+            f"No temperature from {_LOWEST:g} to {_HIGHEST:g} fits: of the {len(truth):,} pictures "
+            f"{right:,} are right. To tell how sure one can be there must be mistakes among them, "
+            "and more right answers than by chance. Use more pictures, none of the training."
+        )
+
+    def beyond(logarithm: float) -> float:
+        return len(truth) * (loss(logarithm) - loss(best)) - _HALF_CHI_SQUARED
+
+    ends = [
+        brentq(beyond, *sorted((best, bound))) if beyond(bound) > 0 else bound
+        for bound in (low, high)
+    ]
+    return float(np.exp(best)), (float(np.exp(ends[0])), float(np.exp(ends[1])))
+
+
+def reliability_at(logits: Any, labels: Any, temperature: float = 1.0) -> Reliability:
+    """The figures of these logits, divided by the temperature.
+
+    Args:
+        logits: (N, classes) what the softmax takes.
+        labels: (N,) integers from 0: the true classes.
+        temperature: above 0.
+
+    Example:
+        >>> reliability_at([[2.0, 0.0], [0.0, 3.0]], [0, 1]).count
+        2
+    """
+    from scipy.special import softmax
+
+    values = np.asarray(logits, np.float64) / temperature
+    truth = np.asarray(labels)
+    probabilities = softmax(values, axis=1)
+    confidences = np.minimum(probabilities.max(axis=1), 1.0)
+    correct = np.argmax(values, axis=1) == truth
+    misses = probabilities.copy()
+    misses[np.arange(len(truth)), truth] -= 1
+    return Reliability(
+        count=len(truth),
+        calibration_error=expected_calibration_error(confidences, correct),
+        loss=_loss(values, truth),
+        brier=float(np.mean(np.sum(misses**2, axis=1))),
+        bins=tuple(calibration_bins(confidences, correct)),
+    )
+
+
+def _loss(logits: np.ndarray, labels: np.ndarray) -> float:
+    from scipy.special import logsumexp
+
+    of_truth = logits[np.arange(len(labels)), labels]
+    return float(np.mean(logsumexp(logits, axis=1) - of_truth))

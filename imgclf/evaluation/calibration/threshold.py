@@ -1,0 +1,218 @@
+"""`Threshold`: below which confidence a classifier had better say that it does not know.
+
+The lowest confidence that was good enough on some pictures would be too low for others: it was
+picked because luck was on its side. So a threshold counts as good enough only if the exact binomial
+bound says so, and the chance of error is shared out among all thresholds that are tried. These are
+few: a binary search over 63 of them, evenly spread over the pictures, tries six at most.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imgclf import checks, plots
+from imgclf.errors import DataError
+from imgclf.evaluation.calibration.coverage import CoverageCurve, coverage_curve
+from imgclf.evaluation.intervals.by_formula import wilson_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Threshold", "find_threshold"]
+
+# One less than a power of two: the binary search then takes six steps.
+_TRIED = 63
+
+
+@dataclasses.dataclass(frozen=True)
+class Threshold:
+    """From which confidence on a classifier answers, and what that costs.
+
+    Args:
+        probability: pictures whose likeliest class is less probable are "unknown".
+        precision: the part of the answers that was right on the pictures it was fitted on.
+        precision_interval: 95% Wilson interval of `precision`.
+        coverage: the part of the pictures that was answered.
+        coverage_interval: 95% Wilson interval of `coverage`.
+        count: how many pictures it was fitted on.
+        wanted: the precision that was asked for.
+        certainty: how certain it is that new pictures reach it; None if that was not asked for.
+        curve: coverage and accuracy at every threshold; not stored in model files.
+    """
+
+    probability: float
+    precision: float
+    precision_interval: tuple[float, float]
+    coverage: float
+    coverage_interval: tuple[float, float]
+    count: int
+    wanted: float
+    certainty: float | None = 0.95
+    curve: CoverageCurve | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        sure = (
+            "on these pictures"
+            if self.certainty is None
+            else f"on new ones too, with {self.certainty:.0%} certainty"
+        )
+        low, high = self.precision_interval
+        least, most = self.coverage_interval
+        return (
+            f'"unknown" below a probability of {self.probability:.4f}: at least {self.wanted:.1%} '
+            f"of the answers are right {sure}\n"
+            f"  right     {self.precision:.1%} of the answers ({low:.1%} to {high:.1%}, "
+            "95% interval)\n"
+            f"  answered  {self.coverage:.1%} of {self.count:,} pictures ({least:.1%} to "
+            f"{most:.1%})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures in plain types that `json.dumps` takes; without the curve."""
+        return {
+            field.name: list(value) if isinstance(value, tuple) else value
+            for field in dataclasses.fields(self)
+            if field.name != "curve"
+            for value in [getattr(self, field.name)]
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Threshold:
+        """The threshold that `to_dict` wrote."""
+        known = {field.name for field in dataclasses.fields(cls)} - {"curve"}
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+            if name in known
+        }
+        return cls(**given)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The curve of coverage and accuracy, and the threshold on it.
+
+        Of a threshold that comes from a model file only the point is known.
+
+        Args:
+            ax: where to draw; a figure is made if left out.
+
+        Returns:
+            The axes; `ax.figure` is the figure.
+        """
+        curve = self.curve
+        axes = plots.coverage_curve([], [], [], ax=ax) if curve is None else curve.plot(ax)
+        label = f"threshold {self.probability:.3g}"
+        return plots.mark_coverage(axes, self.coverage, self.precision, self.wanted, label)
+
+
+def find_threshold(
+    confidences: Any, correct: Any, *, precision: float = 0.99, certainty: float | None = 0.95
+) -> Threshold:
+    """The lowest threshold above which answers are right often enough.
+
+    Args:
+        confidences: (N,) probability of the class that was predicted, 0 to 1.
+        correct: (N,) whether that class was the true one.
+        precision: the part of the answers that must be right, between 0 and 1.
+        certainty: with which new pictures, drawn as these were, reach the precision. None takes the
+            lowest threshold that reached it on these pictures; on others it will often miss.
+
+    Returns:
+        The threshold.
+
+    Raises:
+        DataError: if the precision is not reached; the message has the highest that is.
+
+    Source:
+        Y. Geifman, R. El-Yaniv, "Selective Classification for Deep Neural Networks", NIPS 2017,
+        algorithm 1, with the bound of C. Clopper, E. Pearson, Biometrika 26 (1934).
+
+    Example:
+        >>> confidences = np.linspace(0.5, 1, 2000)
+        >>> found = find_threshold(confidences, confidences > 0.6, precision=0.95)
+        >>> 0.5 < found.probability < 0.6, found.precision > 0.95
+        (True, True)
+    """
+    wanted = checks.number("precision", precision, low=0, high=1, above=True, below=True)
+    if certainty is not None:
+        certainty = checks.number("certainty", certainty, low=0, high=1, above=True, below=True)
+    curve = coverage_curve(confidences, correct)
+    place = _place(curve, wanted, certainty)
+    if place is None:
+        raise DataError(_not_reached(curve, wanted, certainty))
+    total = int(curve.counts[-1])
+    count = int(curve.counts[place])
+    return Threshold(
+        probability=float(curve.thresholds[place]),
+        precision=float(curve.accuracies[place]),
+        precision_interval=wilson_interval(_right(curve, place), count),
+        coverage=count / total,
+        coverage_interval=wilson_interval(count, total),
+        count=total,
+        wanted=wanted,
+        certainty=certainty,
+        curve=curve,
+    )
+
+
+def _right(curve: CoverageCurve, place: int) -> int:
+    return round(float(curve.accuracies[place] * curve.counts[place]))
+
+
+def _place(curve: CoverageCurve, wanted: float, certainty: float | None) -> int | None:
+    """Where on the curve the lowest threshold that is good enough stands."""
+    if certainty is None:
+        enough = np.flatnonzero(curve.accuracies >= wanted)
+        return int(enough[-1]) if len(enough) else None
+    least, total = _needed(wanted, certainty), int(curve.counts[-1])
+    if least > total:
+        return None
+    counts = np.unique(np.linspace(least, total, _TRIED).round())
+    tried = np.unique(np.searchsorted(curve.counts, counts))
+    low, high, found = 0, len(tried) - 1, None
+    while low <= high:
+        middle = (low + high) // 2
+        place = int(tried[middle])
+        if _lower_bound(_right(curve, place), int(curve.counts[place]), certainty) >= wanted:
+            found, low = place, middle + 1
+        else:
+            high = middle - 1
+    return found
+
+
+def _lower_bound(right: int, count: int, certainty: float) -> float:
+    """What the true precision lies above, in all places that the search comes to together."""
+    from scipy.stats import beta
+
+    return float(beta.ppf(_chance(certainty), right, count - right + 1)) if right else 0.0
+
+
+def _needed(wanted: float, certainty: float) -> int:
+    """How many answers it takes if all of them are right: fewer cannot be good enough."""
+    return math.ceil(math.log(_chance(certainty)) / math.log(wanted))
+
+
+def _chance(certainty: float) -> float:
+    """That of an error in one step of the search."""
+    return (1 - certainty) / math.log2(_TRIED + 1)
+
+
+def _not_reached(curve: CoverageCurve, wanted: float, certainty: float | None) -> str:
+    total = int(curve.counts[-1])
+    if certainty is None:
+        return (
+            f"`precision` of {wanted:.1%} is reached at no threshold on these {total:,} pictures. "
+            f"The highest that is: {curve.accuracies.max():.3f}."
+        )
+    lower = (value / 1000 for value in range(math.ceil(wanted * 1000) - 1, 0, -1))
+    best = next((one for one in lower if _place(curve, one, certainty) is not None), 0.0)
+    return (
+        f"`precision` of {wanted:.1%} cannot be promised with {certainty:.0%} certainty by these "
+        f"{total:,} pictures. The highest that can: {best:.3f}. For {wanted:.1%} it takes at "
+        f"least {_needed(wanted, certainty):,} answers, all of them right. Use more pictures, ask "
+        "for less, or take certainty=None, which promises nothing about other pictures."
+    )

@@ -1,0 +1,1 @@
+"""95% intervals: by formula, and by resampling."""

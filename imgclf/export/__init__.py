@@ -1,0 +1,1 @@
+"""A network and its recipe as a script, with imgclf or in plain Keras."""

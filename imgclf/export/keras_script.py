@@ -1,0 +1,399 @@
+"""`eject`: a network and its recipe as a script in plain Keras, for who goes on without imgclf.
+
+The network is the same, layer by layer. Of the recipe the nearest is written that Keras has, and
+comments in the script say what it lacks. Where imgclf sets weights before training (whitening,
+"dirac"), the script carries the very functions that do so.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+from imgclf import checks
+from imgclf.architecture import initializer, whitening
+from imgclf.errors import ArgumentTypeError
+from imgclf.export.keras_code import model_code
+from imgclf.training.recipe import compile as compiling
+from imgclf.training.recipe.recipe import Recipe
+
+__all__ = ["eject"]
+
+_SAMPLE = 5_000  # pictures that whitening is adapted to
+
+
+def eject(model: Any, recipe: Recipe | None = None, *, title: str | None = None) -> str:
+    """A script in plain Keras that builds the same network and trains it about the same way.
+
+    Its `build_model()` gives a network of the same layers, names and shapes as `model`: weights of
+    one fit the other by `set_weights`. Its `train(model, images, labels)` does what plain Keras can
+    of the recipe. Run as it is, it prints the network's summary.
+
+    Args:
+        model: a `Classifier`, or a functional or sequential `keras.Model` of Keras's own layers.
+        recipe: how it is trained; the classifier's if left out, `Recipe()` for a Keras model.
+        title: what the script is, for its first line.
+
+    Returns:
+        The text of a Python file.
+
+    Raises:
+        ArgumentTypeError: if `model` is neither.
+        ArgumentError: if it holds code of its own, such as a subclass or a Lambda layer.
+
+    Example:
+        >>> import imgclf
+        >>> model = imgclf.build_classifier((8, 8, 1), 10, [imgclf.conv(8), imgclf.flatten()])
+        >>> namespace = {"__name__": "network"}
+        >>> exec(imgclf.eject(model), namespace)
+        >>> again = namespace["build_model"]()
+        >>> again.set_weights(model.get_weights())
+        >>> again.get_config() == model.get_config()
+        True
+    """
+    keras_model = getattr(model, "model", model)
+    recipe = recipe or getattr(model, "recipe", None) or Recipe()
+    if not isinstance(recipe, Recipe):
+        raise ArgumentTypeError(f"`recipe` must be a Recipe. {checks.received('recipe', recipe)}")
+    if title is not None and not isinstance(title, str):
+        raise ArgumentTypeError(f"`title` must be a text. {checks.received('title', title)}")
+    network = model_code(keras_model)
+    dirac = _dirac_layers(keras_model, getattr(model, "blocks", None) or ())
+    script = _Script(keras_model, recipe, network, dirac)
+    return script.text(title or f"The network {keras_model.name!r} in plain Keras.")
+
+
+def _dirac_layers(model: Any, blocks: Any) -> list[str]:
+    """The names of the convolutions that start as the identity.
+
+    In a built model only their random filters are left of it, so the blocks must say.
+    """
+    asked = {
+        f"{block.block_name}_{place}"
+        for place, block in enumerate(blocks)
+        if '"dirac"' in json.dumps(block.to_dict())
+    }
+    random = initializer.to_keras("dirac").get_config()
+    return [
+        layer.name
+        for layer in model.layers
+        if layer.name.split(".")[0] in asked
+        and hasattr(layer, "kernel_initializer")
+        and layer.kernel_initializer.get_config() == random
+    ]
+
+
+class _Script:
+    """The parts of a script, each a text without empty lines around it."""
+
+    def __init__(self, model: Any, recipe: Recipe, network: str, dirac: list[str]) -> None:
+        self.recipe = recipe
+        self.network = network
+        self.dirac = dirac
+        self.whitens = bool(whitening.whitening_layers(model))
+        self.shape = tuple(model.input_shape[1:])
+        self.outputs = int(model.output_shape[-1])
+        self.one_hot = bool(recipe.label_smoothing) and self.outputs > 1
+        self.warm_line = bool(recipe.warmup) and recipe.schedule != "cosine"
+        self.flows = recipe.augmentation.active
+
+    def text(self, title: str) -> str:
+        from imgclf import __version__
+
+        # A docstring must not be left by what a stranger called the network.
+        title = title.replace("\\", "/").replace('"', "'")
+        head = f'"""{title}\n\nWritten by imgclf {__version__}. It needs Keras, and no imgclf.\n"""'
+        precision = "mixed_bfloat16"
+        network = self.network
+        constants = self._constants()
+        if f'dtype="{precision}"' in network:
+            network = network.replace(f'dtype="{precision}"', "dtype=DTYPE")
+            constants.append(
+                f'DTYPE = "{precision}"  # "float32" where the processor has no bfloat16'
+            )
+        parts = [
+            head,
+            self._imports(),
+            "\n".join(constants),
+            network,
+            *self._starts(),
+            self._compile(),
+            self._train(),
+            self._main(),
+        ]
+        first, *others = (part for part in parts if part)
+        text = "\n\n\n".join(others).replace("\n\n\n", "\n\n", 1)
+        return f"{first}\n\n{text}\n"
+
+    def _imports(self) -> str:
+        lines = ["import math"]
+        lines += ["from typing import Any"] if self.dirac or self.whitens or self.warm_line else []
+        lines += ["", "import keras"]
+        if self.dirac or self.whitens or self.recipe.class_weight == "balanced":
+            lines.append("import numpy as np")
+        lines += ["import tensorflow as tf"] if self.flows else []
+        return "\n".join([*lines, "from keras import layers"])
+
+    def _constants(self) -> list[str]:
+        recipe = self.recipe
+        return [
+            f"EPOCHS = {recipe.epochs}",
+            f"BATCH_SIZE = {recipe.batch_size}",
+            f"SEED = {recipe.seed}",
+        ]
+
+    def _starts(self) -> list[str]:
+        """Functions that give weights their first values."""
+        parts = []
+        if self.dirac:
+            names = "".join(f"        {json.dumps(name)},\n" for name in self.dirac)
+            parts += [
+                _source(initializer.dirac_kernel),
+                "def start_as_identity(model):\n"
+                '    """These convolutions begin by passing their channels on."""\n'
+                f"    for name in [\n{names}    ]:\n"
+                "        kernel = model.get_layer(name).kernel\n"
+                "        kernel.assign(dirac_kernel(np.asarray(kernel)))",
+            ]
+        if self.whitens:
+            parts += [
+                f"_EPSILON = {whitening._EPSILON!r}\n_MOST_PATCHES = {whitening._MOST_PATCHES!r}",
+                _source(whitening.whitening_filters),
+                _source(whitening._patches),
+                "def adapt_whitening(model, images):\n"
+                '    """Computes the frozen filters from training pictures."""\n'
+                "    for layer in model.layers:\n"
+                '        if layer.name.endswith(".whitening"):\n'
+                "            before = keras.Model(model.inputs[0], layer.input)\n"
+                '            maps = np.asarray(before.predict(images, verbose=0), "float32")\n'
+                "            layer.kernel.assign(whitening_filters(maps, layer.kernel_size))",
+            ]
+        return parts
+
+    def _compile(self) -> str:
+        recipe = self.recipe
+        helper = [_source(compiling._warm_line)] if self.warm_line else []
+        lines = [
+            "def compile_model(model, steps_per_epoch):",
+            f"    rate = {self._rate()}",
+            *(f"    # {line}" for line in self._optimizer_notes()),
+            f"    optimizer = {self._optimizer()}",
+            f"    loss = {self._loss()}",
+            '    model.compile(optimizer, loss, metrics=["accuracy"])',
+        ]
+        if recipe.schedule != "constant" or recipe.warmup:
+            lines.insert(1, "    steps = EPOCHS * steps_per_epoch")
+        return "\n\n\n".join([*helper, "\n".join(lines)])
+
+    def _rate(self) -> str:
+        recipe = self.recipe
+        peak = repr(recipe.learning_rate)
+        schedules = "keras.optimizers.schedules"
+        warmup = f"math.ceil({recipe.warmup!r} * steps)"
+        if recipe.schedule == "constant" and not recipe.warmup:
+            return peak
+        if recipe.schedule == "cosine" and recipe.warmup:
+            return (
+                f"{schedules}.CosineDecay(\n"
+                f"        0.0,\n        max(1, steps - {warmup}),\n"
+                f"        warmup_target={peak},\n        warmup_steps={warmup},\n    )"
+            )
+        if recipe.schedule == "cosine":
+            return f"{schedules}.CosineDecay({peak}, max(1, steps))"
+        if recipe.warmup:
+            end = "0.0" if recipe.schedule == "linear" else peak
+            return f"_warm_line({peak}, {end}, {warmup}, steps)"
+        return f"{schedules}.PolynomialDecay({peak}, max(1, steps), 0.0)"
+
+    def _optimizer(self) -> str:
+        recipe = self.recipe
+        words = ["rate"]
+        if recipe.optimizer in ("sgd", "muon"):
+            momentum = recipe.momentum if recipe.optimizer == "sgd" else _sgd_momentum_of_muon()
+            words += [f"momentum={momentum!r}", "nesterov=True"]
+        elif recipe.optimizer == "rmsprop":
+            words.append(f"momentum={recipe.momentum!r}")
+        if recipe.weight_decay or recipe.optimizer == "adamw":
+            words.append(f"weight_decay={recipe.weight_decay!r}")
+        if recipe.averaging:
+            words += ["use_ema=True", f"ema_momentum={recipe.averaging!r}"]
+        names = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
+        return f"keras.optimizers.{names.get(recipe.optimizer, 'SGD')}({', '.join(words)})"
+
+    def _optimizer_notes(self) -> list[str]:
+        recipe = self.recipe
+        notes = []
+        if recipe.optimizer == "muon":
+            notes += [
+                'Trained by "muon": each step of a convolution\'s filters was orthogonal, which',
+                "Keras's own Muon does for matrices only. Nesterov SGD is the nearest; it needs",
+                "more epochs, and perhaps another learning rate.",
+            ]
+        if recipe.head_learning_rate is not None:
+            notes += [
+                f"The output layer learned at {recipe.head_learning_rate!r}: Keras has no",
+                "learning rate of a layer's own.",
+            ]
+        return notes
+
+    def _loss(self) -> str:
+        smoothing = self.recipe.label_smoothing
+        inside = f"label_smoothing={smoothing!r}" if smoothing else ""
+        if self.outputs == 1:
+            return f"keras.losses.BinaryCrossentropy({inside})"
+        if smoothing:
+            return f"keras.losses.CategoricalCrossentropy({inside})  # of one-hot labels"
+        return "keras.losses.SparseCategoricalCrossentropy()"
+
+    def _train(self) -> str:
+        shape = ", ".join("any" if side is None else str(side) for side in self.shape)
+        classes = max(2, self.outputs)
+        lines = [
+            "def train(model, images, labels, validation_data=None):",
+            f'    """images: (N, {shape}), 0 to 255; labels: (N,) ints from 0 to {classes - 1}.',
+            "",
+            "    validation_data: a pair of the same, or None.",
+            '    """',
+            *(f"    # {line}" for line in self._train_notes()),
+            "    keras.utils.set_random_seed(SEED)",
+        ]
+        lines += ["    start_as_identity(model)"] if self.dirac else []
+        lines += [f"    adapt_whitening(model, images[:{_SAMPLE}])"] if self.whitens else []
+        lines.append("    compile_model(model, math.ceil(len(images) / BATCH_SIZE))")
+        lines += self._class_weight()
+        if self.one_hot:
+            lines += [
+                f"    labels = keras.utils.to_categorical(labels, {classes})",
+                "    if validation_data is not None:",
+                "        seen, names = validation_data",
+                f"        validation_data = (seen, keras.utils.to_categorical(names, {classes}))",
+            ]
+        lines += self._flow() if self.flows else []
+        lines += ["    return model.fit(", *self._fit_arguments(), "    )"]
+        return "\n".join(lines)
+
+    def _train_notes(self) -> list[str]:
+        recipe = self.recipe
+        notes = []
+        if recipe.early_part and recipe.early_size < 1:
+            notes += [
+                f"In the first {recipe.early_part:.0%} of the steps pictures were scaled to "
+                f"{recipe.early_size:g} of their",
+                "sides, which made those faster; plain Keras has no such thing.",
+            ]
+        if recipe.exact_statistics:
+            notes += [
+                "In the end the statistics of batch normalisation were taken anew",
+                "(exact_statistics); plain Keras has no such thing.",
+            ]
+        if recipe.sampling is not None:
+            notes.append("Small classes were drawn more often (sampling); plain Keras cannot.")
+        if recipe.augmentation.flip == "alternate":
+            notes += [
+                'Pictures were mirrored in every other epoch ("alternate"); Keras draws anew each',
+                "time.",
+            ]
+        if recipe.fine_tune_epochs:
+            notes += [
+                "Trained in two phases: the output layer, then the upper layers too, for",
+                f"{recipe.fine_tune_epochs} epochs at {recipe.fine_tune_learning_rate!r}. Only the "
+                "first is here.",
+            ]
+        return notes
+
+    def _class_weight(self) -> list[str]:
+        weight = self.recipe.class_weight
+        if weight == "balanced":
+            return [
+                "    counts = np.bincount(labels)",
+                "    class_weight = {",
+                "        label: len(labels) / (np.count_nonzero(counts) * count)",
+                "        for label, count in enumerate(counts)",
+                "        if count",
+                "    }",
+            ]
+        if not weight:
+            return []
+        if all(isinstance(name, int) for name in weight):
+            return [f"    class_weight = {dict(weight)!r}"]
+        return [
+            f"    # By the classes' names: {json.dumps(dict(weight))}",
+            "    class_weight = None  # put their numbers in place of the names",
+        ]
+
+    def _flow(self) -> list[str]:
+        changes = self.recipe.augmentation
+        height, width = self.shape[0] or 32, self.shape[1] or 32
+        steps = []
+        if changes.flip:
+            steps.append('layers.RandomFlip("horizontal", seed=SEED),')
+        if changes.shift:
+            steps += [
+                "layers.RandomTranslation(",
+                f"    {changes.shift} / {height}, {changes.shift} / {width},",
+                '    fill_mode="reflect", interpolation="nearest", seed=SEED,',
+                "),",
+            ]
+        if changes.cutout:
+            part = round(changes.cutout**2 / (height * width), 6)
+            steps += [
+                "layers.RandomErasing(",
+                f"    factor=1.0, scale=({part}, {part}), fill_value=128.0, value_range=(0, 255),",
+                "    seed=SEED,",
+                "),",
+            ]
+        return [
+            "    changes = [",
+            *(f"        {step}" for step in steps),
+            "    ]",
+            "",
+            "    def augment(pictures, names):",
+            '        pictures = tf.cast(pictures, "float32")',
+            "        for change in changes:",
+            "            pictures = change(pictures, training=True)",
+            "        return pictures, names",
+            "",
+            "    flow = tf.data.Dataset.from_tensor_slices((images, labels))",
+            "    flow = flow.shuffle(len(images), seed=SEED).batch(BATCH_SIZE)",
+            "    flow = flow.map(augment).prefetch(2)",
+        ]
+
+    def _fit_arguments(self) -> list[str]:
+        recipe = self.recipe
+        lines = (
+            ["flow,", "shuffle=False,"]
+            if self.flows
+            else ["images,", "labels,", "batch_size=BATCH_SIZE,"]
+        )
+        lines += ["epochs=EPOCHS,", "validation_data=validation_data,"]
+        lines += ["class_weight=class_weight,"] if recipe.class_weight else []
+        if recipe.patience is not None:
+            lines += [
+                "callbacks=[",
+                "    keras.callbacks.EarlyStopping(",
+                f'        "val_accuracy", mode="max", patience={recipe.patience},',
+                "        restore_best_weights=True,",
+                "    )",
+                "],",
+            ]
+        return [f"        {line}" for line in lines]
+
+    def _main(self) -> str:
+        return (
+            'if __name__ == "__main__":\n'
+            "    model = build_model()\n"
+            "    model.summary()\n"
+            "    # history = train(model, images, labels, validation_data=(others, their_labels))\n"
+            '    # model.save("network.keras")'
+        )
+
+
+def _sgd_momentum_of_muon() -> float:
+    from imgclf.training.recipe.optimizers import FilterMuon
+
+    return FilterMuon().sgd_momentum
+
+
+def _source(function: Any) -> str:
+    return inspect.getsource(function).rstrip()

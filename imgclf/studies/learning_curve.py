@@ -1,0 +1,248 @@
+"""`learning_curve`: what more pictures would bring, from trainings on parts of those there are.
+
+Only validation pictures are looked at. The curve through the points is in
+`imgclf.studies.growth`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from imgclf import checks
+from imgclf.classifier.classifier import Classifier
+from imgclf.data.dataset import Dataset, check_dataset
+from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
+from imgclf.files import atomic
+from imgclf.studies.growth import LearningCurve
+
+__all__ = ["LearningCurvePlan", "learning_curve", "plan_learning_curve"]
+
+_PARTS = (0.1, 0.2, 0.4, 0.7, 1.0)
+
+_Maker = Callable[[Dataset, int], Classifier]
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningCurvePlan:
+    """What the trainings of a learning curve will take.
+
+    Args:
+        sizes: the training pictures of each.
+        epochs: of each.
+        seconds: of all of them; None where no plan can be made, for a pretrained backbone.
+
+    Example:
+        >>> print(LearningCurvePlan((100, 200, 400), (40, 40, 20), 90.0))
+        3 trainings on 100 to 400 pictures, 20 to 40 epochs each: about 1.5 minutes
+    """
+
+    sizes: tuple[int, ...]
+    epochs: tuple[int, ...]
+    seconds: float | None
+
+    def __str__(self) -> str:
+        few, many = min(self.epochs), max(self.epochs)
+        epochs = f"{few} to {many} epochs each"
+        if few == many:
+            epochs = "1 epoch each" if few == 1 else f"{few} epochs each"
+        cost = "" if self.seconds is None else f": about {self.seconds / 60:.1f} minutes"
+        return (
+            f"{len(self.sizes)} trainings on {min(self.sizes):,} to {max(self.sizes):,} pictures, "
+            f"{epochs}{cost}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "sizes": list(self.sizes),
+            "epochs": list(self.epochs),
+            "minutes": None if self.seconds is None else self.seconds / 60,
+        }
+
+
+def learning_curve(
+    data: Dataset,
+    preset: str | _Maker = "fast",
+    *,
+    parts: Sequence[float] = _PARTS,
+    seeds: int = 1,
+    run_dir: Any = None,
+    verbose: bool = True,
+    **recipe_changes: Any,
+) -> LearningCurve:
+    """Trains on parts of the data and says what more of it should bring.
+
+    Each part holds the one before it and has the classes in the same proportions. The test pictures
+    are left alone.
+
+    Args:
+        data: with validation pictures.
+        preset: the name of a preset or of a pretrained backbone; or a function that makes an
+            untrained classifier of (data, seed).
+        parts: of the training pictures, above 0 to 1, at least three.
+        seeds: how many trainings of each part, each with first weights and a choice of pictures of
+            its own. More of them tell the scatter of trainings from the curve.
+        run_dir: a folder for the trainings, a folder each, and `learning-curve.json`. The same call
+            again goes on where the first stopped.
+        verbose: whether the cost is worked out and said before, and each accuracy when it is known,
+            on stderr.
+        **recipe_changes: fields of the `Recipe` to change, such as `epochs=3`, with a preset.
+
+    Returns:
+        A `LearningCurve`: `predict(n)`, `gain(2)`, `str()`, `plot()`.
+
+    Raises:
+        DataError: if there are no validation pictures, or too few pictures for such parts.
+        ArgumentError: for an unknown preset or field, or parts out of their range.
+        RunFolderError: if the folder holds other trainings.
+
+    Example:
+        >>> import imgclf
+        >>> data = imgclf.load_digits()
+        >>> def softmax_regression(data, seed):
+        ...     recipe = imgclf.Recipe(epochs=1, batch_size=100, seed=seed)
+        ...     return imgclf.Classifier.from_blocks([imgclf.flatten()], data, recipe)
+        >>> parts = (0.1, 0.2, 0.4)
+        >>> curve = imgclf.learning_curve(data, softmax_regression, parts=parts, verbose=False)
+        >>> curve.sizes
+        (126, 252, 504)
+    """
+    validation = _check(data)
+    make = _maker(preset, recipe_changes)
+    folder = None if run_dir is None else checks.path("run_dir", run_dir)
+    shares, count = _check_parts(parts), checks.integer("seeds", seeds, low=1)
+    if checks.flag("verbose", verbose):
+        _say(plan_learning_curve(data, preset, parts=parts, seeds=seeds, **recipe_changes))
+    sizes, accuracies = [], []
+    for part, seed, some in _trainings(data, shares, count):
+        classifier = make(some, seed)
+        place = None if folder is None else folder / f"part-{part:g}-seed-{seed}"
+        classifier.fit(some, run_dir=place, verbose=0)
+        accuracy = classifier.evaluate(validation).accuracy
+        sizes.append(len(some.train))
+        accuracies.append(accuracy)
+        if verbose:
+            _say(f"{len(some.train):,} pictures, seed {seed}: {accuracy:.1%}")
+    curve = LearningCurve(tuple(sizes), tuple(accuracies), len(validation))
+    if folder is not None:
+        text = json.dumps(curve.to_dict(), indent=2) + "\n"
+        atomic.write_text(folder / "learning-curve.json", text)
+    return curve
+
+
+def plan_learning_curve(
+    data: Dataset,
+    preset: str | _Maker = "fast",
+    *,
+    parts: Sequence[float] = _PARTS,
+    seeds: int = 1,
+    **recipe_changes: Any,
+) -> LearningCurvePlan:
+    """What `learning_curve` would take, from a few real steps on the largest part.
+
+    Args:
+        data: as for `learning_curve`, as all that follows.
+        preset: as for `learning_curve`.
+        parts: as for `learning_curve`.
+        seeds: as for `learning_curve`.
+        **recipe_changes: as for `learning_curve`.
+
+    Returns:
+        The plan; it trains nothing.
+    """
+    _check(data)
+    make = _maker(preset, recipe_changes)
+    shares, count = _check_parts(parts), checks.integer("seeds", seeds, low=1)
+    # Trainings of one part differ by their seed alone, and so little in time.
+    made = [(make(some, seed), some) for _, seed, some in _trainings(data, shares, 1)]
+    sizes = [len(some.train) for _, some in made]
+    epochs = [classifier.recipe.epochs for classifier, _ in made]
+    seconds = _seconds(*made[-1])
+    if seconds is not None:
+        pictures = np.multiply(sizes, epochs)
+        seconds *= count * float(pictures.sum() / pictures[-1])
+    return LearningCurvePlan(
+        tuple(np.repeat(sizes, count).tolist()), tuple(np.repeat(epochs, count).tolist()), seconds
+    )
+
+
+def _seconds(classifier: Classifier, data: Dataset) -> float | None:
+    try:
+        return classifier.plan(data).seconds
+    except ArgumentError:  # learning on from a trained network has no plan
+        return None
+
+
+def _trainings(
+    data: Dataset, parts: Sequence[float], seeds: int
+) -> Iterator[tuple[float, int, Dataset]]:
+    """Each part with each seed, the smallest part first."""
+    for part in parts:
+        for seed in range(seeds):
+            rows = _rows(data.train.labels, part, seed)
+            yield part, seed, dataclasses.replace(data, train=data.train[rows], test=None)
+
+
+def _rows(labels: np.ndarray, part: float, seed: int) -> np.ndarray:
+    """Of each class, the same part of an order that the seed decides; at least one picture."""
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for label in np.unique(labels):
+        order = rng.permutation(np.flatnonzero(labels == label))
+        chosen.append(order[: max(1, round(part * len(order)))])
+    return np.sort(np.concatenate(chosen))
+
+
+def _check(data: Any) -> Any:
+    check_dataset(data)
+    if data.validation is None:
+        raise DataError(
+            f"{data.name} has no validation pictures, which a learning curve is measured on: load "
+            "it with validation=0.1."
+        )
+    return data.validation
+
+
+def _check_parts(parts: Any) -> list[float]:
+    if not isinstance(parts, (list, tuple)):
+        raise ArgumentTypeError(
+            f"`parts` must be a list of numbers. {checks.received('parts', parts)}"
+        )
+    shares = sorted({checks.number("parts", part, low=0, high=1, above=True) for part in parts})
+    if len(shares) < 3:
+        raise ArgumentError(
+            "`parts` must hold at least 3 different parts: fewer do not show a curve. "
+            + checks.received("parts", parts)
+        )
+    return shares
+
+
+def _maker(preset: Any, recipe_changes: dict[str, Any]) -> _Maker:
+    if isinstance(preset, str):
+
+        def of_preset(data: Dataset, seed: int) -> Classifier:
+            return Classifier.from_preset(preset, data, **{"seed": seed, **recipe_changes})
+
+        return of_preset
+    if not callable(preset):
+        raise ArgumentTypeError(
+            "`preset` must be the name of a preset, or a function that makes a classifier of "
+            f"(data, seed). {checks.received('preset', preset)}"
+        )
+    if recipe_changes:
+        raise ArgumentError(
+            "Fields of the recipe go with the name of a preset; a function makes its own. "
+            f"Received: {', '.join(recipe_changes)}."
+        )
+    made: _Maker = preset
+    return made
+
+
+def _say(line: Any) -> None:
+    sys.stderr.write(f"{line}\n")

@@ -1,0 +1,1 @@
+"""How long a run takes, and how it is fitted into a time."""

@@ -1,0 +1,50 @@
+"""What makes a run this run: two calls that agree in it are the same run, stopped and resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from imgclf.data.split import Split
+from imgclf.training.loop.callback_state import names_with_state
+from imgclf.training.recipe.compile import compiled_by_user
+from imgclf.training.recipe.recipe import Recipe
+
+__all__ = ["run_config"]
+
+
+def run_config(
+    model: Any,
+    recipe: Recipe,
+    train: Split,
+    validation: Split | None,
+    callbacks: Sequence[Any],
+    more: dict[str, Any],
+) -> dict[str, Any]:
+    """Recipe, network, optimiser, data and callbacks."""
+    return {
+        "recipe": recipe.to_dict(),
+        "train": train.fingerprint(),
+        "validation": validation.fingerprint() if validation else None,
+        "class_names": list(train.class_names),
+        "layers": [_layer(layer) for layer in model.layers],
+        "compiled": _unnamed(model.get_compile_config()) if compiled_by_user(model) else None,
+        "callbacks": names_with_state(callbacks),
+        **more,
+    }
+
+
+def _unnamed(config: Any) -> Any:
+    """Without names, which Keras numbers anew in each process."""
+    if isinstance(config, dict):
+        return {key: _unnamed(value) for key, value in config.items() if key != "name"}
+    if isinstance(config, (list, tuple)):
+        return [_unnamed(value) for value in config]
+    return config
+
+
+def _layer(layer: Any) -> str:
+    """Class, precision and shapes, without the name."""
+    shapes = [tuple(variable.shape) for variable in layer.variables]
+    words = [type(layer).__name__, layer.dtype_policy.name, *map(str, shapes)]
+    return " ".join(words)

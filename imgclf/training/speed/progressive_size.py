@@ -1,0 +1,61 @@
+"""Smaller pictures in early epochs: what is coarse can be learned from few pixels, and faster.
+
+The idea is known as progressive resizing (fastai; Touvron et al. 2019 on train and test sizes). A
+network that ends in a global pool takes maps of any size, so the same weights go on at full size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from imgclf.errors import ArgumentError
+from imgclf.training.recipe.recipe import Recipe
+
+__all__ = ["any_input_size", "early_sizes"]
+
+
+def early_sizes(
+    recipe: Recipe, image_shape: tuple[int, int, int], steps_per_epoch: int
+) -> Callable[[int], tuple[int, int]] | None:
+    """(height, width) by the number of the step; None where it is always the pictures' own.
+
+    Example:
+        >>> recipe = Recipe(epochs=4, early_size=0.75, early_part=0.5)
+        >>> size_at = early_sizes(recipe, (32, 32, 3), steps_per_epoch=10)
+        >>> size_at(19), size_at(20)
+        ((24, 24), (32, 32))
+    """
+    height, width, _ = image_shape
+    small = (max(1, round(height * recipe.early_size)), max(1, round(width * recipe.early_size)))
+    until = round(recipe.early_part * recipe.epochs * steps_per_epoch)
+    if small == (height, width) or not until:
+        return None
+    return lambda step: small if step < until else (height, width)
+
+
+@contextlib.contextmanager
+def any_input_size(model: Any) -> Iterator[None]:
+    """Within it, a model takes pictures of any height and width.
+
+    Args:
+        model: a functional `keras.Model`.
+
+    Raises:
+        ArgumentError: if the model needs one size, since it does not end in a global pool.
+    """
+    import keras
+
+    fixed = (keras.layers.Flatten, keras.layers.Reshape)
+    for layer in model.layers:
+        if isinstance(layer, fixed):
+            raise ArgumentError(
+                f"`early_size` needs a network for pictures of any size, but the layer "
+                f"{layer.name!r} needs one. Use global_pool() in its place, or early_size=1.0."
+            )
+    model.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: model.input_shape[-1]})
+    try:
+        yield
+    finally:
+        del model._manual_input_spec

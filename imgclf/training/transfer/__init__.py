@@ -1,0 +1,1 @@
+"""Training on from a network that was trained already."""

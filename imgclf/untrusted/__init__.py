@@ -1,0 +1,1 @@
+"""Checks model files from strangers before anything reads them."""

@@ -1,0 +1,89 @@
+"""Keeps Keras from taking more memory for a network than its file can fill.
+
+Keras makes all weights of a network before it looks at those in the file, so that a small file can
+ask for any amount of memory. Therefore each weight is counted before a layer makes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from imgclf.errors import ModelFileError
+from imgclf.untrusted.network_config import MAX_VALUES
+from imgclf.untrusted.weights import Weight
+
+__all__ = ["building_within"]
+
+# Keras is changed for the time of a load, so one load at a time.
+_LOCK = threading.Lock()
+
+
+@contextlib.contextmanager
+def building_within(weights: Iterable[Weight]) -> Iterator[None]:
+    """Within the block, this thread makes no more weights than these, and no huge tensor.
+
+    The weights begin as zeros, whatever the layer asks for: the file's values follow, and some
+    initialisers take long for large weights.
+
+    Raises:
+        ModelFileError: once a layer would go beyond, before it takes memory.
+    """
+    import keras
+
+    layer, tensor = keras.layers.Layer, keras.KerasTensor
+    add_weight, make_tensor = layer.add_weight, tensor.__init__
+    bounds = _Bounds(sum(weight.size for weight in weights))
+    thread = threading.get_ident()
+
+    def counted(self: Any, *args: Any, **settings: Any) -> Any:
+        if threading.get_ident() != thread:
+            return add_weight(self, *args, **settings)
+        given = dict(zip(("shape", "initializer", "dtype"), args, strict=False)) | settings
+        bounds.count_weight(self.name, given.get("shape") or ())
+        return add_weight(self, **given | {"initializer": "zeros"})
+
+    def bounded(self: Any, shape: Any, *args: Any, **settings: Any) -> None:
+        if threading.get_ident() == thread:
+            bounds.check_tensor(shape)
+        make_tensor(self, shape, *args, **settings)
+
+    with _LOCK:
+        layer.add_weight, tensor.__init__ = counted, bounded
+        try:
+            yield
+        except Exception as error:
+            if bounds.refusal is None:
+                raise
+            # Keras has put the name of the layer and all its arguments around the reason.
+            raise ModelFileError(bounds.refusal) from error
+        finally:
+            layer.add_weight, tensor.__init__ = add_weight, make_tensor
+
+
+class _Bounds:
+    def __init__(self, values: int) -> None:
+        self.all = self.left = values
+        self.refusal: str | None = None
+
+    def count_weight(self, name: str, shape: Any) -> None:
+        sides = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.left -= math.prod(int(side) for side in sides)
+        if self.left < 0:
+            self._refuse(
+                f"Layer {name!r} asks for weights of {'×'.join(map(str, sides)) or 1}; with those "
+                f"before it, that is more than the {self.all:,} values in the file."
+            )
+
+    def check_tensor(self, shape: Any) -> None:
+        sides = (shape,) if isinstance(shape, int) else tuple(shape)
+        if math.prod(side for side in sides if isinstance(side, int)) > MAX_VALUES:
+            shown = "×".join("?" if side is None else f"{side:,}" for side in sides)
+            self._refuse(f"The network makes a tensor of {shown} values, too many to load.")
+
+    def _refuse(self, reason: str) -> None:
+        self.refusal = reason
+        raise ModelFileError(reason)
