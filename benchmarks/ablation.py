@@ -6,7 +6,7 @@ A run whose result is there already is skipped, so that this can be stopped and 
 `variants.py` says what is changed; the results go to `results/ablation-PRESET.json`, or under the
 name given. What follows `--` is passed on to `rows/preset.py`:
 
-    python benchmarks/ablation.py fast --name fast-few --archive … -- --pictures 5000
+    python benchmarks/ablation.py fast --name fast-few --archive … -- --images 5000
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Pictures(NamedTuple):
-    """Pictures (N, 32, 32, 3) uint8 and labels (N,) int64."""
+class Images(NamedTuple):
+    """Images (N, 32, 32, 3) uint8 and labels (N,) int64."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -22,12 +22,12 @@ class Pictures(NamedTuple):
     test_labels: np.ndarray
 
 
-def load(archive: str, pictures: int | None = None, *, tail: float = 0.0) -> Pictures:
+def load(archive: str, pixels: int | None = None, *, tail: float = 0.0) -> Images:
     """Reads the archive.
 
     Args:
         archive: `cifar-10-python.tar.gz`.
-        pictures: only so many to train on and to test with, for a trial.
+        pixels: only so many to train on and to test with, for a trial.
         tail: the part of each training batch that is left out at its end (the tutorial's 10%).
     """
     batches: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -42,8 +42,8 @@ def load(archive: str, pictures: int | None = None, *, tail: float = 0.0) -> Pic
     parts = [(images[:head], labels[:head]) for (images, labels), head in pairs]
     train_images, train_labels = (np.concatenate(column) for column in zip(*parts, strict=True))
     test_images, test_labels = batches["test_batch"]
-    return Pictures(
-        *(array[:pictures] for array in (train_images, train_labels, test_images, test_labels))
+    return Images(
+        *(array[:pixels] for array in (train_images, train_labels, test_images, test_labels))
     )
 
 

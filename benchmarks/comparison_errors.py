@@ -2,7 +2,7 @@
 
     python benchmarks/comparison_errors.py [CASES]
 
-Of each setting (pictures; part of the pictures on which one of two is right and the other wrong),
+Of each setting (images; part of the images on which one of two is right and the other wrong),
 2,000 cases: how often two equally good classifiers are called different (asked for: at most 5.5%),
 and how often the interval holds the true difference (asked for: 93 to 97%); then the same for
 tables of four equally good classifiers with Holm's correction.
@@ -17,22 +17,22 @@ import numpy as np
 
 from imgclf.evaluation.paired import holm, mcnemar, paired_interval
 
-PICTURES = (100, 300, 1000, 10_000)
+IMAGES = (100, 300, 1000, 10_000)
 DISCORDANT = (0.03, 0.06, 0.12, 0.25)
 DIFFERENCES = (0.0, 0.01, 0.02)
 
 
 def main(cases: int) -> None:
     rng = np.random.default_rng(0)
-    print(f"{cases:,} cases each\npictures  disagree  false alarms  coverage at 0, 1, 2 points")
+    print(f"{cases:,} cases each\nimages  disagree  false alarms  coverage at 0, 1, 2 points")
     alarms, coverage = [], []
-    for pictures, share in itertools.product(PICTURES, DISCORDANT):
+    for images, share in itertools.product(IMAGES, DISCORDANT):
         row = []
         for difference in DIFFERENCES:
             second = (share + difference) / 2
-            pairs = rng.multinomial(pictures, [share - second, second, 1 - share], size=cases)
+            pairs = rng.multinomial(images, [share - second, second, 1 - share], size=cases)
             found = {
-                (a, b): paired_interval(int(a), int(b), pictures)
+                (a, b): paired_interval(int(a), int(b), images)
                 for a, b in {(int(a), int(b)) for a, b, _ in pairs}
             }
             inside = [found[int(a), int(b)] for a, b, _ in pairs]
@@ -41,7 +41,7 @@ def main(cases: int) -> None:
                 alarms.append(np.mean([mcnemar(int(a), int(b)) < 0.05 for a, b, _ in pairs]))
         coverage.append(row)
         shown = "  ".join(f"{value:.1%}" for value in row)
-        print(f"{pictures:8,}  {share:8.0%}  {alarms[-1]:12.1%}  {shown}")
+        print(f"{images:8,}  {share:8.0%}  {alarms[-1]:12.1%}  {shown}")
     every = np.array(coverage)
     print(f"false alarms {np.mean(alarms):.1%} in the mean, {max(alarms):.1%} at most")
     print(f"coverage {every.mean():.1%} in the mean, {every.min():.1%} to {every.max():.1%}")
@@ -49,7 +49,7 @@ def main(cases: int) -> None:
 
 
 def tables(rng: np.random.Generator, cases: int) -> float:
-    """Four classifiers, each right with 85% to 95% by the picture, on 1,000 pictures."""
+    """Four classifiers, each right with 85% to 95% by the image, on 1,000 images."""
     wrong = 0
     for _ in range(cases):
         chances = rng.beta(9, 1, size=1000)

@@ -2,7 +2,7 @@
 
     python benchmarks/curves.py
 
-The picture goes to `docs/img/accuracy-vs-time.svg`; the same files give the same picture.
+The image goes to `docs/img/accuracy-vs-time.svg`; the same files give the same image.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any
 from result_files import Run, read, title, trained, values
 from run import HERE, RESULTS, ROWS
 
-PICTURE = HERE.parent / "docs" / "img" / "accuracy-vs-time.svg"
+IMAGE = HERE.parent / "docs" / "img" / "accuracy-vs-time.svg"
 TUTORIAL = 0.6734  # what the tutorial of 2017 reports
 
 _OURS = ("#0b6e4f", "#0072b2", "#7b3294", "#1a9e96")  # imgclf; the others are grey and brown
 _OTHERS = ("#8c510a", "#d95f02", "#5f6b7a", "#b8860b", "#a63d40", "#3d3d3d", "#997c95", "#6b8e23")
 _LOWEST = 0.1  # chance, with ten classes
-_GAP = 0.033  # between two labels, as a part of the height of the picture
+_GAP = 0.033  # between two labels, as a part of the height of the image
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--out", type=Path, default=PICTURE)
+    parser.add_argument("--out", type=Path, default=IMAGE)
     options = parser.parse_args()
     rows = {
         name: runs
@@ -104,7 +104,7 @@ def _style(axes: Any) -> None:
 
 
 def _label(axes: Any, ends: dict[str, tuple[float, float, str]]) -> None:
-    """Beside the picture, at the height of each line's end, pushed apart where they are close."""
+    """Beside the image, at the height of each line's end, pushed apart where they are close."""
     low, high = axes.get_ylim()
     height = 2.0
     for name, (seconds, accuracy, color) in sorted(ends.items(), key=lambda end: -end[1][1]):

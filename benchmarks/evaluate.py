@@ -1,4 +1,4 @@
-"""What an `Evaluation` costs beside the prediction that it needs, on CIFAR-10's test pictures.
+"""What an `Evaluation` costs beside the prediction that it needs, on CIFAR-10's test images.
 
     python benchmarks/evaluate.py --archive cifar-10-python.tar.gz
     python benchmarks/evaluate.py --archive cifar-10-python.tar.gz --presets quick --rounds 10

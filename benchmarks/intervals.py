@@ -4,7 +4,7 @@
 
 Each population is a classifier whose softmax is known: the logit of the true class is raised, and
 the temperature makes it too sure or too unsure of itself. The true figures are those of a million
-pictures of it. A promise of 95% is kept in 94% to 96% of 2,000 test splits, but for chance.
+images of it. A promise of 95% is kept in 94% to 96% of 2,000 test splits, but for chance.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OF_A_POPULATION = 1_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Population:
-    """Pictures, and a classifier of them."""
+    """Images, and a classifier of them."""
 
     name: str
     shares: tuple[float, ...]
@@ -30,7 +30,7 @@ class Population:
     temperature: float = 1.0
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Labels and probabilities of so many pictures."""
+        """Labels and probabilities of so many images."""
         classes = len(self.shares)
         labels = rng.choice(classes, count, p=self.shares)
         logits = rng.normal(size=(count, classes))
@@ -49,7 +49,7 @@ class Population:
 POPULATIONS = (
     Population("middling", (0.2,) * 5, 200, 1.5),
     Population("good, many classes", (0.1,) * 10, 360, 3.2),
-    Population("uneven, too sure", (0.4, 0.3, 0.15, 0.1, 0.05), 500, 2.0, 0.67),
+    Population("imbalanced, too sure", (0.4, 0.3, 0.15, 0.1, 0.05), 500, 2.0, 0.67),
     Population("large, too unsure", (1 / 3,) * 3, 1000, 2.5, 1.4),
     Population("two classes", (0.8, 0.2), 300, 1.2),
 )
@@ -76,7 +76,7 @@ def main() -> None:
     print(f"{cases} test splits of each population; covered (mean length)")
     for population in POPULATIONS:
         classes = len(population.shares)
-        print(f"{population.name}: {classes} classes, {population.images} pictures", flush=True)
+        print(f"{population.name}: {classes} classes, {population.images} images", flush=True)
         for name, (covered, length) in coverage(population, cases).items():
             print(f"  {name:20} {covered:6.1%} ({length:.3f})", flush=True)
 

@@ -10,7 +10,7 @@ from recorder import Recorder
 
 
 class Curve(keras.callbacks.Callback):
-    """Judges the model on the test pictures after each epoch, off the clock.
+    """Judges the model on the test images after each epoch, off the clock.
 
     Args:
         recorder: of the run.
@@ -25,14 +25,14 @@ class Curve(keras.callbacks.Callback):
         self.steps_of_first_call = 0
         self._before = 0  # steps of the epochs that are over
 
-    def images(self, batch_size: int, pictures: int) -> int:
-        """Training pictures seen after the first call.
+    def images(self, batch_size: int, pixels: int) -> int:
+        """Training images seen after the first call.
 
         Args:
-            batch_size: pictures in a step.
-            pictures: of all epochs, since the last batch of an epoch may be short.
+            batch_size: images in a step.
+            pixels: of all epochs, since the last batch of an epoch may be short.
         """
-        return min(self.steps * batch_size, pictures) - self.steps_of_first_call * batch_size
+        return min(self.steps * batch_size, pixels) - self.steps_of_first_call * batch_size
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Keeps the time of the first step."""
@@ -51,8 +51,8 @@ class Curve(keras.callbacks.Callback):
 class SearchCurve(keras.callbacks.Callback):
     """The curve of a search: the test accuracy of the network that is the best so far.
 
-    Which one is the best, validation decides; a training without validation pictures (the last one
-    of AutoKeras, on all pictures) counts when it is over. The search is ended when time is up.
+    Which one is the best, validation decides; a training without validation images (the last one
+    of AutoKeras, on all images) counts when it is over. The search is ended when time is up.
 
     Args:
         recorder: of the run.

@@ -1,6 +1,6 @@
 """CIFAR-10 as people's folders really are, and how much of what was planted `inspect` finds.
 
-Writes pictures of CIFAR-10 into a folder a class: JPEG, PNG and WebP, turned by EXIF, grey, with
+Writes images of CIFAR-10 into a folder a class: JPEG, PNG and WebP, turned by EXIF, grey, with
 alpha, CMYK, 16-bit, with the wrong ending; besides broken files, copies within and across classes,
 near copies, and what systems leave behind. Beside the folder, FOLDER.json says what is what.
 
@@ -28,7 +28,7 @@ from PIL import Image, ImageOps
 
 import imgclf
 
-# Parts of the good pictures, by how they are written; the rest are plain JPEG.
+# Parts of the good images, by how they are written; the rest are plain JPEG.
 STYLES = {
     "png": 0.25,
     "webp": 0.15,
@@ -44,7 +44,7 @@ JUNK_FOLDERS = ("__MACOSX", ".ipynb_checkpoints", ".thumbnails")
 QUALITY = 95
 ORIENTATION = 0x0112
 
-# Which transposition makes a picture that a viewer with this orientation shows upright.
+# Which transposition makes an image that a viewer with this orientation shows upright.
 UNTURNED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -60,7 +60,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--archive", help="the archive of CIFAR-10; downloaded if left out")
-    parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--check", action="store_true", help="inspect a folder that was written")
     options = parser.parse_args()
@@ -69,7 +69,7 @@ def main() -> int:
     if options.folder.exists():
         parser.error(f"{options.folder} is there already: name a new folder.")
     data = imgclf.load_cifar10(archive=options.archive, validation=None)
-    write(options.folder, data.train, options.pictures, options.seed)
+    write(options.folder, data.train, options.images, options.seed)
     return 0
 
 
@@ -77,11 +77,11 @@ def manifest_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.json")
 
 
-def write(folder: Path, split: imgclf.Split, pictures: int, seed: int) -> None:
+def write(folder: Path, split: imgclf.Split, images: int, seed: int) -> None:
     """Writes the folder and its manifest."""
     rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.permutation(len(split))[:pictures])
-    styles = rng.choice([*STYLES, "jpeg"], pictures, p=[*STYLES.values(), 1 - sum(STYLES.values())])
+    chosen = np.sort(rng.permutation(len(split))[:images])
+    styles = rng.choice([*STYLES, "jpeg"], images, p=[*STYLES.values(), 1 - sum(STYLES.values())])
     files: dict[str, dict[str, Any]] = {}
     for index, style in zip(chosen, styles, strict=True):
         pixels, label = split[int(index)]
@@ -94,7 +94,7 @@ def write(folder: Path, split: imgclf.Split, pictures: int, seed: int) -> None:
     record: dict[str, Any] = {"seed": seed, "files": files}
     sources = [str(path) for path in rng.permutation(sorted(files))]  # each serves once
     for kind, (plant, part) in PLANTS.items():
-        some = [sources.pop() for _ in range(round(part * pictures))]
+        some = [sources.pop() for _ in range(round(part * images))]
         record[kind] = plant(folder, files, some, rng)
     for class_name in split.class_names:
         plant_junk(folder / class_name)
@@ -149,7 +149,7 @@ BREAKERS: dict[str, Cutter] = {
     "cut in half": lambda data: data[: len(data) // 2],
     "the last tenth lost": lambda data: data[: len(data) * 9 // 10],
     "empty": lambda _: b"",
-    "text": lambda _: b"this is not a picture\n",
+    "text": lambda _: b"this is not an image\n",
     "web page": lambda _: b"<!DOCTYPE html><html><body>404</body></html>",
     "HEIC": lambda data: b"\0\0\0\x18ftypheic" + data[:200],
     "zeros": lambda data: bytes(len(data)),
@@ -216,7 +216,7 @@ def plant_near(
     return planted
 
 
-# What is planted, how, and how much of it: a part of the number of good pictures.
+# What is planted, how, and how much of it: a part of the number of good images.
 PLANTS = {
     "broken": (plant_broken, 0.01),
     "copies": (plant_copies, 0.01),

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from beside_peers import beside_peers
-from curves import PICTURE, TUTORIAL
+from curves import IMAGE, TUTORIAL
 from result_files import Run, mean, read, read_single, seconds_until, title, trained, values
 from run import HERE, RESULTS, ROWS
 from tables import NOTHING, mean_and_spread, show, table
@@ -36,8 +36,8 @@ $ python benchmarks/page.py
 ```
 
 The clock starts with the process, so that importing, reading the archive and tracing count; the
-archive has been downloaded before. Evaluating on the test pictures along the way is taken out. One
-model, no averaging over changed test pictures unless a column says so."""
+archive has been downloaded before. Evaluating on the test images along the way is taken out. One
+model, no averaging over changed test images unless a column says so."""
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def page(
         beside_peers(results),
         first_67(results),
         startup(started),
-        other_pictures(results.get("other-pictures", [])),
+        other_images(results.get("other-images", [])),
         throughput(results),
         small_maps(results),
         prediction(predicted),
@@ -108,16 +108,14 @@ def on_another_processor(results: dict[str, list[Run]]) -> str:
 
 
 def accuracy(results: dict[str, list[Run]]) -> str:
-    """The picture, and a line a row."""
+    """The image, and a line a row."""
     rows = trained(results)
     if not rows:
         return ""
-    picture = (
-        f"![Test accuracy against seconds](img/{PICTURE.name})\n\n" if PICTURE.exists() else ""
-    )
+    image = f"![Test accuracy against seconds](img/{IMAGE.name})\n\n" if IMAGE.exists() else ""
     return (
-        f"## Accuracy and time\n\n{picture}{_accuracies(rows)}\n\n"
-        "Mean ± standard deviation over the runs. Averaged: over the mirrored picture and two "
+        f"## Accuracy and time\n\n{image}{_accuracies(rows)}\n\n"
+        "Mean ± standard deviation over the runs. Averaged: over the mirrored image and two "
         "moved by one pixel, for the rows that offer it. Of a search, the accuracy is that of the "
         "network that validation called the best. Start: until the end of the first training step. "
         "Images a second are those of training, from then to the end. Memory: the peak of the "
@@ -221,8 +219,8 @@ def startup(started: Run | None) -> str:
     )
 
 
-def other_pictures(runs: list[Run]) -> str:
-    """The presets on pictures that they were not tuned on."""
+def other_images(runs: list[Run]) -> str:
+    """The presets on images that they were not tuned on."""
     if not runs:
         return ""
     names = list(runs[0]["figures"])
@@ -236,11 +234,11 @@ def other_pictures(runs: list[Run]) -> str:
     ]
     heads = ["preset"] + [
         f"{name}: {trained_on} to train, {tested_on} to test"
-        for name, (trained_on, tested_on) in runs[0]["pictures"].items()
+        for name, (trained_on, tested_on) in runs[0]["images"].items()
     ]
     return "\n\n".join(
         [
-            "## Other pictures, same defaults",
+            "## Other images, same defaults",
             "The presets were tuned on CIFAR-10. Test accuracy, each run, on scikit-learn's digits "
             "and on tiles of the sample photos of scikit-image and scikit-learn, a class for each "
             "photo:",
@@ -273,7 +271,7 @@ def throughput(results: dict[str, list[Run]]) -> str:
             "## Throughput",
             table(heads, lines),
             "The peak is the best product of two matrices of 4,096 rows in GFLOP/s, measured in "
-            "turns with the rest in the same process. A picture costs three times the forward "
+            "turns with the rest in the same process. An image costs three times the forward "
             "multiply-adds, two operations each. Step: one constant batch; fit: the whole training "
             "with its input; input: the batches alone. Each line is a process; the processes of "
             "all rows took turns.",
@@ -358,7 +356,7 @@ def evaluation(evaluated: Run | None) -> str:
     heads = ["network", "what", "median, s", "of the prediction's time (range)"]
     return _section_of_a_script(
         "Evaluation",
-        f"On the 10,000 test pictures, in turns in one process, {_machine(evaluated)}, "
+        f"On the 10,000 test images, in turns in one process, {_machine(evaluated)}, "
         f"on {evaluated['date']}.",
         table(heads, lines),
         "python benchmarks/evaluate.py --archive cifar-10-python.tar.gz",
@@ -376,15 +374,15 @@ _READERS = {
 
 
 def photo_files(record: Run | None) -> str:
-    """Pictures a second and memory, by the number of files, and what reading adds to a step."""
+    """Images a second and memory, by the number of files, and what reading adds to a step."""
     if record is None:
         return ""
     measured = [line for line in record["measurements"] if "skipped" not in line]
     lines = [
         [
-            line["pictures"],
+            line["images"],
             _READERS[name],
-            show(line["pictures_per_second_1st"], ",.0f"),
+            show(line["images_per_second_1st"], ",.0f"),
             show(line["later"], ",.0f"),
             show(line["peak_memory_mb"], ",.0f", " MB"),
         ]
@@ -392,16 +390,16 @@ def photo_files(record: Run | None) -> str:
         if (name := " ".join([line["measured"], *line["arguments"][1:]])) in _READERS
     ]
     listed = ", ".join(
-        f"{line['files_per_second']:,} a second of {line['pictures']}"
+        f"{line['files_per_second']:,} a second of {line['images']}"
         for line in measured
         if line["measured"] == "load"
     )
     steps = ", ".join(
-        f"{100 * line['share_of_reading']:.1f}% ({line['pictures']})"
+        f"{100 * line['share_of_reading']:.1f}% ({line['images']})"
         for line in measured
         if line["measured"] == "step"
     )
-    heads = ["JPEG files", "read by", "pictures/s, 1st epoch", "later", "peak memory"]
+    heads = ["JPEG files", "read by", "images/s, 1st epoch", "later", "peak memory"]
     return "\n\n".join(
         [
             "## Photos as files",
@@ -409,7 +407,7 @@ def photo_files(record: Run | None) -> str:
             "and torchvision's hold TensorFlow and PyTorch, too.",
             table(heads, lines),
             f"Listing and checking the headers: {listed}. What reading from files adds to a step "
-            f"of `fast`, from the second epoch on, over the same pictures as an array: {steps}; "
+            f"of `fast`, from the second epoch on, over the same images as an array: {steps}; "
             "below 0 is noise.",
             "```console\n$ python benchmarks/photo_files.py --archive cifar-10-python.tar.gz\n```",
         ]
@@ -442,8 +440,8 @@ def _ablated(settings: Run) -> str:
     words = f"`{settings['preset']}`"
     if settings.get("epochs_times"):
         words += f", epochs × {settings['epochs_times']:g}"
-    if settings.get("pictures"):
-        words += f", {settings['pictures']:,} pictures to train and to test on"
+    if settings.get("images"):
+        words += f", {settings['images']:,} images to train and to test on"
     return words
 
 
@@ -510,10 +508,10 @@ def timed_search(results: dict[str, list[Run]]) -> str:
     return "\n\n".join(
         [
             "## A search within a time",
-            "The default space and recipes on CIFAR-10, 45,000 pictures to train on and 5,000 for "
+            "The default space and recipes on CIFAR-10, 45,000 images to train on and 5,000 for "
             "validation. Where the table says so, the winner was trained anew from a fresh seed, "
             "by its own recipe, with as many epochs as fit into what `seed2017` takes. AutoKeras "
-            "and `HyperResNet` had 20 minutes, too, and all 50,000 pictures, of which they set "
+            "and `HyperResNet` had 20 minutes, too, and all 50,000 images, of which they set "
             "some aside themselves; their trials are those that were begun. Test accuracy:",
             table(heads, lines),
         ]
@@ -549,23 +547,23 @@ def search(runs: list[Run]) -> str:
     parts = []
     for run in runs:
         macs = run["settings"].get("max_macs")
-        limit = f" with at most {macs / 1e6:.0f} million multiply-adds a picture" if macs else ""
+        limit = f" with at most {macs / 1e6:.0f} million multiply-adds an image" if macs else ""
         lines = [
             [label, show(run[key]["mean"], ".3f"), ", ".join(f"{v:.3f}" for v in run[key]["each"])]
             for label, key in (("the tutorial's, `seed2017`", "seed2017"), ("winner", "search"))
         ]
         parts += [
-            "One CIFAR-10 batch (9,000 pictures to train on, 1,000 for validation). The default "
+            "One CIFAR-10 batch (9,000 images to train on, 1,000 for validation). The default "
             f"space, {run['trials']} trials{limit}; each network was trained for the same "
-            f"{run['steps']} steps of {run['batch_size']} pictures ({run['epochs']} epochs). Then "
+            f"{run['steps']} steps of {run['batch_size']} images ({run['epochs']} epochs). Then "
             "the winner and the tutorial's network were trained anew from "
             f"{len(run['fresh_seeds'])} fresh seeds each. Validation accuracy after the last "
             "epoch:",
             table(["network", "mean", "each"], lines),
             f"The winner is `[{', '.join(run['best_blocks'])}]`, trained by `{run['best_recipe']}`."
-            " It was chosen by the same 1,000 validation pictures on which both are compared, "
+            " It was chosen by the same 1,000 validation images on which both are compared, "
             "which favours it a little. The two also differ in what the space does not vary: "
-            "searched networks standardise the pixels by the training pictures and may compute in "
+            "searched networks standardise the pixels by the training images and may compute in "
             "bfloat16, the tutorial's divides by 255 in float32.",
             *([run["note"]] if "note" in run else []),
         ]
@@ -585,7 +583,7 @@ def conditions(results: dict[str, list[Run]]) -> str:
     dates = [run["date"] for run in runs]
     lines = [
         ["processor", "; ".join(sorted(machines))],
-        ["pictures", "; ".join(sorted({run["data"] for run in runs}))],
+        ["images", "; ".join(sorted({run["data"] for run in runs}))],
         ["dates", " to ".join(dict.fromkeys([min(dates), max(dates)]))],
         *([package, ", ".join(sorted(found))] for package, found in sorted(packages.items())),
     ]

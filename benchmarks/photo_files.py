@@ -1,10 +1,10 @@
-"""What reading picture files costs: pictures a second, the share of a training step, memory, peers.
+"""What reading image files costs: images a second, the share of a training step, memory, peers.
 
     python benchmarks/photo_files.py --archive cifar-10-python.tar.gz
     python benchmarks/photo_files.py --archive … --counts 1000 --repeat 1 --python torch=PATH
 
 CIFAR-10 is written out as JPEG files into a temporary folder, a folder for each class, and 1,000 of
-the pictures once more as photos of 640×480 pixels, enlarged, with noise. Each measurement is a
+the images once more as photos of 640×480 pixels, enlarged, with noise. Each measurement is a
 process of its own, so that the peak of memory is its own; files were just written, so that the
 system has them in memory: what is measured is decoding, not the disk.
 """
@@ -47,7 +47,7 @@ def main() -> None:
             for name, arguments in planned(side, title):
                 for _ in range(options.repeat):
                     found = run(name, [str(folder), *arguments], pythons, root / "cache")
-                    line = {"pictures": title, "measured": name, "arguments": arguments, **found}
+                    line = {"images": title, "measured": name, "arguments": arguments, **found}
                     record["measurements"].append(line)
                     print(" ".join(f"{key}={value}" for key, value in line.items()), flush=True)
                     # Each at once, so that a run which is stopped leaves what it has.
@@ -94,14 +94,14 @@ def run(name: str, arguments: list[str], pythons: dict[str, str], cache: Path) -
     }
     command = [python, str(HERE / "photo_files.py"), "--measure", name, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    for path in (cache / "decoded-pictures").glob("*"):
-        path.unlink()  # each begins without kept pictures
+    for path in (cache / "decoded-images").glob("*"):
+        path.unlink()  # each begins without kept images
     if done.returncode:
         return {"skipped": done.stderr.strip().splitlines()[-1]}
     return json.loads(done.stdout.splitlines()[-1])
 
 
-# Pictures.
+# Images.
 
 
 def written(archive: str, root: Path, counts: list[int]) -> Iterable[tuple[str, Path, int]]:
@@ -113,7 +113,7 @@ def written(archive: str, root: Path, counts: list[int]) -> Iterable[tuple[str, 
     labels = np.concatenate([data.train_labels, data.test_labels])
     for count in counts:
         if count > len(images):
-            print(f"{count} pictures: skipped, the archive has {len(images)}")
+            print(f"{count} images: skipped, the archive has {len(images)}")
             continue
         folder = root / str(count)
         write(folder, images[:count], labels[:count], lambda _, pixels: pixels)
@@ -135,8 +135,8 @@ def write(
         (folder / str(label)).mkdir(parents=True, exist_ok=True)
 
     def write_one(number: int) -> None:
-        picture = Image.fromarray(change(number, images[number]))
-        picture.save(folder / str(labels[number]) / f"{number:05}.jpg", quality=92)
+        image = Image.fromarray(change(number, images[number]))
+        image.save(folder / str(labels[number]) / f"{number:05}.jpg", quality=92)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(write_one, range(len(images))))
@@ -181,7 +181,7 @@ def read(folder: str, side: str, where: str) -> dict[str, Any]:
 
 
 def step(folder: str, side: str) -> dict[str, Any]:
-    """A step of `fast` with the pictures as arrays, and as files from the second epoch on."""
+    """A step of `fast` with the images as arrays, and as files from the second epoch on."""
     import imgclf
 
     files = imgclf.load_folder(folder, image_size=int(side), validation=None, test=None)
@@ -189,8 +189,8 @@ def step(folder: str, side: str) -> dict[str, Any]:
     arrays = imgclf.Dataset(
         imgclf.Split(np.asarray(train.images), train.labels, train.class_names), name="arrays"
     )
-    # All steps at full size, to be comparable, and as many pictures in each.
-    changes = {"early_size": 1.0, "epochs": 4, "batch_size": min(BATCH, len(train) // 4)}
+    # All steps at full size, to be comparable, and as many images in each.
+    changes = {"progressive_size": 1.0, "epochs": 4, "batch_size": min(BATCH, len(train) // 4)}
     seconds: dict[str, list[float]] = {"arrays": [], "files": []}
     for name in ("arrays", "files", "arrays", "files"):
         data = {"arrays": arrays, "files": files}[name]
@@ -252,13 +252,13 @@ def torchvision(folder: str, side: str) -> dict[str, Any]:
 
 
 def rates(epoch: Callable[[int], Iterable[int]]) -> dict[str, int]:
-    """Pictures a second in the first epoch, and in the best later one."""
+    """Images a second in the first epoch, and in the best later one."""
     found = []
     for number in range(EPOCHS):
         start = time.perf_counter()
         total = sum(epoch(number))
         found.append(total / (time.perf_counter() - start))
-    return {"pictures_per_second_1st": round(found[0]), "later": round(max(found[1:]))}
+    return {"images_per_second_1st": round(found[0]), "later": round(max(found[1:]))}
 
 
 def memory() -> dict[str, int]:

@@ -33,7 +33,7 @@ def figures(
     Args:
         products: precision → GFLOP/s of matrix products, one a round.
         rates: what → images a second, one a round.
-        macs: multiply-adds of one picture forwards; backwards counts twice that.
+        macs: multiply-adds of one image forwards; backwards counts twice that.
         precision: of the training step, a key of `products`.
     """
     peaks = {name: round(max(values), 1) for name, values in products.items()}

@@ -1,6 +1,6 @@
 """What is measured of a run: test accuracy against the clock, memory, time to the first step.
 
-The clock starts with the process (`run.py` tells when it started it). Looking at the test pictures
+The clock starts with the process (`run.py` tells when it started it). Looking at the test images
 on the way is no part of training: that time is taken out of `seconds` and of the curve, and kept
 in `seconds_with_evaluations`.
 """
@@ -27,7 +27,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--archive", required=True, help="cifar-10-python.tar.gz")
     parser.add_argument("--out", required=True, type=Path, help="the JSON file to write")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pictures", type=int, help="only so many pictures, for a trial")
+    parser.add_argument("--images", type=int, help="only so many images, for a trial")
     return parser
 
 
@@ -37,7 +37,7 @@ class Recorder:
     def __init__(self, options: argparse.Namespace) -> None:
         given = {name: value for name, value in vars(options).items() if value is not None}
         self._out = given.pop("out")
-        del given["archive"]  # a path of this machine; what the pictures are is said by `data`
+        del given["archive"]  # a path of this machine; what the images are is said by `data`
         self._record: dict[str, Any] = {"seed": given.pop("seed", 0), "settings": given}
         self._record |= conditions()
         self._evaluating = 0.0
@@ -70,7 +70,7 @@ class Recorder:
         """Ends the clock and writes the file; the last point of the curve is the result.
 
         Args:
-            images: training pictures seen after the first step, for `images_per_second`.
+            images: training images seen after the first step, for `images_per_second`.
             **more: further figures to keep.
         """
         seconds, accuracy = self.curve[-1]

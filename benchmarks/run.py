@@ -32,7 +32,7 @@ class Row:
     """What is run under a name.
 
     Args:
-        title: for tables and the picture.
+        title: for tables and the image.
         module: in `rows/`.
         arguments: of the module.
         seeds: unless others are asked for.
@@ -72,7 +72,7 @@ ROWS = {
     "search-20-random": Row(
         "random search over the same space", "search", ("--algorithm", "random"), (0, 1, 2)
     ),
-    "other-pictures": Row("other pictures", "other_pictures", needs="skimage"),
+    "other-images": Row("other images", "other_images", needs="skimage"),
     "keras-tutorial": Row("Keras, the tutorial's network", "keras_tutorial", needs="keras"),
     "keras-convnet": Row("Keras, example convnet", "keras_convnet", needs="keras"),
     "hyperresnet": Row("keras-tuner HyperResNet", "hyperresnet", needs="keras_tuner"),

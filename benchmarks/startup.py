@@ -3,7 +3,7 @@
     python benchmarks/startup.py --archive cifar-10-python.tar.gz
     python benchmarks/startup.py --archive cifar-10-python.tar.gz --repeat 5 --cold
 
-Each run is a process of its own. `--cold` begins with an empty cache of decoded pictures, so that
+Each run is a process of its own. `--cold` begins with an empty cache of decoded images, so that
 its first run shows what the very first start takes, and the others what every later one takes.
 """
 

@@ -66,7 +66,7 @@ def everywhere(**settings: Any) -> Callable[[Blocks], Blocks]:
 
 
 def learned_first_layer(blocks: Blocks) -> Blocks:
-    """A convolution of the same size in place of whitening, for colour pictures."""
+    """A convolution of the same size in place of whitening, for colour images."""
     return [
         imgclf.conv(24, kernel_size=block.kernel_size, padding="valid")
         if isinstance(block, imgclf.whitening)
@@ -104,14 +104,16 @@ VARIANTS = {
     "flips at random, not alternating": Variant(augmentation={"flip": True}),
     "no shifts": Variant(augmentation={"shift": 0}),
     "cutout of 8 added": Variant(augmentation={"cutout": 8}),
-    "full size from the start": Variant(recipe={"early_size": 1.0, "early_part": 0.0}),
+    "full size from the start": Variant(
+        recipe={"progressive_size": 1.0, "progressive_fraction": 0.0}
+    ),
     "no label smoothing": Variant(recipe={"label_smoothing": 0.0}),
     "constant learning rate": Variant(recipe={"schedule": "constant"}),
-    "averaging of weights (0.98) added": Variant(recipe={"averaging": 0.98}),
+    "averaging of weights (0.98) added": Variant(recipe={"ema_momentum": 0.98}),
     "constant learning rate, averaging of weights (0.98)": Variant(
-        recipe={"schedule": "constant", "averaging": 0.98}
+        recipe={"schedule": "constant", "ema_momentum": 0.98}
     ),
-    "statistics taken anew in the end": Variant(recipe={"exact_statistics": True}),
+    "statistics taken anew in the end": Variant(recipe={"precise_batch_norm": True}),
     # A usual rate for networks with batch normalisation; it was not tuned.
     "Nesterov SGD in place of Muon": Variant(
         recipe={

@@ -1,6 +1,6 @@
-"""Averaging over mirrored and moved test pictures, which is reported apart from plain accuracy.
+"""Averaging over mirrored and moved test images, which is reported apart from plain accuracy.
 
-Weights as in the CIFAR-10 speed records (KellerJordan/cifar10-airbench): half for the picture as it
+Weights as in the CIFAR-10 speed records (KellerJordan/cifar10-airbench): half for the image as it
 is, a quarter each for it moved by one pixel up and left, and down and right; each with its mirror
 image in equal parts.
 """
@@ -21,7 +21,7 @@ def averaged_accuracy(
 
     Args:
         predict: images (N, height, width, channels) uint8 → (N, classes).
-        images: the test pictures.
+        images: the test images.
         labels: (N,) integers.
     """
     height, width = images.shape[1:3]

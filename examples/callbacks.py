@@ -23,7 +23,7 @@ class Report(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):  # noqa: D102
         if logs["val_accuracy"] > self.best:
             self.best = logs["val_accuracy"]
-            print(f"epoch {epoch + 1}: the best so far, {self.best:.1%} on validation pictures")
+            print(f"epoch {epoch + 1}: the best so far, {self.best:.1%} on validation images")
 
 
 data = imgclf.load_digits()

@@ -1,4 +1,4 @@
-"""CIFAR-10 from the pictures to a saved model that predicts.
+"""CIFAR-10 from the images to a saved model that predicts.
 
     python examples/cifar10.py [ARCHIVE] [--epochs N] [--preset NAME] [--out FOLDER]
 
@@ -35,6 +35,6 @@ loaded = imgclf.load(model_file)
 evaluation = loaded.evaluate(data.test)
 print(evaluation)
 
-picture = arguments.out / "softmax_predictions.png"
-picture.write_bytes(plots.figure_png(evaluation.plot_predictions(n=4, seed=1)))
-print(f"Model: {model_file}\nPicture: {picture}")
+image = arguments.out / "softmax_predictions.png"
+image.write_bytes(plots.figure_png(evaluation.plot_predictions(n=4, seed=1)))
+print(f"Model: {model_file}\nImage: {image}")

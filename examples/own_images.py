@@ -2,7 +2,7 @@
 
     python examples/own_images.py [FOLDER] [--epochs N]
 
-FOLDER holds a folder of pictures for each class. Without it, pictures of three digits are written
+FOLDER holds a folder of images for each class. Without it, images of three digits are written
 to a temporary folder first, so that the script runs as it is.
 """
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 import imgclf
 
-parser = argparse.ArgumentParser(description="Train a classifier on folders of pictures.")
+parser = argparse.ArgumentParser(description="Train a classifier on folders of images.")
 parser.add_argument("folder", nargs="?", type=Path)
 parser.add_argument("--epochs", type=int, default=6)
 arguments = parser.parse_args()

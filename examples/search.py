@@ -31,5 +31,5 @@ print(result)
 print("The best blocks:")
 print(result.best_blocks)
 
-# The score above is the best of many, so it is too high: the test pictures tell what to expect.
+# The score above is the best of many, so it is too high: the test images tell what to expect.
 print(result.best_classifier.evaluate(data.test))

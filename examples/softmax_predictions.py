@@ -1,4 +1,4 @@
-"""The tutorial's last picture: random test images, each with its three most likely classes.
+"""The tutorial's last image: random test images, each with its three most likely classes.
 
 python examples/softmax_predictions.py [--epochs N] [--seed N] [--out PNG]
 """
@@ -9,9 +9,9 @@ from pathlib import Path
 import imgclf
 from imgclf import plots
 
-parser = argparse.ArgumentParser(description="Draw what a classifier says of test pictures.")
+parser = argparse.ArgumentParser(description="Draw what a classifier says of test images.")
 parser.add_argument("--epochs", type=int, default=6)
-parser.add_argument("--seed", type=int, default=0, help="decides which pictures are drawn")
+parser.add_argument("--seed", type=int, default=0, help="decides which images are drawn")
 parser.add_argument("--out", type=Path, default=Path("softmax_predictions.png"))
 arguments = parser.parse_args()
 
@@ -20,4 +20,4 @@ classifier = imgclf.Classifier.from_preset("fast", data, epochs=arguments.epochs
 classifier.fit(data)
 figure = classifier.evaluate(data.test).plot_predictions(n=4, seed=arguments.seed)
 arguments.out.write_bytes(plots.figure_png(figure))
-print(f"Picture: {arguments.out}")
+print(f"Image: {arguments.out}")

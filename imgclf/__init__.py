@@ -1,4 +1,4 @@
-"""imgclf: image classification for people with pictures, labels and an ordinary computer.
+"""imgclf: image classification for people with images, labels and an ordinary computer.
 
 The public names are loaded when they are first used (PEP 562), so that `import imgclf` needs
 neither TensorFlow nor Keras, and the command line answers at once.

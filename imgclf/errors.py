@@ -7,8 +7,8 @@ Each error also inherits the builtin that Python would have raised, so that `exc
     ├── ArgumentError (ValueError)          a value that a function was given cannot be used
     │   └── ArgumentTypeError (TypeError)   … because it is of the wrong type
     ├── BlockError (ValueError)             a block does not fit the shape that reaches it
-    ├── DataError (ValueError)              pictures, labels or tables are not what they must be
-    │   └── ImageError                      … one picture cannot be decoded
+    ├── DataError (ValueError)              images, labels or tables are not what they must be
+    │   └── ImageError                      … one image cannot be decoded
     ├── MissingFileError (FileNotFoundError)
     ├── DownloadError (OSError)             nothing usable came over the network
     ├── ModelFileError (ValueError)         a model file is damaged, foreign or newer than imgclf
@@ -58,11 +58,11 @@ class BlockError(ImgclfError, ValueError):
 
 
 class DataError(ImgclfError, ValueError):
-    """Pictures, labels or tables are not what they must be."""
+    """Images, labels or tables are not what they must be."""
 
 
 class ImageError(DataError):
-    """One picture cannot be decoded; the message names the file and the reason."""
+    """One image cannot be decoded; the message names the file and the reason."""
 
 
 class MissingFileError(ImgclfError, FileNotFoundError):

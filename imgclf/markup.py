@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-__all__ = ["data_url", "join", "notebook", "picture", "table", "visible"]
+__all__ = ["data_url", "image", "join", "notebook", "table", "visible"]
 
 # Control characters, which HTML forbids, and halves of characters, which no file can hold: bytes of
 # a file name that are no text.
@@ -40,10 +40,8 @@ def data_url(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def picture(
-    content: bytes, alt: str, *, kind: str = "image/png", width: int | None = None
-) -> Markup:
-    """A picture that is part of the page.
+def image(content: bytes, alt: str, *, kind: str = "image/png", width: int | None = None) -> Markup:
+    """An image that is part of the page.
 
     Args:
         content: the bytes of the file.
@@ -64,9 +62,9 @@ def table(caption: str, heads: Sequence[Any], rows: Iterable[Sequence[Any]]) -> 
         rows: the cells of each row: text or `Markup`.
 
     Example:
-        >>> print(table("Sizes", ["part", "pictures"], [["<train>", "1,259"]]))
+        >>> print(table("Sizes", ["part", "images"], [["<train>", "1,259"]]))
         <table><caption>Sizes</caption>
-        <thead><tr><th scope="col">part</th><th scope="col">pictures</th></tr></thead>
+        <thead><tr><th scope="col">part</th><th scope="col">images</th></tr></thead>
         <tbody><tr><th scope="row">&lt;train&gt;</th><td>1,259</td></tr>
         </tbody></table>
     """

@@ -1,4 +1,4 @@
-"""Makes archives of CIFAR-10's official layout with a few pictures, as Python 2 pickled them."""
+"""Makes archives of CIFAR-10's official layout with a few images, as Python 2 pickled them."""
 
 from __future__ import annotations
 

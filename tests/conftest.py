@@ -1,4 +1,4 @@
-"""What all tests share: no network, a cache of their own, and pictures made on the spot."""
+"""What all tests share: no network, a cache of their own, and images made on the spot."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from cifar10_making import cifar10_members, write_cifar10
-from photo_making import make_picture
+from photo_making import make_image
 
 mpl.use("Agg")
 
@@ -75,14 +75,14 @@ def rng():
 
 @pytest.fixture(scope="session")
 def tiny_cifar10(tmp_path_factory) -> Path:
-    """An archive in the official layout with 30 pictures a batch."""
+    """An archive in the official layout with 30 images a batch."""
     target = tmp_path_factory.mktemp("tiny") / "cifar-10-python.tar.gz"
     return write_cifar10(target, cifar10_members())
 
 
 @pytest.fixture(scope="session")
 def cifar10_archive() -> Path:
-    """The real pictures of CIFAR-10, where they can be had without a network."""
+    """The real images of CIFAR-10, where they can be had without a network."""
     named = os.environ.get("IMGCLF_TEST_CIFAR10")
     if named:
         return Path(named)
@@ -96,7 +96,7 @@ def cifar10_archive() -> Path:
 
 @pytest.fixture
 def photo_folder(tmp_path, rng) -> Path:
-    """Three classes of 10 pictures: JPEG and PNG, of several sizes, some in an inner folder."""
+    """Three classes of 10 images: JPEG and PNG, of several sizes, some in an inner folder."""
     root = tmp_path / "photos"
     for colour, name in enumerate(["blossom", "meadow", "sky"]):
         (root / name / "more").mkdir(parents=True)
@@ -104,5 +104,5 @@ def photo_folder(tmp_path, rng) -> Path:
             size = (40 + 8 * (number % 3), 32 + 4 * (number % 4))
             folder = root / name / "more" if number >= 8 else root / name
             suffix = "png" if number % 2 else "jpg"
-            make_picture(rng, size, colour).save(folder / f"{number}.{suffix}")
+            make_image(rng, size, colour).save(folder / f"{number}.{suffix}")
     return root

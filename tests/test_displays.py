@@ -72,8 +72,8 @@ def test_each_shows_what_matters(hostile):
     assert "loss 0.5000" in words[1]
     assert f"{evaluation.accuracy:.1%} accuracy" in words[2]
     assert f"{description.parameters:,}" in words[3]
-    pictures = [tag for tag, _ in Elements(data._repr_html_()).elements if tag == "img"]
-    assert len(pictures) == 2
+    images = [tag for tag, _ in Elements(data._repr_html_()).elements if tag == "img"]
+    assert len(images) == 2
 
 
 def test_many_classes_are_cut_short():
@@ -87,7 +87,7 @@ def test_many_classes_are_cut_short():
     assert len(evaluation._repr_html_()) < 20_000
 
 
-def test_a_picture_that_is_gone_is_left_out(photo_folder):
+def test_a_image_that_is_gone_is_left_out(photo_folder):
     data = imgclf.load_folder(photo_folder, image_size=16)
     assert data._repr_html_().count("<img") == 3
     for path in photo_folder.rglob("*.*"):
@@ -96,7 +96,7 @@ def test_a_picture_that_is_gone_is_left_out(photo_folder):
 
 
 def displayed(value):
-    """What a notebook's front end would take of it, HTML before a picture before text."""
+    """What a notebook's front end would take of it, HTML before an image before text."""
     for method in ("_repr_html_", "_repr_png_"):
         if hasattr(value, method):
             return getattr(value, method)()

@@ -58,11 +58,11 @@ def says_the_same(expected: str, printed: str, varies: bool) -> bool:
 def words_without_figures(text: str) -> str:
     """Each figure becomes 0, each verdict that goes by figures the same one.
 
-    How many pictures there are, and what is asked for, such as "of 4" or "top-2", stays.
+    How many images there are, and what is asked for, such as "of 4" or "top-2", stays.
     """
-    words = re.sub(r"about [\d,]+ pictures", "about 0 pictures", text)
+    words = re.sub(r"about [\d,]+ images", "about 0 images", text)
     words = re.sub(r"-?\d[\d,]*\.\d+", "0", words)
-    count = r"(?<!of )(?<![\w.,-])-?(?>\d(?:[\d,]*\d)?)(?! pictures| images|% interval)"
+    count = r"(?<!of )(?<![\w.,-])-?(?>\d(?:[\d,]*\d)?)(?! images| images|% interval)"
     words = re.sub(count, "0", words)
     words = re.sub(VERDICTS, "verdict", words, flags=re.MULTILINE)
     for verdict in ("too sure|too cautious", "rises|falls", "True|False", "unknown|0"):
@@ -125,8 +125,8 @@ def test_an_output_that_varies_may_differ_in_its_figures_alone():
     assert not says_the_same(said, "right  7.5% of 1,790 (was too sure)\n", varies=False)
     assert not says_the_same(said, "wrong  98.9% of 1,790 (was too sure)\n  10.0%\n", varies=True)
     assert not says_the_same(said, "right  98.9% of 1,791 (was too sure)\n  10.0%\n", varies=True)
-    assert not says_the_same("top-2 on 179 pictures", "top-2 on 178 pictures", varies=True)
-    assert not says_the_same("top-2 on 179 pictures", "top-3 on 179 pictures", varies=True)
+    assert not says_the_same("top-2 on 179 images", "top-2 on 178 images", varies=True)
+    assert not says_the_same("top-2 on 179 images", "top-3 on 179 images", varies=True)
 
 
 def test_every_page_is_in_the_navigation_and_every_entry_is_a_page():

@@ -16,12 +16,12 @@ SETTINGS = {
     "custom_block.py": (["--epochs", "1"], "accuracy ("),
     "own_images.py": (["--epochs", "1"], "one/1.png: "),
     "search.py": (["--trials", "2", "--epochs", "1", "--out", "search"], "conv_maxpool("),
-    "softmax_predictions.py": (["--epochs", "1", "--out", "picture.png"], "Picture: picture.png"),
+    "softmax_predictions.py": (["--epochs", "1", "--out", "image.png"], "Image: image.png"),
 }
 
 WRITTEN = {
     "cifar10.py": ("run/cifar10.keras", "run/softmax_predictions.png"),
-    "softmax_predictions.py": ("picture.png",),
+    "softmax_predictions.py": ("image.png",),
 }
 
 

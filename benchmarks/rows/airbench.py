@@ -33,7 +33,7 @@ def main() -> None:
     options = _options()
     recorder = Recorder(options)
     torch.manual_seed(options.seed)
-    data = cifar10.load(options.archive, options.pictures)
+    data = cifar10.load(options.archive, options.images)
     net = Network(options.widths, options.activation, options.variant)
     net.whiten(normalized(torch.from_numpy(data.train_images[:5000])))
     net = net.to(memory_format=torch.channels_last)
@@ -103,7 +103,7 @@ def normalized(images: torch.Tensor) -> torch.Tensor:
     return ((images - mean) / std).permute(0, 3, 1, 2)
 
 
-def averaged(predict: Callable[[np.ndarray], np.ndarray], data: cifar10.Pictures) -> float:
+def averaged(predict: Callable[[np.ndarray], np.ndarray], data: cifar10.Images) -> float:
     from views import averaged_accuracy
 
     return averaged_accuracy(predict, data.test_images, data.test_labels)
@@ -112,7 +112,7 @@ def averaged(predict: Callable[[np.ndarray], np.ndarray], data: cifar10.Pictures
 def endless(
     images: np.ndarray, labels: np.ndarray, size: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches of shifted pictures; each is mirrored in every other epoch, half of them first."""
+    """Batches of shifted images; each is mirrored in every other epoch, half of them first."""
     count, side = images.shape[:2]
     size = min(size, count)
     edges = (SHIFT, SHIFT)

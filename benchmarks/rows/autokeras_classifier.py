@@ -1,10 +1,10 @@
 """AutoKeras `ImageClassifier` with its defaults, ended after a time.
 
 AutoKeras takes no time limit, so a callback ends the search. Its first network is a small one; the
-second is a ResNet50 on pictures enlarged to 224×224, and the third an EfficientNetB7 that it
+second is a ResNet50 on images enlarged to 224×224, and the third an EfficientNetB7 that it
 downloads weights for: neither gets anywhere on a CPU in minutes. With one trial, the default here
 and in the example of its docs, it spends its time on the first network, then trains it anew on all
-pictures.
+images.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
     from keras_curve import SearchCurve
     from keras_tuner.errors import FatalError
 
-    data = cifar10.load(options.archive, options.pictures)
+    data = cifar10.load(options.archive, options.images)
 
     def judge(model: Any) -> float:
         scores = model.predict(data.test_images, batch_size=250, verbose=0)

@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--components", type=int, default=3000, help="of the kernel's map")
     options = parser.parse_args()
     recorder = Recorder(options)
-    data = cifar10.load(options.archive, options.pictures)
+    data = cifar10.load(options.archive, options.images)
     train = descriptors(data.train_images)
     model = classifier(options)
     model.fit(train, data.train_labels)

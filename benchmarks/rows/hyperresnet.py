@@ -1,7 +1,7 @@
 """keras-tuner's `HyperResNet` in its own loop: random search, ended after a time.
 
 As in the guide on tunable applications: `RandomSearch` for the validation accuracy, a quarter of
-the pictures for validation, Keras's default batch size of 32. The guide gives no number of epochs.
+the images for validation, Keras's default batch size of 32. The guide gives no number of epochs.
 Source: https://keras.io/keras_tuner/getting_started/ (settings only, written anew).
 """
 
@@ -27,7 +27,7 @@ def main() -> None:
     from keras_curve import SearchCurve
     from keras_tuner.errors import FatalError
 
-    data = cifar10.load(options.archive, options.pictures)
+    data = cifar10.load(options.archive, options.images)
     train = data.train_images.astype("float32") / 255
     test = data.test_images.astype("float32") / 255
     labels = keras.utils.to_categorical(data.train_labels, 10)

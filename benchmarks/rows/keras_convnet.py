@@ -2,7 +2,7 @@
 
 Two convolutions (32 and 64 filters, 3×3, relu), each with pooling, then dropout and the output;
 pixels / 255, Adam with its defaults, batches of 128, 15 epochs. The example sets a tenth of its
-pictures aside; here it trains on all, as the other rows do.
+images aside; here it trains on all, as the other rows do.
 Source: https://keras.io/examples/vision/mnist_convnet/ (settings only, written anew).
 """
 
@@ -24,7 +24,7 @@ def main() -> None:
     from keras import layers
     from keras_curve import Curve
 
-    data = cifar10.load(options.archive, options.pictures)
+    data = cifar10.load(options.archive, options.images)
     train = data.train_images.astype("float32") / 255
     test = data.test_images.astype("float32") / 255
     keras.utils.set_random_seed(options.seed)

@@ -2,7 +2,7 @@
 
 Three convolutions with pooling, two dense layers and the output, no activations; everything starts
 from a truncated normal; pixels / 255; Adam at 0.001, batches of 256, 50 epochs, half of the values
-kept by dropout; 45,000 pictures, since the tutorial sets the last tenth of each batch aside.
+kept by dropout; 45,000 images, since the tutorial sets the last tenth of each batch aside.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> None:
     import keras
     from keras_curve import Curve
 
-    data = cifar10.load(options.archive, options.pictures, tail=0.1)
+    data = cifar10.load(options.archive, options.images, tail=0.1)
     train = data.train_images.astype("float32") / 255
     test = data.test_images.astype("float32") / 255
     keras.utils.set_random_seed(options.seed)

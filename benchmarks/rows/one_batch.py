@@ -15,7 +15,7 @@ def main() -> None:
     options = parser.parse_args()
     recorder = Recorder(options)
     data = imgclf.load_cifar10(archive=options.archive, batches=(1,))
-    data = dataclasses.replace(data, train=data.train[: options.pictures])
+    data = dataclasses.replace(data, train=data.train[: options.images])
     clf = imgclf.Classifier.from_preset("seed2017", data, epochs=options.epochs, seed=options.seed)
     recorder.write(val_accuracy=clf.fit(data, verbose=2).history["val_accuracy"])
 

@@ -20,9 +20,9 @@ def main() -> None:
     # The tutorial's tail is left out, not validated on: validation would be on the clock.
     data = dataclasses.replace(
         data,
-        train=data.train[: options.pictures],
+        train=data.train[: options.images],
         validation=None,
-        test=data.test[: options.pictures],
+        test=data.test[: options.images],
     )
     clf = _classifier(options, data)
 
@@ -56,7 +56,7 @@ def _options() -> Any:
     parser.add_argument("--epochs", type=int, help="in place of the preset's")
     parser.add_argument("--epochs-times", type=float, help="times the preset's")
     parser.add_argument("--variant", help="one of variants.py")
-    parser.add_argument("--tutorial-split", action="store_true", help="45,000 pictures to train on")
+    parser.add_argument("--tutorial-split", action="store_true", help="45,000 images to train on")
     parser.add_argument(
         "--averaged", action="store_true", help="also average over flips and shifts"
     )

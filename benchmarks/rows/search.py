@@ -1,11 +1,11 @@
 """Does a search of so many minutes find a network that beats the tutorial's in the tutorial's time?
 
-The default space and recipes, all 45,000 training pictures of CIFAR-10 and 5,000 for validation.
+The default space and recipes, all 45,000 training images of CIFAR-10 and 5,000 for validation.
 First the preset `seed2017` is trained, which gives the seconds and the accuracy to beat. Then the
 search runs for its minutes; its clock is the row's clock, so that its best network on the test
-pictures can be compared with that of other searches of as many minutes. Last the winner is trained
+images can be compared with that of other searches of as many minutes. Last the winner is trained
 anew from a fresh seed, by its own recipe, with as many epochs as fit into the seconds of
-`seed2017`. The test pictures are looked at when a training or the search is over.
+`seed2017`. The test images are looked at when a training or the search is over.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def main() -> None:
     data = imgclf.load_cifar10(archive=options.archive, validation="per-batch-tail")
     data = dataclasses.replace(
         data,
-        train=data.train[: options.pictures],
-        validation=data.validation[: options.pictures],
-        test=data.test[: options.pictures],
+        train=data.train[: options.images],
+        validation=data.validation[: options.images],
+        test=data.test[: options.images],
     )
     if options.train_seconds is not None:
         tutorial: dict[str, Any] = {"seconds": options.train_seconds}

@@ -43,7 +43,9 @@ def step_of(options: Any, data: imgclf.Dataset, context: Any) -> tuple[Callable[
     """The step that `fit` would take with this in place of `small_map_gradients`; its batch."""
     ours, fit.small_map_gradients = fit.small_map_gradients, context
     try:
-        clf = imgclf.Classifier.from_preset(options.preset, data, seed=options.seed, early_size=1.0)
+        clf = imgclf.Classifier.from_preset(
+            options.preset, data, seed=options.seed, progressive_size=1.0
+        )
         _, step = what_fit_trains(clf, data)
     finally:
         fit.small_map_gradients = ours

@@ -27,8 +27,8 @@ def main() -> None:
     options = parser.parse_args()
     recorder = Recorder(options)
     data = imgclf.load_cifar10(archive=options.archive, validation=None)
-    data = dataclasses.replace(data, train=data.train[: options.pictures])
-    changes: dict[str, Any] = {"early_size": 1.0}  # all steps at full size, to be comparable
+    data = dataclasses.replace(data, train=data.train[: options.images])
+    changes: dict[str, Any] = {"progressive_size": 1.0}  # all steps at full size, to be comparable
     if options.batch_size:
         changes["batch_size"] = options.batch_size
     clf = imgclf.Classifier.from_preset(

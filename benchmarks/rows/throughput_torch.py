@@ -27,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     recorder = Recorder(options)
     torch.manual_seed(options.seed)
-    data = cifar10.load(options.archive, options.pictures)
+    data = cifar10.load(options.archive, options.images)
     first = normalized(torch.from_numpy(data.train_images[:5000]))
     net = Network(options.widths, options.activation)
     net.whiten(first)
@@ -69,7 +69,7 @@ def product(dtype: torch.dtype) -> Any:
 
 
 def count_macs(net: Network, image: torch.Tensor) -> int:
-    """Multiply-adds of convolutions and the head for one picture, forwards."""
+    """Multiply-adds of convolutions and the head for one image, forwards."""
     counts = []
 
     def count(layer: Any, _: Any, output: torch.Tensor) -> None:

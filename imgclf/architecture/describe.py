@@ -33,7 +33,7 @@ class Row:
         name: the block as it is written, or the layer's name.
         output_shape: what comes out, without the batch.
         parameters: how many numbers it holds, trained or not.
-        macs: multiply-adds of convolutions and dense layers for one picture; None if open.
+        macs: multiply-adds of convolutions and dense layers for one image; None if open.
         receptive_field: (height, width) in pixels of the image that one value of the output sees;
             None if it sees the whole image, or if that cannot be told.
     """
@@ -58,7 +58,7 @@ class Description:
 
     @property
     def macs(self) -> int | None:
-        """Multiply-adds for one picture; None if height or width is open."""
+        """Multiply-adds for one image; None if height or width is open."""
         return total([row.macs for row in self.rows])
 
     def records(self) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ sees, all without TensorFlow; and it makes its Keras layer. So a network can be 
 and priced before a single weight exists, which a search does thousands of times.
 
 Shapes are (height, width, channels) or (features,), without the batch; height and width may be
-None. Multiply-adds count the products of convolutions and dense layers, for one picture; what
+None. Multiply-adds count the products of convolutions and dense layers, for one image; what
 biases, normalisation, pooling and activations add is left out, as is usual.
 """
 
@@ -56,7 +56,7 @@ class Part(abc.ABC):
         return 0
 
     def macs(self, shape: Shape) -> int | None:  # noqa: ARG002
-        """Multiply-adds for one picture; None where height or width is open."""
+        """Multiply-adds for one image; None where height or width is open."""
         return 0
 
     def window(self) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -36,7 +36,7 @@ def with_temperature(model: Any, temperature: float) -> Any:
     """The same network with this temperature, in place of the one that it had.
 
     Args:
-        model: a `keras.Model` from pictures to probabilities.
+        model: a `keras.Model` from images to probabilities.
         temperature: above 0. Above 1 answers become more cautious, below 1 surer.
 
     Returns:
@@ -80,10 +80,10 @@ def logits_model(model: Any) -> Any:
     """The network up to what the temperature divides.
 
     Args:
-        model: a `keras.Model` from pictures to probabilities.
+        model: a `keras.Model` from images to probabilities.
 
     Returns:
-        A `keras.Model` from pictures to (batch, classes) logits; of a model with one output, to
+        A `keras.Model` from images to (batch, classes) logits; of a model with one output, to
         (batch, 1), the logit of the second class.
     """
     import keras

@@ -1,4 +1,4 @@
-"""Whitening: the first layer's filters computed from the user's own pictures, not learned.
+"""Whitening: the first layer's filters computed from the user's own images, not learned.
 
 Neighbouring pixels say nearly the same, which makes the first layer slow to learn. Filters that
 turn small patches into uncorrelated numbers of equal size do away with that from the first step
@@ -34,7 +34,7 @@ def adapt_whitening(model: Any, images: np.ndarray) -> None:
     """Computes the filters of each `whitening` block of a model from images.
 
     Like the `adapt` of Keras's own preprocessing layers it is called once, before training.
-    `Classifier.from_blocks` and `from_preset` call it with the training pictures.
+    `Classifier.from_blocks` and `from_preset` call it with the training images.
 
     Args:
         model: a `keras.Model` that `build_classifier` made; without such a block nothing happens.

@@ -1,7 +1,7 @@
 """`Network`: a Keras model's answers to batches of images, with little cost for each call.
 
 Large batches go through one traced function that reads the model's variables, as
-`keras.Model.predict` does. For a single picture that costs too much: half of its time goes into
+`keras.Model.predict` does. For a single image that costs too much: half of its time goes into
 casting and reordering weights. So once a model has been asked a few times, its weights are written
 into a second graph as constants, which TensorFlow casts, folds and reorders once.
 

@@ -27,10 +27,10 @@ from imgclf.errors import (
 from imgclf.evaluation.calibration.temperature import Calibration, fit_temperature
 from imgclf.evaluation.calibration.threshold import Threshold, find_threshold
 from imgclf.evaluation.damage import DAMAGES
-from imgclf.evaluation.deduplicated import CleanScore, clean_score
+from imgclf.evaluation.deduplicated import DeduplicatedScore, deduplicated_score
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.evaluation.robustness import Robustness, measure_robustness
-from imgclf.evaluation.test_evaluations import count_look, is_run
+from imgclf.evaluation.test_evaluations import count_test_evaluation, is_run
 from imgclf.explanation.explain import explain, nearest
 from imgclf.explanation.explanation import Explanation
 from imgclf.explanation.nearest import Nearest
@@ -47,8 +47,8 @@ class Judge(Predictor):
     Args:
         model: as for `Classifier`, as all that follows.
         class_names: one name a class; "0", "1", … if left out.
-        resize: how pictures of another size are fitted.
-        max_pixels: pictures with more are refused.
+        resize: how images of another size are fitted.
+        max_pixels: images with more are refused.
     """
 
     def __init__(
@@ -67,46 +67,48 @@ class Judge(Predictor):
     def evaluate(
         self, data: Any, labels: Any = None, *, batch_size: int | None = None
     ) -> Evaluation:
-        """Judges the model on pictures that it has not seen.
+        """Judges the model on images that it has not seen.
 
         Args:
             data: a `Split`, such as `data.test`, or an array of images, then with `labels`.
             labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
-            batch_size: pictures in one step; by their size if left out. No figure depends on it.
+            batch_size: images in one step; by their size if left out. No figure depends on it.
 
         Returns:
             An `Evaluation`: accuracy with its interval, figures by class, confusion matrix, ….
 
         Note:
-            A classifier with a run folder counts each look at test pictures there, in
-            `test-looks.csv`; `Evaluation.test_look` says which look it was.
+            A classifier with a run folder counts each look at test images there, in
+            `test-evaluations.csv`; `Evaluation.test_evaluation_number` says which look it was.
         """
         split = self._labelled(data, labels)
         scores = self.predict_proba(split, batch_size=batch_size)
-        look = self._count_look(split, float(np.mean(scores.argmax(axis=1) == split.labels)))
+        look = self._count_test_evaluation(
+            split, float(np.mean(scores.argmax(axis=1) == split.labels))
+        )
         return Evaluation(
-            split.labels, scores, self.class_names, images=split.images, test_look=look
+            split.labels, scores, self.class_names, images=split.images, test_evaluation_number=look
         )
 
-    def evaluate_clean(
+    def evaluate_deduplicated(
         self,
         data: Dataset,
         *,
         split: str = "test",
         mirrored: bool | None = None,
         batch_size: int | None = None,
-    ) -> CleanScore:
-        """As `evaluate`, with and without the pictures that are among those trained on, too.
+    ) -> DeduplicatedScore:
+        """As `evaluate`, with and without the images that are among those trained on, too.
 
         Args:
-            data: with the pictures that the model was trained on, and those to judge it by.
+            data: with the images that the model was trained on, and those to judge it by.
             split: which these are: "test" or "validation".
-            mirrored: whether mirrored pictures count as copies; if left out, where a picture still
+            mirrored: whether mirrored images count as copies; if left out, where an image still
                 means the same then (`data.flip_safe`).
             batch_size: as for `evaluate`.
 
         Returns:
-            A `CleanScore`: both accuracies, and which pictures make the difference.
+            A `DeduplicatedScore`: both accuracies, and which images make the difference.
 
         Raises:
             DataError: if the data has no such split.
@@ -115,18 +117,18 @@ class Judge(Predictor):
             >>> import imgclf
             >>> data = imgclf.load_digits()
             >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> clf.evaluate_clean(data).exact
+            >>> clf.evaluate_deduplicated(data).exact
             0
         """
         check_dataset(data)
-        pictures = data.splits().get(checks.one_of("split", split, ("test", "validation")))
-        if pictures is None:
-            raise DataError(f"{data.name} has no {split} pictures.")
-        evaluation = self.evaluate(pictures, batch_size=batch_size)
+        images = data.splits().get(checks.one_of("split", split, ("test", "validation")))
+        if images is None:
+            raise DataError(f"{data.name} has no {split} images.")
+        evaluation = self.evaluate(images, batch_size=batch_size)
         either = data.flip_safe if mirrored is None else mirrored
-        return clean_score(evaluation, data.train, pictures, mirrored=either)
+        return deduplicated_score(evaluation, data.train, images, mirrored=either)
 
-    def robustness(
+    def evaluate_robustness(
         self,
         data: Any,
         labels: Any = None,
@@ -135,29 +137,30 @@ class Judge(Predictor):
         damages: Sequence[str] = DAMAGES,
         seed: int = 0,
     ) -> Robustness:
-        """What is left of the accuracy when pictures are blurred, noisy, dark, askew, ….
+        """What is left of the accuracy when images are blurred, noisy, dark, askew, ….
 
-        Each kind of damage comes in five steps that grow with the size of the picture. A look at
-        test pictures counts as one.
+        Each kind of damage comes in five steps that grow with the size of the image. A look at
+        test images counts as one.
 
         Args:
             data: a `Split`, such as `data.validation`, or an array of images, then with `labels`.
             labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
-            sample: how many pictures are drawn, at most; None for all.
+            sample: how many images are drawn, at most; None for all.
             damages: which kinds, of "blur", "JPEG", "noise", "rotation", "darkness", "shift".
-            seed: decides which pictures, and the damage to each.
+            seed: decides which images, and the damage to each.
 
         Returns:
             A `Robustness`: `str()` is a table, `plot()` a card.
 
         Raises:
-            DataError: if the pictures are of other classes, or there are none.
+            DataError: if the images are of other classes, or there are none.
 
         Example:
             >>> import imgclf
             >>> data = imgclf.load_digits()
             >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> robustness = clf.robustness(data.validation, sample=20, damages=["darkness"])
+            >>> settings = {"sample": 20, "damages": ["darkness"]}
+            >>> robustness = clf.evaluate_robustness(data.validation, **settings)
             >>> len(robustness.accuracies["darkness"])
             5
         """
@@ -170,7 +173,7 @@ class Judge(Predictor):
             damages=damages,
             seed=seed,
         )
-        self._count_look(split, result.accuracy, result.num_images)
+        self._count_test_evaluation(split, result.accuracy, result.num_images)
         return result
 
     def calibrate(
@@ -185,7 +188,7 @@ class Judge(Predictor):
 
         All logits are divided by the one number under which the labels are most likely. It becomes
         a layer of the model before the softmax: the file that `save` writes has it, and plain Keras
-        applies it. No picture changes its class. `model` is a new `keras.Model` then, of the same
+        applies it. No image changes its class. `model` is a new `keras.Model` then, of the same
         layers and weights. A second call takes the place of the first, and a threshold that was
         fitted to the probabilities of before is dropped.
 
@@ -195,13 +198,13 @@ class Judge(Predictor):
             labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
             measure_on: a `Split` or a pair (images, labels) for the figures before and after; those
                 that it is fitted on if left out, where the figures after flatter a little.
-            batch_size: pictures in one step; by their size if left out.
+            batch_size: images in one step; by their size if left out.
 
         Returns:
             A `Calibration`: the temperature with its interval, and the figures before and after.
 
         Raises:
-            DataError: if no temperature fits, as where no picture is taken for another class.
+            DataError: if no temperature fits, as where no image is taken for another class.
 
         Example:
             >>> import imgclf
@@ -249,12 +252,12 @@ class Judge(Predictor):
                 array of images, then with `labels`.
             labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
             precision: the part of the answers that must be right, between 0 and 1.
-            certainty: with which that holds for new pictures like these. None takes the lowest
+            certainty: with which that holds for new images like these. None takes the lowest
                 threshold that reaches it on these, which new ones often will not.
-            batch_size: pictures in one step; by their size if left out.
+            batch_size: images in one step; by their size if left out.
 
         Returns:
-            A `Threshold`: the probability, and the part of the pictures that is answered.
+            A `Threshold`: the probability, and the part of the images that is answered.
 
         Raises:
             DataError: if that precision cannot be promised; the message has the highest that can.
@@ -284,23 +287,23 @@ class Judge(Predictor):
         layer: str | None = None,
         batch_size: int | None = None,
     ) -> Explanation:
-        """Shows which parts of pictures speak for a class.
+        """Shows which parts of images speak for a class.
 
         Each heat map is put to the test: does covering its hot part lower the probability more than
         covering as much elsewhere? `agreement` says so.
 
         Args:
-            source: as for `predict`; all pictures are held in memory.
+            source: as for `predict`; all images are held in memory.
             method: "grad-cam" weights the last maps of the network, in one pass; "occlusion" covers
-                one part of the picture after the other, in fifty, and works with any model.
-            targets: the class to explain, by name or number: one for all pictures, or one a
-                picture; the predicted classes if left out.
+                one part of the image after the other, in fifty, and works with any model.
+            targets: the class to explain, by name or number: one for all images, or one an
+                image; the predicted classes if left out.
             layer: whose map Grad-CAM takes; if left out, the last one of at least 4 rows and
                 columns. "network/layer" names one of a network in the model.
-            batch_size: pictures in one step; by their size if left out.
+            batch_size: images in one step; by their size if left out.
 
         Returns:
-            An `Explanation`: heat maps of the pictures' size, 0 to 1.
+            An `Explanation`: heat maps of the images' size, 0 to 1.
 
         Raises:
             ArgumentError: if the model has no convolution for Grad-CAM, or a class is not known.
@@ -324,16 +327,16 @@ class Judge(Predictor):
             batch_size=batch_size,
         )
 
-    def nearest(
+    def nearest_neighbors(
         self, source: Any, data: Split, *, k: int = 5, batch_size: int | None = None
     ) -> Nearest:
-        """The pictures of a split that the network finds most like these: what it learned from.
+        """The images of a split that the network finds most like these: what it learned from.
 
         Args:
-            source: as for `predict`; all pictures are held in memory.
+            source: as for `predict`; all images are held in memory.
             data: where to look, such as `data.train`. It is read batch by batch.
-            k: how many for each picture.
-            batch_size: pictures in one step; by their size if left out.
+            k: how many for each image.
+            batch_size: images in one step; by their size if left out.
 
         Returns:
             A `Nearest`: places in the split, distances and classes, the nearest first.
@@ -342,7 +345,7 @@ class Judge(Predictor):
             >>> import imgclf
             >>> data = imgclf.load_digits()
             >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> clf.nearest(data.train[:2], data.train, k=3).indices[:, 0].tolist()
+            >>> clf.nearest_neighbors(data.train[:2], data.train, k=3).indices[:, 0].tolist()
             [0, 1]
         """
         return nearest(
@@ -356,11 +359,11 @@ class Judge(Predictor):
         )
 
     def _labelled(self, data: Any, labels: Any = None) -> Split:
-        """Pictures to judge the model by: at least one, of the same classes."""
+        """Images to judge the model by: at least one, of the same classes."""
         split = self._split(data, labels)
         self._check_classes(split)
         if len(split) == 0:
-            raise DataError("`data` must hold at least one picture. Received: none.")
+            raise DataError("`data` must hold at least one image. Received: none.")
         return split
 
     def _split(self, data: Any, labels: Any = None) -> Split:
@@ -382,16 +385,20 @@ class Judge(Predictor):
                 f"Received: {list(split.class_names)} and {list(self.class_names)}."
             )
 
-    def _count_look(self, split: Split, accuracy: float, count: int | None = None) -> int | None:
-        """Which look at test pictures this is; None if these are others, or there is no run."""
+    def _count_test_evaluation(
+        self, split: Split, accuracy: float, count: int | None = None
+    ) -> int | None:
+        """Which look at test images this is; None if these are others, or there is no run."""
         if split.role != "test" or self.run_dir is None or not is_run(self.run_dir):
             return None
         try:
-            return count_look(self.run_dir, len(split) if count is None else count, accuracy)
+            return count_test_evaluation(
+                self.run_dir, len(split) if count is None else count, accuracy
+            )
         except OSError as error:
             warnings.warn(
                 f"Run folder {str(self.run_dir)!r} cannot be written to ({error.strerror}): this "
-                "look at the test pictures is not counted.",
+                "look at the test images is not counted.",
                 stacklevel=3,
             )
             return None

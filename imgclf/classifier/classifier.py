@@ -56,8 +56,8 @@ class Classifier(Judge):
         class_names: one name a class; "0", "1", … if left out.
         recipe: how `fit` trains; `Recipe()` if left out.
         blocks: the blocks that the model was built of, to be stored with it.
-        resize: how pictures of another size are fitted: "crop", "pad" or "stretch".
-        max_pixels: pictures with more are refused, at most 178,956,970. `resize` and this are saved
+        resize: how images of another size are fitted: "crop", "pad" or "stretch".
+        max_pixels: images with more are refused, at most 178,956,970. `resize` and this are saved
             with the model; the attribute of that name may be changed at any time.
 
     Raises:
@@ -132,11 +132,11 @@ class Classifier(Judge):
         """A classifier for this data that learns on from one that was trained on other classes.
 
         It keeps the body and takes a new output layer. `fit` trains the output layer first, on what
-        the body makes of each picture, then the upper layers if `fine_tune_epochs` is given.
+        the body makes of each image, then the upper layers if `fine_tune_epochs` is given.
 
         Args:
             source: a `Classifier`, a `.keras` file, or the folder of a run; it is not changed.
-            data: with pictures of the same shape as the model was trained on.
+            data: with images of the same shape as the model was trained on.
             **recipe_changes: fields of the `Recipe` to change, such as `fine_tune_epochs=5`.
 
         Raises:
@@ -157,7 +157,7 @@ class Classifier(Judge):
             height, width, channels = wanted
             color = "gray" if channels == 1 else "rgb"
             raise ArgumentError(
-                f"The model takes pictures of the shape {wanted}, but the data has {given}. Load "
+                f"The model takes images of the shape {wanted}, but the data has {given}. Load "
                 f'the data with image_size=({height}, {width}) and color="{color}".'
             )
         recipe = _transfer_recipe(data, recipe_changes)
@@ -174,7 +174,7 @@ class Classifier(Judge):
     def from_blocks(cls, blocks: Any, data: Dataset, recipe: Recipe | None = None) -> Classifier:
         """A new, untrained classifier of these blocks.
 
-        Pixels are standardised, and `whitening` blocks adapted, by the training pictures.
+        Pixels are standardised, and `whitening` blocks adapted, by the training images.
 
         Args:
             blocks: a list of blocks without choices.
@@ -253,7 +253,7 @@ class Classifier(Judge):
             The `keras.callbacks.History`, as from `keras.Model.fit`.
 
         Raises:
-            DataError: if pictures or labels cannot be used.
+            DataError: if images or labels cannot be used.
             ArgumentError: if they do not fit the model, or `minutes` are too few for an epoch.
             NotFiniteError: if the loss becomes infinite or NaN.
             OutOfMemoryError: if a batch does not fit into memory.
@@ -308,7 +308,7 @@ class Classifier(Judge):
             recipe: as for `fit`.
 
         Returns:
-            A `Plan`: minutes, memory, disk, steps, pictures a second. Of a classifier that learns
+            A `Plan`: minutes, memory, disk, steps, images a second. Of a classifier that learns
             on from a trained network, a `TransferPlan`, which holds a `Plan` for each phase.
 
         Raises:
@@ -344,16 +344,16 @@ class Classifier(Judge):
     ) -> Path:
         """Writes what is known about the classifier as one HTML page that opens anywhere.
 
-        It holds a summary, the confusion matrix with pictures, figures by class, mistakes with
+        It holds a summary, the confusion matrix with images, figures by class, mistakes with
         heat maps, calibration, slices, robustness, baselines, duplicates, data, network, recipe,
         and what the run folder knows. A model card in Markdown is written beside it, as
         `model-card.md`.
 
         Args:
             path: of the page, such as "report.html".
-            data: a `Dataset`, whose test pictures are evaluated (or validation pictures, where
+            data: a `Dataset`, whose test images are evaluated (or validation images, where
                 there are none), or a `Split`, of which less can be said.
-            split: of a data set: which pictures are evaluated instead.
+            split: of a data set: which images are evaluated instead.
             title: of the page.
             watts: what the machine is taken to draw while training, for an estimate of energy.
             verbose: 0 says nothing; otherwise what is being done is told on stderr.
@@ -362,7 +362,7 @@ class Classifier(Judge):
             The path.
 
         Raises:
-            DataError: if the pictures do not fit the classifier.
+            DataError: if the images do not fit the classifier.
 
         Example:
             >>> import imgclf, tempfile
@@ -402,7 +402,7 @@ class Classifier(Judge):
             evaluation: as `evaluate` gives it.
             name: of the model.
             dataset: what it was trained on.
-            split: of the pictures that were evaluated.
+            split: of the images that were evaluated.
             license: an identifier such as "apache-2.0". Nobody can decide it for you.
 
         Returns:
@@ -542,7 +542,7 @@ def _transfer_recipe(data: Dataset, changes: dict[str, Any]) -> Recipe:
 
 
 def reading_of(data: Dataset) -> dict[str, Any]:
-    """How the data's files were read, so that predicting reads pictures in the same way."""
+    """How the data's files were read, so that predicting reads images in the same way."""
     images = data.train.images
     spec = images.spec if isinstance(images, ImageFiles) else ImageSpec()
     return {"resize": spec.resize, "max_pixels": spec.max_pixels}

@@ -1,4 +1,4 @@
-"""`Predictor`: what a model says of pictures, however they come: arrays, files, folders."""
+"""`Predictor`: what a model says of images, however they come: arrays, files, folders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imgclf.classifier.prediction import Prediction
 from imgclf.data.image_batches import decode_batches, looking_batch
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import MAX_PIXELS, ImageSpec, reason_of
-from imgclf.data.sources.folder import pictures_at
+from imgclf.data.sources.folder import images_at
 from imgclf.data.split import Split, check_class_names, check_images
 from imgclf.errors import (
     ArgumentError,
@@ -32,13 +32,13 @@ __all__ = ["Predictor"]
 
 
 class Predictor:
-    """A Keras model with class names, asked for what is on pictures.
+    """A Keras model with class names, asked for what is on images.
 
     Args:
         model: as for `Classifier`, as all that follows.
         class_names: one name a class; "0", "1", … if left out.
-        resize: how pictures of another size are fitted.
-        max_pixels: pictures with more are refused.
+        resize: how images of another size are fitted.
+        max_pixels: images with more are refused.
     """
 
     def __init__(
@@ -93,26 +93,26 @@ class Predictor:
         skipped: list[tuple[Path, str]] | None = None,
         unknown: bool = False,
     ) -> list[Prediction]:
-        """Names what is in pictures.
+        """Names what is in images.
 
         Args:
-            source: an array of one or more images (0 to 255), the path of a picture or of a folder
-                of pictures, a PIL image, a list of paths or PIL images, or a `Split`.
+            source: an array of one or more images (0 to 255), the path of an image or of a folder
+                of images, a PIL image, a list of paths or PIL images, or a `Split`.
             skipped: a list that files which cannot be read are added to, each with the reason;
                 without one, the first of them is an error.
             unknown: whether to answer "unknown" below the `threshold` that `fit_threshold` found.
 
         Returns:
-            A `Prediction` a picture, in the order of the source (a folder's by path).
+            A `Prediction` an image, in the order of the source (a folder's by path).
 
         Raises:
             ImageError: if a file cannot be read and there is no list for it; names the file.
-            DataError: if a folder holds no pictures, or arrays have another shape than the model's.
+            DataError: if a folder holds no images, or arrays have another shape than the model's.
         """
         lowest = self._lowest(unknown)
-        pictures = self._pictures(source, skipped)
-        if pictures is not None:
-            return list(self._predict_pictures(pictures, skipped, None, lowest))
+        images = self._images(source, skipped)
+        if images is not None:
+            return list(self._predict_images(images, skipped, None, lowest))
         scores = self._scores(self._array(source), None)
         return [Prediction(row, self.class_names, threshold=lowest) for row in scores]
 
@@ -127,14 +127,14 @@ class Predictor:
         """As `predict`, but one after the other as they are read: for any number of files.
 
         Args:
-            source: the path of a picture or of a folder of pictures, or a list of paths.
-            skipped: as for `predict`. Whatever comes before a picture in the source has been added
+            source: the path of an image or of a folder of images, or a list of paths.
+            skipped: as for `predict`. Whatever comes before an image in the source has been added
                 when its prediction is given.
             unknown: as for `predict`.
-            batch_size: pictures in one step; by their size if left out.
+            batch_size: images in one step; by their size if left out.
 
         Returns:
-            An iterator over a `Prediction` a picture that can be read. Its `source` is the path.
+            An iterator over a `Prediction` an image that can be read. Its `source` is the path.
 
         Raises:
             ImageError: as for `predict`.
@@ -147,39 +147,39 @@ class Predictor:
             >>> clf = imgclf.Classifier.from_preset("quick", data)
             >>> temporary = tempfile.TemporaryDirectory()
             >>> Image.fromarray(data.test.images[0, ..., 0]).save(Path(temporary.name, "a.png"))
-            >>> _ = Path(temporary.name, "b.png").write_bytes(b"no picture")
+            >>> _ = Path(temporary.name, "b.png").write_bytes(b"no image")
             >>> skipped = []
             >>> for prediction in clf.predict_files(temporary.name, skipped=skipped):
             ...     print(Path(prediction.source).name, len(prediction.probabilities))
             a.png 10
             >>> [(path.name, reason) for path, reason in skipped]
-            [('b.png', 'is not a JPEG, PNG, WEBP, GIF, BMP picture.')]
+            [('b.png', 'is not a JPEG, PNG, WEBP, GIF, BMP image.')]
             >>> temporary.cleanup()
         """
-        pictures = self._pictures(source, skipped)
-        if pictures is None:
+        images = self._images(source, skipped)
+        if images is None:
             raise ArgumentTypeError(
-                "`source` must be the path of a picture or of a folder, or a list of paths. "
+                "`source` must be the path of an image or of a folder, or a list of paths. "
                 + checks.received("source", source)
             )
-        return self._predict_pictures(pictures, skipped, batch_size, self._lowest(unknown))
+        return self._predict_images(images, skipped, batch_size, self._lowest(unknown))
 
     def predict_proba(self, source: Any, *, batch_size: int | None = None) -> np.ndarray:
-        """The probability of each class for each picture.
+        """The probability of each class for each image.
 
         Args:
             source: as for `predict`.
-            batch_size: pictures in one step; by their size if left out.
+            batch_size: images in one step; by their size if left out.
 
         Returns:
             (N, classes) float32; each row sums to 1.
         """
         if batch_size is not None:
             checks.integer("batch_size", batch_size, low=1)
-        pictures = self._pictures(source)
-        if pictures is not None:
-            predictions = self._predict_pictures(pictures, None, batch_size)
-            return np.stack([prediction.scores for prediction in predictions])
+        images = self._images(source)
+        if images is not None:
+            predictions = self._predict_images(images, None, batch_size)
+            return np.stack([prediction.probability_array for prediction in predictions])
         return self._scores(self._array(source), batch_size)
 
     def _lowest(self, unknown: Any) -> float | None:
@@ -193,52 +193,52 @@ class Predictor:
             )
         return self._threshold.probability
 
-    def _pictures(
+    def _images(
         self, source: Any, skipped: list[tuple[Path, str]] | None = None
     ) -> list[Any] | None:
         """The paths and PIL images of a source; None if it is a `Split` or an array."""
         if isinstance(source, (str, Path)):
-            return list(pictures_at(checks.existing_path("source", source), skipped))
+            return list(images_at(checks.existing_path("source", source), skipped))
         if hasattr(source, "convert") and hasattr(source, "size"):  # a PIL image
             return [source]
         if isinstance(source, (list, tuple)) and source and not _is_numeric(source):
             return list(source)
         return None
 
-    def _predict_pictures(
+    def _predict_images(
         self,
-        pictures: list[Any],
+        images: list[Any],
         skipped: list[tuple[Path, str]] | None,
         batch_size: int | None,
         lowest: float | None = None,
     ) -> Iterator[Prediction]:
         spec = self._spec()
         size = batch_size or looking_batch(self.image_shape)
-        unseen = iter(pictures)
-        for batch in decode_batches(pictures, spec, size):
+        unseen = iter(images)
+        for batch in decode_batches(images, spec, size):
             if skipped is None:
-                _raise_first(batch, one_of_many=len(pictures) > 1)
+                _raise_first(batch, one_of_many=len(images) > 1)
             scores = iter(self._scores_of([one for one in batch if isinstance(one, np.ndarray)]))
             for one in batch:
-                picture = next(unseen)
-                name = None if hasattr(picture, "convert") else str(picture)
+                image = next(unseen)
+                name = None if hasattr(image, "convert") else str(image)
                 if isinstance(one, np.ndarray):
                     yield Prediction(next(scores), self.class_names, name, lowest)
                 elif skipped is not None:
-                    skipped.append((Path(picture), reason_of(picture, one)))
+                    skipped.append((Path(image), reason_of(image, one)))
 
-    def _scores_of(self, pictures: list[np.ndarray]) -> list[np.ndarray]:
-        """Scores of pictures that may differ in size, where the model takes any."""
-        scores: list[Any] = [None] * len(pictures)
-        for shape in {one.shape for one in pictures}:
-            places = [place for place, one in enumerate(pictures) if one.shape == shape]
-            together = np.stack([pictures[place] for place in places])
+    def _scores_of(self, images: list[np.ndarray]) -> list[np.ndarray]:
+        """Scores of images that may differ in size, where the model takes any."""
+        scores: list[Any] = [None] * len(images)
+        for shape in {one.shape for one in images}:
+            places = [place for place, one in enumerate(images) if one.shape == shape]
+            together = np.stack([images[place] for place in places])
             for place, row in zip(places, self._scores(together, len(places)), strict=True):
                 scores[place] = row
         return scores
 
     def _array(self, source: Any) -> Any:
-        """Pictures as an array or as `ImageFiles`, which are decoded batch by batch."""
+        """Images as an array or as `ImageFiles`, which are decoded batch by batch."""
         if isinstance(source, Split):
             return source.images
         if isinstance(source, ImageFiles):
@@ -251,18 +251,18 @@ class Predictor:
         return check_images(array)
 
     def _decoded(self, source: Any) -> np.ndarray:
-        """All pictures of a source as one array."""
-        pictures = self._pictures(source)
-        if pictures is None:
+        """All images of a source as one array."""
+        images = self._images(source)
+        if images is None:
             return np.asarray(self._array(source)[:])
         decoded: list[Any] = []
-        for batch in decode_batches(pictures, self._spec(), looking_batch(self.image_shape)):
+        for batch in decode_batches(images, self._spec(), looking_batch(self.image_shape)):
             _raise_first(batch, one_of_many=False)
             decoded += batch
         shapes = sorted({one.shape for one in decoded})
         if len(shapes) > 1:
             raise DataError(
-                "`source` must hold pictures of one size, since the model takes any. Received: "
+                "`source` must hold images of one size, since the model takes any. Received: "
                 f"{len(shapes)} sizes, such as {shapes[0]} and {shapes[1]}."
             )
         return np.stack(decoded)
@@ -271,7 +271,7 @@ class Predictor:
         height, width, channels = self.image_shape
         if channels not in (1, 3):
             raise ArgumentError(
-                f"This model takes {channels} channels: give it arrays, since a picture has 1 or 3."
+                f"This model takes {channels} channels: give it arrays, since an image has 1 or 3."
             )
         size = None if height is None or width is None else (height, width)
         return ImageSpec(size, channels, self.resize, self.max_pixels)

@@ -1,4 +1,4 @@
-"""`Prediction`: what a classifier says of one picture."""
+"""`Prediction`: what a classifier says of one image."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from imgclf import checks
 
 __all__ = ["UNKNOWN", "Prediction"]
 
-# What a picture is called that the classifier does not dare to name.
+# What an image is called that the classifier does not dare to name.
 UNKNOWN = "unknown"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
-    """The most likely class of a picture, and how likely each class is.
+    """The most likely class of an image, and how likely each class is.
 
     It unpacks as a pair: `name, probability = prediction`.
 
     Args:
-        scores: (classes,) probabilities.
+        probability_array: (classes,) probabilities.
         class_names: one name a class.
-        source: the path of the picture, if it came from a file.
+        source: the path of the image, if it came from a file.
         threshold: where the likeliest class is less probable, `class_name` is "unknown"; None names
             a class always.
 
@@ -35,7 +35,7 @@ class Prediction:
         unknown (dog 80.0%)
     """
 
-    scores: np.ndarray
+    probability_array: np.ndarray
     class_names: Sequence[str]
     source: str | None = None
     threshold: float | None = None
@@ -43,7 +43,7 @@ class Prediction:
     @property
     def index(self) -> int:
         """The label number of the most likely class, whether or not it is probable enough."""
-        return int(np.argmax(self.scores))
+        return int(np.argmax(self.probability_array))
 
     @property
     def known(self) -> bool:
@@ -58,18 +58,18 @@ class Prediction:
     @property
     def probability(self) -> float:
         """The probability of the most likely class."""
-        return float(self.scores[self.index])
+        return float(self.probability_array[self.index])
 
     @property
     def probabilities(self) -> dict[str, float]:
         """The probability of each class by its name."""
-        return dict(zip(self.class_names, map(float, self.scores), strict=True))
+        return dict(zip(self.class_names, map(float, self.probability_array), strict=True))
 
     def top(self, k: int = 3) -> list[tuple[str, float]]:
         """The `k` most likely classes with their probabilities, the likeliest first."""
         checks.integer("k", k, low=1, high=len(self.class_names))
-        order = np.argsort(-self.scores, kind="stable")[:k]
-        return [(self.class_names[index], float(self.scores[index])) for index in order]
+        order = np.argsort(-self.probability_array, kind="stable")[:k]
+        return [(self.class_names[index], float(self.probability_array[index])) for index in order]
 
     def __iter__(self) -> Iterator[str | float]:
         yield self.class_name

@@ -24,10 +24,10 @@ __all__ = [
     "code",
     "echo_ledger",
     "evening_options",
+    "image_options",
     "load",
     "load_batch",
     "max_pixels_option",
-    "picture_options",
     "recall",
     "remember",
     "remembered",
@@ -50,12 +50,12 @@ validation_option = click.option(
     "--validation",
     type=float,
     metavar="PART",
-    help="The part of the pictures to set aside for validation, such as 0.1.",
+    help="The part of the images to set aside for validation, such as 0.1.",
 )
 max_pixels_option = click.option(
     "--max-pixels",
     type=click.IntRange(1, 178_956_970),
-    help="Pictures with more are skipped unread. If left out: 89478485, or what the model was "
+    help="Images with more are skipped unread. If left out: 89478485, or what the model was "
     "trained with.",
 )
 
@@ -90,28 +90,28 @@ class _Size(click.ParamType):
 
 
 def cache_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say where decoded pictures are kept."""
+    """The options that say where decoded images are kept."""
     for option in _CACHE_OPTIONS:
         command = option(command)
     return command
 
 
 def evening_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options for classes of which one has many more pictures than another."""
+    """The options for classes of which one has many more images than another."""
     for option in reversed(_EVENING_OPTIONS):
         command = option(command)
     return command
 
 
-def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say how pictures of folders and tables are read."""
+def image_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how images of folders and tables are read."""
     for option in (*_SELECTION_OPTIONS, *_READING_OPTIONS):
         command = option(command)
     return command
 
 
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which pictures of folders and tables are used."""
+    """The options that say which images of folders and tables are used."""
     for option in _SELECTION_OPTIONS:
         command = option(command)
     return command
@@ -121,12 +121,12 @@ _EVENING_OPTIONS = (
     click.option(
         "--class-weight",
         type=click.Choice(["balanced"]),
-        help="Let each class count alike in the loss, however many pictures it has.",
+        help="Let each class count alike in the loss, however many images it has.",
     ),
     click.option(
         "--sampling",
         type=click.Choice(["balanced"]),
-        help="Show as many pictures of each class in an epoch.",
+        help="Show as many images of each class in an epoch.",
     ),
 )
 
@@ -135,14 +135,14 @@ _SELECTION_OPTIONS = (
     click.option(
         "--groups",
         metavar="PATTERN",
-        help="Pictures to keep on one side of a cut: a regular expression with one group in "
+        help="Images to keep on one side of a cut: a regular expression with one group in "
         "brackets, such as 'patient([0-9]+)', for the path below SOURCE; for a CSV file, a column.",
     ),
     click.option(
         "--exclude",
         type=click.Path(exists=True, dir_okay=False, resolve_path=True),
         metavar="FILE",
-        help="Pictures to leave out: a CSV file with the column path, as `imgclf inspect --out` "
+        help="Images to leave out: a CSV file with the column path, as `imgclf inspect --out` "
         "writes it.",
     ),
 )
@@ -151,14 +151,14 @@ _READING_OPTIONS = (
     click.option(
         "--resize",
         type=click.Choice(["crop", "pad", "stretch"]),
-        help="How pictures are given that size: crop (the default), pad or stretch.",
+        help="How images are given that size: crop (the default), pad or stretch.",
     ),
     click.option("--color", type=click.Choice(["rgb", "gray"]), help="Chosen if left out."),
     click.option(
         "--image-size",
         type=_ImageSize(),
         metavar="SIZE",
-        help="64, or height×width: 48x64. Chosen from the pictures if left out.",
+        help="64, or height×width: 48x64. Chosen from the images if left out.",
     ),
 )
 
@@ -172,7 +172,7 @@ _CACHE_OPTIONS = (
     click.option(
         "--cache",
         type=click.Choice(["auto", "memory", "disk", "off"]),
-        help="Where decoded pictures are kept from the first epoch on: auto (the default; memory "
+        help="Where decoded images are kept from the first epoch on: auto (the default; memory "
         "if all fit, else the disk), memory, disk, or off.",
     ),
 )
@@ -201,7 +201,7 @@ class DataOptions:
 
     @property
     def selection(self) -> dict[str, Any]:
-        """Which pictures are used, as far as it was said."""
+        """Which images are used, as far as it was said."""
         names = ("validation", "exclude", "groups", "max_pixels")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
@@ -209,8 +209,8 @@ class DataOptions:
 def load(source: str, options: DataOptions) -> Dataset:
     """Loads a source and says on stderr what it holds.
 
-    The cut into splits does not depend on a run's seed, so that the test pictures of one run are
-    never training pictures of another.
+    The cut into splits does not depend on a run's seed, so that the test images of one run are
+    never training images of another.
     """
     from imgclf.data.sources.registry import load_source
 
@@ -278,7 +278,7 @@ def source_name(source: str) -> str:
 
 
 def remember(run: Path, source: str, options: DataOptions) -> None:
-    """Writes into a run folder what it is trained on; `evaluate` reads the same pictures then."""
+    """Writes into a run folder what it is trained on; `evaluate` reads the same images then."""
     from imgclf.files import atomic
 
     run.mkdir(parents=True, exist_ok=True)
@@ -304,7 +304,7 @@ def remembered(run: Path) -> tuple[str, DataOptions] | None:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RunFolderError(
             f"{path}: is damaged ({error}). Delete it; `imgclf evaluate` then takes the source as "
-            "pictures that the run has not seen."
+            "images that the run has not seen."
         ) from error
 
 

@@ -58,7 +58,7 @@ class _Program(click.Group):
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(imgclf.__version__, prog_name="imgclf")
 def main() -> None:
-    """Image classification for people with pictures, labels and an ordinary computer.
+    """Image classification for people with images, labels and an ordinary computer.
 
     Start with `imgclf demo`: it needs no network and takes less than a minute.
     """

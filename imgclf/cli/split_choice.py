@@ -1,4 +1,4 @@
-"""Which pictures a command looks at: a split of SOURCE, read as the model needs it."""
+"""Which images a command looks at: a split of SOURCE, read as the model needs it."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def choose(
     """The data, read as the model needs it, and the name of the split that is asked for.
 
     Args:
-        classifier: whose classes and pictures' shape are wanted.
+        classifier: whose classes and images' shape are wanted.
         source: as on the command line.
         split: as on the command line; None if it was left out.
         known: how the run read this source; None if it was trained on another one.
         archive: as on the command line.
-        selection: the options that say which pictures of folders and tables are used.
+        selection: the options that say which images of folders and tables are used.
         default: the split of what the run was trained on, if none is asked for.
     """
     given = {name: value for name, value in selection.items() if value is not None}
@@ -76,7 +76,7 @@ def _read(source: str, split: str, reading: dict[str, Any]) -> tuple[Dataset, st
     if split == "all":
         reading = reading | {"validation": None, "test": None}
     data = read(source, **reading)
-    click.echo(f"{data.name}: {split} pictures", err=True)
+    click.echo(f"{data.name}: {split} images", err=True)
     for note in data.notes:
         click.echo(f"  {note}", err=True)
     sources.echo_ledger(data)
@@ -86,7 +86,7 @@ def _read(source: str, split: str, reading: dict[str, Any]) -> tuple[Dataset, st
 
 
 def _names_test(source: str) -> bool:
-    """Whether a folder or table says itself which of its pictures are for testing."""
+    """Whether a folder or table says itself which of its images are for testing."""
     place = Path(source)
     if place.is_dir():
         return (place / "test").is_dir() and (place / "train").is_dir()
@@ -101,6 +101,6 @@ def _with_split(data: Dataset, split: str) -> tuple[Dataset, str]:
     splits = data.splits()
     if split not in splits:
         raise DataError(
-            f"{data.name} has no pictures for --split {split}. There is: {', '.join(splits)}."
+            f"{data.name} has no images for --split {split}. There is: {', '.join(splits)}."
         )
     return data, split

@@ -1,1 +1,1 @@
-"""Where pictures and labels come from: every source becomes a `Dataset` of three `Split`s."""
+"""Where images and labels come from: every source becomes a `Dataset` of three `Split`s."""

@@ -1,9 +1,9 @@
-"""Keeps decoded pictures, so that from the second epoch on nothing is decoded again.
+"""Keeps decoded images, so that from the second epoch on nothing is decoded again.
 
 In memory as far as a bound allows, else in a file of the cache folder, which later runs find again.
 What is kept stands for its file while path, size, time of change, `ImageSpec` and Pillow's version
 are the same. The file is read and written by plain calls, not mapped into memory: so it does not
-count as the process's memory, and a full disk is an error that can be caught. Each picture in it
+count as the process's memory, and a full disk is an error that can be caught. Each image in it
 has a checksum that is written after it: what a killed process or a power cut left half-written is
 decoded again. Whatever is wrong with the file only costs the time that it would have saved.
 """
@@ -32,7 +32,7 @@ from imgclf.files import atomic
 __all__ = ["FOLDER", "CacheSettings", "DiskPixels", "MemoryPixels", "open_pixels"]
 
 # In the cache folder; may be deleted at any time.
-FOLDER = "decoded-pictures"
+FOLDER = "decoded-images"
 
 _GIB = 2**30
 _MOST_MEMORY, _PART_OF_MEMORY = 2 * _GIB, 0.25
@@ -49,28 +49,29 @@ _MAGIC = b"imgclf pixels 1 "
 
 @dataclasses.dataclass(frozen=True)
 class CacheSettings:
-    """Where decoded pictures are kept while a model is trained on files, and how many.
+    """Where decoded images are kept while a model is trained on files, and how many.
 
     Args:
-        where: "memory"; "disk", a file in the cache folder that later runs use too; "auto", memory
-            if all fit into its bound, else the disk; or None, which decodes in each epoch anew.
+        location: "memory"; "disk", a file in the cache folder that later runs use too; "auto",
+            memory if all fit into its bound, else the disk; or None, which decodes in each epoch
+            anew.
         memory_bytes: the bound in memory; if left out, a quarter of what is free, at most 2 GiB.
         disk_bytes: the bound of all files on the disk; if left out, half of what is free, at most
-            20 GiB. Pictures beyond a bound are decoded in each epoch.
-        folder: for the files; `decoded-pictures` in the cache folder (`IMGCLF_CACHE`) if left out.
+            20 GiB. Images beyond a bound are decoded in each epoch.
+        folder: for the files; `decoded-images` in the cache folder (`IMGCLF_CACHE`) if left out.
 
     Example:
         >>> CacheSettings("disk", disk_bytes=10**9).where
         'disk'
     """
 
-    where: str | None = "auto"
+    location: str | None = "auto"
     memory_bytes: int | None = None
     disk_bytes: int | None = None
     folder: Any = None
 
     def __post_init__(self) -> None:
-        checks.one_of("where", self.where, ["auto", "memory", "disk", None])
+        checks.one_of("location", self.location, ["auto", "memory", "disk", None])
         for name in ("memory_bytes", "disk_bytes"):
             if getattr(self, name) is not None:
                 checks.integer(name, getattr(self, name), low=0)
@@ -102,7 +103,7 @@ class CacheSettings:
 
 
 class MemoryPixels:
-    """Decoded pictures in memory; the system gives the pages as they are filled.
+    """Decoded images in memory; the system gives the pages as they are filled.
 
     Args:
         shape: (N, height, width, channels) of those that are kept.
@@ -123,11 +124,11 @@ class MemoryPixels:
         return self._pixels.nbytes
 
     def read_into(self, pixels: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """Fills in the pictures that are kept.
+        """Fills in the images that are kept.
 
         Args:
             pixels: (M, height, width, channels), to be filled.
-            rows: (M,) which pictures.
+            rows: (M,) which images.
             wanted: (M,) whether to look for each; only such as are below `len(self)`.
 
         Returns:
@@ -142,7 +143,7 @@ class MemoryPixels:
         return there
 
     def keep(self, pixels: np.ndarray, rows: np.ndarray) -> None:
-        """Keeps these pictures; arguments as in `read_into`."""
+        """Keeps these images; arguments as in `read_into`."""
         self._pixels[rows] = pixels
         self._there[rows] = True
 
@@ -152,7 +153,7 @@ class MemoryPixels:
 
 
 class DiskPixels:
-    """Decoded pictures in a file: a page with the key, the checksums, the pictures.
+    """Decoded images in a file: a page with the key, the checksums, the images.
 
     Args:
         path: the file; it is made anew where its key is another one.
@@ -192,7 +193,7 @@ class DiskPixels:
             self._file.close()
 
     def read_into(self, pixels: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """As in `MemoryPixels`; a picture that differs from its checksum counts as not there."""
+        """As in `MemoryPixels`; an image that differs from its checksum counts as not there."""
         there = wanted.copy()
         there[wanted] = self._sums[rows[wanted]] != 0
         with self._lock:
@@ -211,14 +212,14 @@ class DiskPixels:
     def keep(self, pixels: np.ndarray, rows: np.ndarray) -> None:
         """As in `MemoryPixels`; where it fails, nothing more is kept."""
         with self._lock:
-            for picture, row in zip(pixels, rows, strict=True):
+            for image, row in zip(pixels, rows, strict=True):
                 if self._writable:
-                    self._keep_one(picture, int(row))
+                    self._keep_one(image, int(row))
 
-    def _keep_one(self, picture: np.ndarray, row: int) -> None:
-        total = np.array(_checksum(picture), np.uint32)
+    def _keep_one(self, image: np.ndarray, row: int) -> None:
+        total = np.array(_checksum(image), np.uint32)
         try:
-            self._write(self._start + row * self._row, picture.tobytes())
+            self._write(self._start + row * self._row, image.tobytes())
             self._write(_HEADER + 4 * row, total.tobytes())
         except OSError as error:
             self._writable = False
@@ -236,7 +237,7 @@ class DiskPixels:
 def open_pixels(
     settings: CacheSettings, paths: Any, states: np.ndarray, spec: Any
 ) -> MemoryPixels | DiskPixels | None:
-    """A place for decoded pictures, the first of them if not all fit; None if there is none.
+    """A place for decoded images, the first of them if not all fit; None if there is none.
 
     Args:
         settings: where, and how many.
@@ -245,14 +246,14 @@ def open_pixels(
         spec: the `ImageSpec` with a size.
     """
     row = int(np.prod(_shape(spec)))
-    if settings.where is None or not len(paths):
+    if settings.location is None or not len(paths):
         return None
-    bound = 0 if settings.where == "disk" else settings.memory_bound()
-    if settings.where == "auto" and bound < len(paths) * row:
+    bound = 0 if settings.location == "disk" else settings.memory_bound()
+    if settings.location == "auto" and bound < len(paths) * row:
         pixels = _open_file(settings, paths, states, spec)
         if pixels is not None and len(pixels) * row > bound:
             return pixels
-    if settings.where == "disk":
+    if settings.location == "disk":
         return _open_file(settings, paths, states, spec)
     fitting = min(len(paths), bound // row)
     return MemoryPixels((fitting, *_shape(spec))) if fitting else None
@@ -303,7 +304,7 @@ def _digest(*values: Any) -> str:
 
 
 def _file_size(count: int, row: int) -> int:
-    """Bytes of a file with `count` pictures; the pictures begin on a page of their own."""
+    """Bytes of a file with `count` images; the images begin on a page of their own."""
     start = _HEADER + -(-4 * count // _HEADER) * _HEADER
     return start + count * row
 
@@ -314,9 +315,9 @@ def _begins_with(path: Path, header: bytes, size: int) -> bool:
     return False
 
 
-def _checksum(picture: np.ndarray) -> int:
-    """CRC-32 with 0 as 1, since 0 says that there is no picture."""
-    return zlib.crc32(np.ascontiguousarray(picture).data) or 1
+def _checksum(image: np.ndarray) -> int:
+    """CRC-32 with 0 as 1, since 0 says that there is no image."""
+    return zlib.crc32(np.ascontiguousarray(image).data) or 1
 
 
 def _remove_stale(folder: Path) -> None:
@@ -347,7 +348,7 @@ def _make_room(own: Path, bound: int) -> None:
 
 def _warn(path: Path, error: OSError) -> None:
     warnings.warn(
-        f"Decoded pictures cannot be kept in {path.parent} ({error.strerror or error}): they are "
+        f"Decoded images cannot be kept in {path.parent} ({error.strerror or error}): they are "
         "decoded in each epoch. cache=None says so from the start; IMGCLF_CACHE names another "
         "folder.",
         stacklevel=2,

@@ -23,7 +23,7 @@ __all__ = ["Dataset"]
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Pictures to learn from, to choose by, and to be judged by.
+    """Images to learn from, to choose by, and to be judged by.
 
     Args:
         train: what the network learns from.
@@ -31,10 +31,10 @@ class Dataset:
         test: what only `Classifier.evaluate` looks at; None if there is none.
         name: a short name for messages and records.
         notes: what the user should know about how the data was read, a sentence each.
-        flip_safe: whether a picture that is mirrored left to right still means the same. Presets
-            mirror training pictures only then.
+        flip_safe: whether an image that is mirrored left to right still means the same. Presets
+            mirror training images only then.
         skipped: the files that could not be used, each with the reason.
-        ledger: what became of every file; None where the pictures are no files.
+        ledger: what became of every file; None where the images are no files.
 
     Raises:
         DataError: if the splits differ in class names or image shape.
@@ -66,7 +66,7 @@ class Dataset:
                     f"{split.image_shape} and {self.train.image_shape}."
                 )
         if len(self.train) == 0:
-            raise DataError("`train` must hold at least one picture. Received: none.")
+            raise DataError("`train` must hold at least one image. Received: none.")
         for title, split in self.splits().items():
             object.__setattr__(self, title, split.as_role(title))
 
@@ -88,17 +88,17 @@ class Dataset:
         Args:
             images: (N, height, width, channels) or (N, height, width), values 0 to 255.
             labels: (N,) integers from 0, or (N, classes) one-hot.
-            validation: the part of the pictures (0 to below 1) that is set aside for validation,
+            validation: the part of the images (0 to below 1) that is set aside for validation,
                 drawn by `seed`, each class alike; or a pair (images, labels); or None.
             test: the same for testing.
             class_names: one name a class; "0", "1", … if left out.
-            seed: decides which pictures are set aside.
+            seed: decides which images are set aside.
             name: a short name for messages and records.
-            groups: (N,) texts or numbers. Pictures with equal ones, such as those of one patient,
+            groups: (N,) texts or numbers. Images with equal ones, such as those of one patient,
                 stay on one side of the cut.
 
         Returns:
-            The data set; no picture is in two splits. A class with too few pictures or groups for
+            The data set; no image is in two splits. A class with too few images or groups for
             all of them is in train, and a note names the split that lacks it.
 
         Raises:
@@ -128,7 +128,7 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of every picture."""
+        """(height, width, channels) of every image."""
         return self.train.image_shape
 
     def splits(self) -> dict[str, Split]:
@@ -177,7 +177,7 @@ def cut(
             fractions[title] = _fraction(title, wanted)
     if sum(fractions.values()) >= 1:
         raise ArgumentError(
-            "`validation` and `test` together must leave pictures to train on. "
+            "`validation` and `test` together must leave images to train on. "
             f"Received: validation={validation!r}, test={test!r}."
         )
     drawn = _stratified(whole, fractions, seed, groups)
@@ -198,9 +198,9 @@ def _note_lacking(splits: dict[str, Split]) -> list[str]:
             one = len(lacking) == 1
             subject = f"Class {names} has" if one else f"Classes {names} have"
             notes.append(
-                f"{subject} no pictures in train: {'it' if one else 'they'} cannot be learned."
+                f"{subject} no images in train: {'it' if one else 'they'} cannot be learned."
                 if title == "train"
-                else f"{subject} no pictures in {title}: the figures there say nothing of "
+                else f"{subject} no images in {title}: the figures there say nothing of "
                 f"{'it' if one else 'them'}."
             )
     return notes

@@ -2,7 +2,7 @@
 
 Whoever is alone is drawn class by class. Groups go first, the largest before the others, each to
 the part that has most room left for its classes. A class that is too small for every part, or whose
-pictures belong together, is trained on first.
+images belong together, is trained on first.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _place_groups(
     counts = np.bincount(labels, minlength=classes)
     wanted = np.vstack([wanted, counts - wanted.sum(axis=0)])  # the last row is train's
     room = wanted.astype(np.float64)
-    # How many groups and single pictures of a class are still to be placed.
+    # How many groups and single images of a class are still to be placed.
     waiting = np.bincount(labels[alone], minlength=classes)
     order = np.argsort(numbers, kind="stable")
     members = np.split(order, np.cumsum(sizes)[:-1])
@@ -125,8 +125,8 @@ def check_groups(groups: Any, count: int) -> np.ndarray | None:
     values = np.asarray(groups)
     if values.shape != (count,):
         raise DataError(
-            "`groups` must have one entry a picture. "
-            f"Received: shape={values.shape} for {count} pictures."
+            "`groups` must have one entry an image. "
+            f"Received: shape={values.shape} for {count} images."
         )
     try:
         _, numbers = np.unique(values, return_inverse=True)

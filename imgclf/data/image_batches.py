@@ -1,6 +1,6 @@
-"""Decodes pictures batch by batch on every core, and tells those that cannot be read from the rest.
+"""Decodes images batch by batch on every core, and tells those that cannot be read from the rest.
 
-Memory holds three batches at most, however many pictures there are.
+Memory holds three batches at most, however many images there are.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ __all__ = ["decode_batches", "looking_batch"]
 # Batches that are decoded while the network looks at the one before.
 _AHEAD = 2
 
-# Pictures that a network looks at in one step without training: 256 of 64×64 pixels, of larger ones
+# Images that a network looks at in one step without training: 256 of 64×64 pixels, of larger ones
 # fewer, so that the maps of its first layers take a few hundred megabytes at most.
 _MOST, _MOST_PIXELS = 256, 256 * 64 * 64
 
 
 def looking_batch(image_shape: Sequence[int | None]) -> int:
-    """How many pictures of this shape are looked at in one step.
+    """How many images of this shape are looked at in one step.
 
     Example:
         >>> looking_batch((32, 32, 3)), looking_batch((224, 224, 3)), looking_batch((None, None, 3))
@@ -39,38 +39,38 @@ def looking_batch(image_shape: Sequence[int | None]) -> int:
 
 
 def decode_batches(
-    pictures: Sequence[Any], spec: ImageSpec, batch_size: int
+    images: Sequence[Any], spec: ImageSpec, batch_size: int
 ) -> Iterator[list[np.ndarray | ImgclfError]]:
-    """Decodes pictures, and the next ones while the caller works.
+    """Decodes images, and the next ones while the caller works.
 
     Args:
-        pictures: paths or PIL images.
+        images: paths or PIL images.
         spec: what each is turned into.
-        batch_size: pictures in a batch.
+        batch_size: images in a batch.
 
     Yields:
-        For each picture of a batch its pixels, or the error that says why there are none.
+        For each image of a batch its pixels, or the error that says why there are none.
     """
-    if len(pictures) == 1:  # no threads for one
-        yield [_decode(pictures[0], spec)]
+    if len(images) == 1:  # no threads for one
+        yield [_decode(images[0], spec)]
         return
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         waiting: collections.deque[list[Future[Any]]] = collections.deque()
-        for start in range(0, len(pictures), batch_size):
-            some = pictures[start : start + batch_size]
-            waiting.append([pool.submit(_decode, picture, spec) for picture in some])
+        for start in range(0, len(images), batch_size):
+            some = images[start : start + batch_size]
+            waiting.append([pool.submit(_decode, image, spec) for image in some])
             if len(waiting) > _AHEAD:
                 yield [future.result() for future in waiting.popleft()]
         while waiting:
             yield [future.result() for future in waiting.popleft()]
 
 
-def _decode(picture: Any, spec: ImageSpec) -> np.ndarray | ImgclfError:
+def _decode(image: Any, spec: ImageSpec) -> np.ndarray | ImgclfError:
     try:
-        return decode_image(picture, spec)
+        return decode_image(image, spec)
     except ImgclfError as error:
         return error
     except OSError as error:
-        if not isinstance(picture, (str, Path)):
+        if not isinstance(image, (str, Path)):
             raise
-        return ImageError(f"{show_path(picture)}: {reason_of(picture, error)}")
+        return ImageError(f"{show_path(image)}: {reason_of(image, error)}")

@@ -1,4 +1,4 @@
-"""`ImageFiles`: picture files that behave like one array, decoded only when they are asked for."""
+"""`ImageFiles`: image files that behave like one array, decoded only when they are asked for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageFiles"]
 
-# Pictures that one thread decodes before it asks for more.
+# Images that one thread decodes before it asks for more.
 _CHUNK = 16
 
 # Size and time of change of a file that is not there.
@@ -27,9 +27,9 @@ _NO_STATE = (-1, -1)
 
 
 class ImageFiles:
-    """Picture files as a lazy (N, height, width, channels) uint8 array.
+    """Image files as a lazy (N, height, width, channels) uint8 array.
 
-    An int decodes one picture; a slice or an index array gives fewer files and decodes nothing;
+    An int decodes one image; a slice or an index array gives fewer files and decodes nothing;
     `numpy.asarray` decodes all that are left, on every core.
 
     Training keeps what it decodes as `cache` says, and slices share what is kept. The pixels are
@@ -37,7 +37,7 @@ class ImageFiles:
 
     Args:
         paths: the files.
-        spec: the size and channels that every picture is given; `spec.image_size` must be set.
+        spec: the size and channels that every image is given; `spec.image_size` must be set.
         cache: "auto", "memory", "disk", None, or `CacheSettings`.
     """
 
@@ -47,7 +47,7 @@ class ImageFiles:
     def __init__(self, paths: Sequence[str | Path], spec: ImageSpec, cache: Any = "auto") -> None:
         if spec.image_size is None:
             raise ArgumentError(
-                "`spec` must have an image_size: pictures in a batch need one size. "
+                "`spec` must have an image_size: images in a batch need one size. "
                 f"Received: spec={spec!r}."
             )
         self.paths = np.asarray([os.fspath(path) for path in paths], dtype=object)
@@ -63,7 +63,7 @@ class ImageFiles:
 
     @property
     def cache(self) -> CacheSettings:
-        """Where decoded pictures are kept in training."""
+        """Where decoded images are kept in training."""
         return self._files.settings
 
     def __len__(self) -> int:
@@ -86,7 +86,7 @@ class ImageFiles:
         return pixels if dtype is None else pixels.astype(dtype)
 
     def begin_training(self) -> str:
-        """From now on decoded pictures are kept, and files may not change.
+        """From now on decoded images are kept, and files may not change.
 
         Returns:
             Where they are kept, in words; "" if nowhere.
@@ -118,7 +118,7 @@ class ImageFiles:
 class _Files:
     """The files that an `ImageFiles` and all its slices share, and their kept pixels.
 
-    Only files that are trained on are kept and watched: a picture that is evaluated later is read
+    Only files that are trained on are kept and watched: an image that is evaluated later is read
     as it is then.
     """
 
@@ -160,10 +160,10 @@ class _Files:
         total, kept = len(self.paths), len(self._kept)
         count = f"all {total:,}" if kept == total else f"{kept:,} of {total:,}"
         size = max(1, round(self._kept.nbytes / 1e6))
-        return f"Decoded pictures are kept {self._kept.place}: {count}, up to {size:,} MB."
+        return f"Decoded images are kept {self._kept.place}: {count}, up to {size:,} MB."
 
     def read_into(self, pixels: np.ndarray, rows: np.ndarray) -> None:
-        """Fills (M, height, width, channels) with the pictures of these rows."""
+        """Fills (M, height, width, channels) with the images of these rows."""
         kept = self._kept
         missing = np.arange(len(rows))
         if kept is None:
@@ -192,13 +192,13 @@ class _Files:
         if not self._watched[row]:
             return decode_image(path, self.spec)
         try:
-            picture = decode_image(path, self.spec)
+            image = decode_image(path, self.spec)
         except (ImageError, MissingFileError):
             _check_unchanged(path, self._states[row])
             raise
         # After decoding: whatever was read before the change, the file is not what it was.
         _check_unchanged(path, self._states[row])
-        return picture
+        return image
 
 
 def _state_of(path: str) -> tuple[int, int]:
@@ -217,13 +217,13 @@ def _check_unchanged(path: str, state: np.ndarray) -> None:
         raise _gone(path)
     raise ImageError(
         f"{show_path(path)}: has changed since the training began, so that this is another "
-        "training. Load the pictures anew and train in a run folder of its own, or put the file "
+        "training. Load the images anew and train in a run folder of its own, or put the file "
         "back as it was, its time of change too: then the same call goes on."
     )
 
 
 def _gone(path: str) -> MissingFileError:
     return MissingFileError(
-        f"{show_path(path)}: is gone since the pictures were loaded. Put it back, and the same "
-        "call goes on; or load the pictures anew and train in a run folder of its own."
+        f"{show_path(path)}: is gone since the images were loaded. Put it back, and the same "
+        "call goes on; or load the images anew and train in a run folder of its own."
     )

@@ -1,13 +1,13 @@
-"""Decodes one picture: the only place where imgclf turns a file into pixels.
+"""Decodes one image: the only place where imgclf turns a file into pixels.
 
-Checking, training, evaluating and predicting all call `decode_image`, so a picture cannot look
+Checking, training, evaluating and predicting all call `decode_image`, so an image cannot look
 different to the network than it did to the check. The steps and their order:
 
 1. The file must be a regular file (a pipe or a device would hang).
 2. Its first bytes must be JPEG, PNG, WebP, GIF or BMP, whatever its name says. Other formats that
    Pillow knows are left out, since some of them start programs (EPS) or are parsed in Python.
 3. The header's size is checked before a pixel is decoded.
-4. It is decoded whole: a truncated file is an error, not a picture with a grey lower half.
+4. It is decoded whole: a truncated file is an error, not an image with a grey lower half.
 5. The EXIF orientation is applied.
 6. The mode becomes 8-bit grey or RGB: transparency is laid on white, 16-bit grey is scaled.
 7. It is resized by the policy that was asked for.
@@ -54,7 +54,7 @@ GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L"
 # The ends of names that promise a format, as Pillow calls it.
 SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),  # of a telephone, with a second picture
+    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),  # of a telephone, with a second image
     "PNG": (".png",),
     "WEBP": (".webp",),
     "GIF": (".gif",),
@@ -74,15 +74,15 @@ _DRAFT_MARGIN = 2
 
 @dataclasses.dataclass(frozen=True)
 class ImageSpec:
-    """What a picture is turned into.
+    """What an image is turned into.
 
     Args:
-        image_size: (height, width) in pixels, or one int for both; None keeps each picture's own.
+        image_size: (height, width) in pixels, or one int for both; None keeps each image's own.
         channels: 1 for grey, 3 for colour.
-        resize: how a picture of another shape is fitted. "crop" fills the size and cuts what hangs
-            over on two sides; "pad" shows the whole picture between black bars; "stretch" ignores
+        resize: how an image of another shape is fitted. "crop" fills the size and cuts what hangs
+            over on two sides; "pad" shows the whole image between black bars; "stretch" ignores
             its proportions.
-        max_pixels: pictures with more pixels are refused before they are decoded; at most
+        max_pixels: images with more pixels are refused before they are decoded; at most
             178,956,970, where Pillow ends.
 
     Example:
@@ -93,7 +93,7 @@ class ImageSpec:
     image_size: Any = None
     channels: int = 3
     resize: str = "crop"
-    # Not shown, since it changes no pixel: runs know their pictures by the others.
+    # Not shown, since it changes no pixel: runs know their images by the others.
     max_pixels: int = dataclasses.field(default=MAX_PIXELS, repr=False)
 
     def __post_init__(self) -> None:
@@ -106,10 +106,10 @@ class ImageSpec:
 
 
 def decode_image(source: Any, spec: ImageSpec) -> np.ndarray:
-    """Decodes one picture.
+    """Decodes one image.
 
     Args:
-        source: the path of a picture, or a PIL image.
+        source: the path of an image, or a PIL image.
         spec: the size and number of channels to deliver, and the most pixels to accept.
 
     Returns:
@@ -117,7 +117,7 @@ def decode_image(source: Any, spec: ImageSpec) -> np.ndarray:
 
     Raises:
         MissingFileError: if there is no such file.
-        ImageError: if the file is not a whole picture in one of `FORMATS`, or is too large.
+        ImageError: if the file is not a whole image in one of `FORMATS`, or is too large.
 
     Example:
         >>> from PIL import Image
@@ -136,11 +136,11 @@ def decode_image(source: Any, spec: ImageSpec) -> np.ndarray:
             image.load()
             return _to_pixels(image, spec)
         except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
-            raise ImageError(f"{show_path(source)}: damaged picture ({error}).") from error
+            raise ImageError(f"{show_path(source)}: damaged image ({error}).") from error
 
 
 class Header(NamedTuple):
-    """What a picture's header says; the size is the one after EXIF rotation."""
+    """What an image's header says; the size is the one after EXIF rotation."""
 
     height: int
     width: int
@@ -150,7 +150,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
-    """The header of a picture, without decoding it. Raises as `decode_image` does."""
+    """The header of an image, without decoding it. Raises as `decode_image` does."""
     with _open(path, max_pixels) as image:
         width, height = image.size
         try:
@@ -158,10 +158,10 @@ def read_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
             known = image.format != "PNG" or "exif" in image.info
             orientation = image.getexif().get(_ORIENTATION, 1) if known else 1
         except Exception as error:
-            raise ImageError(f"{show_path(path)}: damaged picture ({error}).") from error
+            raise ImageError(f"{show_path(path)}: damaged image ({error}).") from error
         if isinstance(orientation, int) and 5 <= orientation <= 8:
             width, height = height, width
-        if image.format == "MPO":  # a JPEG with more pictures behind the first, as telephones make
+        if image.format == "MPO":  # a JPEG with more images behind the first, as telephones make
             return Header(height, width, image.mode, "JPEG")
         return Header(height, width, image.mode, str(image.format), _is_animated(image))
 
@@ -169,18 +169,18 @@ def read_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
 def _is_animated(image: Image.Image) -> bool:
     try:
         return bool(getattr(image, "is_animated", False))
-    except Exception:  # what follows the first picture is damaged, which does not matter
+    except Exception:  # what follows the first image is damaged, which does not matter
         return False
 
 
 class Facts(NamedTuple):
-    """What a file says of its picture.
+    """What a file says of its image.
 
     Args:
         height: pixels, after EXIF rotation.
         width: the same.
         mode: as Pillow names it: "RGB", "L", "CMYK", …
-        format: "JPEG", "PNG", …; "MPO" is a JPEG of a telephone with more than one picture.
+        format: "JPEG", "PNG", …; "MPO" is a JPEG of a telephone with more than one image.
         orientation: the EXIF tag, 1 to 8; 1 if there is none.
         is_animated: whether it has more than one frame.
         camera: maker and model by EXIF, fit to be shown, or "".
@@ -198,16 +198,16 @@ class Facts(NamedTuple):
 def decode_with_facts(
     path: Path, side: int, max_pixels: int = MAX_PIXELS
 ) -> tuple[Facts, Image.Image]:
-    """The facts of a file and its picture, from one decoding. Raises as `decode_image` does.
+    """The facts of a file and its image, from one decoding. Raises as `decode_image` does.
 
     Args:
         path: the file.
-        side: the picture may come smaller than it is, with its longer side at least so long; a
+        side: the image may come smaller than it is, with its longer side at least so long; a
             large JPEG is decoded several times quicker then.
-        max_pixels: pictures with more pixels are refused before they are decoded.
+        max_pixels: images with more pixels are refused before they are decoded.
 
     Returns:
-        The facts, and the picture: upright, in the mode "L" or "RGB".
+        The facts, and the image: upright, in the mode "L" or "RGB".
     """
     from PIL import ImageOps
 
@@ -226,7 +226,7 @@ def decode_with_facts(
             upright = image if orientation == 1 else ImageOps.exif_transpose(image)
             plain = _to_mode(upright, "L" if mode in GREY_MODES else "RGB")
         except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
-            raise ImageError(f"{show_path(path)}: damaged picture ({error}).") from error
+            raise ImageError(f"{show_path(path)}: damaged image ({error}).") from error
     orientation = orientation if orientation in range(1, 9) else 1
     if orientation >= 5:
         width, height = height, width
@@ -234,9 +234,9 @@ def decode_with_facts(
 
 
 def check_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
-    """The header of a picture that is whole. Raises as `decode_image` does.
+    """The header of an image that is whole. Raises as `decode_image` does.
 
-    A file that ends as its format must is taken to be whole; only where it does not is the picture
+    A file that ends as its format must is taken to be whole; only where it does not is the image
     decoded to find out, so that a folder is checked in a fraction of the time of an epoch.
     """
     header = read_header(path, max_pixels)
@@ -293,17 +293,17 @@ def _recognise(path: str | Path) -> str | None:
 
 def _what_it_is(name: str | None) -> str:
     if name is None:
-        return f"is not a {', '.join(FORMATS)} picture"
+        return f"is not a {', '.join(FORMATS)} image"
     if name in _BY_EXTRA:
         return (
             f"is {name}, which needs an extra: pip install 'imgclf[heic]', or save it as JPEG or "
             "PNG"
         )
-    return f"is {name}, not a {', '.join(FORMATS)} picture: save it as JPEG or PNG"
+    return f"is {name}, not a {', '.join(FORMATS)} image: save it as JPEG or PNG"
 
 
 def _open_by_extra(path: str | Path, name: str | None) -> Image.Image | None:
-    """Opens a HEIC or AVIF picture if `imgclf[heic]` is installed; else there is None."""
+    """Opens a HEIC or AVIF image if `imgclf[heic]` is installed; else there is None."""
     from PIL import Image, UnidentifiedImageError
 
     if name not in _BY_EXTRA:

@@ -30,7 +30,7 @@ class LedgerRow(NamedTuple):
         path: relative to the ledger's root, with "/" between folders; a folder that was not entered
             ends in "/".
         fate: "used"; "skipped", as it cannot be used; "duplicate", left out since its copy is in
-            another split or class; "excluded", since it was asked for; "ignored", no picture.
+            another split or class; "excluded", since it was asked for; "ignored", no image.
         split: "train", "validation" or "test", if it is used.
         class_name: "" if it is in no class.
         reason: why it is not used; of a used file, whose copy it is.

@@ -1,4 +1,4 @@
-"""What a notebook shows for a `Dataset`: how many pictures of each class, and one of them."""
+"""What a notebook shows for a `Dataset`: how many images of each class, and one of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from imgclf.errors import ImgclfError
-from imgclf.markup import notebook, picture, table
+from imgclf.markup import image, notebook, table
 
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
@@ -19,18 +19,18 @@ __all__ = ["dataset_html"]
 # Of more classes the first are shown.
 _CLASSES = 20
 
-# Pixels of a picture's longer side.
+# Pixels of an image's longer side.
 _SIDE = 48
 
 
 def dataset_html(data: Dataset) -> str:
-    """HTML of a data set; reads one picture of each class that is shown."""
+    """HTML of a data set; reads one image of each class that is shown."""
     splits = data.splits()
     counts = {title: split.label_counts() for title, split in splits.items()}
     rows = [
         [
             name,
-            _first_picture(data, number),
+            _first_image(data, number),
             *(f"{counts[title][name]:,}" for title in splits),
         ]
         for number, name in enumerate(data.class_names[:_CLASSES])
@@ -44,8 +44,8 @@ def dataset_html(data: Dataset) -> str:
     return notebook(table(caption, ["class", "", *splits], rows), *data.notes)
 
 
-def _first_picture(data: Dataset, label: int) -> Markup:
-    """The first training picture of a class; nothing if there is none, or it cannot be read."""
+def _first_image(data: Dataset, label: int) -> Markup:
+    """The first training image of a class; nothing if there is none, or it cannot be read."""
     places = np.flatnonzero(data.train.labels == label)
     if not len(places):
         return Markup()
@@ -54,7 +54,7 @@ def _first_picture(data: Dataset, label: int) -> Markup:
     except (ImgclfError, OSError):
         return Markup()
     name = data.class_names[label]
-    return picture(_png(pixels), f"a training picture of {name}", width=_SIDE)
+    return image(_png(pixels), f"a training image of {name}", width=_SIDE)
 
 
 def _png(pixels: Any) -> bytes:

@@ -1,6 +1,6 @@
-"""`Split`: pictures with their labels, the unit that training, evaluation and inspection take.
+"""`Split`: images with their labels, the unit that training, evaluation and inspection take.
 
-Pictures are either an array, or an `ImageFiles` that decodes them as they are needed; a split
+Images are either an array, or an `ImageFiles` that decodes them as they are needed; a split
 treats both alike and never decodes more than was asked for.
 """
 
@@ -28,7 +28,7 @@ _HASH_BLOCK = 10_000
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """Pictures and labels that belong together.
+    """Images and labels that belong together.
 
     Args:
         images: (N, height, width, channels), values 0 to 255: a uint8 array (other integer dtypes
@@ -37,10 +37,10 @@ class Split:
         labels: (N,) integers from 0, or (N, number of classes) one-hot.
         class_names: one name a class, in the order of the label numbers.
         role: "train", "validation" or "test", as the data set says that it comes from; a part of
-            the split has the same. It says which looks are at test pictures, and decides no figure.
+            the split has the same. It says which looks are at test images, and decides no figure.
 
     Raises:
-        DataError: if the pictures or labels are not as above. The message names what came.
+        DataError: if the images or labels are not as above. The message names what came.
 
     Example:
         >>> import numpy as np
@@ -62,7 +62,7 @@ class Split:
         labels = check_labels(self.labels, len(names))
         if len(images) != len(labels):
             raise DataError(
-                "`images` and `labels` must have one entry a picture. "
+                "`images` and `labels` must have one entry an image. "
                 f"Received: {len(images)} images and {len(labels)} labels."
             )
         object.__setattr__(self, "images", images)
@@ -74,8 +74,8 @@ class Split:
 
     def __repr__(self) -> str:
         height, width, channels = self.image_shape
-        pictures = f"{len(self):,} images of {height}×{width}×{channels}"
-        return f"Split({pictures}, {self.num_classes} classes)"
+        images = f"{len(self):,} images of {height}×{width}×{channels}"
+        return f"Split({images}, {self.num_classes} classes)"
 
     @overload
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]: ...
@@ -95,7 +95,7 @@ class Split:
         return Split(self.images[index], self.labels[index], self.class_names, self.role)
 
     def as_role(self, role: str) -> Split:
-        """The same pictures and labels, not copied, as "train", "validation" or "test".
+        """The same images and labels, not copied, as "train", "validation" or "test".
 
         Example:
             >>> import imgclf
@@ -115,20 +115,20 @@ class Split:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of every picture."""
+        """(height, width, channels) of every image."""
         height, width, channels = self.images.shape[1:]
         return int(height), int(width), int(channels)
 
     def label_counts(self) -> dict[str, int]:
-        """How many pictures each class has, in the order of the label numbers."""
+        """How many images each class has, in the order of the label numbers."""
         counts = np.bincount(self.labels, minlength=self.num_classes)
         return dict(zip(self.class_names, map(int, counts), strict=True))
 
     def batches(self, batch_size: int = 256) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pictures and labels in order, `batch_size` at a time; the last batch may be shorter.
+        """Images and labels in order, `batch_size` at a time; the last batch may be shorter.
 
         Args:
-            batch_size: pictures in one batch.
+            batch_size: images in one batch.
 
         Yields:
             (images, labels): arrays of (batch, height, width, channels) and (batch,).
@@ -139,9 +139,9 @@ class Split:
             yield np.asarray(self.images[chosen]), self.labels[chosen]
 
     def fingerprint(self) -> str:
-        """SHA-256 of the pictures and labels, in hexadecimal.
+        """SHA-256 of the images and labels, in hexadecimal.
 
-        For picture files their paths, sizes and times of change stand for their content, since
+        For image files their paths, sizes and times of change stand for their content, since
         reading every file would take longer than the first epoch.
         """
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
@@ -155,7 +155,7 @@ class Split:
 
 
 def unchecked_split(images: Any, labels: np.ndarray, class_names: Sequence[str]) -> Split:
-    """A `Split` of parts that were checked, or of features in the place of pictures.
+    """A `Split` of parts that were checked, or of features in the place of images.
 
     Args:
         images: (N, height, width, channels), any values.
@@ -194,14 +194,14 @@ def check_class_names(class_names: Any) -> tuple[str, ...]:
 
 
 def check_images(images: Any) -> np.ndarray | ImageFiles:
-    """Pictures as a (N, height, width, channels) array of 0 to 255, or the `ImageFiles` given."""
+    """Images as a (N, height, width, channels) array of 0 to 255, or the `ImageFiles` given."""
     if isinstance(images, ImageFiles):
         return images
     try:
         array = np.asarray(images)
     except ValueError as error:
         raise DataError(
-            "`images` must be one array: all pictures need the same height, width and channels."
+            "`images` must be one array: all images need the same height, width and channels."
         ) from error
     if array.dtype == np.bool_ or not np.issubdtype(array.dtype, np.number):
         raise DataError(

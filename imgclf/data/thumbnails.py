@@ -1,4 +1,4 @@
-"""Small copies of pictures, for measures that need no detail."""
+"""Small copies of images, for measures that need no detail."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["thumbnails"]
 
 
 def thumbnails(images: Any, side: int) -> np.ndarray:
-    """Pictures at most `side` pixels high and wide.
+    """Images at most `side` pixels high and wide.
 
     Args:
         images: (N, height, width, channels) of 0 to 255, or an `ImageFiles`, whose JPEGs are
             decoded at a fraction of their size where that suffices.
-        side: pixels; pictures are squeezed into a square unless they are smaller already.
+        side: pixels; images are squeezed into a square unless they are smaller already.
 
     Returns:
         (N, height, width, channels) uint8.
@@ -33,13 +33,13 @@ def thumbnails(images: Any, side: int) -> np.ndarray:
         return np.asarray(ImageFiles(list(images.paths), spec, None))
     if images.shape[1:3] == (height, width):
         return np.asarray(images).astype(np.uint8)
-    return np.stack([_shrink(picture, height, width) for picture in images])
+    return np.stack([_shrink(image, height, width) for image in images])
 
 
-def _shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+def _shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:
     from PIL import Image
 
-    pixels = np.asarray(picture).astype(np.uint8)
+    pixels = np.asarray(image).astype(np.uint8)
     channels = [
         np.asarray(Image.fromarray(one).resize((width, height), Image.Resampling.BOX))
         for one in np.moveaxis(pixels, -1, 0)

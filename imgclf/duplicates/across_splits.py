@@ -1,13 +1,13 @@
-"""Pictures to be judged by that are among the pictures to train on, exactly or nearly.
+"""Images to be judged by that are among the images to train on, exactly or nearly.
 
-`imgclf.inspection` looks for copies among files by a perceptual hash. For pictures of 32×32 pixels
+`imgclf.inspection` looks for copies among files by a perceptual hash. For images of 32×32 pixels
 such hashes are too coarse, and arrays have no files; here the pixels themselves are compared, of
 arrays and files alike, as the network sees them.
 
-Each picture is brought to 32×32 pixels. Two measures, both blind to brightness and contrast:
+Each image is brought to 32×32 pixels. Two measures, both blind to brightness and contrast:
 
 - the colours: the correlation of 8×8 thumbnails, each channel from its own mean;
-- the details: the correlation of the grey pictures without what is finer than a pixel or wider
+- the details: the correlation of the grey images without what is finer than a pixel or wider
   than some three, at the best of 25 shifts of up to two pixels. Skies, seas and meadows, which make
   thumbnails of different scenes look alike, hold no such details.
 """
@@ -29,21 +29,21 @@ __all__ = ["Copies", "find_copies"]
 
 _SIDE, _THUMBNAIL_SIDE, _COARSE_SIDE = 32, 8, 16
 
-# Chosen by looking at pairs of CIFAR-10's test and training pictures, some 40 of each range. Where
+# Chosen by looking at pairs of CIFAR-10's test and training images, some 40 of each range. Where
 # the colours agree (0.90): of pairs with details of 0.82 to 0.90, 1 of 40 may show two scenes; of
 # those with 0.75 to 0.82, about half do. Whatever the colours: above 0.90, a few of 22 pairs show
 # two scenes (a common frame, two aeroplanes of one kind); from 0.85 to 0.90, about a third. With
-# these limits 345 of the 10,000 test pictures are found, 1 of them with another class; of 40 drawn
+# these limits 345 of the 10,000 test images are found, 1 of them with another class; of 40 drawn
 # at random 2 (two ships each, one mirrored) show two scenes.
 _COLOURS, _DETAILS = 0.90, 0.82
 _DETAILS_ALONE = 0.90
 
 # A pair is looked at closely from this correlation on of details of 16×16 pixels that are not
-# shifted: half of what is asked for in the end. At most so many for a picture and a block.
+# shifted: half of what is asked for in the end. At most so many for an image and a block.
 _COARSE_DETAILS = 0.5
 _MOST_CANDIDATES = 50
 
-# Pictures with fewer pixels along a side hold no details to tell two of a kind from one twice: of
+# Images with fewer pixels along a side hold no details to tell two of a kind from one twice: of
 # the 8×8 digits of scikit-learn, nine of ten would have a near copy.
 _SMALLEST = 16
 
@@ -51,7 +51,7 @@ _SMALLEST = 16
 _FINE_BLUR, _WIDE_BLUR = 0.7, 3.0
 _SHIFTS = range(-2, 3)
 
-# Training pictures in a block, and judged ones that are compared with it at once (20 MB).
+# Training images in a block, and judged ones that are compared with it at once (20 MB).
 _BLOCK, _ROWS, _PAIRS = 10_000, 500, 1_000
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode "L"
@@ -59,14 +59,14 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Copies:
-    """For each picture that was looked at, the one that it repeats.
+    """For each image that was looked at, the one that it repeats.
 
     Args:
-        partners: (N,) index of the picture in the other split, or -1.
+        partners: (N,) index of the image in the other split, or -1.
         similarity: (N,) 1 for exact copies; else the correlation of the details, -1 for none.
         exact: (N,) whether the pixels are the very same.
         mirrored: (N,) whether it is mirrored left to right.
-        counts: (N,) how many pictures of the other split it nearly repeats.
+        counts: (N,) how many images of the other split it nearly repeats.
     """
 
     partners: np.ndarray
@@ -82,16 +82,16 @@ class Copies:
 
 
 def find_copies(split: Split, other: Split, *, mirrored: bool = True) -> Copies:
-    """Looks for each picture of a split in another one.
+    """Looks for each image of a split in another one.
 
-    Every picture is compared with every other one, a block at a time. The limits are set for
-    photos: drawings, letters and the like resemble each other without being copies. Pictures with a
+    Every image is compared with every other one, a block at a time. The limits are set for
+    photos: drawings, letters and the like resemble each other without being copies. Images with a
     side below 16 pixels are compared exactly only.
 
     Args:
-        split: the pictures to look for.
+        split: the images to look for.
         other: where to look for them.
-        mirrored: whether a picture that is mirrored left to right is a copy, too.
+        mirrored: whether an image that is mirrored left to right is a copy, too.
 
     Example:
         >>> import imgclf, numpy as np
@@ -124,7 +124,7 @@ def find_copies(split: Split, other: Split, *, mirrored: bool = True) -> Copies:
 
 
 class _Best:
-    """The most alike picture so far, of each that is looked for."""
+    """The most alike image so far, of each that is looked for."""
 
     def __init__(self, count: int) -> None:
         self.partners, self.similarity = np.full(count, -1), np.full(count, -1.0)
@@ -142,7 +142,7 @@ class _Best:
     ) -> None:
         self.counts += np.bincount(first, minlength=len(self.counts))
         better = np.flatnonzero(~self.exact[first] & (details > self.similarity[first]))
-        # The last of several for one picture stays, which is the most alike.
+        # The last of several for one image stays, which is the most alike.
         better = better[np.argsort(details[better], kind="stable")]
         indices = first[better]
         self.partners[indices] = second[better]
@@ -205,9 +205,9 @@ def _resized(images: np.ndarray) -> np.ndarray:
     from PIL import Image
 
     small = np.empty((len(images), _SIDE, _SIDE, images.shape[3]), np.float32)
-    for picture, target in zip(images, small, strict=True):
+    for image, target in zip(images, small, strict=True):
         for channel in range(images.shape[3]):
-            plane = Image.fromarray(np.ascontiguousarray(picture[..., channel], np.float32))
+            plane = Image.fromarray(np.ascontiguousarray(image[..., channel], np.float32))
             plane = plane.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
             target[..., channel] = np.asarray(plane)
     return small
@@ -227,7 +227,7 @@ def _coarse(details: np.ndarray) -> np.ndarray:
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
-    """Rows of length 1; one of a picture without anything in it stays near 0."""
+    """Rows of length 1; one of an image without anything in it stays near 0."""
     rows = values.reshape(len(values), -1)
     lengths: np.ndarray = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: np.ndarray = rows / np.maximum(lengths, 1.0)

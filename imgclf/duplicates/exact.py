@@ -1,8 +1,8 @@
 """Files with the very same content, found by SHA-256, and which of them may be used.
 
-A picture that is in training and in testing makes the accuracy look better than it is, and one
+An image that is in training and in testing makes the accuracy look better than it is, and one
 under two labels teaches nothing. So copies in one class stay together when splits are cut; where
-the splits are given, test comes before validation, and validation before train; and of a picture
+the splits are given, test comes before validation, and validation before train; and of an image
 with two labels no copy is used, since nobody but the user knows which label is right.
 """
 
@@ -35,7 +35,7 @@ class Copies(NamedTuple):
     Args:
         groups: positions of files that are copies of each other and all used, in one class.
         left_out: positions of files that must not be used, each with the reason.
-        two_labels: positions of files that share a picture, but not the label.
+        two_labels: positions of files that share an image, but not the label.
     """
 
     groups: list[list[int]]
@@ -104,12 +104,12 @@ def judge_copies(
                 continue  # the test split is the user's yardstick, and never changed
             if class_names[twin] != class_names[place]:
                 found.left_out[place] = (
-                    f"is the same picture as {show_path(names[twin])}, which has another label, "
+                    f"is the same image as {show_path(names[twin])}, which has another label, "
                     f"{class_names[twin]!r}."
                 )
             elif place not in highest:
                 found.left_out[place] = (
-                    f"is the same picture as {show_path(names[twin])}, which is in the "
+                    f"is the same image as {show_path(names[twin])}, which is in the "
                     f"{splits[twin]} split."
                 )
         used = [place for place in group if place not in found.left_out]

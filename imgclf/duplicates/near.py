@@ -1,4 +1,4 @@
-"""Pictures that nearly repeat each other: re-encoded, resized, edited, or frames of one burst.
+"""Images that nearly repeat each other: re-encoded, resized, edited, or frames of one burst.
 
 Candidates have a perceptual hash (`imagehash.phash`, 64 bits) that differs in few bits; they count
 if their thumbnails look alike, too. What is kept grows with the number of files, not of pairs.
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NearCopies", "find_near_copies"]
 
-# By looking at pairs among the 60,000 pictures of CIFAR-10. Those of two classes show by chance
-# alone how alike two pictures get: up to 6 bits they reach a correlation of 0.88, up to 10 bits
+# By looking at pairs among the 60,000 images of CIFAR-10. Those of two classes show by chance
+# alone how alike two images get: up to 6 bits they reach a correlation of 0.88, up to 10 bits
 # 0.957. In grey, without colours to compare, two cars of one shape reach 0.95. Of 18 pairs within
-# a class right above the limits, one shows two scenes. All copies of 400 pictures saved as JPEG of
+# a class right above the limits, one shows two scenes. All copies of 400 images saved as JPEG of
 # quality 50 to 90, resized by 0.75 or 2, or 10 levels brighter, were within 8 bits.
 _CLOSE_BITS, _CLOSE_CORRELATION, _CLOSE_GREY_CORRELATION = 6, 0.92, 0.96
 _MAX_BITS, _FAR_CORRELATION = 10, 0.96
@@ -56,7 +56,7 @@ def find_near_copies(photos: Sequence[Photo], chosen: Sequence[int]) -> NearCopi
 
     Args:
         photos: all files.
-        chosen: indices of usable ones whose hash means something (a blank picture's does not).
+        chosen: indices of usable ones whose hash means something (a blank image's does not).
     """
     indices = np.asarray(chosen, np.int64)
     looks = _Looks(photos, indices)
@@ -90,7 +90,7 @@ def _places(photos: Sequence[Photo]) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _leaders(looks: _Looks, classes: np.ndarray, splits: np.ndarray) -> np.ndarray:
-    """For each picture the first with its hash, class and split if it looks like it, else itself.
+    """For each image the first with its hash, class and split if it looks like it, else itself.
 
     It stands for all of them: of 10,000 frames of a camera that stands still, not every pair is to
     be compared.
@@ -103,7 +103,7 @@ def _leaders(looks: _Looks, classes: np.ndarray, splits: np.ndarray) -> np.ndarr
 
 
 class _Looks:
-    """Compares pictures by hash and by the correlation of thumbnails, whatever their brightness."""
+    """Compares images by hash and by the correlation of thumbnails, whatever their brightness."""
 
     def __init__(self, photos: Sequence[Photo], indices: np.ndarray) -> None:
         measures = [one for index in indices if (one := photos[index].measures) is not None]
@@ -113,7 +113,7 @@ class _Looks:
         self.is_grey = np.array([one.is_grey for one in measures], bool)
 
     def pairs(self, some: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Blocks of all pairs among some pictures that look alike."""
+        """Blocks of all pairs among some images that look alike."""
         for first, second in near_pairs(self.hashes[some], _MAX_BITS):
             one, other = some[first], some[second]
             good = self.alike(one, other)

@@ -1,6 +1,6 @@
 """Baselines: what can be had without a network, so that one sees what the network adds.
 
-Each learns from thumbnails of some training pictures, by scikit-learn, in seconds.
+Each learns from thumbnails of some training images, by scikit-learn, in seconds.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _SIDE = 16
 _NEIGHBOURS = 5
 _STEPS = 200  # of L-BFGS; the accuracy moves little after half of them
 # The weight of the data against that of small weights: thumbnails have more pixels than there are
-# pictures of a class, often.
+# images of a class, often.
 _STRENGTH = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """A simple way to name pictures, and how good it is.
+    """A simple way to name images, and how good it is.
 
     Args:
         name: "majority", "mean colour", "nearest thumbnails" or "linear on pixels".
         accuracy: 0 to 1.
         interval: 95% Wilson interval of the accuracy.
-        seconds: what learning and naming took, without reading the pictures.
+        seconds: what learning and naming took, without reading the images.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Baseline:
 
 @dataclasses.dataclass(frozen=True)
 class Baselines:
-    """Some baselines on the same pictures; it has a length and can be gone through.
+    """Some baselines on the same images; it has a length and can be gone through.
 
     Args:
         results: the baselines.
-        num_train: how many pictures they learned from.
-        num_test: how many pictures they were judged on.
+        num_train: how many images they learned from.
+        num_test: how many images they were judged on.
     """
 
     results: tuple[Baseline, ...]
@@ -83,7 +83,7 @@ class Baselines:
         """What a network adds, in a sentence.
 
         Args:
-            evaluation: of the network, on pictures of the same kind.
+            evaluation: of the network, on images of the same kind.
         """
         gain = 100 * (evaluation.accuracy - self.best.accuracy)
         low, high = evaluation.accuracy_interval
@@ -103,7 +103,7 @@ class Baselines:
 
     def __str__(self) -> str:
         lines = [
-            f"Baselines: {self.num_train:,} pictures learned from, {self.num_test:,} judged on",
+            f"Baselines: {self.num_train:,} images learned from, {self.num_test:,} judged on",
             f"  {'':18}  {'accuracy':>8}  {'95% interval':^17}  {'seconds':>7}",
         ]
         for one in self.results:
@@ -116,20 +116,20 @@ class Baselines:
 
 
 def baselines(
-    data: Dataset, split: str = "test", *, max_pictures: int = 5_000, seed: int = 0
+    data: Dataset, split: str = "test", *, max_images: int = 5_000, seed: int = 0
 ) -> Baselines:
-    """Judges four simple ways to name pictures, to see what a network adds.
+    """Judges four simple ways to name images, to see what a network adds.
 
-    - majority: always the class with the most training pictures.
+    - majority: always the class with the most training images.
     - mean colour: a linear classifier on the mean and the spread of each channel.
-    - nearest thumbnails: the class of most of the 5 nearest training pictures, at 16×16 pixels.
+    - nearest thumbnails: the class of most of the 5 nearest training images, at 16×16 pixels.
     - linear on pixels: a linear classifier on the pixels at 16×16.
 
     Args:
         data: they learn from `data.train`.
         split: the split that they are judged on: "test" or "validation".
-        max_pictures: of each of both splits at most so many are used, drawn by `seed`, and only
-            these are read where pictures are files.
+        max_images: of each of both splits at most so many are used, drawn by `seed`, and only
+            these are read where images are files.
         seed: decides which.
 
     Returns:
@@ -148,17 +148,17 @@ def baselines(
     """
     check_dataset(data)
     checks.one_of("split", split, ["test", "validation"])
-    checks.integer("max_pictures", max_pictures, low=1)
+    checks.integer("max_images", max_images, low=1)
     checks.integer("seed", seed, low=0)
     judged = data.splits().get(split)
     if judged is None or len(judged) == 0:
-        raise DataError(f"`data` has no {split} pictures to judge baselines on.")
+        raise DataError(f"`data` has no {split} images to judge baselines on.")
     rng = np.random.default_rng(seed)
-    learned = _draw(data.train, max_pictures, rng)
-    judged = _draw(judged, max_pictures, rng)
+    learned = _draw(data.train, max_images, rng)
+    judged = _draw(judged, max_images, rng)
     if len(np.unique(learned.labels)) < 2:
         raise DataError(
-            "Baselines need training pictures of at least two classes. "
+            "Baselines need training images of at least two classes. "
             f"Received: {len(learned)} of one class."
         )
     before, after = (thumbnails(some.images, _SIDE) for some in (learned, judged))

@@ -1,4 +1,4 @@
-"""Which of several classifiers is better, and whether the pictures are enough to say so."""
+"""Which of several classifiers is better, and whether the images are enough to say so."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imgclf import plots
 from imgclf.data.image_files import ImageFiles
 from imgclf.errors import ArgumentError, DataError
 from imgclf.evaluation.intervals.by_formula import wilson_interval
-from imgclf.evaluation.paired import holm, mcnemar, paired_interval, pictures_needed
+from imgclf.evaluation.paired import holm, mcnemar, paired_interval, sample_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,14 +35,14 @@ _NAME_WIDTH = 28
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two classifiers on the same pictures. `str()` is the verdict, `plot()` draws the difference.
+    """Two classifiers on the same images. `str()` is the verdict, `plot()` draws the difference.
 
     Args:
         names: of the first and of the second classifier.
-        both_right: pictures that both get right.
-        only_first: pictures that only the first gets right.
-        only_second: pictures that only the second gets right.
-        both_wrong: pictures that both get wrong.
+        both_right: images that both get right.
+        only_first: images that only the first gets right.
+        only_second: images that only the second gets right.
+        both_wrong: images that both get wrong.
         corrected_p_value: the p-value with Holm's correction, as one of several comparisons; None
             for one that stands alone.
 
@@ -51,12 +51,12 @@ class Comparison:
         runs/b is better by 1.2 points (0.2 to 2.2)
           runs/a  87.0%
           runs/b  88.2%
-          on 2,000 pictures: 40 only runs/a gets right, 64 only runs/b; p = 0.024
+          on 2,000 images: 40 only runs/a gets right, 64 only runs/b; p = 0.024
         >>> print(Comparison(("A", "B"), 170, 4, 6, 20))
-        cannot tell apart A and B; to see a difference of 1 point you need about 4,000 pictures
+        cannot tell apart A and B; to see a difference of 1 point you need about 4,000 images
           A  87.0%
           B  88.0%
-          on 200 pictures: 4 only A gets right, 6 only B; p = 0.75
+          on 200 images: 4 only A gets right, 6 only B; p = 0.75
           B − A: 1.0 points (-2.5 to 4.7)
     """
 
@@ -105,28 +105,28 @@ class Comparison:
             return None
         return self.names[1] if self.difference > 0 else self.names[0]
 
-    def pictures_needed(self, difference: float = _ASKED, *, power: float = 0.8) -> int:
-        """How many pictures it takes to see such a difference between two classifiers like these.
+    def sample_size(self, difference: float = _ASKED, *, power: float = 0.8) -> int:
+        """How many images it takes to see such a difference between two classifiers like these.
 
         Args:
             difference: of the accuracies; 0.01 is one point.
             power: how likely it is then seen, 0 to 1.
 
         Returns:
-            The number, from the part of the pictures on which one is right and the other wrong.
+            The number, from the part of the images on which one is right and the other wrong.
         """
         share = (self.only_first + self.only_second) / len(self)
-        return pictures_needed(difference, share, power=power)
+        return sample_size(difference, share, power=power)
 
     @property
     def verdict(self) -> str:
-        """One sentence: which is better and by how much, or how many pictures it would take."""
+        """One sentence: which is better and by how much, or how many images it would take."""
         first, second = map(_short, self.names)
         if self.better is None:
-            needed = _about(self.pictures_needed())
+            needed = _about(self.sample_size())
             return (
                 f"cannot tell apart {first} and {second}; to see a difference of 1 point you need "
-                f"about {needed:,} pictures"
+                f"about {needed:,} images"
             )
         return f"{_short(self.better)} is better by {self._lead}"
 
@@ -155,7 +155,7 @@ class Comparison:
                 f"{name:<{width}}  {accuracy:.1%}"
                 for name, accuracy in zip((first, second), self.accuracies, strict=True)
             ),
-            f"on {len(self):,} pictures: {self.only_first:,} only {first} gets right, "
+            f"on {len(self):,} images: {self.only_first:,} only {first} gets right, "
             f"{self.only_second:,} only {second}; p = {self.p_value:.2g}",
         ]
         if self.better is None:
@@ -173,7 +173,7 @@ class Comparison:
             "interval": list(self.interval),
             "p_value": self.p_value,
             "better": self.better,
-            "pictures_needed_for_1_point": self.pictures_needed(),
+            "sample_size_for_1_point": self.sample_size(),
             "verdict": self.verdict,
         }
 
@@ -191,7 +191,7 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class ComparisonTable:
-    """Several classifiers on the same pictures, each with each.
+    """Several classifiers on the same images, each with each.
 
     Args:
         names: of the classifiers.
@@ -208,7 +208,7 @@ class ComparisonTable:
     def __str__(self) -> str:
         width = max(len(_short(name)) for name in self.names)
         order = sorted(range(len(self.names)), key=lambda i: -self.accuracies[i])
-        lines = [f"{len(self.names)} classifiers on {len(self.comparisons[0]):,} pictures"]
+        lines = [f"{len(self.names)} classifiers on {len(self.comparisons[0]):,} images"]
         for index in order:
             low, high = self.accuracy_intervals[index]
             name = _short(self.names[index])
@@ -229,8 +229,8 @@ class ComparisonTable:
                 f"{_points(one.difference, *one.interval)}; p = {one.corrected_p_value:.2g}"
             )
         if alike:
-            needed = _about(max(one.pictures_needed() for one in alike))
-            lines.append(f"  to see a difference of 1 point you need about {needed:,} pictures")
+            needed = _about(max(one.sample_size() for one in alike))
+            lines.append(f"  to see a difference of 1 point you need about {needed:,} images")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -255,7 +255,7 @@ class ComparisonTable:
 
 
 def compare_evaluations(evaluations: Mapping[str, Evaluation]) -> Comparison | ComparisonTable:
-    """Compares evaluations of the same pictures.
+    """Compares evaluations of the same images.
 
     Args:
         evaluations: by name, two or more.
@@ -265,7 +265,7 @@ def compare_evaluations(evaluations: Mapping[str, Evaluation]) -> Comparison | C
 
     Raises:
         ArgumentError: if there are fewer than two.
-        DataError: if they are of different classes or pictures.
+        DataError: if they are of different classes or images.
 
     Example:
         >>> from imgclf import Evaluation
@@ -324,13 +324,13 @@ def _check_same(first_name: str, first: Evaluation, second_name: str, second: Ev
     why = _what_differs(first, second)
     if why is not None:
         raise DataError(
-            "Classifiers can be compared only by the very same pictures, in the same order. "
+            "Classifiers can be compared only by the very same images, in the same order. "
             f"Those of {first_name} and {second_name} differ {why}."
         )
 
 
 def _what_differs(first: Evaluation, second: Evaluation) -> str | None:
-    """In what the pictures are not the same; None if they are, as far as can be seen."""
+    """In what the images are not the same; None if they are, as far as can be seen."""
     if len(first) != len(second):
         return f"in number: {len(first):,} and {len(second):,}"
     if not np.array_equal(first.labels, second.labels):

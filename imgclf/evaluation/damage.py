@@ -1,6 +1,6 @@
-"""Ways in which pictures are worse than those that were trained on, in five steps each.
+"""Ways in which images are worse than those that were trained on, in five steps each.
 
-Every step scales with the picture, so that a blur takes as much from a photo as from a thumbnail.
+Every step scales with the image, so that a blur takes as much from a photo as from a thumbnail.
 All are deterministic: the noise and the directions of shifts come from a seed.
 """
 
@@ -23,7 +23,7 @@ STEPS = 5
 # has pixels of 32 for the blur. The other three are ours: a phone held askew, a room without a
 # lamp, and a subject that is not in the middle.
 _SEVERITIES: dict[str, tuple[float, ...]] = {
-    # The standard deviation of a Gaussian, in pixels of a picture of 32×32; it grows with the
+    # The standard deviation of a Gaussian, in pixels of an image of 32×32; it grows with the
     # shorter side, and does not shrink for smaller ones, where it would do nothing.
     "blur": (0.4, 0.6, 0.7, 0.8, 1.0),
     # The quality of the file.
@@ -48,7 +48,7 @@ _DIRECTIONS = [(0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1,
 
 
 def damage(images: np.ndarray, name: str, step: int, seed: int = 0) -> np.ndarray:
-    """Makes pictures worse.
+    """Makes images worse.
 
     Args:
         images: (N, height, width, channels), values 0 to 255.
@@ -95,11 +95,11 @@ def _jpeg(image: np.ndarray, quality: float, rng: np.random.Generator) -> np.nda
     return np.stack(planes, axis=-1)
 
 
-def _through_jpeg(picture: object, quality: float) -> np.ndarray:
+def _through_jpeg(image: object, quality: float) -> np.ndarray:
     from PIL import Image
 
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=int(quality))  # type: ignore[attr-defined]
+    image.save(file, "JPEG", quality=int(quality))  # type: ignore[attr-defined]
     with Image.open(file) as read:
         return np.asarray(read)
 

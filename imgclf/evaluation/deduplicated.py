@@ -1,4 +1,4 @@
-"""The accuracy as it is, and without the pictures that are among those trained on, too."""
+"""The accuracy as it is, and without the images that are among those trained on, too."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
     from imgclf.data.split import Split
     from imgclf.evaluation.evaluation import Evaluation
 
-__all__ = ["CleanScore", "clean_score"]
+__all__ = ["DeduplicatedScore", "deduplicated_score"]
 
-# Near copies that each resemble more training pictures than this: frames of films, or drawings
-# that are alike by nature. Of CIFAR-10's the middle one resembles a single picture.
+# Near copies that each resemble more training images than this: frames of films, or drawings
+# that are alike by nature. Of CIFAR-10's the middle one resembles a single image.
 _MANY = 3
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class CleanScore:
-    """Two numbers: the accuracy on all pictures, and on those that were not trained on.
+class DeduplicatedScore:
+    """Two numbers: the accuracy on all images, and on those that were not trained on.
 
     Args:
-        num_images: all pictures that were judged.
+        num_images: all images that were judged.
         accuracy: on all of them, 0 to 1.
         interval: 95% Wilson interval of `accuracy`.
-        clean_accuracy: without those that are exactly or nearly among the training pictures; NaN if
+        clean_accuracy: without those that are exactly or nearly among the training images; NaN if
             all of them are.
         clean_interval: 95% Wilson interval of `clean_accuracy`.
-        exact_indices: (exact,) which of the pictures are exactly there.
+        exact_indices: (exact,) which of the images are exactly there.
         near_indices: (near,) which are nearly there: brighter, shifted, mirrored, saved anew.
-        partners: (N,) for each picture the index of its copy in the training pictures, or -1.
+        partners: (N,) for each image the index of its copy in the training images, or -1.
         similarity: (N,) how alike the two are, 0.82 to 1; -1 where there is none.
         mirrored: (N,) whether the copy is mirrored left to right.
-        other_class: how many copies have another class among the training pictures.
+        other_class: how many copies have another class among the training images.
         copies_accuracy: on the copies alone; NaN if there are none.
-        look_alikes: how many training pictures the middle one of the near copies resembles; 0 if
+        look_alikes: how many training images the middle one of the near copies resembles; 0 if
             there are none.
-        test: the pictures that were judged.
-        train: the pictures that were trained on.
+        test: the images that were judged.
+        train: the images that were trained on.
     """
 
     num_images: int
@@ -69,7 +69,7 @@ class CleanScore:
 
     @property
     def exact(self) -> int:
-        """How many pictures are exactly among the training pictures."""
+        """How many images are exactly among the training images."""
         return len(self.exact_indices)
 
     @property
@@ -84,25 +84,25 @@ class CleanScore:
 
     def __repr__(self) -> str:
         return (
-            f"CleanScore({self.accuracy:.1%}, {self.clean_accuracy:.1%} without "
+            f"DeduplicatedScore({self.accuracy:.1%}, {self.clean_accuracy:.1%} without "
             f"{self.copies:,} copies)"
         )
 
     def __str__(self) -> str:
-        everything = f"{_percent(self.accuracy, self.interval)} on all {self.num_images:,} pictures"
+        everything = f"{_percent(self.accuracy, self.interval)} on all {self.num_images:,} images"
         if not self.copies:
-            return f"{everything}; none of them is among the training pictures"
+            return f"{everything}; none of them is among the training images"
         share = self.copies / self.num_images
         lines = [
             everything,
             f"{_percent(self.clean_accuracy, self.clean_interval)} without the {self.copies:,} "
-            f"({share:.1%}) that are among the training pictures, too",
+            f"({share:.1%}) that are among the training images, too",
             f"  {self.exact:,} exactly, {self.near:,} nearly; {self.other_class:,} of them with "
             f"another class there; accuracy on them {self.copies_accuracy:.1%}",
         ]
         if self.look_alikes > _MANY:
             lines.append(
-                f"  The near ones resemble {self.look_alikes:g} training pictures each: they may "
+                f"  The near ones resemble {self.look_alikes:g} training images each: they may "
                 "be alike by nature, as letters are, and no copies. plot() shows them."
             )
         return "\n".join(lines)
@@ -126,7 +126,7 @@ class CleanScore:
         }
 
     def plot(self, n: int = 20) -> Figure:
-        """Pairs that were found: the judged picture on the left, its copy on the right.
+        """Pairs that were found: the judged image on the left, its copy on the right.
 
         Args:
             n: at most so many, spread from the most to the least alike.
@@ -140,7 +140,7 @@ class CleanScore:
         if len(found) > n:
             found = found[np.linspace(0, len(found) - 1, n).astype(int)]
         if len(found) == 0:
-            return plots.message("No picture is among the training pictures")
+            return plots.message("No image is among the training images")
         pairs, titles = [], []
         for index in found:
             image, other = self.test.images[int(index)], self.train.images[self.partners[index]]
@@ -149,23 +149,23 @@ class CleanScore:
         return plots.image_grid(pairs, titles, columns=5, title="Judged, and trained on")
 
 
-def clean_score(
+def deduplicated_score(
     evaluation: Evaluation, train: Split, test: Split, *, mirrored: bool = True
-) -> CleanScore:
-    """Looks for the judged pictures among the training pictures and leaves them out.
+) -> DeduplicatedScore:
+    """Looks for the judged images among the training images and leaves them out.
 
     Args:
         evaluation: of the classifier on `test`.
         train: what it was trained on.
         test: what it was judged by.
-        mirrored: whether a picture that is mirrored left to right counts as a copy; for letters and
+        mirrored: whether an image that is mirrored left to right counts as a copy; for letters and
             digits it does not.
 
     Returns:
-        The two numbers, and which pictures make the difference.
+        The two numbers, and which images make the difference.
 
     Raises:
-        DataError: if the evaluation is of other pictures, or the splits differ in classes or shape.
+        DataError: if the evaluation is of other images, or the splits differ in classes or shape.
 
     Example:
         >>> import imgclf, numpy as np
@@ -175,14 +175,14 @@ def clean_score(
         >>> train = imgclf.Split(images[:16], [0, 1] * 8, names)
         >>> test = imgclf.Split(images[12:20], [0, 1] * 4, names)
         >>> scores = [[0.9, 0.1], [0.2, 0.8]] * 2 + [[0.9, 0.1]] * 4
-        >>> score = clean_score(imgclf.Evaluation(test.labels, scores, names), train, test)
+        >>> score = deduplicated_score(imgclf.Evaluation(test.labels, scores, names), train, test)
         >>> print(score)
-        75.0% (40.9% to 92.9%) on all 8 pictures
-        50.0% (15.0% to 85.0%) without the 4 (50.0%) that are among the training pictures, too
+        75.0% (40.9% to 92.9%) on all 8 images
+        50.0% (15.0% to 85.0%) without the 4 (50.0%) that are among the training images, too
           4 exactly, 0 nearly; 0 of them with another class there; accuracy on them 100.0%
     """
     if not np.array_equal(evaluation.labels, test.labels):
-        raise DataError("`evaluation` must be of the pictures of `test`. Their labels differ.")
+        raise DataError("`evaluation` must be of the images of `test`. Their labels differ.")
     for what in ("class_names", "image_shape"):
         if getattr(train, what) != getattr(test, what):
             raise DataError(
@@ -193,7 +193,7 @@ def clean_score(
     found = copies.partners >= 0
     right = np.asarray(evaluation.correct, bool)
     labels = train.labels[copies.partners[found]]
-    return CleanScore(
+    return DeduplicatedScore(
         num_images=len(test),
         accuracy=_share(right),
         interval=_interval(right),
@@ -225,7 +225,7 @@ def _percent(value: float, interval: Sequence[float]) -> str:
     return f"{value:.1%} ({low:.1%} to {high:.1%})"
 
 
-def _title(score: CleanScore, index: int) -> str:
+def _title(score: DeduplicatedScore, index: int) -> str:
     names = score.test.class_names
     true, other = score.test.labels[index], score.train.labels[score.partners[index]]
     title = "exact" if score.similarity[index] == 1 else f"{score.similarity[index]:.2f} alike"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Evaluation", "are_uneven"]
+__all__ = ["Evaluation", "are_imbalanced"]
 
 # Half-precision softmax over a thousand classes strays this far from 1, logits stray further.
 _ROW_SUM_TOLERANCE = 1e-3
@@ -63,8 +63,9 @@ class Evaluation:
         probabilities: (N, classes), 0 to 1, each row with the sum 1: what was predicted.
         class_names: one name a class, in the order of the label numbers.
         images: (N, height, width, channels), an array or an `ImageFiles`; only figures that show
-            pictures need them.
-        test_look: which look at the test pictures of a run this is, from 1; None if none counts.
+            images need them.
+        test_evaluation_number: the how-manieth evaluation of a run's test images this is, from 1;
+            None if none is counted.
 
     Raises:
         DataError: if labels, probabilities or images are not as above or differ in number.
@@ -88,7 +89,7 @@ class Evaluation:
     probabilities: Any
     class_names: Sequence[str]
     images: Any = None
-    test_look: int | None = None
+    test_evaluation_number: int | None = None
 
     def __post_init__(self) -> None:
         names = check_class_names(self.class_names)
@@ -163,13 +164,13 @@ class Evaluation:
         return self.averages["macro"]["f1"]
 
     @functools.cached_property
-    def uneven(self) -> bool:
+    def imbalanced(self) -> bool:
         """Whether one class has more than 1.5 times the images of another, of those that have any.
 
         Then accuracy says most about the large classes, and `balanced_accuracy` and `macro_f1` are
         shown beside it.
         """
-        return are_uneven(self.labels)
+        return are_imbalanced(self.labels)
 
     def top_k(self, k: int) -> float:
         """The part of the images whose true class is among the `k` most likely ones.
@@ -267,12 +268,12 @@ class Evaluation:
     # All single figures, and their doubt.
 
     @functools.cached_property
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """All single figures by name: accuracy, balanced_accuracy, macro_f1, top_3, loss, ….
 
         Example:
             >>> ev = Evaluation([0, 1], [[0.9, 0.1], [0.4, 0.6]], ["cat", "dog"])
-            >>> ev.figures["weighted_f1"]
+            >>> ev.metrics["weighted_f1"]
             1.0
         """
         return {name: self._figure(name) for name in figure_names(self)}
@@ -460,7 +461,7 @@ class Evaluation:
         no slice is worse, at most 5 of 100 columns get a mark.
 
         Args:
-            by: "class"; "size" (the shorter side in the file) or "folder", which need picture
+            by: "class"; "size" (the shorter side in the file) or "folder", which need image
                 files; "brightness" (the mean grey value); an array or a list with a value an image;
                 or a dict of such columns by name.
             bins: more than 8 different numbers are sorted into so many ranges of about as many
@@ -518,13 +519,13 @@ class Evaluation:
         """
         return {
             "num_images": len(self),
-            "test_look": self.test_look,
+            "test_evaluation_number": self.test_evaluation_number,
             "class_names": list(self.class_names),
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
             "balanced_accuracy": self.balanced_accuracy,
             "macro_f1": self.macro_f1,
-            "uneven": self.uneven,
+            "imbalanced": self.imbalanced,
             "top_k": {str(k): share for k, share in self.top_k_accuracies().items()},
             "loss": self.loss,
             "brier_score": self.brier_score,
@@ -650,7 +651,7 @@ class Evaluation:
         """The images whose labels are likely wrong, with the label and what they likely are.
 
         Args:
-            n: at most so many pictures.
+            n: at most so many images.
 
         Returns:
             The figure.
@@ -662,17 +663,17 @@ class Evaluation:
         found = self.label_errors()[:n]
         chosen = np.array([one.index for one in found], np.int64)
         return plots.label_errors(
-            self._pictures("plot_label_errors", chosen),
+            self._images("plot_label_errors", chosen),
             [one.label for one in found],
             [one.suggested for one in found],
             [one.suggested_probability for one in found],
         )
 
     def plot_mistakes(self, n: int = 12) -> Figure:
-        """The most confident mistakes as pictures, with what was predicted and what is true.
+        """The most confident mistakes as images, with what was predicted and what is true.
 
         Args:
-            n: at most so many pictures.
+            n: at most so many images.
 
         Returns:
             The figure.
@@ -682,7 +683,7 @@ class Evaluation:
         """
         chosen = self.mistakes(n)
         return plots.mistakes(
-            self._pictures("plot_mistakes", chosen),
+            self._images("plot_mistakes", chosen),
             self._names(self.labels[chosen]),
             self._names(self.predictions[chosen]),
             self.confidences[chosen],
@@ -692,8 +693,8 @@ class Evaluation:
         """Random images, each with its true name and the three most likely classes as bars.
 
         Args:
-            n: at most so many pictures.
-            seed: decides which; the same seed gives the same pictures.
+            n: at most so many images.
+            seed: decides which; the same seed gives the same images.
 
         Returns:
             The figure.
@@ -709,8 +710,8 @@ class Evaluation:
         for row in self.probabilities[chosen]:
             likely = np.argsort(-row, kind="stable")[:3]
             top.append(list(zip(self._names(likely), map(float, row[likely]), strict=True)))
-        pictures = self._pictures("plot_predictions", chosen)
-        return plots.softmax_predictions(pictures, self._names(self.labels[chosen]), top)
+        images = self._images("plot_predictions", chosen)
+        return plots.softmax_predictions(images, self._names(self.labels[chosen]), top)
 
     @functools.cached_property
     def _intervals(self) -> dict[str, tuple[float, float]]:
@@ -807,17 +808,17 @@ class Evaluation:
             zero_division=0,
         )
 
-    def _pictures(self, method: str, indices: np.ndarray) -> np.ndarray:
+    def _images(self, method: str, indices: np.ndarray) -> np.ndarray:
         if self.images is None:
             raise ArgumentError(
-                f"`{method}` needs the pictures: make the Evaluation with `images`. "
+                f"`{method}` needs the images: make the Evaluation with `images`. "
                 "Received: images=None."
             )
         return np.asarray(self.images[indices])
 
 
-def are_uneven(labels: np.ndarray) -> bool:
-    """`Evaluation.uneven`, of labels that count the classes from 0."""
+def are_imbalanced(labels: np.ndarray) -> bool:
+    """`Evaluation.imbalanced`, of labels that count the classes from 0."""
     counts = np.bincount(labels)
     there = counts[counts > 0]
     return bool(there.max() > _UNEVEN * there.min())

@@ -1,7 +1,7 @@
 """Likely label errors, by confident learning.
 
-A picture is suspected if the classifier gives another class at least the probability that it gives
-to that class's own pictures on average. How many are suspected of each pair of classes is estimated
+An image is suspected if the classifier gives another class at least the probability that it gives
+to that class's own images on average. How many are suspected of each pair of classes is estimated
 first, and then those are taken in which the other class is furthest ahead.
 """
 
@@ -17,7 +17,7 @@ __all__ = ["LabelError", "confident_joint", "find_label_errors", "label_error_re
 
 @dataclasses.dataclass(frozen=True)
 class LabelError:
-    """A picture whose label is likely wrong.
+    """An image whose label is likely wrong.
 
     Args:
         index: its place in the split.
@@ -37,15 +37,15 @@ class LabelError:
 
 
 def confident_joint(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """How many pictures labelled i are confidently of class j.
+    """How many images labelled i are confidently of class j.
 
     Args:
         labels: (N,) the labels that are given.
-        probabilities: (N, classes) of a classifier that was not trained on these pictures.
+        probabilities: (N, classes) of a classifier that was not trained on these images.
 
     Returns:
         (classes, classes) estimated counts: a row a label, a column a true class. Rows sum up to
-        the number of pictures with the label.
+        the number of images with the label.
 
     Source:
         C. G. Northcutt, L. Jiang, I. L. Chuang, "Confident learning: estimating uncertainty in
@@ -64,21 +64,21 @@ def confident_joint(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray
     likeliest = np.where(confident, probabilities, -1).argmax(axis=1)
     joint = np.zeros((columns, columns))
     np.add.at(joint, (labels[sure], likeliest[sure]), 1)
-    # A class of whose pictures none is confidently anything is taken for right.
+    # A class of whose images none is confidently anything is taken for right.
     silent = joint.sum(axis=1) == 0
     joint[silent, silent] = 1
     return joint / joint.sum(axis=1, keepdims=True) * counts[:, None]
 
 
 def find_label_errors(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """The pictures whose labels are likely wrong, the likeliest first.
+    """The images whose labels are likely wrong, the likeliest first.
 
     Args:
         labels: (N,) the labels that are given.
-        probabilities: (N, classes) of a classifier that was not trained on these pictures.
+        probabilities: (N, classes) of a classifier that was not trained on these images.
 
     Returns:
-        Indices of pictures: for each label i and class j the estimated number of those with the
+        Indices of images: for each label i and class j the estimated number of those with the
         largest lead of j over i ("prune by noise rate"), as far as j is the likeliest class.
 
     Source:
@@ -106,12 +106,12 @@ def find_label_errors(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarr
 
 
 def _confident(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """(N, classes) whether each class has the probability that its own pictures have on average."""
+    """(N, classes) whether each class has the probability that its own images have on average."""
     columns = probabilities.shape[1]
     counts = np.bincount(labels, minlength=columns)
     own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     sums = np.bincount(labels, weights=own, minlength=columns)
-    # No picture is confidently of a class without pictures.
+    # No image is confidently of a class without images.
     thresholds = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
     return probabilities >= thresholds - 1e-9
 

@@ -52,7 +52,7 @@ def figure_rows(evaluation: Evaluation) -> list[list[str]]:
         ['accuracy', '66.7%', '20.8% to 93.9%']
     """
     rows = []
-    for name, value in evaluation.figures.items():
+    for name, value in evaluation.metrics.items():
         if math.isfinite(value):
             low, high = evaluation.interval(name)
             show = _plain if name in _PLAIN else _percent

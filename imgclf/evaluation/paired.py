@@ -1,6 +1,6 @@
-"""The statistics of two classifiers that looked at the same pictures.
+"""The statistics of two classifiers that looked at the same images.
 
-Only the pictures on which one is right and the other wrong tell the two apart, so all that is
+Only the images on which one is right and the other wrong tell the two apart, so all that is
 needed are four counts. Nothing here knows what an `Evaluation` is.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from imgclf import checks
 from imgclf.errors import DataError
 
-__all__ = ["holm", "mcnemar", "paired_interval", "pictures_needed"]
+__all__ = ["holm", "mcnemar", "paired_interval", "sample_size"]
 
 # How exactly the ends of an interval are found.
 _TOLERANCE = 1e-10
@@ -27,8 +27,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """How likely so uneven a count is if both classifiers are equally good: McNemar's exact test.
 
     Args:
-        only_first: pictures that only the first classifier gets right.
-        only_second: pictures that only the second gets right.
+        only_first: images that only the first classifier gets right.
+        only_second: images that only the second gets right.
 
     Returns:
         The two-sided p-value, 0 to 1.
@@ -57,15 +57,15 @@ def mcnemar(only_first: int, only_second: int) -> float:
 def paired_interval(
     only_first: int, only_second: int, total: int, *, confidence_level: float = 0.95
 ) -> tuple[float, float]:
-    """Tango's score interval of the difference of two accuracies on the same pictures.
+    """Tango's score interval of the difference of two accuracies on the same images.
 
-    It keeps its promise for few pictures and for rare differences, where the textbook interval and
+    It keeps its promise for few images and for rare differences, where the textbook interval and
     the bootstrap are too short.
 
     Args:
-        only_first: pictures that only the first classifier gets right.
-        only_second: pictures that only the second gets right.
-        total: all pictures.
+        only_first: images that only the first classifier gets right.
+        only_second: images that only the second gets right.
+        total: all images.
         confidence_level: the part of such intervals that hold the true difference.
 
     Returns:
@@ -122,17 +122,17 @@ def _score(only_first: int, only_second: int, total: int, difference: float) -> 
     return distance / math.sqrt(variance)
 
 
-def pictures_needed(difference: float, discordant: float, *, power: float = 0.8) -> int:
-    """How many pictures it takes to tell two classifiers apart at the 5% level.
+def sample_size(difference: float, discordant: float, *, power: float = 0.8) -> int:
+    """How many images it takes to tell two classifiers apart at the 5% level.
 
     Args:
         difference: of their accuracies, such as 0.01.
-        discordant: the part of the pictures on which one is right and the other wrong; it is at
+        discordant: the part of the images on which one is right and the other wrong; it is at
             least the difference.
         power: how likely the difference is then seen.
 
     Returns:
-        The number of pictures that both have to look at.
+        The number of images that both have to look at.
 
     Raises:
         ArgumentError: if a number is out of its range.
@@ -142,7 +142,7 @@ def pictures_needed(difference: float, discordant: float, *, power: float = 0.8)
         design", Biometrics 43 (1987).
 
     Example:
-        >>> pictures_needed(0.01, 0.05)
+        >>> sample_size(0.01, 0.05)
         3923
     """
     size = checks.number("difference", difference, low=0, high=1, above=True)

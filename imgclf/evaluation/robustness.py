@@ -1,4 +1,4 @@
-"""How much of the accuracy is left when pictures are blurred, dark, askew and the like."""
+"""How much of the accuracy is left when images are blurred, dark, askew and the like."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Robustness", "measure_robustness"]
 
-# Pictures that are read, damaged and looked at together.
+# Images that are read, damaged and looked at together.
 _BATCH = 256
 
 
@@ -30,16 +30,16 @@ class Robustness:
     """Accuracy under each kind of damage, in five steps from mild to severe.
 
     Args:
-        num_images: how many pictures were looked at, the same for every figure.
+        num_images: how many images were looked at, the same for every figure.
         of_images: how many there were to draw them from.
         num_classes: how many classes there are.
-        accuracy: on the pictures as they are, 0 to 1.
+        accuracy: on the images as they are, 0 to 1.
         accuracies: by the name of the damage, the accuracy at each step.
-        seed: that the pictures and the damage were drawn by.
+        seed: that the images and the damage were drawn by.
 
     Example:
         >>> print(Robustness(500, 500, 10, 0.9, {"blur": (0.9, 0.88, 0.8, 0.7, 0.5)}, 0))
-        90.0% (87.1% to 92.3%) as they are, on 500 pictures
+        90.0% (87.1% to 92.3%) as they are, on 500 images
                        1       2       3       4       5   mean
           blur     90.0%   88.0%   80.0%   70.0%   50.0%  75.6%
           (each ± up to 4.4 points; 1 is mild, 5 severe)
@@ -82,7 +82,7 @@ class Robustness:
         heads = "".join(f"{step:>8}" for step in range(1, STEPS + 1))
         lines = [
             f"{self.accuracy:.1%} ({low:.1%} to {high:.1%}) as they are, "
-            f"on {self.num_images:,} pictures{drawn}",
+            f"on {self.num_images:,} images{drawn}",
             f"  {'':<{width}}{heads}   mean",
         ]
         for name, row in self.accuracies.items():
@@ -124,20 +124,20 @@ def measure_robustness(
     damages: Sequence[str] = DAMAGES,
     seed: int = 0,
 ) -> Robustness:
-    """Damages pictures and sees what is still recognised.
+    """Damages images and sees what is still recognised.
 
     Args:
         predict: takes (N, height, width, channels) uint8, gives (N, classes) probabilities.
-        split: pictures and what they show.
+        split: images and what they show.
         sample: how many are drawn, at most; None for all.
         damages: which kinds of damage: "blur", "JPEG", "noise", "rotation", "darkness", "shift".
-        seed: decides which pictures, and the damage to each.
+        seed: decides which images, and the damage to each.
 
     Returns:
         The accuracies.
 
     Raises:
-        DataError: if there are no pictures.
+        DataError: if there are no images.
         ArgumentError: for an unknown kind of damage.
 
     Example:
@@ -149,7 +149,7 @@ def measure_robustness(
         (50, True)
     """
     if len(split) == 0:
-        raise DataError("`split` must hold at least one picture. Received: none.")
+        raise DataError("`split` must hold at least one image. Received: none.")
     checks.integer("seed", seed, low=0)
     if isinstance(damages, str) or not len(damages):
         raise ArgumentError(

@@ -1,4 +1,4 @@
-"""Slices: parts of the pictures that have something in common, and how well each is recognised."""
+"""Slices: parts of the images that have something in common, and how well each is recognised."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NO_VALUE = "unknown"
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-    """Pictures that have something in common.
+    """Images that have something in common.
 
     Args:
         by: what they were sorted by: "class", "brightness", the name of a column.
@@ -46,7 +46,7 @@ class Slice:
         count: how many there are.
         accuracy: the part of them that is right.
         interval: 95% Wilson interval of it.
-        rest_accuracy: the part of all other pictures that is right; not a number if there are none.
+        rest_accuracy: the part of all other images that is right; not a number if there are none.
         p_value: how often chance alone would put a slice so far below the rest: Fisher's exact
             test, one-sided, corrected by Holm for the number of slices.
         is_worse: whether it is really below the rest: the p-value is below 5%.
@@ -77,7 +77,7 @@ def slice_records(
 
     Args:
         by: what the groups are made by.
-        groups: (N,) the number of each picture's group.
+        groups: (N,) the number of each image's group.
         names: a name a group.
         correct: (N,) whether each prediction is right.
 
@@ -122,13 +122,13 @@ def slice_records(
 def columns_by(
     by: Any, labels: np.ndarray, class_names: Any, images: Any, bins: int
 ) -> list[tuple[str, np.ndarray, list[str]]]:
-    """What the pictures are sorted by: (name, the number of each one's group, names of groups).
+    """What the images are sorted by: (name, the number of each one's group, names of groups).
 
     Args:
         by: as for `Evaluation.slices`.
         labels: (N,) the true classes.
         class_names: one name a class.
-        images: the pictures, or None.
+        images: the images, or None.
         bins: ranges that numbers are sorted into.
     """
     checks.integer("bins", bins, low=2)
@@ -149,16 +149,16 @@ def _check_column(name: str, values: Any, count: int) -> np.ndarray:
     try:
         column = np.asarray(values)
     except ValueError as error:
-        raise ArgumentTypeError(f"`{name}` must hold one value a picture.") from error
+        raise ArgumentTypeError(f"`{name}` must hold one value an image.") from error
     if column.ndim != 1 or len(column) != count:
         raise ArgumentError(
-            f"`{name}` must hold {count} values, one a picture. Received: shape={column.shape}."
+            f"`{name}` must hold {count} values, one an image. Received: shape={column.shape}."
         )
     return column
 
 
 def _group(column: np.ndarray, bins: int, unit: str = "") -> tuple[np.ndarray, list[str]]:
-    """Texts and few numbers value by value; many numbers in ranges with as many pictures each."""
+    """Texts and few numbers value by value; many numbers in ranges with as many images each."""
     if column.dtype.kind not in "iuf":
         texts = np.array([_NO_VALUE if _is_missing(value) else str(value) for value in column])
         found, groups = np.unique(texts, return_inverse=True)
@@ -185,7 +185,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _sizes(images: Any) -> np.ndarray:
-    """The shorter side of each picture in its file, in pixels, from the header alone."""
+    """The shorter side of each image in its file, in pixels, from the header alone."""
     paths = _paths("size", images)
     limit = images.spec.max_pixels
 
@@ -197,10 +197,10 @@ def _sizes(images: Any) -> np.ndarray:
 
 
 def _brightness(images: Any) -> np.ndarray:
-    """The mean grey value of each picture, 0 to 255."""
+    """The mean grey value of each image, 0 to 255."""
     if images is None:
         raise ArgumentError(
-            "`by`='brightness' needs the pictures: make the Evaluation with `images`. "
+            "`by`='brightness' needs the images: make the Evaluation with `images`. "
             "Received: images=None."
         )
     chunks = range(0, len(images), 1024)
@@ -222,7 +222,7 @@ def _folders(images: Any) -> np.ndarray:
 def _paths(by: str, images: Any) -> np.ndarray:
     if not isinstance(images, ImageFiles):
         raise ArgumentError(
-            f"`by`={by!r} needs picture files, as `load_folder` and `load_csv` give them: an array "
+            f"`by`={by!r} needs image files, as `load_folder` and `load_csv` give them: an array "
             "says nothing of it. " + checks.received("images", type(images).__name__)
         )
     return images.paths

@@ -54,21 +54,21 @@ def _overall(evaluation: Evaluation) -> list[str]:
     """A row a figure, with its interval; areas under curves are left to those who ask for them."""
     tops = [(f"top-{k}", f"top_{k}") for k in evaluation.top_k_accuracies()]
     # Where the classes are even, the mean of their recalls is the accuracy once more.
-    rows = [*(_ALIKE if evaluation.uneven else ()), *tops, *_FIGURES]
+    rows = [*(_ALIKE if evaluation.imbalanced else ()), *tops, *_FIGURES]
     lines = []
     for title, name in rows:
-        value = evaluation.figures[name]
+        value = evaluation.metrics[name]
         low, high = evaluation.interval(name)
         form = ".4f" if name in _NO_SHARES else ".1%"
         shown, *ends = (format(number, form) for number in (value, low, high))
         lines.append(f"  {title:17}  {shown:>7}  {ends[0]:>7} to {ends[1]:>7}")
-    if evaluation.uneven:
+    if evaluation.imbalanced:
         counts = [record["support"] for record in evaluation.per_class if record["support"]]
         sizes = f"from {min(counts):,} to {max(counts):,} images a class"
         lines.insert(0, f"  {sizes}: the first two figures count each alike")
-    if evaluation.test_look is not None and evaluation.test_look > 1:
-        number = ordinal(evaluation.test_look)
-        lines.append(f"  this is the {number} look at the test pictures of this run")
+    if evaluation.test_evaluation_number is not None and evaluation.test_evaluation_number > 1:
+        number = ordinal(evaluation.test_evaluation_number)
+        lines.append(f"  this is the {number} look at the test images of this run")
     return lines
 
 
@@ -83,7 +83,7 @@ def _table(evaluation: Evaluation) -> list[str]:
     title = "class"
     note = []
     if len(records) > _MAX_ROWS:
-        # Classes without a picture have no recall to be weak in.
+        # Classes without an image have no recall to be weak in.
         seen = [record for record in records if record["support"]]
         seen.sort(key=lambda record: record["recall"])
         note = [f"… and {len(records) - len(seen[:_WEAKEST])} more classes, in `per_class`"]

@@ -1,4 +1,4 @@
-"""How often the test pictures were looked at: a record in the run folder, a line a look.
+"""How often the test images were looked at: a record in the run folder, a line a look.
 
 Each look at them, followed by a change, makes their figure a little too good; so the run folder
 counts, and whoever reads a figure can see which look it was.
@@ -17,21 +17,21 @@ from imgclf.files import atomic
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Look", "count_look", "is_run", "read_looks"]
+__all__ = ["EvaluationRecord", "count_test_evaluation", "is_run", "read_test_evaluations"]
 
-_NAME = "test-looks.csv"
-_LOCK = "test-looks.lock"
+_NAME = "test-evaluations.csv"
+_LOCK = "test-evaluations.lock"
 
 # A look is noted in milliseconds; a disk on a network may take longer.
 _LOCK_SECONDS = 30
 
 
-class Look(NamedTuple):
-    """One look at the test pictures of a run.
+class EvaluationRecord(NamedTuple):
+    """One look at the test images of a run.
 
     Args:
         date: when, in UTC, as ISO 8601 has it.
-        num_images: how many pictures were looked at.
+        num_images: how many images were looked at.
         accuracy: what was seen, 0 to 1.
     """
 
@@ -45,8 +45,8 @@ def is_run(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("config.json", "journal.jsonl"))
 
 
-def read_looks(run: Path) -> list[Look]:
-    """The looks at the test pictures of a run, the first one first.
+def read_test_evaluations(run: Path) -> list[EvaluationRecord]:
+    """The looks at the test images of a run, the first one first.
 
     Args:
         run: its folder; there are none if it has no record.
@@ -59,21 +59,24 @@ def read_looks(run: Path) -> list[Look]:
         return []
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-        return [Look(row["date"], int(row["num_images"]), float(row["accuracy"])) for row in rows]
+        return [
+            EvaluationRecord(row["date"], int(row["num_images"]), float(row["accuracy"]))
+            for row in rows
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise RunFolderError(
             f"{path}: is damaged ({error}). Put it right, or delete it to count from one again."
         ) from error
 
 
-def count_look(run: Path, num_images: int, accuracy: float) -> int:
+def count_test_evaluation(run: Path, num_images: int, accuracy: float) -> int:
     """Writes a look down.
 
     Two processes that look at the same time are both counted: one waits for the other.
 
     Args:
         run: the run folder.
-        num_images: how many pictures were looked at.
+        num_images: how many images were looked at.
         accuracy: what was seen.
 
     Returns:
@@ -88,14 +91,14 @@ def count_look(run: Path, num_images: int, accuracy: float) -> int:
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
         with filelock.FileLock(run / _LOCK, timeout=_LOCK_SECONDS):
-            looks = [*read_looks(run), Look(now, num_images, accuracy)]
+            looks = [*read_test_evaluations(run), EvaluationRecord(now, num_images, accuracy)]
             table = io.StringIO()
             writer = csv.writer(table, lineterminator="\n")
-            writer.writerow(Look._fields)
+            writer.writerow(EvaluationRecord._fields)
             writer.writerows(looks)
             atomic.write_text(run / _NAME, table.getvalue())
     except filelock.Timeout as error:
         raise RunFolderError(
-            f"{run / _NAME}: another process holds it. Look again when that one is over."
+            f"{run / _NAME}: another process holds it. Try again when that one is over."
         ) from error
     return len(looks)

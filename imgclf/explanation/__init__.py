@@ -1,1 +1,1 @@
-"""What a network looked at: heat maps, their check, and the nearest pictures it was taught with."""
+"""What a network looked at: heat maps, their check, and the nearest images it was taught with."""

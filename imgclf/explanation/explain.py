@@ -1,4 +1,4 @@
-"""Explaining pictures, and finding the nearest ones: what `Classifier` calls."""
+"""Explaining images, and finding the nearest ones: what `Classifier` calls."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def explain(
     """See `Classifier.explain`.
 
     Args:
-        model: a `keras.Model` from pictures to probabilities.
+        model: a `keras.Model` from images to probabilities.
         images: (N, height, width, channels).
         class_names: one name a class.
-        probabilities: gives (N, classes) for pictures.
+        probabilities: gives (N, classes) for images.
         method: as there.
         targets: as there.
         layer: as there.
@@ -53,7 +53,7 @@ def explain(
     if layer is not None and method != "grad-cam":
         raise ArgumentError('`layer` goes with method="grad-cam" only.')
     if len(images) == 0:
-        raise DataError("`source` must hold at least one picture. Received: none.")
+        raise DataError("`source` must hold at least one image. Received: none.")
     scores = probabilities(images)
     numbers = _targets(targets, class_names, scores)
     used = ""
@@ -104,28 +104,28 @@ def nearest(
     """See `Classifier.nearest`.
 
     Args:
-        model: a `keras.Model` from pictures to probabilities.
+        model: a `keras.Model` from batch_images to probabilities.
         images: (N, height, width, channels).
         split: where to look.
-        probabilities: gives (N, classes) for pictures.
+        probabilities: gives (N, classes) for batch_images.
         class_names: one name a class.
         k: as there.
         batch_size: as there.
     """
     checks.integer("k", k, low=1, high=len(split))
     if len(images) == 0:
-        raise DataError("`source` must hold at least one picture. Received: none.")
+        raise DataError("`source` must hold at least one image. Received: none.")
     predictions = np.argmax(probabilities(images), axis=1)
     network = Network(features_model(model))
     size = batch_size or looking_batch(images.shape[1:])
 
-    def features(pictures: Any, at: int) -> np.ndarray:
-        return network(np.asarray(pictures[at : at + size]))
+    def features(batch_images: Any, at: int) -> np.ndarray:
+        return network(np.asarray(batch_images[at : at + size]))
 
     queries = np.concatenate([features(images, at) for at in range(0, len(images), size)])
     batches = (features(split.images, at) for at in range(0, len(split), size))
     indices, distances = find_nearest(queries, batches, k)
-    # The pictures one after the other: files are read again, and only those.
+    # The batch_images one after the other: files are read again, and only those.
     found = [np.asarray(split.images[row]) for row in indices]
     return Nearest(
         images=images,
@@ -146,7 +146,7 @@ def _targets(targets: Any, class_names: Sequence[str], scores: np.ndarray) -> np
     given = [targets] * len(scores) if one_for_all else list(targets)
     if len(given) != len(scores):
         raise ArgumentError(
-            f"`targets` must be one class, or one for each of {len(scores)} pictures. "
+            f"`targets` must be one class, or one for each of {len(scores)} images. "
             f"Received: {len(given)} classes."
         )
     return np.array([_number(target, class_names) for target in given])

@@ -1,4 +1,4 @@
-"""`Explanation`: heat maps that say which parts of pictures spoke for a class."""
+"""`Explanation`: heat maps that say which parts of images spoke for a class."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Explanation"]
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
-    """Heat maps over pictures, and whether covering the hot part matters.
+    """Heat maps over images, and whether covering the hot part matters.
 
     Args:
         images: (N, height, width, channels), 0 to 255.
@@ -30,7 +30,7 @@ class Explanation:
         class_names: one name a class.
         method: "grad-cam" or "occlusion".
         layer: whose map Grad-CAM took; "" for occlusion.
-        hot_drops: (N,) by how much the probability falls where the hottest eighth of the picture is
+        hot_drops: (N,) by how much the probability falls where the hottest eighth of the image is
             covered with its mean colour.
         random_drops: (N,) the mean of the same for areas of that shape elsewhere.
     """
@@ -49,7 +49,7 @@ class Explanation:
         return len(self.heatmaps)
 
     def __getitem__(self, index: Any) -> Explanation:
-        """That of one picture, or of some, by an int, a slice or an array."""
+        """That of one image, or of some, by an int, a slice or an array."""
         if isinstance(index, (int, np.integer)):
             index = [index]
         chosen = {
@@ -66,13 +66,13 @@ class Explanation:
         return dataclasses.replace(self, **chosen)
 
     def __repr__(self) -> str:
-        return f"Explanation({len(self)} pictures, {self.method})"
+        return f"Explanation({len(self)} images, {self.method})"
 
     def __str__(self) -> str:
         where = f", layer {self.layer}" if self.layer else ""
-        pictures = "1 picture" if len(self) == 1 else f"{len(self):,} pictures"
+        images = "1 image" if len(self) == 1 else f"{len(self):,} images"
         return (
-            f"{self.method} of {pictures}{where}\n"
+            f"{self.method} of {images}{where}\n"
             f"  covering the hot part lowers the probability more than covering another part: "
             f"{int(self.agreement.sum()):,} of {len(self):,}\n"
             f"  on average it {_in_words(self.hot_drops)} there, {_in_words(self.random_drops)} "
@@ -88,7 +88,7 @@ class Explanation:
         return self.hot_drops > self.random_drops
 
     def overlay(self, strength: float = 0.7) -> np.ndarray:
-        """The pictures with their heat on them.
+        """The images with their heat on them.
 
         Args:
             strength: how much of a pixel the hottest colour covers, 0 to 1.
@@ -100,11 +100,11 @@ class Explanation:
         return plots.heat_overlay(self.images, self.heatmaps, strength)
 
     def to_dict(self) -> dict[str, Any]:
-        """What is known of each picture in plain types that `json.dumps` takes; without pixels."""
+        """What is known of each image in plain types that `json.dumps` takes; without pixels."""
         return {
             "method": self.method,
             "layer": self.layer,
-            "pictures": [
+            "images": [
                 {
                     "class_name": self.class_names[target],
                     "probability": float(probability),
@@ -124,10 +124,10 @@ class Explanation:
         }
 
     def plot(self, ax: Axes | None = None, *, columns: int = 4) -> Figure | Axes:
-        """Each picture beside itself with its heat.
+        """Each image beside itself with its heat.
 
         Args:
-            ax: where to draw the first picture and its heat; if left out, a figure of all is made.
+            ax: where to draw the first image and its heat; if left out, a figure of all is made.
             columns: how many pairs stand in one row.
 
         Returns:

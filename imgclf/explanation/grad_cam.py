@@ -41,13 +41,13 @@ def grad_cam(tap: Tap, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def to_one(heat: np.ndarray) -> np.ndarray:
-    """Heat of at least 0, stretched so that each picture's hottest part is 1."""
+    """Heat of at least 0, stretched so that each image's hottest part is 1."""
     highest = heat.max(axis=(1, 2), keepdims=True)
     return np.divide(heat, highest, out=np.zeros_like(heat), where=highest > 0)
 
 
 def _of_class(logits: Any, targets: np.ndarray) -> Any:
-    """(batch,) the logit of each picture's class; one output is that of the second class."""
+    """(batch,) the logit of each image's class; one output is that of the second class."""
     import tensorflow as tf
 
     if logits.shape[-1] == 1:

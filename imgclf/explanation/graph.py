@@ -1,4 +1,4 @@
-"""Where in a network to look: its last map of the picture, its logits, and what they are made of.
+"""Where in a network to look: its last map of the image, its logits, and what they are made of.
 
 A network within a network, such as a backbone, is looked into where its map is not its output.
 Layers are shared with the model, so nothing is copied but the output layer, without its softmax.
@@ -20,9 +20,9 @@ __all__ = ["Tap", "features_model", "tap"]
 
 # Rows and columns that a map must have to show where. The preset "fast" ends in 3 × 3; covering
 # what the 7 × 7 before it show as hot lowered the probability by 1.7 times as much (CIFAR-10).
-# Of tiny pictures such a map comes too early: of the 8 × 8 digits the last 3 × 3 are better.
+# Of tiny images such a map comes too early: of the 8 × 8 digits the last 3 × 3 are better.
 _FINE = 4
-_LARGE = 224  # the side of pictures, where the model takes any
+_LARGE = 224  # the side of images, where the model takes any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,9 +43,9 @@ def tap(model: Any, layer: str | None = None) -> Tap:
     """The last map behind a convolution that is fine enough, or that of a named layer.
 
     Args:
-        model: a `keras.Model` from pictures to probabilities.
+        model: a `keras.Model` from images to probabilities.
         layer: of which to take the map, as `Tap.layer` names it. If left out, the last one of at
-            least 4 rows and columns, of pictures below 16 pixels a fourth of those; where no map
+            least 4 rows and columns, of images below 16 pixels a fourth of those; where no map
             has so many, the last one.
 
     Raises:
@@ -68,7 +68,7 @@ def tap(model: Any, layer: str | None = None) -> Tap:
             f"(height, width, filters), such as {last}. {checks.received('layer', layer)}"
         )
     raise ArgumentError(
-        'method="grad-cam" needs a convolution whose output is a map of the picture, and the '
+        'method="grad-cam" needs a convolution whose output is a map of the image, and the '
         'model has none. method="occlusion" works with any model.'
     )
 
@@ -77,10 +77,10 @@ def features_model(model: Any) -> Any:
     """The network up to what its output layer takes.
 
     Args:
-        model: a `keras.Model` from pictures to probabilities.
+        model: a `keras.Model` from images to probabilities.
 
     Returns:
-        A `keras.Model` from pictures to (batch, features): the input of the last `Dense` layer. Of
+        A `keras.Model` from images to (batch, features): the input of the last `Dense` layer. Of
         a model that does not show one, to its logits.
     """
     import keras
@@ -138,7 +138,7 @@ def _maps(
 ) -> list[tuple[str, int | None]]:
     """Name and shorter side of every map behind a convolution, the last one first.
 
-    `shape` is that of the pictures: a backbone on its own takes any size, and does not say how
+    `shape` is that of the images: a backbone on its own takes any size, and does not say how
     large its maps will be.
     """
     import keras

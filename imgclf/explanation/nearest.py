@@ -1,4 +1,4 @@
-"""`Nearest`: the pictures that the network finds most like a picture."""
+"""`Nearest`: the images that the network finds most like an image."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["Nearest", "find_nearest"]
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Nearest:
-    """For each picture the most similar ones of a split, by what the network makes of them.
+    """For each image the most similar ones of a split, by what the network makes of them.
 
     Args:
-        images: (N, height, width, channels) the pictures that were asked about.
+        images: (N, height, width, channels) the images that were asked about.
         indices: (N, k) places in the split, the nearest first.
         distances: (N, k) cosine distances of the features before the output layer, 0 (alike) to 2.
         labels: (N, k) the true classes of the neighbours.
-        neighbours: (N, k, height, width, channels) their pictures.
-        predictions: (N,) what the network takes each picture for.
+        neighbours: (N, k, height, width, channels) their images.
+        predictions: (N,) what the network takes each image for.
         class_names: one name a class.
     """
 
@@ -43,7 +43,7 @@ class Nearest:
         return len(self.indices)
 
     def __repr__(self) -> str:
-        return f"Nearest({len(self)} pictures, {self.indices.shape[1]} neighbours each)"
+        return f"Nearest({len(self)} images, {self.indices.shape[1]} neighbours each)"
 
     def __str__(self) -> str:
         lines = []
@@ -72,7 +72,7 @@ class Nearest:
         }
 
     def plot(self, ax: Axes | None = None) -> Figure | Axes:
-        """A row a picture: itself with the prediction, then its neighbours with their classes.
+        """A row an image: itself with the prediction, then its neighbours with their classes.
 
         Args:
             ax: where to draw the first row; if left out, a figure of all is made.

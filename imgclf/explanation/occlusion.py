@@ -1,7 +1,7 @@
-"""Occlusion: by how much a class becomes less probable where a part of the picture is covered.
+"""Occlusion: by how much a class becomes less probable where a part of the image is covered.
 
-What covers is the picture's own mean colour: a grey of always the same brightness would stand out
-of a dark picture, and tell the network something new.
+What covers is the image's own mean colour: a grey of always the same brightness would stand out
+of a dark image, and tell the network something new.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _Probabilities = Callable[[np.ndarray], np.ndarray]
 # A patch is a fourth of the shorter side, and moves on by half of itself: 49 positions.
 _PATCHES = 4
 
-# The part of a picture that counts as hot, and how many other places it is compared with.
+# The part of an image that counts as hot, and how many other places it is compared with.
 _HOT = 1 / 8
 _PLACES = 16
 
 
 def occlusion(probabilities: _Probabilities, image: np.ndarray, target: int) -> np.ndarray:
-    """The heat map of one picture.
+    """The heat map of one image.
 
     Args:
         probabilities: gives those of all classes for a batch.
@@ -90,7 +90,7 @@ def _starts(size: int, side: int) -> list[int]:
 
 
 def _covered(image: np.ndarray, covers: np.ndarray) -> np.ndarray:
-    """The picture once for each cover, with its mean colour there."""
+    """The image once for each cover, with its mean colour there."""
     mean = image.mean(axis=(0, 1))
     if image.dtype.kind in "iu":
         mean = np.rint(mean)

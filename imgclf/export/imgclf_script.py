@@ -40,7 +40,7 @@ def imgclf_script(blocks: Any, recipe: Recipe, *, title: str, data: str) -> str:
         "clf = imgclf.Classifier.from_blocks(blocks, data, recipe)",
         'clf.fit(data, run_dir="runs/winner")  # the same line again goes on where it stopped',
         "",
-        "# The search chose by validation pictures: only pictures that it never saw tell what to",
+        "# The search chose by validation images: only images that it never saw tell what to",
         "# expect.",
         "if data.test is not None:",
         "    print(clf.evaluate(data.test))",

@@ -20,7 +20,7 @@ from imgclf.training.recipe.recipe import Recipe
 
 __all__ = ["eject"]
 
-_SAMPLE = 5_000  # pictures that whitening is adapted to
+_SAMPLE = 5_000  # images that whitening is adapted to
 
 
 def eject(model: Any, recipe: Recipe | None = None, *, title: str | None = None) -> str:
@@ -162,7 +162,7 @@ class _Script:
                 _source(whitening.whitening_filters),
                 _source(whitening._patches),
                 "def adapt_whitening(model, images):\n"
-                '    """Computes the frozen filters from training pictures."""\n'
+                '    """Computes the frozen filters from training images."""\n'
                 "    for layer in model.layers:\n"
                 '        if layer.name.endswith(".whitening"):\n'
                 "            before = keras.Model(model.inputs[0], layer.input)\n"
@@ -216,8 +216,8 @@ class _Script:
             words.append(f"momentum={recipe.momentum!r}")
         if recipe.weight_decay or recipe.optimizer == "adamw":
             words.append(f"weight_decay={recipe.weight_decay!r}")
-        if recipe.averaging:
-            words += ["use_ema=True", f"ema_momentum={recipe.averaging!r}"]
+        if recipe.ema_momentum:
+            words += ["use_ema=True", f"ema_momentum={recipe.ema_momentum!r}"]
         names = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
         return f"keras.optimizers.{names.get(recipe.optimizer, 'SGD')}({', '.join(words)})"
 
@@ -276,22 +276,22 @@ class _Script:
     def _train_notes(self) -> list[str]:
         recipe = self.recipe
         notes = []
-        if recipe.early_part and recipe.early_size < 1:
+        if recipe.progressive_fraction and recipe.progressive_size < 1:
             notes += [
-                f"In the first {recipe.early_part:.0%} of the steps pictures were scaled to "
-                f"{recipe.early_size:g} of their",
+                f"In the first {recipe.progressive_fraction:.0%} of the steps images were scaled "
+                f"to {recipe.progressive_size:g} of their",
                 "sides, which made those faster; plain Keras has no such thing.",
             ]
-        if recipe.exact_statistics:
+        if recipe.precise_batch_norm:
             notes += [
                 "In the end the statistics of batch normalisation were taken anew",
-                "(exact_statistics); plain Keras has no such thing.",
+                "(precise_batch_norm); plain Keras has no such thing.",
             ]
         if recipe.sampling is not None:
             notes.append("Small classes were drawn more often (sampling); plain Keras cannot.")
         if recipe.augmentation.flip == "alternate":
             notes += [
-                'Pictures were mirrored in every other epoch ("alternate"); Keras draws anew each',
+                'Images were mirrored in every other epoch ("alternate"); Keras draws anew each',
                 "time.",
             ]
         if recipe.fine_tune_epochs:
@@ -348,11 +348,11 @@ class _Script:
             *(f"        {step}" for step in steps),
             "    ]",
             "",
-            "    def augment(pictures, names):",
-            '        pictures = tf.cast(pictures, "float32")',
+            "    def augment(images, names):",
+            '        images = tf.cast(images, "float32")',
             "        for change in changes:",
-            "            pictures = change(pictures, training=True)",
-            "        return pictures, names",
+            "            images = change(images, training=True)",
+            "        return images, names",
             "",
             "    flow = tf.data.Dataset.from_tensor_slices((images, labels))",
             "    flow = flow.shuffle(len(images), seed=SEED).batch(BATCH_SIZE)",

@@ -117,7 +117,7 @@ def _history(value: Any) -> dict[str, list[float]]:
 
 
 def _threshold(value: Any) -> dict[str, Any] | None:
-    """What `Threshold.to_dict` writes: parts of pictures, and how many there were."""
+    """What `Threshold.to_dict` writes: parts of images, and how many there were."""
     if value is None:
         return None
     if not isinstance(value, dict) or not set(value) >= _THRESHOLD:

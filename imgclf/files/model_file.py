@@ -143,7 +143,7 @@ def _copy(source: Path, target: Path, entry: Mapping[str, Any] | None) -> None:
         if sorted(before.namelist()) != sorted(MEMBERS):
             raise ArgumentError(
                 "The model stores files besides its weights, such as the vocabulary of a text "
-                "layer; imgclf stores models of pictures only. Save it by model.save(path)."
+                "layer; imgclf stores models of images only. Save it by model.save(path)."
             )
         metadata = json.loads(before.read(METADATA))
         if entry is not None:

@@ -2,7 +2,7 @@
 
 `dataset` counts what is in memory or loaded. The rest checks folders and tables of photos: `photo`
 measures one file, `measuring` all of them, `hash_index` and `near_copies` find
-pictures that are there twice, `shortcuts` what gives the class away, `file_rules`, `class_rules`
+images that are there twice, `shortcuts` what gives the class away, `file_rules`, `class_rules`
 and `copy_rules` turn it into findings, and `photos`, `report`, `contact_sheet` and `tables` show
 them.
 """

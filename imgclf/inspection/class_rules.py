@@ -1,4 +1,4 @@
-"""Findings about the classes: lost, uneven, small, or with names that are easily confused."""
+"""Findings about the classes: lost, imbalanced, small, or with names that are easily confused."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["find_in_classes"]
 
 # From 10:1 on, always saying the largest class is right in 91% of two classes.
 _UNEVEN, _VERY_UNEVEN = 3, 10
-# 15% for testing are 3 pictures of 20: too few for a figure.
+# 15% for testing are 3 images of 20: too few for a figure.
 _FEW = 20
 _NAMED = 5
 
 
 def find_in_classes(photos: Sequence[Photo], class_names: Sequence[str]) -> list[Finding]:
-    """What is to be said about the classes; those without a usable picture are among the names."""
+    """What is to be said about the classes; those without a usable image are among the names."""
     usable = collections.Counter(photo.class_name for photo in photos if photo.reason is None)
     counts = {name: usable[name] for name in class_names}
     found = [_single(counts), _lost(counts), _twins(class_names), _balance(counts), _small(counts)]
@@ -41,8 +41,8 @@ def _lost(counts: dict[str, int]) -> Finding | None:
     lost = [name for name, count in counts.items() if not count]
     if not lost:
         return None
-    message = f"Classes without a usable picture: {list_names(lost)}."
-    return Finding("empty-class", "problem", len(lost), message, "Add pictures or remove them.")
+    message = f"Classes without a usable image: {list_names(lost)}."
+    return Finding("empty-class", "problem", len(lost), message, "Add images or remove them.")
 
 
 def _twins(class_names: Sequence[str]) -> Finding | None:
@@ -64,18 +64,18 @@ def _balance(counts: dict[str, int]) -> Finding | None:
     if ratio < _UNEVEN:
         return None
     message = (
-        f"Classes are uneven: {largest!r} has {present[largest]:,} pictures, {smallest!r} "
+        f"Classes are imbalanced: {largest!r} has {present[largest]:,} images, {smallest!r} "
         f"{present[smallest]:,}, {ratio:.0f} times fewer."
     )
     advice = "Judge by the figures of each class, not by accuracy alone; add to the small ones."
     severity = "warning" if ratio >= _VERY_UNEVEN else "note"
-    return Finding("uneven", severity, len(present), message, advice)
+    return Finding("imbalanced", severity, len(present), message, advice)
 
 
 def _small(counts: dict[str, int]) -> Finding | None:
     small = [name for name, count in counts.items() if 0 < count < _FEW]
     if not small:
         return None
-    message = f"Classes with fewer than {_FEW} pictures: {list_names(small)}."
-    advice = "Collect more: figures of so few pictures say little."
+    message = f"Classes with fewer than {_FEW} images: {list_names(small)}."
+    advice = "Collect more: figures of so few images say little."
     return Finding("small-class", "warning", len(small), message, advice)

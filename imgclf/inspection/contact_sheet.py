@@ -1,4 +1,4 @@
-"""Contact sheets: the pictures of a finding at a glance."""
+"""Contact sheets: the images of a finding at a glance."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
     from imgclf.inspection.finding import Example, Finding
 
-__all__ = ["draw", "has_pictures"]
+__all__ = ["draw", "has_images"]
 
-# Pixels of the longer side of a picture on the sheet.
+# Pixels of the longer side of an image on the sheet.
 _SIDE = 192
 _COLUMNS = 6
 _PAIRS, _SINGLES = 12, 24
 
 
-def has_pictures(finding: Finding) -> bool:
-    """Whether there is a picture to show."""
+def has_images(finding: Finding) -> bool:
+    """Whether there is an image to show."""
     return any(example.photo.reason is None for group in finding.groups for example in group)
 
 
 def draw(finding: Finding) -> Figure:
-    """A sheet of up to 24 pictures: singles, or the first two of each group side by side."""
+    """A sheet of up to 24 images: singles, or the first two of each group side by side."""
     pairs = any(len(group) > 1 for group in finding.groups)
     images, titles = [], []
     groups = itertools.islice(finding.groups, _PAIRS if pairs else _SINGLES)
@@ -51,7 +51,7 @@ def _title(example: Example, mark: str) -> str:
 
 
 def _read(example: Example) -> np.ndarray:
-    """The picture, small; a white field if the file has gone since."""
+    """The image, small; a white field if the file has gone since."""
     from PIL import Image
 
     try:

@@ -1,4 +1,4 @@
-"""Findings about pictures that are there twice, and which copies are best left out."""
+"""Findings about images that are there twice, and which copies are best left out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_in_exact_copies", "find_in_near_copies", "surplus", "surplus_near"]
 
-# A message for one group and for several; {groups} pictures are in {files} files.
+# A message for one group and for several; {groups} images are in {files} files.
 _EXACT = {
     "two-labels": (
         "problem",
@@ -27,7 +27,7 @@ _EXACT = {
     "across-splits": (
         "problem",
         "{groups} with the very same content {are} in more than one split ({files} files).",
-        "Delete the copies to train on: figures of known pictures are too good.",
+        "Delete the copies to train on: figures of known images are too good.",
     ),
     "copies": (
         "warning",
@@ -56,7 +56,7 @@ def _exact_finding(kind: str, photos: Sequence[Photo], groups: Sequence[Sequence
     files = sum(map(len, groups))
     several = len(groups) > 1
     message = text.format(
-        groups=f"{len(groups):,} pictures" if several else "1 picture",
+        groups=f"{len(groups):,} images" if several else "1 image",
         are="are" if several else "is",
         files=f"{files:,}",
     )
@@ -71,21 +71,21 @@ def find_in_near_copies(photos: Sequence[Photo], near: NearCopies) -> list[Findi
         _near_finding(
             "near-two-labels",
             "warning",
-            "{n} pictures nearly repeat one of another class.",
+            "{n} images nearly repeat one of another class.",
             "Look at each pair: one of two labels may be wrong.",
             _pairs(photos, near.other_class),
         ),
         _near_finding(
             "near-across-splits",
             "warning",
-            "{n} pictures nearly repeat one of another split.",
-            "Leave out those to train on: figures of known pictures are too good.",
+            "{n} images nearly repeat one of another split.",
+            "Leave out those to train on: figures of known images are too good.",
             _pairs(photos, near.other_split),
         ),
         _near_finding(
             "near-copies",
             "note" if by_splits else "warning",
-            "{n} pictures nearly repeat another of their class.",
+            "{n} images nearly repeat another of their class.",
             "Bursts and edited copies: keep each group on one side of a split.",
             tuple(tuple(Example(photos[index]) for index in group) for group in near.groups),
         ),
@@ -117,18 +117,18 @@ def surplus(
         if _kind_of(members) == "two-labels":
             for photo in members:
                 other = next(one for one in members if one.class_name != photo.class_name)
-                yield photo, f"the same picture as {other.name}, which has another class"
+                yield photo, f"the same image as {other.name}, which has another class"
             continue
         # The first of the highest split stays.
         kept = max(members, key=lambda photo: SPLIT_RANKS[photo.split])
         for photo in members:
             if photo is not kept:
-                yield photo, f"the same picture as {kept.name}"
+                yield photo, f"the same image as {kept.name}"
 
 
 def surplus_near(photos: Sequence[Photo], near: NearCopies) -> Iterator[tuple[Photo, str]]:
-    """Near copies of pictures in a higher split: they would make the figures too good."""
+    """Near copies of images in a higher split: they would make the figures too good."""
     for index, partner in enumerate(near.other_split):
         photo, other = photos[index], photos[partner]
         if partner >= 0 and SPLIT_RANKS[other.split] > SPLIT_RANKS[photo.split]:
-            yield photo, f"nearly the same picture as {other.name}"
+            yield photo, f"nearly the same image as {other.name}"

@@ -1,4 +1,4 @@
-"""Shows what is in a data set that is loaded: counts, shape, values, single pictures."""
+"""Shows what is in a data set that is loaded: counts, shape, values, single images."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ __all__ = ["Inspection", "Sample", "SplitInspection", "inspect_dataset"]
 # Labels shown in their order, as many as the 2017 tutorial showed.
 _FIRST_LABELS = 20
 
-# Picture files decoded to find the range of their pixels; more would make a look take minutes.
+# Image files decoded to find the range of their pixels; more would make a look take minutes.
 _DECODED = 256
 
-# Pictures drawn when no sample was asked for.
+# Images drawn when no sample was asked for.
 _EXAMPLES = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
-    """One picture with its label.
+    """One image with its label.
 
     Args:
         index: where it stands in its split, from 0.
         label: the number of its class.
         class_name: the name of its class.
-        image: the picture, (height, width, channels), values 0 to 255.
+        image: the image, (height, width, channels), values 0 to 255.
     """
 
     index: int
@@ -60,7 +60,7 @@ class Sample:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; the picture itself is left out."""
+        """Plain values; the image itself is left out."""
         return {
             "index": self.index,
             "label": self.label,
@@ -76,13 +76,13 @@ class SplitInspection:
 
     Args:
         name: "train", "validation", "test", or "data" for a split on its own.
-        samples: how many pictures there are.
-        image_shape: (height, width, channels) of every picture.
+        samples: how many images there are.
+        image_shape: (height, width, channels) of every image.
         dtype: the type of the values.
-        label_counts: how many pictures each class has.
+        label_counts: how many images each class has.
         first_labels: the first 20 labels.
-        pixel_range: the smallest and the largest value; None if there are no pictures.
-        pixels_from: how many pictures the range is taken from: all, or, of picture files, at most
+        pixel_range: the smallest and the largest value; None if there are no images.
+        pixels_from: how many images the range is taken from: all, or, of image files, at most
             256 spread over the split.
     """
 
@@ -98,7 +98,7 @@ class SplitInspection:
     def __str__(self) -> str:
         width = max(map(len, self.label_counts))
         lines = [
-            f"{self.name}: {self.samples:,} pictures of {_by(self.image_shape)}, {self.dtype}",
+            f"{self.name}: {self.samples:,} images of {_by(self.image_shape)}, {self.dtype}",
             f"  values        {self._range_text()}",
             f"  first labels  {' '.join(map(str, self.first_labels))}",
             "  label counts",
@@ -131,8 +131,8 @@ class Inspection:
         name: the name of the data.
         class_names: one name a class.
         splits: a record for each split.
-        sample: the picture that was asked for, or None.
-        examples: the first pictures of the first split.
+        sample: the image that was asked for, or None.
+        examples: the first images of the first split.
         notes: what to know about how the data was read.
     """
 
@@ -151,7 +151,7 @@ class Inspection:
         return "\n".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON takes them; pictures are left out."""
+        """Plain values, as JSON takes them; images are left out."""
         return {
             "name": self.name,
             "class_names": list(self.class_names),
@@ -161,10 +161,10 @@ class Inspection:
         }
 
     def plot(self) -> Figure:
-        """Draws the sample that was asked for, or else the first pictures of the first split.
+        """Draws the sample that was asked for, or else the first images of the first split.
 
         Returns:
-            A matplotlib figure; `figure.savefig("pictures.png")` writes it.
+            A matplotlib figure; `figure.savefig("images.png")` writes it.
         """
         from imgclf import plots
 
@@ -207,7 +207,7 @@ def _take_apart(data: Any) -> tuple[str, dict[str, Split], tuple[str, ...]]:
 def _check_sample(split: Split, sample: Any) -> int:
     if len(split) == 0:
         raise ArgumentError(
-            f"`sample` cannot be given: there are no pictures. {checks.received('sample', sample)}"
+            f"`sample` cannot be given: there are no images. {checks.received('sample', sample)}"
         )
     return checks.integer("sample", sample, low=0, high=len(split) - 1)
 

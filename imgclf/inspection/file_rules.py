@@ -21,11 +21,11 @@ __all__ = ["RULES", "FileRule", "find_in_files", "is_blank"]
 _TINY = 16
 # The largest sensors of common cameras; decoding more takes over a second.
 _HUGE = 50_000_000
-# Panoramas of telephones reach 4:1 and more; a square crop of 5:1 shows a fifth of the picture.
+# Panoramas of telephones reach 4:1 and more; a square crop of 5:1 shows a fifth of the image.
 _SLIVER = 5
 
-# By looking at 10,000 pictures of CIFAR-10 and 18 photographs of scikit-image, none of them blank:
-# the least contrast was 7.6; the brightest pixels of the darkest picture had 82; one picture, an
+# By looking at 10,000 images of CIFAR-10 and 18 photographs of scikit-image, none of them blank:
+# the least contrast was 7.6; the brightest pixels of the darkest image had 82; one image, an
 # aeroplane in the fog, had nothing below 193.
 _BLANK_CONTRAST = 4
 _DARK = 64
@@ -69,7 +69,7 @@ def find_in_files(photos: Sequence[Photo]) -> list[Finding]:
 
 
 def is_blank(photo: Photo) -> bool:
-    """Whether the picture shows one colour only."""
+    """Whether the image shows one colour only."""
     return photo.measures is not None and photo.measures.contrast < _BLANK_CONTRAST
 
 
@@ -148,16 +148,16 @@ RULES = (
     FileRule(
         "blank",
         "warning",
-        ("1 picture shows nothing but one colour.", "{n} pictures show nothing but one colour."),
-        "Leave them out, unless blank pictures are a class.",
+        ("1 image shows nothing but one colour.", "{n} images show nothing but one colour."),
+        "Leave them out, unless blank images are a class.",
         _blank,
     ),
     FileRule(
         "sliver",
         "warning",
         (
-            "1 picture is 5 times as long as it is wide, or longer.",
-            "{n} pictures are 5 times as long as they are wide, or longer.",
+            "1 image is 5 times as long as it is wide, or longer.",
+            "{n} images are 5 times as long as they are wide, or longer.",
         ),
         'Cut them, or train with resize="pad"; a crop shows a small part of them.',
         _sliver,
@@ -166,8 +166,8 @@ RULES = (
         "tiny",
         "warning",
         (
-            f"1 picture has a side below {_TINY} pixels.",
-            f"{{n}} pictures have a side below {_TINY} pixels.",
+            f"1 image has a side below {_TINY} pixels.",
+            f"{{n}} images have a side below {_TINY} pixels.",
         ),
         "Check that they are no icons or previews; find the originals or leave them out.",
         _tiny,
@@ -175,21 +175,21 @@ RULES = (
     FileRule(
         "blurred",
         "note",
-        ("1 picture looks blurred.", "{n} pictures look blurred."),
+        ("1 image looks blurred.", "{n} images look blurred."),
         "Look at them; smooth drawings look so, too.",
         _blurred,
     ),
     FileRule(
         "dark",
         "note",
-        ("1 picture is very dark.", "{n} pictures are very dark."),
+        ("1 image is very dark.", "{n} images are very dark."),
         "Look at them; keep those that show something.",
         _dark,
     ),
     FileRule(
         "bright",
         "note",
-        ("1 picture is very bright.", "{n} pictures are very bright."),
+        ("1 image is very bright.", "{n} images are very bright."),
         "Look at them; keep those that show something.",
         _bright,
     ),
@@ -214,8 +214,8 @@ RULES = (
         "huge",
         "note",
         (
-            f"1 picture has over {_HUGE // 10**6} million pixels.",
-            f"{{n}} pictures have over {_HUGE // 10**6} million pixels.",
+            f"1 image has over {_HUGE // 10**6} million pixels.",
+            f"{{n}} images have over {_HUGE // 10**6} million pixels.",
         ),
         "Smaller copies train as well and are read quicker.",
         _huge,

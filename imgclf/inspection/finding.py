@@ -47,7 +47,7 @@ class Finding:
         count: how many files or classes it is about.
         message: what was found.
         advice: what to do.
-        groups: the files; copies of one picture are in one group, others in a group of their own.
+        groups: the files; copies of one image are in one group, others in a group of their own.
     """
 
     kind: str
@@ -59,7 +59,7 @@ class Finding:
 
     @property
     def is_near(self) -> bool:
-        """Whether the pictures of a group are alike, and not the very same."""
+        """Whether the images of a group are alike, and not the very same."""
         return self.kind.startswith("near-")
 
     def to_dict(self) -> dict[str, Any]:

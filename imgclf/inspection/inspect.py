@@ -38,28 +38,28 @@ def inspect(
 ) -> Inspection | PhotoInspection:
     """Looks at data before anything is trained on it.
 
-    Of data that is loaded, it says how many pictures of which classes there are, their shape, type
+    Of data that is loaded, it says how many images of which classes there are, their shape, type
     and values. A path of a folder or CSV file of photos is checked from top to bottom: every file
     is decoded once, and broken files, copies and near copies within and across classes and splits,
-    odd pictures, uneven classes and facts that give the class away become findings.
+    odd images, imbalanced classes and facts that give the class away become findings.
 
     Args:
         data: a `Dataset`, a `Split`, a pair (images, labels), or the path of a folder or CSV file.
-        sample: a picture to look at, counted from 0; of a `Dataset`, in its train split.
+        sample: an image to look at, counted from 0; of a `Dataset`, in its train split.
         progress: for a path: called now and then with how many files are done and how many there
             are.
         exclude: for a path: files to leave out, as in `load_folder`, such as an earlier check
             found. They are counted and not looked at.
 
     Returns:
-        An `Inspection`, or a `PhotoInspection` of a path. Print it, or draw pictures with
+        An `Inspection`, or a `PhotoInspection` of a path. Print it, or draw images with
         `.plot()`.
 
     Raises:
         ArgumentError: if there is no such sample, or an argument does not go with the data.
         ArgumentTypeError: if `data` is none of these.
         MissingFileError: if there is no such folder or table.
-        DataError: if the folder or table holds no classes of pictures.
+        DataError: if the folder or table holds no classes of images.
 
     Example:
         >>> import imgclf

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["measure_all"]
 
-# Files a thread takes at a time: handing over each one alone costs as much as a tiny picture, and
+# Files a thread takes at a time: handing over each one alone costs as much as a tiny image, and
 # after Ctrl-C those at hand are still finished.
 _CHUNK = 16
 

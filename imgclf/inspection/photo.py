@@ -1,4 +1,4 @@
-"""What is known of one picture file: its facts, and measures of its pixels, from one decoding."""
+"""What is known of one image file: its facts, and measures of its pixels, from one decoding."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["THUMBNAIL_SIDE", "Measures", "Photo", "measure"]
 
-# Pictures are measured at this longer side, in pixels; smaller ones as they are. The networks of
+# Images are measured at this longer side, in pixels; smaller ones as they are. The networks of
 # the presets see at most 224 pixels: blur that is gone at 256 is none to them.
 _SIDE = 256
 
-# Enough to tell two pictures with a similar hash apart, and 192 bytes a file.
+# Enough to tell two images with a similar hash apart, and 192 bytes a file.
 THUMBNAIL_SIDE = 8
 
 # Pixels of the second blur. Source: F. Crété et al., "The Blur Effect: Perception and Estimation
@@ -37,7 +37,7 @@ _GREY_SQUARES = _GREY_VALUES**2
 
 
 class Measures(NamedTuple):
-    """What the pixels of one picture say.
+    """What the pixels of one image say.
 
     Args:
         brightness: the mean grey value, 0 to 255.
@@ -45,8 +45,8 @@ class Measures(NamedTuple):
         darkest: the grey value that 1% of the pixels do not exceed.
         brightest: the grey value that 99% of the pixels do not exceed.
         blur: 0 (sharp) to 1 (no edge at all).
-        is_grey: whether the picture has no colours, whatever its mode.
-        perceptual_hash: 64 bits; similar pictures differ in few of them.
+        is_grey: whether the image has no colours, whatever its mode.
+        perceptual_hash: 64 bits; similar images differ in few of them.
         thumbnail: 8 × 8 RGB pixels.
     """
 
@@ -72,7 +72,7 @@ class Photo:
         size: bytes.
         changed: when the file was changed last, seconds since 1970.
         reason: why it cannot be used; None if it can.
-        facts: what the file says of its picture; None if it cannot be used.
+        facts: what the file says of its image; None if it cannot be used.
         measures: what the pixels say; None if it cannot be used.
     """
 
@@ -148,7 +148,7 @@ def _spread(counts: np.ndarray) -> tuple[float, float, int, int]:
 
 
 def _is_grey(pixels: np.ndarray) -> bool:
-    # JPEG stores colours coarsely: a grey picture may come back a few levels off.
+    # JPEG stores colours coarsely: a grey image may come back a few levels off.
     return int(np.abs(pixels - pixels[..., 1:2]).max()) <= _GREY_TOLERANCE
 
 

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 __all__ = ["PhotoInspection", "check_photos"]
 
-# In a report: what makes training impossible or the figures wrong comes before what costs pictures.
+# In a report: what makes training impossible or the figures wrong comes before what costs images.
 _ORDER = (
     *("unreadable-folder", "one-class", "empty-class", "two-labels", "across-splits", "broken"),
-    *("shortcut", "near-across-splits", "near-two-labels", "uneven", "small-class"),
+    *("shortcut", "near-across-splits", "near-two-labels", "imbalanced", "small-class"),
     *("twin-classes", "copies", "near-copies", "blank", "sliver", "tiny"),
 )
 
@@ -48,12 +48,12 @@ class PhotoInspection:
 
     Args:
         name: the name of the folder or table.
-        class_names: all classes, also those without a usable picture.
+        class_names: all classes, also those without a usable image.
         photos: a record of each file, in the order of the paths.
         findings: what was found, the gravest first.
         excluded: files to be left out, each with the reason: broken and blank ones, surplus
-            copies, and pictures with two labels.
-        ignored: how many files are no pictures by their names.
+            copies, and images with two labels.
+        ignored: how many files are no images by their names.
         left_out: the files that `exclude` named, which were not checked, each with the reason.
     """
 
@@ -80,7 +80,7 @@ class PhotoInspection:
         return [photo for photo in self.photos if photo.reason is None]
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """How many usable pictures each class has, by split ("all" where there are no splits)."""
+        """How many usable images each class has, by split ("all" where there are no splits)."""
         pairs = collections.Counter(
             (photo.class_name, photo.split or "all") for photo in self.usable
         )
@@ -119,15 +119,15 @@ class PhotoInspection:
         """Draws the contact sheet of one finding.
 
         Args:
-            kind: of which finding, such as "blurred"; if left out, the first that has pictures.
+            kind: of which finding, such as "blurred"; if left out, the first that has images.
 
         Returns:
             A matplotlib figure.
 
         Raises:
-            ArgumentError: if there is no such finding with pictures to show.
+            ArgumentError: if there is no such finding with images to show.
         """
-        sheets = [one.kind for one in self.findings if contact_sheet.has_pictures(one)]
+        sheets = [one.kind for one in self.findings if contact_sheet.has_images(one)]
         chosen = sheets[0] if kind is None and sheets else kind
         checks.one_of("kind", chosen, sheets)
         return contact_sheet.draw(next(one for one in self.findings if one.kind == chosen))
@@ -139,7 +139,7 @@ class PhotoInspection:
             folder: is made if need be. It gets `findings.json`, `files.csv` with all that is known
                 of each file, `exclude.csv` with the files to leave out (those that were left out
                 already included), and a contact sheet for
-                each finding that has pictures, such as `blurred.png`.
+                each finding that has images, such as `blurred.png`.
 
         Returns:
             The paths of what was written.
@@ -161,7 +161,7 @@ def check_photos(
 
     Raises:
         MissingFileError: if there is no such folder or table.
-        DataError: if it holds no classes of pictures.
+        DataError: if it holds no classes of images.
     """
     place = checks.existing_path("path", path)
     if place.is_dir():
@@ -203,7 +203,7 @@ def _look(
     photos: Sequence[Photo], names: Sequence[str]
 ) -> tuple[list[Finding], list[tuple[Photo, str]]]:
     """All findings, and the files that are best left out."""
-    # Of equal size small pictures are too often: by size alone nearly all would be read once more.
+    # Of equal size small images are too often: by size alone nearly all would be read once more.
     marks = [None if one.measures is None else (one.size, one.measures) for one in photos]
     copies = find_copies([photo.path for photo in photos], marks)
     near = find_near_copies(photos, _to_compare(photos, copies))
@@ -229,7 +229,7 @@ def _look(
 
 
 def _to_compare(photos: Sequence[Photo], copies: Sequence[Sequence[int]]) -> list[int]:
-    """Indices of usable pictures that show something; of exact copies one."""
+    """Indices of usable images that show something; of exact copies one."""
     left_out: set[int] = set()
     for group in copies:
         kept = max(group, key=lambda index: SPLIT_RANKS[photos[index].split])

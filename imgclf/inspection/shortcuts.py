@@ -1,4 +1,4 @@
-"""Shortcuts: facts about the files, not the pictures, that give the class away.
+"""Shortcuts: facts about the files, not the images, that give the class away.
 
 Where all cats come from one camera and all dogs from another, a network may learn the camera. For
 each fact a shallow decision tree is cross-validated: if it tells the class from that fact alone far
@@ -69,7 +69,7 @@ def find_shortcuts(photos: Sequence[Photo]) -> list[Finding]:
     if seen:
         advice = (
             "The network may learn this instead of what you mean. Mix the sources, or bring all "
-            "pictures to one form; then test on pictures from elsewhere."
+            "images to one form; then test on images from elsewhere."
         )
         findings.append(_finding("shortcut", "warning", seen, advice, usable))
     if times and _span(usable) > _SECONDS_OF_A_COPY:

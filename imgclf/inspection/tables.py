@@ -32,7 +32,7 @@ def save(found: PhotoInspection, folder: Path) -> list[Path]:
     write_csv(folder / "exclude.csv", ("path", "reason"), _exclude_rows(found))
     write_csv(folder / "files.csv", _COLUMNS, _file_rows(found))
     written = ["findings.json", "exclude.csv", "files.csv"]
-    sheets = [finding for finding in found.findings if contact_sheet.has_pictures(finding)]
+    sheets = [finding for finding in found.findings if contact_sheet.has_images(finding)]
     for finding in sheets:
         figure = contact_sheet.draw(finding)
         atomic.write_bytes(folder / f"{finding.kind}.png", plots.figure_png(figure))

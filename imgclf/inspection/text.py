@@ -98,7 +98,7 @@ def _counts(found: PhotoInspection) -> list[str]:
     splits = list(next(iter(counts.values()), {}))
     if not splits:
         return []
-    titles = ["pictures" if split == "all" else split for split in splits]
+    titles = ["images" if split == "all" else split for split in splits]
     shown = list(counts.items())[:_SHOWN_CLASSES]
     width = max(len("class"), *(len(name) for name, _ in shown))
     width = min(width, _WIDTH - 12 * len(splits))
@@ -132,7 +132,7 @@ def _facts(found: PhotoInspection) -> list[str]:
         ("formats", _listed(facts["formats"])),
         ("modes", _listed(facts["modes"])),
         ("turned by EXIF", _turned(facts["orientations"])),
-        ("no pictures", f"{found.ignored:,} by their names, passed over" if found.ignored else ""),
+        ("no images", f"{found.ignored:,} by their names, passed over" if found.ignored else ""),
     ]
     return [
         line

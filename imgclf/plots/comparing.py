@@ -1,4 +1,4 @@
-"""Accuracies side by side: slices, differences, damage, more pictures."""
+"""Accuracies side by side: slices, differences, damage, more images."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def slice_accuracies(
     overall: float,
     ax: Axes | None = None,
 ) -> Axes:
-    """The accuracy of parts of the pictures, each with its interval.
+    """The accuracy of parts of the images, each with its interval.
 
     Args:
-        names: what the pictures of each part have in common; the first is drawn on top.
+        names: what the images of each part have in common; the first is drawn on top.
         accuracies: (parts,) 0 to 1.
         intervals: (parts, 2) low and high end.
-        counts: (parts,) how many pictures there are.
+        counts: (parts,) how many images there are.
         worse: (parts,) which are really worse than the rest: they are vermillion diamonds.
         overall: the accuracy of all, a line.
         ax: where to draw; a figure is made if left out.
@@ -175,7 +175,7 @@ def robustness_card(
     Args:
         accuracies: by the name of the damage, one value a step, 0 to 1.
         intervals: low and high end of each of them.
-        clean: the accuracy on the pictures as they are, drawn as a line.
+        clean: the accuracy on the images as they are, drawn as a line.
         chance: the accuracy of guessing, drawn as a line.
 
     Returns:
@@ -222,17 +222,17 @@ def learning_curve(
     curve: tuple[Any, Any, Any, Any],
     ax: Axes | None = None,
 ) -> Axes:
-    """Accuracy by the number of training pictures, and where the curve goes on to.
+    """Accuracy by the number of training images, and where the curve goes on to.
 
     Args:
-        sizes: (points,) training pictures of each training.
+        sizes: (points,) training images of each training.
         accuracies: (points,) validation accuracy of each.
-        curve: four arrays of one length: numbers of pictures, the fitted accuracy, and the low and
+        curve: four arrays of one length: numbers of images, the fitted accuracy, and the low and
             high end of its interval.
         ax: where to draw; a figure is made if left out.
 
     Returns:
-        The axes; pictures are on a logarithmic scale, what lies beyond the data is dashed.
+        The axes; images are on a logarithmic scale, what lies beyond the data is dashed.
 
     Raises:
         ArgumentError: if the lengths differ.
@@ -258,7 +258,7 @@ def learning_curve(
         "--",
         color=BLUE,
         linewidth=1.8,
-        label="with more pictures",
+        label="with more images",
     )
     axes.plot(sizes, accuracies, "o", color=VERMILLION, markersize=6, label="trained")
     axes.set_xscale("log")
@@ -267,6 +267,6 @@ def learning_curve(
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(percent_format(whole=False))
-    finish(axes, "training pictures", "validation accuracy")
+    finish(axes, "training images", "validation accuracy")
     legend_above(axes)
     return axes

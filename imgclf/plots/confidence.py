@@ -107,7 +107,7 @@ def calibration_change(
         ax: where to draw; a figure is made if left out.
 
     Returns:
-        The axes. The larger a point, the more pictures lie in its range; bars are intervals.
+        The axes. The larger a point, the more images lie in its range; bars are intervals.
 
     Example:
         >>> points = [(0.6, 0.9, 0.8, 0.95, 50)], [(0.9, 0.9, 0.8, 0.95, 50)]
@@ -130,7 +130,7 @@ def calibration_change(
     axes.set_ylim(0, 1)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(percent_format())
-    finish(axes, "confidence (larger point: more pictures; bar: 95% interval)", "accuracy")
+    finish(axes, "confidence (larger point: more images; bar: 95% interval)", "accuracy")
     legend_above(axes)
     return axes
 
@@ -138,7 +138,7 @@ def calibration_change(
 def coverage_curve(
     coverages: Any, accuracies: Any, intervals: Any = None, ax: Axes | None = None
 ) -> Axes:
-    """Accuracy over the part of the pictures that is answered, the surest first.
+    """Accuracy over the part of the images that is answered, the surest first.
 
     Args:
         coverages: (points,) 0 to 1, rising; there may be none.
@@ -152,7 +152,7 @@ def coverage_curve(
     Example:
         >>> axes = coverage_curve([0.5, 1.0], [1.0, 0.9])
         >>> axes.get_xlabel()
-        'answered pictures, the surest first'
+        'answered images, the surest first'
     """
     check_length("accuracies", accuracies, len(coverages))
     axes = new_axes(ax, 5.4, 3.8)
@@ -171,7 +171,7 @@ def coverage_curve(
     axes.set_xlim(0, 1.01)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(percent_format(whole=axis is axes.xaxis))
-    finish(axes, "answered pictures, the surest first", "right answers")
+    finish(axes, "answered images, the surest first", "right answers")
     return axes
 
 
@@ -180,7 +180,7 @@ def mark_coverage(axes: Axes, coverage: float, precision: float, wanted: float, 
 
     Args:
         axes: as `coverage_curve` gives them.
-        coverage: the part of the pictures that is answered, 0 to 1.
+        coverage: the part of the images that is answered, 0 to 1.
         precision: the part of the answers that is right.
         wanted: what was asked for, drawn as a line.
         name: how the point is called in the legend.

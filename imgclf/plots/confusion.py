@@ -64,12 +64,12 @@ def confusion_matrix(matrix: Any, class_names: Sequence[str], ax: Axes | None = 
     axes = new_axes(ax, side, side)
     # The square root gives a confusion of a few per cent a colour that one can see.
     scale = PowerNorm(0.5, vmin=0, vmax=1)
-    picture = axes.imshow(shares, cmap="Blues", norm=scale, interpolation="nearest")
+    image = axes.imshow(shares, cmap="Blues", norm=scale, interpolation="nearest")
     _name_classes(axes, class_names)
     if size <= _MAX_NUMBERED_CLASSES:
         _write_counts(axes, counts, shares)
     else:
-        bar = axes.figure.colorbar(picture, ax=axes, shrink=0.6, aspect=35, pad=0.02)
+        bar = axes.figure.colorbar(image, ax=axes, shrink=0.6, aspect=35, pad=0.02)
         bar.set_label("share of the true class", color=INK)
         bar.ax.yaxis.set_major_formatter(percent_format())
         bar.outline.set_visible(False)

@@ -1,4 +1,4 @@
-"""Heat maps over pictures, and pictures beside those that resemble them."""
+"""Heat maps over images, and images beside those that resemble them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from imgclf.plots.style import (
     BLUE,
     INK,
     VERMILLION,
-    as_pictures,
+    as_images,
     check_length,
     new_axes,
     new_figure,
     plain_text,
-    show_picture,
+    show_image,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def heat_overlay(images: Any, heatmaps: Any, strength: float = 0.7) -> np.ndarray:
-    """Pictures in grey with heat on them.
+    """Images in grey with heat on them.
 
     Args:
         images: (N, height, width, channels), 0 to 255.
@@ -44,7 +44,7 @@ def heat_overlay(images: Any, heatmaps: Any, strength: float = 0.7) -> np.ndarra
     Returns:
         (N, height, width, 3) uint8. Heat goes from violet over red to yellow, and gets lighter all
         the way, so that it can be read without telling colours apart. Where there is none the
-        picture stays grey.
+        image stays grey.
 
     Example:
         >>> heat_overlay(np.zeros((1, 2, 2, 1), np.uint8), np.zeros((1, 2, 2)))[0, 0, 0].tolist()
@@ -55,17 +55,17 @@ def heat_overlay(images: Any, heatmaps: Any, strength: float = 0.7) -> np.ndarra
     check_length("heatmaps", heatmaps, len(images))
     heat = np.asarray(heatmaps, np.float32)
     colours = colormaps["plasma"](heat)[..., :3].astype(np.float32) * 255
-    pictures = np.stack([_grey(picture) for picture in as_pictures(images)])[..., np.newaxis]
-    # What is hardly warm is hardly coloured: the picture must be seen.
+    image_list = np.stack([_grey(image) for image in as_images(images)])[..., np.newaxis]
+    # What is hardly warm is hardly coloured: the image must be seen.
     part = strength * heat[..., np.newaxis]
-    return np.rint((1 - part) * pictures + part * colours).astype(np.uint8)
+    return np.rint((1 - part) * image_list + part * colours).astype(np.uint8)
 
 
-def _grey(picture: np.ndarray) -> np.ndarray:
-    """(height, width) float32: the brightness of a picture, by ITU-R BT.601."""
-    if picture.ndim == 2:
-        return picture.astype(np.float32)
-    return picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+def _grey(image: np.ndarray) -> np.ndarray:
+    """(height, width) float32: the brightness of an image, by ITU-R BT.601."""
+    if image.ndim == 2:
+        return image.astype(np.float32)
+    return image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def heat_maps(
@@ -77,10 +77,10 @@ def heat_maps(
     columns: int = 4,
     ax: Axes | None = None,
 ) -> Figure | Axes:
-    """Each picture beside itself with its heat.
+    """Each image beside itself with its heat.
 
     Args:
-        images: pictures as in `image_grid`.
+        images: image_list as in `image_grid`.
         overlays: (N, height, width, 3) uint8, as `heat_overlay` gives them.
         titles: one text a pair.
         notes: one text a pair, written below it; may be empty.
@@ -94,12 +94,12 @@ def heat_maps(
     from matplotlib.colors import ListedColormap
 
     checks.integer("columns", columns, low=1)
-    pictures = as_pictures(images)
+    image_list = as_images(images)
     for name, values in (("overlays", overlays), ("titles", titles), ("notes", notes)):
-        check_length(name, values, len(pictures))
+        check_length(name, values, len(image_list))
     pairs = [
-        _beside(picture, np.asarray(overlay))
-        for picture, overlay in zip(pictures, overlays, strict=True)
+        _beside(image, np.asarray(overlay))
+        for image, overlay in zip(image_list, overlays, strict=True)
     ]
     if ax is not None:
         axes = new_axes(ax, 0, 0)
@@ -126,14 +126,14 @@ def heat_maps(
     return figure
 
 
-def _beside(picture: np.ndarray, overlay: np.ndarray) -> np.ndarray:
-    colour = picture if picture.ndim == 3 else np.repeat(picture[..., np.newaxis], 3, axis=2)
+def _beside(image: np.ndarray, overlay: np.ndarray) -> np.ndarray:
+    colour = image if image.ndim == 3 else np.repeat(image[..., np.newaxis], 3, axis=2)
     gap = np.full((len(colour), max(1, colour.shape[1] // 24), 3), 255, np.uint8)
     return np.concatenate([colour, gap, overlay], axis=1)
 
 
 def _show_pair(axes: Any, pair: np.ndarray, title: str, note: str) -> None:
-    show_picture(axes, pair)
+    show_image(axes, pair)
     axes.set_title(plain_text(title, 34), fontsize=9, color=INK, pad=4, parse_math=False)
     if note:
         below = {"ha": "center", "va": "top", "fontsize": 8, "color": VERMILLION}
@@ -148,13 +148,13 @@ def neighbours(
     distances: Any,
     ax: Axes | None = None,
 ) -> Figure | Axes:
-    """A row a picture: itself, then those that are most like it.
+    """A row an image: itself, then those that are most like it.
 
     Args:
-        images: pictures as in `image_grid`.
+        images: image_list as in `image_grid`.
         names: what each was taken for.
-        others: for each picture a list of k pictures, the nearest first.
-        other_names: for each picture k true classes.
+        others: for each image a list of k images, the nearest first.
+        other_names: for each image k true classes.
         distances: (N, k).
         ax: where to draw the first row; if left out, a figure of all is made.
 
@@ -162,13 +162,13 @@ def neighbours(
         The figure, or `ax`. Neighbours of another class than the prediction have their name in
         vermillion, with "≠" before it.
     """
-    pictures = as_pictures(images)
+    image_list = as_images(images)
     for name, values in (("names", names), ("others", others), ("other_names", other_names)):
-        check_length(name, values, len(pictures))
+        check_length(name, values, len(image_list))
     count = len(others[0]) + 1
     rows = [
         _neighbour_row(*row)
-        for row in zip(pictures, names, others, other_names, distances, strict=True)
+        for row in zip(image_list, names, others, other_names, distances, strict=True)
     ]
     if ax is not None:
         axes = new_axes(ax, 0, 0)
@@ -177,7 +177,7 @@ def neighbours(
             _show_cell(axes.inset_axes((column / count, 0, 0.94 / count, 0.8)), *cell)
         return axes
     figure = new_figure(1.5 * count, 1.75 * len(rows) + 0.5)
-    figure.suptitle("The nearest pictures, with their cosine distances", fontsize=12, color=INK)
+    figure.suptitle("The nearest image_list, with their cosine distances", fontsize=12, color=INK)
     cells = [cell for row in rows for cell in row]
     for place, cell in enumerate(cells):
         _show_cell(figure.add_subplot(len(rows), count, place + 1), *cell)
@@ -185,17 +185,17 @@ def neighbours(
 
 
 def _neighbour_row(
-    picture: np.ndarray, name: str, others: Any, other_names: Sequence[str], distances: Any
+    image: np.ndarray, name: str, others: Any, other_names: Sequence[str], distances: Any
 ) -> list[tuple[np.ndarray, str, str]]:
-    """Picture, text and colour of the text of each cell."""
-    cells = [(picture, f"taken for\n{plain_text(name, 17)}", BLUE)]
-    for one, other, distance in zip(as_pictures(others), other_names, distances, strict=True):
+    """Image, text and colour of the text of each cell."""
+    cells = [(image, f"taken for\n{plain_text(name, 17)}", BLUE)]
+    for one, other, distance in zip(as_images(others), other_names, distances, strict=True):
         same = other == name
         text = f"{'' if same else '≠ '}{plain_text(other, 15)}\n{distance:.3f}"
         cells.append((one, text, INK if same else VERMILLION))
     return cells
 
 
-def _show_cell(axes: Any, picture: np.ndarray, text: str, colour: str) -> None:
-    show_picture(axes, picture)
+def _show_cell(axes: Any, image: np.ndarray, text: str, colour: str) -> None:
+    show_image(axes, image)
     axes.set_title(text, fontsize=8.5, color=colour, pad=4, parse_math=False)

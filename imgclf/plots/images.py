@@ -1,4 +1,4 @@
-"""Pictures with what is said of them: grids, mistakes, predictions, labels in doubt."""
+"""Images with what is said of them: grids, mistakes, predictions, labels in doubt."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from imgclf.plots.style import (
     GREY,
     INK,
     ORANGE,
-    as_pictures,
+    as_images,
     check_length,
     new_figure,
     plain_text,
-    show_picture,
+    show_image,
 )
 
 if TYPE_CHECKING:
@@ -39,21 +39,21 @@ def image_grid(
     columns: int = 5,
     title: str | None = None,
 ) -> Figure:
-    """Pictures in rows, each with a title if there are any.
+    """Images in rows, each with a title if there are any.
 
     Args:
-        images: pictures of (height, width) or (height, width, channels), values 0 to 255; one
-            array or a list of pictures of various sizes. One channel is shown in grey, of two the
+        images: image_list of (height, width) or (height, width, channels), values 0 to 255; one
+            array or a list of images of various sizes. One channel is shown in grey, of two the
             first one, of more the first three as red, green, blue.
-        titles: one text a picture, of one or more lines.
-        columns: how many pictures stand in one row.
+        titles: one text an image, of one or more lines.
+        columns: how many images stand in one row.
         title: a heading above all.
 
     Returns:
         The figure.
 
     Raises:
-        ArgumentError: if there is no picture, a picture has another shape, or the number of
+        ArgumentError: if there is no image, an image has another shape, or the number of
             titles is another one.
 
     Example:
@@ -63,23 +63,23 @@ def image_grid(
         ['a', 'b', 'c']
     """
     checks.integer("columns", columns, low=1)
-    pictures = as_pictures(images)
+    image_list = as_images(images)
     if titles is not None:
-        check_length("titles", titles, len(pictures))
-    columns = min(columns, len(pictures))
-    rows = math.ceil(len(pictures) / columns)
+        check_length("titles", titles, len(image_list))
+    columns = min(columns, len(image_list))
+    rows = math.ceil(len(image_list) / columns)
     lines = max((text.count("\n") + 1 for text in titles), default=0) if titles else 0
     heading = plain_text(title, 80) if title else ""
-    tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures)
+    tallest = max(image.shape[0] / image.shape[1] for image in image_list)
     cell = 1.75 * min(max(tallest, 0.4), 2.0)
     width = max(1.9 * columns, 0.11 * len(heading))
     height = (cell + 0.17 * lines + 0.1) * rows + (0.4 if heading else 0)
     figure = new_figure(width, height)
     if heading:
         figure.suptitle(heading, fontsize=12, color=INK, parse_math=False)
-    for position, picture in enumerate(pictures):
+    for position, image in enumerate(image_list):
         axes = figure.add_subplot(rows, columns, position + 1)
-        show_picture(axes, picture)
+        show_image(axes, image)
         if titles is not None:
             text = "\n".join(plain_text(line, 26) for line in titles[position].split("\n"))
             axes.set_title(text, fontsize=8.5, color=INK, pad=4, parse_math=False)
@@ -94,20 +94,20 @@ def mistakes(
     *,
     columns: int = 4,
 ) -> Figure:
-    """Pictures that were taken for something else, with the prediction and the truth.
+    """Images that were taken for something else, with the prediction and the truth.
 
     Args:
-        images: pictures as in `image_grid`; there may be none, which the figure then says.
-        true_names: the true class of each picture.
-        predicted_names: the predicted class of each picture.
+        images: images as in `image_grid`; there may be none, which the figure then says.
+        true_names: the true class of each image.
+        predicted_names: the predicted class of each image.
         confidences: the probability of each prediction, 0 to 1.
-        columns: how many pictures stand in one row.
+        columns: how many images stand in one row.
 
     Returns:
         The figure.
 
     Raises:
-        ArgumentError: if the numbers of pictures, names and confidences differ.
+        ArgumentError: if the numbers of images, names and confidences differ.
 
     Example:
         >>> import numpy as np
@@ -154,19 +154,19 @@ def message(text: str) -> Figure:
 def softmax_predictions(
     images: Any, true_names: Sequence[str], top: Sequence[Sequence[tuple[str, float]]]
 ) -> Figure:
-    """Pictures, each with its true class and the most likely classes as bars.
+    """Images, each with its true class and the most likely classes as bars.
 
     Args:
-        images: pictures as in `image_grid`.
-        true_names: the true class of each picture.
-        top: for each picture the most likely classes as (name, probability), likeliest first.
+        images: image_list as in `image_grid`.
+        true_names: the true class of each image.
+        top: for each image the most likely classes as (name, probability), likeliest first.
 
     Returns:
-        The figure: a row a picture, the picture on the left and the bars on the right. The bar of
+        The figure: a row an image, the image on the left and the bars on the right. The bar of
         the true class is blue, others are orange.
 
     Raises:
-        ArgumentError: if the numbers of pictures, names and predictions differ.
+        ArgumentError: if the numbers of images, names and predictions differ.
 
     Example:
         >>> import numpy as np
@@ -175,15 +175,15 @@ def softmax_predictions(
         >>> [label.get_text() for label in figure.axes[1].get_yticklabels()]
         ['cat', 'dog', 'frog']
     """
-    pictures = as_pictures(images)
-    check_length("true_names", true_names, len(pictures))
-    check_length("top", top, len(pictures))
-    figure = new_figure(6.4, 1.75 * len(pictures) + 0.5)
+    image_list = as_images(images)
+    check_length("true_names", true_names, len(image_list))
+    check_length("top", top, len(image_list))
+    figure = new_figure(6.4, 1.75 * len(image_list) + 0.5)
     figure.suptitle("Softmax predictions", fontsize=12, color=INK)
-    grid = figure.add_gridspec(len(pictures), 2, width_ratios=[1, 2])
-    for row, (picture, true_name, likely) in enumerate(zip(pictures, true_names, top, strict=True)):
+    grid = figure.add_gridspec(len(image_list), 2, width_ratios=[1, 2])
+    for row, (image, true_name, likely) in enumerate(zip(image_list, true_names, top, strict=True)):
         left = figure.add_subplot(grid[row, 0])
-        show_picture(left, picture)
+        show_image(left, image)
         title = f"true: {plain_text(true_name, 16)}"
         left.set_title(title, fontsize=9, color=INK, parse_math=False)
         right = figure.add_subplot(grid[row, 1])
@@ -211,11 +211,11 @@ def _probability_bars(axes: Any, true_name: str, likely: Sequence[tuple[str, flo
 def label_errors(
     images: Any, labels: Sequence[str], suggested: Sequence[str], probabilities: Any
 ) -> Figure:
-    """Pictures whose labels are likely wrong, each with its label and what it likely is.
+    """Images whose labels are likely wrong, each with its label and what it likely is.
 
     Args:
-        images: pictures as in `image_grid`; there may be none, which the figure then says.
-        labels: the label of each picture.
+        images: images as in `image_grid`; there may be none, which the figure then says.
+        labels: the label of each image.
         suggested: the class that each likely is.
         probabilities: the probability of that class, 0 to 1.
 
@@ -223,7 +223,7 @@ def label_errors(
         The figure.
 
     Raises:
-        ArgumentError: if the numbers of pictures, names and probabilities differ.
+        ArgumentError: if the numbers of images, names and probabilities differ.
 
     Example:
         >>> import numpy as np

@@ -111,7 +111,7 @@ def search_trade_off(
     """Accuracy of each trial against its cost, and the front of those that no other beats in both.
 
     Args:
-        costs: (trials,) what a picture costs, above 0.
+        costs: (trials,) what an image costs, above 0.
         scores: (trials,) accuracies, 0 to 1.
         front: which trials are on the front, the cheapest first.
         names: (trials,) short names, written beside those on the front.

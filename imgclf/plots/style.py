@@ -1,4 +1,4 @@
-"""What all figures have in common: colours, axes, texts, and pictures as they are drawn."""
+"""What all figures have in common: colours, axes, texts, and images as they are drawn."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
     "PALE",
     "PURPLE",
     "VERMILLION",
-    "as_pictures",
+    "as_images",
     "as_pixels",
     "check_length",
     "figure_png",
@@ -35,7 +35,7 @@ __all__ = [
     "new_figure",
     "percent_format",
     "plain_text",
-    "show_picture",
+    "show_image",
     "shown_in_notebooks",
     "whole_numbers",
 ]
@@ -115,20 +115,20 @@ def percent_format(*, whole: bool = True) -> Any:
     return PercentFormatter(1.0, decimals=0 if whole else None)
 
 
-def as_pictures(images: Any) -> list[np.ndarray]:
-    """(N,) pictures as they are drawn."""
+def as_images(images: Any) -> list[np.ndarray]:
+    """(N,) images as they are drawn."""
     if len(images) == 0:
-        raise ArgumentError("`images` must hold at least one picture. Received: none.")
+        raise ArgumentError("`images` must hold at least one image. Received: none.")
     return [as_pixels(image) for image in images]
 
 
 def as_pixels(image: Any) -> np.ndarray:
-    """One picture as uint8, (height, width) for grey and (height, width, 3) for colour."""
+    """One image as uint8, (height, width) for grey and (height, width, 3) for colour."""
     array = np.asarray(image)
     if array.ndim not in (2, 3) or 0 in array.shape or array.dtype.kind not in "fiu":
         raise ArgumentError(
-            "`images` must be pictures of (height, width) or (height, width, channels), values "
-            f"0 to 255. Received: a picture of shape={array.shape}, dtype={array.dtype}."
+            "`images` must be images of (height, width) or (height, width, channels), values "
+            f"0 to 255. Received: an image of shape={array.shape}, dtype={array.dtype}."
         )
     if array.ndim == 3:
         array = array[..., 0] if array.shape[2] < 3 else array[..., :3]
@@ -137,10 +137,10 @@ def as_pixels(image: Any) -> np.ndarray:
     return np.clip(np.rint(np.nan_to_num(array)), 0, 255).astype(np.uint8)
 
 
-def show_picture(axes: Any, picture: np.ndarray) -> None:
-    """Draws a picture without axes."""
+def show_image(axes: Any, image: np.ndarray) -> None:
+    """Draws an image without axes."""
     # "antialiased" keeps the pixels of a thumbnail square and smooths a photo that is made smaller.
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
     axes.set_axis_off()
 
 

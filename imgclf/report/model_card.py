@@ -37,8 +37,8 @@ class CardFacts:
     Args:
         name: of the model.
         dataset: the name of the data.
-        split: of the pictures that were evaluated; "" if that is not known.
-        train_images: how many pictures it was trained on; None if that is not known.
+        split: of the images that were evaluated; "" if that is not known.
+        train_images: how many images it was trained on; None if that is not known.
         license: an identifier of the hub, such as "apache-2.0"; "unknown" until somebody decides.
         warnings: what has to be known before the figures are believed.
         results: further figures, by name.
@@ -116,9 +116,9 @@ def _what_it_does(classifier: Classifier) -> str:
     shape = "×".join("any" if side is None else str(side) for side in classifier.image_shape)
     return (
         "## What it does\n\n"
-        f"It gives a picture one of {len(classifier.class_names):,} names: {listed}. A picture of "
+        f"It gives an image one of {len(classifier.class_names):,} names: {listed}. An image of "
         "anything else gets one of these names, too.\n\n"
-        f"Input: pictures of {shape}, values 0 to 255. Output: a probability for each class. "
+        f"Input: images of {shape}, values 0 to 255. Output: a probability for each class. "
         f"{classifier.model.count_params():,} parameters."
     )
 
@@ -129,7 +129,7 @@ def _use() -> str:
         "```python\n"
         "import imgclf\n\n"
         'clf = imgclf.load("model.keras")\n'
-        'print(clf.predict("picture.jpg"))\n'
+        'print(clf.predict("image.jpg"))\n'
         "```\n\n"
         'Plain Keras opens the file, too: `keras.saving.load_model("model.keras")`.'
     )
@@ -146,7 +146,7 @@ def _results(evaluation: Evaluation, facts: CardFacts) -> str:
         ("expected calibration error", f"{evaluation.calibration_error:.1%}"),
         *facts.results,
     ]
-    kind = f"{facts.split} pictures" if facts.split else "pictures"
+    kind = f"{facts.split} images" if facts.split else "images"
     where = f"{len(evaluation):,} {kind} of {_plain(facts.dataset)}"
     return f"## Results\n\nOn {where}.\n\n{_table(('figure', 'value'), rows)}"
 
@@ -168,7 +168,7 @@ def _limits(evaluation: Evaluation, facts: CardFacts) -> str:
         f"- {_plain(true)} is taken for {_plain(predicted)}: {count:,} times"
         for true, predicted, count in evaluation.confused_pairs(_PAIRS)
     ]
-    heads = ("weakest classes", "recall", "95% interval", "pictures")
+    heads = ("weakest classes", "recall", "95% interval", "images")
     return "\n\n".join(["## Limits", _table(heads, rows), "\n".join(lines)]).rstrip()
 
 
@@ -176,7 +176,7 @@ def _training(classifier: Classifier, facts: CardFacts) -> str:
     code = recipe_code(classifier.recipe)
     first = f"Data: {_plain(facts.dataset)}"
     if facts.train_images is not None:
-        first += f", {facts.train_images:,} pictures"
+        first += f", {facts.train_images:,} images"
     lines = [f"- {first}.", *(f"- {_plain(line)}" for line in facts.training)]
     return "\n\n".join(["## Training", "\n".join(lines), f"```python\n{code}\n```"])
 

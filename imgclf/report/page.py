@@ -1,6 +1,6 @@
 """`page`: the frame of every HTML page that imgclf writes, in one file that loads no other.
 
-Style, script, and pictures are in the page itself, and its content security policy forbids the
+Style, script, and images are in the page itself, and its content security policy forbids the
 browser to load anything or to run any other script. It is light or dark as the reader's system is,
 fits a phone and a desktop, prints, and can be used by keyboard and without JavaScript.
 """
@@ -55,8 +55,8 @@ def page(
 
     Example:
         >>> from imgclf.markup import table
-        >>> sizes = Section("sizes", "Sizes", table("", ["part", "pictures"], [["<train>", 9]]))
-        >>> text = page("Cats & dogs", "91% of the pictures are named right.", [sizes, None])
+        >>> sizes = Section("sizes", "Sizes", table("", ["part", "images"], [["<train>", 9]]))
+        >>> text = page("Cats & dogs", "91% of the images are named right.", [sizes, None])
         >>> "<h1>Cats &amp; dogs</h1>" in text, "&lt;train&gt;" in text
         (True, True)
     """

@@ -20,7 +20,7 @@ from imgclf.data.split import Split
 from imgclf.errors import ArgumentTypeError, DataError, ImgclfError
 from imgclf.evaluation.baselines import Baselines, baselines
 from imgclf.evaluation.calibration.temperature import Calibration, fit_temperature
-from imgclf.evaluation.deduplicated import CleanScore, clean_score
+from imgclf.evaluation.deduplicated import DeduplicatedScore, deduplicated_score
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.report.run_facts import RunFacts, read_run
 from imgclf.report.sections.slices import find_slices
@@ -33,29 +33,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Material", "gather", "judged_split"]
 
-# Pictures in the gallery of mistakes, and those of them with a heat map.
+# Images in the gallery of mistakes, and those of them with a heat map.
 _MISTAKES, _HEATED = 24, 12
 
-# Training and test pictures that baselines see, of each at most.
+# Training and test images that baselines see, of each at most.
 _FEW = 2_000
 
-# Pictures that a temperature is fitted on, at most.
+# Images that a temperature is fitted on, at most.
 _CALIBRATED_ON = 2_000
 
-# Damaged pictures: of each kind and step; with fewer the figures say nothing.
+# Damaged images: of each kind and step; with fewer the figures say nothing.
 _DAMAGED, _TOO_FEW = 300, 50
 
-# Pictures by which the pace is told.
+# Images by which the pace is told.
 _TIMED = 200
 
-# Seconds that damaged pictures, and heat maps, may take by the pace of the evaluation.
+# Seconds that damaged images, and heat maps, may take by the pace of the evaluation.
 _SECONDS = 12.0
 
-# What one picture costs in predictions: six kinds of damage in five steps, and as it is; a heat map
+# What one image costs in predictions: six kinds of damage in five steps, and as it is; a heat map
 # with its test by covering.
 _PASSES_DAMAGED, _PASSES_HEATED = 31, 40
 
-# Pairs of a judged and a training picture that are compared: some 2,000 of CIFAR-10's test pictures
+# Pairs of a judged and a training image that are compared: some 2,000 of CIFAR-10's test images
 # with all that were trained on, which takes 11 seconds of one core. And judged ones at least.
 _MOST_PAIRS, _LEAST_JUDGED = 100_000_000, 500
 
@@ -77,13 +77,13 @@ class Material:
         data: the whole data, if it is known.
         facts: what the run folder says.
         watts: what the machine is taken to draw while training.
-        mistakes: (N,) the pictures of the gallery.
+        mistakes: (N,) the images of the gallery.
         explanation: of the first of them.
-        calibrated: what a temperature from the validation pictures would bring.
+        calibrated: what a temperature from the validation images would bring.
         slices: by kind.
         baselines: what can be had without a network.
-        duplicates: the accuracy without pictures that were trained on, too.
-        robustness: what is left of it when pictures are damaged.
+        duplicates: the accuracy without images that were trained on, too.
+        robustness: what is left of it when images are damaged.
         missing: reasons, by the name of a field.
     """
 
@@ -99,7 +99,7 @@ class Material:
     calibrated: Calibration | None
     slices: dict[str, list[Slice]]
     baselines: Baselines | None
-    duplicates: CleanScore | None
+    duplicates: DeduplicatedScore | None
     robustness: Robustness | None
     missing: dict[str, str]
 
@@ -117,17 +117,17 @@ def gather(
 
     Args:
         classifier: whose report it is.
-        data: a `Dataset`, or a `Split` of pictures that were not trained on.
-        split: which pictures of a data set are evaluated.
+        data: a `Dataset`, or a `Split` of images that were not trained on.
+        split: which images of a data set are evaluated.
         title: of the page; made of the data's name if None.
         watts: what the machine is taken to draw while training.
         tell: is told what is being done.
     """
     checks.number("watts", watts, low=0, above=True)
-    name, pictures = judged_split(data, split)
-    tell(f"Evaluating {len(pictures):,} {name} pictures")
-    evaluation = classifier.evaluate(pictures)
-    each = _seconds_each(classifier, pictures)
+    name, images = judged_split(data, split)
+    tell(f"Evaluating {len(images):,} {name} images")
+    evaluation = classifier.evaluate(images)
+    each = _seconds_each(classifier, images)
     whole = data if isinstance(data, Dataset) else None
     missing: dict[str, str] = {}
 
@@ -153,7 +153,7 @@ def gather(
         explanation=tried(
             "explanation",
             "Looking at the mistakes",
-            lambda: _explain(classifier, pictures, heated),
+            lambda: _explain(classifier, images, heated),
         ),
         calibrated=tried(
             "calibrated",
@@ -164,18 +164,18 @@ def gather(
         baselines=tried("baselines", "Training the baselines", lambda: _baselines(whole, name)),
         duplicates=tried(
             "duplicates",
-            "Looking for the pictures among those trained on",
-            lambda: _duplicates(evaluation, whole, pictures, name),
+            "Looking for the images among those trained on",
+            lambda: _duplicates(evaluation, whole, images, name),
         ),
         robustness=tried(
-            "robustness", "Damaging pictures", lambda: _robustness(classifier, pictures, each)
+            "robustness", "Damaging images", lambda: _robustness(classifier, images, each)
         ),
         missing=missing,
     )
 
 
 def judged_split(data: Any, split: str | None = None) -> tuple[str, Split]:
-    """The pictures to judge by: those that are asked for, else test, validation, or all there are.
+    """The images to judge by: those that are asked for, else test, validation, or all there are.
 
     Args:
         data: a `Dataset` or a `Split`.
@@ -197,21 +197,21 @@ def judged_split(data: Any, split: str | None = None) -> tuple[str, Split]:
     return next((name, splits[name]) for name in ("test", "validation", "train") if name in splits)
 
 
-def _seconds_each(classifier: Classifier, pictures: Split) -> float:
-    """What one picture takes, without what the first of all takes once."""
-    few = pictures[:_TIMED]
+def _seconds_each(classifier: Classifier, images: Split) -> float:
+    """What one image takes, without what the first of all takes once."""
+    few = images[:_TIMED]
     started = time.perf_counter()
     classifier.predict_proba(few)
     return (time.perf_counter() - started) / len(few)
 
 
 def _affordable(wanted: int, passes: int, each: float) -> int:
-    """So many pictures as the time is enough for, at most those wanted."""
+    """So many images as the time is enough for, at most those wanted."""
     return int(min(wanted, _SECONDS / (passes * each)))
 
 
-def _explain(classifier: Classifier, pictures: Split, chosen: np.ndarray) -> Explanation | None:
-    return classifier.explain(np.asarray(pictures.images[chosen])) if len(chosen) else None
+def _explain(classifier: Classifier, images: Split, chosen: np.ndarray) -> Explanation | None:
+    return classifier.explain(np.asarray(images.images[chosen])) if len(chosen) else None
 
 
 def _calibrate(
@@ -230,42 +230,42 @@ def _calibrate(
 
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:
-    """Logarithms: logits but for a constant a picture, which the softmax takes off."""
+    """Logarithms: logits but for a constant an image, which the softmax takes off."""
     return np.log(np.maximum(probabilities, _SMALLEST))
 
 
 def _baselines(data: Dataset | None, split: str) -> Baselines | None:
     if data is None or split == "train":
         return None
-    return baselines(data, split, max_pictures=_FEW)
+    return baselines(data, split, max_images=_FEW)
 
 
 def _duplicates(
-    evaluation: Evaluation, data: Dataset | None, pictures: Split, split: str
-) -> CleanScore | None:
+    evaluation: Evaluation, data: Dataset | None, images: Split, split: str
+) -> DeduplicatedScore | None:
     if data is None or split == "train":
         return None
-    files = len(data.train) + len(pictures)
+    files = len(data.train) + len(images)
     if isinstance(data.train.images, ImageFiles) and files > _MOST_FILES:
         raise DataError(
             f"all {files:,} files would have to be read. `imgclf evaluate --duplicates` does it."
         )
-    rows = _rows(len(pictures), max(_MOST_PAIRS // len(data.train), _LEAST_JUDGED))
+    rows = _rows(len(images), max(_MOST_PAIRS // len(data.train), _LEAST_JUDGED))
     judged = Evaluation(
         evaluation.labels[rows], evaluation.probabilities[rows], evaluation.class_names
     )
-    return clean_score(judged, data.train, pictures[rows], mirrored=data.flip_safe)
+    return deduplicated_score(judged, data.train, images[rows], mirrored=data.flip_safe)
 
 
-def _robustness(classifier: Classifier, pictures: Split, each: float) -> Robustness | None:
+def _robustness(classifier: Classifier, images: Split, each: float) -> Robustness | None:
     count = _affordable(_DAMAGED, _PASSES_DAMAGED, each)
     if count < _TOO_FEW:
         seconds = _DAMAGED * _PASSES_DAMAGED * each
         raise DataError(
             f"it would take {seconds:,.0f} s. `imgclf evaluate --robustness` measures it."
         )
-    # Without a role: the look at these pictures is counted already.
-    return classifier.robustness(dataclasses.replace(pictures, role=None), sample=count)
+    # Without a role: the look at these images is counted already.
+    return classifier.evaluate_robustness(dataclasses.replace(images, role=None), sample=count)
 
 
 def _draw(split: Split, most: int) -> Split:

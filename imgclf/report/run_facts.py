@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imgclf.errors import RunFolderError
-from imgclf.evaluation.test_evaluations import Look, read_looks
+from imgclf.evaluation.test_evaluations import EvaluationRecord, read_test_evaluations
 from imgclf.training.loop.run_time import seconds_of
 
 __all__ = ["RunFacts", "read_run"]
@@ -21,12 +21,12 @@ class RunFacts:
     Args:
         seconds: in training.
         versions: of the packages that it was trained with.
-        looks: at the test pictures, the first one first.
+        looks: at the test images, the first one first.
     """
 
     seconds: float | None = None
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
-    looks: tuple[Look, ...] = ()
+    looks: tuple[EvaluationRecord, ...] = ()
 
 
 def read_run(folder: Path | None) -> RunFacts:
@@ -43,9 +43,9 @@ def read_run(folder: Path | None) -> RunFacts:
     )
 
 
-def _looks(folder: Path) -> tuple[Look, ...]:
+def _looks(folder: Path) -> tuple[EvaluationRecord, ...]:
     try:
-        return tuple(read_looks(folder))
+        return tuple(read_test_evaluations(folder))
     except (OSError, RunFolderError):
         return ()
 

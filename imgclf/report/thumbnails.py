@@ -1,4 +1,4 @@
-"""Small pictures within a page: encoded anew, so that no place or camera comes along."""
+"""Small images within a page: encoded anew, so that no place or camera comes along."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["SIDE", "pixels", "thumbnail"]
 # Pixels of the longer side: sharp at the size at which pages show them, some 2 kB each.
 SIDE = 112
 
-# Up to here pictures are shown as the squares that they are, and kept without loss.
+# Up to here images are shown as the squares that they are, and kept without loss.
 _TINY = 16
 _SQUARES = 64
 
 _QUALITY = 78
 
 
-def thumbnail(picture: Any, alt: str, *, side: int = SIDE) -> Markup:
-    """A picture of a page.
+def thumbnail(pixel_array: Any, alt: str, *, side: int = SIDE) -> Markup:
+    """An image of a page.
 
     Args:
-        picture: (height, width, channels) of 1, 3 or more channels, values 0 to 255.
+        pixel_array: (height, width, channels) of 1, 3 or more channels, values 0 to 255.
         alt: what it shows.
         side: pixels that its longer side has at most.
 
@@ -36,7 +36,7 @@ def thumbnail(picture: Any, alt: str, *, side: int = SIDE) -> Markup:
     """
     from PIL import Image
 
-    image = Image.fromarray(pixels(picture))
+    image = Image.fromarray(pixels(pixel_array))
     longest = max(image.size)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = io.BytesIO()
@@ -47,9 +47,9 @@ def thumbnail(picture: Any, alt: str, *, side: int = SIDE) -> Markup:
     )
 
 
-def pixels(picture: Any) -> np.ndarray:
-    """One picture as uint8: (height, width) of one or two channels, else (height, width, 3)."""
-    array = np.asarray(picture)
+def pixels(image: Any) -> np.ndarray:
+    """One image as uint8: (height, width) of one or two channels, else (height, width, 3)."""
+    array = np.asarray(image)
     if array.ndim == 3:
         array = array[..., 0] if array.shape[2] < 3 else array[..., :3]
     if array.dtype != np.uint8:

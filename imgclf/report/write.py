@@ -40,7 +40,7 @@ __all__ = ["CARD", "write_report"]
 # The name of the model card, beside the page.
 CARD = "model-card.md"
 
-# With fewer pictures the interval is wide.
+# With fewer images the interval is wide.
 _FEW = 200
 
 
@@ -108,20 +108,20 @@ def _warnings(material: Material) -> list[str]:
     warnings = []
     if material.split == "validation":
         warnings.append(
-            "These pictures were looked at while training: for stopping, and for choosing between "
+            "These images were looked at while training: for stopping, and for choosing between "
             "runs. On new ones the accuracy will be lower, if anything."
         )
     if material.split == "train":
-        warnings.append("It was trained on these pictures: the figure says little about new ones.")
-    look = material.evaluation.test_look
+        warnings.append("It was trained on these images: the figure says little about new ones.")
+    look = material.evaluation.test_evaluation_number
     if look is not None and look > 1:
         warnings.append(
-            f"This is the {ordinal(look)} look at the test pictures of this run. Each look that "
+            f"This is the {ordinal(look)} look at the test images of this run. Each look that "
             "changes what is done next makes the figure a little too good."
         )
     few = len(material.evaluation)
     if few < _FEW:
-        warnings.append(f"{few:,} pictures are few: mind the interval.")
+        warnings.append(f"{few:,} images are few: mind the interval.")
     return warnings
 
 
@@ -148,7 +148,7 @@ _IN_WORDS = {
     "calibrated": "temperature",
     "baselines": "baselines",
     "duplicates": "duplicates",
-    "robustness": "damaged pictures",
+    "robustness": "damaged images",
 }
 
 

@@ -15,12 +15,12 @@ from typing import Any
 # Each public name, and the module that owns it; loaded when first used, as in `imgclf` itself.
 _OWNERS = {
     "Confirmation": "imgclf.search.results.confirm",
-    "ForeignSpace": "imgclf.search.space.hypermodel_space",
+    "HyperModelSpace": "imgclf.search.space.hypermodel_space",
     "HyperClassifier": "imgclf.search.space.hypermodel",
     "search": "imgclf.search.run",
     "SearchResult": "imgclf.search.results.result",
     "Trial": "imgclf.search.results.result",
-    "work_for": "imgclf.search.run",
+    "run_worker": "imgclf.search.run",
 }
 
 __all__ = sorted(_OWNERS)  # noqa: PLE0605

@@ -20,7 +20,7 @@ from imgclf.data.free_memory import available_memory
 from imgclf.errors import ArgumentError, SearchError
 from imgclf.search.engine.coordinator import Coordinator
 from imgclf.search.engine.deadline import Clock
-from imgclf.search.engine.fractions import check_parts
+from imgclf.search.engine.fractions import check_train_fractions
 from imgclf.search.engine.live_table import make_display
 from imgclf.search.engine.local_workers import run_on_workers
 from imgclf.search.engine.oracle import ALGORITHMS, Proposer
@@ -29,12 +29,12 @@ from imgclf.search.engine.search_folder import SearchFolder
 from imgclf.search.engine.trainer import Trainer, forgetting_fast
 from imgclf.search.results.result import SearchResult, Trial, best_of
 from imgclf.search.space.given_space import given_space
-from imgclf.search.space.hypermodel_space import ForeignSpace
+from imgclf.search.space.hypermodel_space import HyperModelSpace
 from imgclf.search.space.latency import Speed, measure_speed
 from imgclf.search.space.space import Space, each_recipe
 from imgclf.training.loop.run_folder import RunFolder
 
-__all__ = ["search", "work_for"]
+__all__ = ["run_worker", "search"]
 
 # Trials of a search that has a limit neither of time nor of their number.
 _TRIALS = 20
@@ -52,7 +52,7 @@ def search(
     max_trials: int | None = None,
     minutes: float | None = None,
     epochs: int | None = None,
-    parts: Any = (1.0,),
+    train_fractions: Any = (1.0,),
     early_stopping: bool = True,
     max_params: int | None = None,
     max_macs: int | None = None,
@@ -70,8 +70,8 @@ def search(
     """Searches for the network and the recipe with the highest validation accuracy.
 
     A trial's score is the highest validation accuracy of all its epochs, and the weights of that
-    epoch are kept. Being the best of many looks at the same pictures, it is too high as a forecast:
-    `result.best_classifier.evaluate(data.test)` tells what to expect. The test pictures are never
+    epoch are kept. Being the best of many looks at the same images, it is too high as a forecast:
+    `result.best_classifier.evaluate(data.test)` tells what to expect. The test images are never
     looked at here.
 
     Candidates that cannot fit, exceed a limit, or equal one already tried are drawn anew before any
@@ -85,7 +85,7 @@ def search(
     Args:
         data: needs `train` and `validation`.
         blocks: a list of blocks in which values or blocks are `choice`, `between`, `optional` or
-            `repeat`; or "default" for a space that scales with the pictures. Or anyone's
+            `repeat`; or "default" for a space that scales with the images. Or anyone's
             `keras_tuner.HyperModel`, or a function `build(hp)` that gives a Keras model.
         recipe: how to train; its fields, and those of its augmentation, may be choices. Or a
             `choice` of recipes. If left out, optimiser, learning rate, label smoothing and
@@ -101,14 +101,14 @@ def search(
             Training stops at the next batch when the time is over: such a trial is "cut", and
             goes on in the next call with the same `run_dir`.
         epochs: of each trial; the recipe's if left out.
-        parts: of the training pictures, rising to 1. With (0.2, 1.0) each candidate is trained on
-            a fifth, and of every three the best one anew on all. The algorithm learns from the
-            first part alone.
+        train_fractions: of the training images, rising to 1. With (0.2, 1.0) each candidate is
+            trained on a fifth, and of every three the best one anew on all. The algorithm learns
+            from the first fraction alone.
         early_stopping: give a trial up when, after an epoch, the upper end of its accuracy's 95%
             interval is below the median of what the trials before had by then.
         max_params: the most numbers that a network may hold.
-        max_macs: the most multiply-adds that a picture may cost.
-        max_ms: the most milliseconds that a picture may take on this processor, by an estimate
+        max_macs: the most multiply-adds that an image may cost.
+        max_ms: the most milliseconds that an image may take on this processor, by an estimate
             made before the network is; the trial has what was measured.
         max_memory: the most memory that a training may need by an estimate, in bytes or as "2 GB";
             most of what is free at the start if left out.
@@ -118,8 +118,8 @@ def search(
         workers: processes that train at the same time on this machine. A script that asks for more
             than one needs `if __name__ == "__main__":` around what it does.
         chief: HOST:PORT at which this call hands out the trials to workers on other machines, in
-            place of training itself; `imgclf.search.work_for` is what they call. Needs a `run_dir`
-            that all of them can reach.
+            place of training itself; `imgclf.search.run_worker` is what they call. Needs a
+            `run_dir` that all of them can reach.
         run_dir: a folder for `journal.jsonl`, a line a trial, and `best.keras`. The same call again
             goes on after the last recorded trial.
         seed: of the draws. The recipe's seed decides weights and order.
@@ -169,7 +169,7 @@ def search(
         check_address("chief", chief)
         if run_dir is None:
             raise ArgumentError("`chief` needs a `run_dir` that its workers can reach, too.")
-    parts = check_parts(parts)
+    train_fractions = check_train_fractions(train_fractions)
     most_epochs = _most_epochs(space.recipe, algorithm)
     disk = None if max_disk is None else checks.byte_size("max_disk", max_disk)
     foreign = _foreign(space)
@@ -178,7 +178,7 @@ def search(
         if run_dir is not None:
             claimed = RunFolder(run_dir)
             stack.enter_context(claimed.lock())
-            claimed.claim(_config(space, data, algorithm, seed, parts, early_stopping))
+            claimed.claim(_config(space, data, algorithm, seed, train_fractions, early_stopping))
             folder = SearchFolder(claimed.path, keep, disk)
         elif workers > 1:  # they hand over their models by files
             place = stack.enter_context(tempfile.TemporaryDirectory())
@@ -189,7 +189,7 @@ def search(
             folder,
             clock,
             max_trials,
-            parts,
+            train_fractions,
             early_stopping,
             stack.enter_context(make_display(verbose, on_trial)),
         )
@@ -206,7 +206,7 @@ def search(
         return _result(coordinator, best, folder if run_dir is not None else None)
 
 
-def work_for(
+def run_worker(
     chief: str,
     data: Dataset,
     blocks: Any = "default",
@@ -238,9 +238,9 @@ def work_for(
         return be_worker(space, trainer, check_address("chief", chief))
 
 
-def _foreign(space: Space | ForeignSpace) -> ForeignSpace | None:
+def _foreign(space: Space | HyperModelSpace) -> HyperModelSpace | None:
     """The space if its networks are built by anyone's code."""
-    return space if isinstance(space, ForeignSpace) else None
+    return space if isinstance(space, HyperModelSpace) else None
 
 
 def _run_here(coordinator: Coordinator, trainer: Trainer) -> Classifier | None:
@@ -302,11 +302,11 @@ def _most_epochs(recipe: Any, algorithm: str) -> int:
 
 
 def _config(
-    space: Space | ForeignSpace,
+    space: Space | HyperModelSpace,
     data: Dataset,
     algorithm: str,
     seed: int,
-    parts: tuple[float, ...],
+    train_fractions: tuple[float, ...],
     early_stopping: bool,  # one of many settings
 ) -> dict[str, Any]:
     """What makes a search this search; budget and number of trials may change from call to call."""
@@ -316,7 +316,7 @@ def _config(
             **space.settings(),
             "algorithm": algorithm,
             "seed": seed,
-            "parts": list(parts),
+            "train_fractions": list(train_fractions),
             "early_stopping": early_stopping,
             "max_params": space.max_params,
             "max_macs": space.max_macs,
@@ -330,13 +330,15 @@ def _config(
     }
 
 
-def _measured(space: Space | ForeignSpace, folder: SearchFolder | None) -> Space | ForeignSpace:
+def _measured(
+    space: Space | HyperModelSpace, folder: SearchFolder | None
+) -> Space | HyperModelSpace:
     """The space with limits of this machine; a search that goes on keeps those it began with."""
 
     def recall(name: str, measure: Callable[[], Any]) -> Any:
         return measure() if folder is None else folder.remembered(name, measure)
 
-    if isinstance(space, ForeignSpace):
+    if isinstance(space, HyperModelSpace):
         return space
     if space.max_memory is None:
         memory = recall("available_memory", available_memory)

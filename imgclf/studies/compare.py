@@ -1,7 +1,7 @@
 """`compare`: which of several classifiers is better, from classifiers, evaluations or run folders.
 
 The statistics are in `imgclf.evaluation.comparison`; here whatever is given becomes evaluations of
-the same pictures.
+the same images.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def compare(a: Any, b: Any = None, split: Split | None = None) -> Comparison | ComparisonTable:
-    """Says which of two or more classifiers is better on the same pictures, if it can be said.
+    """Says which of two or more classifiers is better on the same images, if it can be said.
 
     Args:
         a: a `Classifier`, an `Evaluation`, or the path of a run folder or `.keras` file; or a list
             of two or more of them, and then the split comes second.
         b: the other one.
-        split: the pictures that all of them look at; not needed for evaluations. The validation
-            pictures serve to choose by, the test pictures only for a last word.
+        split: the images that all of them look at; not needed for evaluations. The validation
+            images serve to choose by, the test images only for a last word.
 
     Returns:
         A `Comparison` of two: McNemar's exact test and the interval of the difference. A
@@ -38,7 +38,7 @@ def compare(a: Any, b: Any = None, split: Split | None = None) -> Comparison | C
 
     Raises:
         ArgumentError: if there is nothing to compare, or no split for classifiers to look at.
-        DataError: if classes or pictures differ.
+        DataError: if classes or images differ.
         ModelFileError: if a file cannot be loaded.
 
     Example:
@@ -56,13 +56,13 @@ def compare(a: Any, b: Any = None, split: Split | None = None) -> Comparison | C
                 "A list of classifiers goes with a split only: compare([a, b, c], split). "
                 "Received: three arguments."
             )
-        several, pictures = list(a), b if split is None else split
+        several, images = list(a), b if split is None else split
     else:
-        several, pictures = [a, b], split
-    if pictures is not None and not isinstance(pictures, Split):
+        several, images = [a, b], split
+    if images is not None and not isinstance(images, Split):
         raise ArgumentTypeError(
             "`split` must be a Split, such as data.validation. "
-            + checks.received("split", type(pictures).__name__)
+            + checks.received("split", type(images).__name__)
         )
     if len(several) < 2 or any(one is None for one in several):
         raise ArgumentError(
@@ -70,7 +70,7 @@ def compare(a: Any, b: Any = None, split: Split | None = None) -> Comparison | C
             f"Received: {sum(one is not None for one in several)}."
         )
     return compare_evaluations(
-        {name: _evaluate(one, pictures) for name, one in zip(_names(several), several, strict=True)}
+        {name: _evaluate(one, images) for name, one in zip(_names(several), several, strict=True)}
     )
 
 
@@ -99,7 +99,7 @@ def _evaluate(one: Any, split: Split | None) -> Evaluation:
         )
     if split is None:
         raise ArgumentError(
-            "`split` must be given: the pictures that all classifiers look at, such as "
+            "`split` must be given: the images that all classifiers look at, such as "
             "data.validation. Received: split=None."
         )
     return one.evaluate(split)

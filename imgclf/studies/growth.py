@@ -1,4 +1,4 @@
-"""Accuracy by the number of training pictures, and where it goes on to: a fitted power law."""
+"""Accuracy by the number of training images, and where it goes on to: a fitted power law."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class LearningCurve:
     """Accuracies of trainings on parts of the data, and the curve a - b·n^-c through them.
 
     The doubt of what the curve says is that of the points: each is drawn anew as often as its
-    validation pictures, and the scatter of the trainings around the curve, let it vary; the curve
+    validation images, and the scatter of the trainings around the curve, let it vary; the curve
     is fitted to each of 1,000 such draws.
 
     Args:
-        sizes: (points,) the training pictures of each training.
+        sizes: (points,) the training images of each training.
         accuracies: (points,) the validation accuracy of each, 0 to 1.
-        validation_images: how many pictures these were measured on.
+        validation_images: how many images these were measured on.
         seed: of the draws.
 
     Raises:
@@ -72,7 +72,7 @@ class LearningCurve:
             )
         if len(set(sizes)) < _FEWEST:
             raise DataError(
-                f"`sizes` must hold at least {_FEWEST} different numbers of pictures: fewer do not "
+                f"`sizes` must hold at least {_FEWEST} different numbers of images: fewer do not "
                 f"show a curve. {checks.received('sizes', sizes)}"
             )
         object.__setattr__(self, "sizes", sizes)
@@ -80,12 +80,12 @@ class LearningCurve:
 
     @property
     def parameters(self) -> tuple[float, float, float]:
-        """(a, b, c) of a - b·n^-c; a is what any number of pictures would bring."""
+        """(a, b, c) of a - b·n^-c; a is what any number of images would bring."""
         a, b, c = self._fitted[0]
         return float(a), float(b), float(c)
 
     def predict(self, n: int) -> tuple[float, float, float]:
-        """The accuracy that so many training pictures should bring.
+        """The accuracy that so many training images should bring.
 
         Args:
             n: how many. Beyond some four times the largest training the interval is a guess, too.
@@ -99,7 +99,7 @@ class LearningCurve:
         return float(values[0]), float(low), float(high)
 
     def gain(self, factor: float = 2.0) -> tuple[float, float, float]:
-        """What so many times the largest training's pictures should bring.
+        """What so many times the largest training's images should bring.
 
         Args:
             factor: 2 for twice as many.
@@ -119,7 +119,7 @@ class LearningCurve:
         accuracy, least, most = self.predict(2 * largest)
         lines = [
             f"doubling the data should bring about {size:.1f} points ({low:.1f} to {high:.1f})",
-            f"  {'pictures':>10}  validation accuracy",
+            f"  {'images':>10}  validation accuracy",
             *(
                 f"  {count:>10,}  {value:.1%}"
                 for count, value in sorted(zip(self.sizes, self.accuracies, strict=True))
@@ -162,14 +162,14 @@ class LearningCurve:
     def _fitted(self) -> np.ndarray:
         """(1 + draws, 3): a, b, c of the points as they are, and of the points drawn anew."""
         sizes, seen = np.asarray(self.sizes, float), np.asarray(self.accuracies)
-        # What so many validation pictures can tell, with one right and one wrong more than were
+        # What so many validation images can tell, with one right and one wrong more than were
         # seen (Agresti and Coull 1998), so that 100% is not certain either.
         shares = (seen * self.validation_images + 2) / (self.validation_images + 4)
         weights = self.validation_images / (shares * (1 - shares))
         first = _fit(sizes, seen[np.newaxis], weights)
         a, b, c = first[0]
         left = seen - (a - b * sizes**-c)
-        # Trainings scatter more than the validation pictures say: by their seeds.
+        # Trainings scatter more than the validation images say: by their seeds.
         free = len(sizes) - len(first[0])
         scatter = max(1.0, float(np.sum(weights * left**2)) / free) if free > 0 else 1.0
         rng = np.random.default_rng(self.seed)

@@ -1,6 +1,6 @@
-"""`learning_curve`: what more pictures would bring, from trainings on parts of those there are.
+"""`learning_curve`: what more images would bring, from trainings on parts of those there are.
 
-Only validation pictures are looked at. The curve through the points is in
+Only validation images are looked at. The curve through the points is in
 `imgclf.studies.growth`.
 """
 
@@ -33,13 +33,13 @@ class LearningCurvePlan:
     """What the trainings of a learning curve will take.
 
     Args:
-        sizes: the training pictures of each.
+        sizes: the training images of each.
         epochs: of each.
         seconds: of all of them; None where no plan can be made, for a pretrained backbone.
 
     Example:
         >>> print(LearningCurvePlan((100, 200, 400), (40, 40, 20), 90.0))
-        3 trainings on 100 to 400 pictures, 20 to 40 epochs each: about 1.5 minutes
+        3 trainings on 100 to 400 images, 20 to 40 epochs each: about 1.5 minutes
     """
 
     sizes: tuple[int, ...]
@@ -53,7 +53,7 @@ class LearningCurvePlan:
             epochs = "1 epoch each" if few == 1 else f"{few} epochs each"
         cost = "" if self.seconds is None else f": about {self.seconds / 60:.1f} minutes"
         return (
-            f"{len(self.sizes)} trainings on {min(self.sizes):,} to {max(self.sizes):,} pictures, "
+            f"{len(self.sizes)} trainings on {min(self.sizes):,} to {max(self.sizes):,} images, "
             f"{epochs}{cost}"
         )
 
@@ -70,7 +70,7 @@ def learning_curve(
     data: Dataset,
     preset: str | _Maker = "fast",
     *,
-    parts: Sequence[float] = _PARTS,
+    train_fractions: Sequence[float] = _PARTS,
     seeds: int = 1,
     run_dir: Any = None,
     verbose: bool = True,
@@ -78,15 +78,15 @@ def learning_curve(
 ) -> LearningCurve:
     """Trains on parts of the data and says what more of it should bring.
 
-    Each part holds the one before it and has the classes in the same proportions. The test pictures
+    Each part holds the one before it and has the classes in the same proportions. The test images
     are left alone.
 
     Args:
-        data: with validation pictures.
+        data: with validation images.
         preset: the name of a preset or of a pretrained backbone; or a function that makes an
             untrained classifier of (data, seed).
-        parts: of the training pictures, above 0 to 1, at least three.
-        seeds: how many trainings of each part, each with first weights and a choice of pictures of
+        train_fractions: of the training images, above 0 to 1, at least three.
+        seeds: how many trainings of each part, each with first weights and a choice of images of
             its own. More of them tell the scatter of trainings from the curve.
         run_dir: a folder for the trainings, a folder each, and `learning-curve.json`. The same call
             again goes on where the first stopped.
@@ -98,7 +98,7 @@ def learning_curve(
         A `LearningCurve`: `predict(n)`, `gain(2)`, `str()`, `plot()`.
 
     Raises:
-        DataError: if there are no validation pictures, or too few pictures for such parts.
+        DataError: if there are no validation images, or too few images for such parts.
         ArgumentError: for an unknown preset or field, or parts out of their range.
         RunFolderError: if the folder holds other trainings.
 
@@ -108,17 +108,21 @@ def learning_curve(
         >>> def softmax_regression(data, seed):
         ...     recipe = imgclf.Recipe(epochs=1, batch_size=100, seed=seed)
         ...     return imgclf.Classifier.from_blocks([imgclf.flatten()], data, recipe)
-        >>> parts = (0.1, 0.2, 0.4)
-        >>> curve = imgclf.learning_curve(data, softmax_regression, parts=parts, verbose=False)
+        >>> settings = {"train_fractions": (0.1, 0.2, 0.4), "verbose": False}
+        >>> curve = imgclf.learning_curve(data, softmax_regression, **settings)
         >>> curve.sizes
         (126, 252, 504)
     """
     validation = _check(data)
     make = _maker(preset, recipe_changes)
     folder = None if run_dir is None else checks.path("run_dir", run_dir)
-    shares, count = _check_parts(parts), checks.integer("seeds", seeds, low=1)
+    shares, count = _check_train_fractions(train_fractions), checks.integer("seeds", seeds, low=1)
     if checks.flag("verbose", verbose):
-        _say(plan_learning_curve(data, preset, parts=parts, seeds=seeds, **recipe_changes))
+        _say(
+            plan_learning_curve(
+                data, preset, train_fractions=train_fractions, seeds=seeds, **recipe_changes
+            )
+        )
     sizes, accuracies = [], []
     for part, seed, some in _trainings(data, shares, count):
         classifier = make(some, seed)
@@ -128,7 +132,7 @@ def learning_curve(
         sizes.append(len(some.train))
         accuracies.append(accuracy)
         if verbose:
-            _say(f"{len(some.train):,} pictures, seed {seed}: {accuracy:.1%}")
+            _say(f"{len(some.train):,} images, seed {seed}: {accuracy:.1%}")
     curve = LearningCurve(tuple(sizes), tuple(accuracies), len(validation))
     if folder is not None:
         text = json.dumps(curve.to_dict(), indent=2) + "\n"
@@ -140,7 +144,7 @@ def plan_learning_curve(
     data: Dataset,
     preset: str | _Maker = "fast",
     *,
-    parts: Sequence[float] = _PARTS,
+    train_fractions: Sequence[float] = _PARTS,
     seeds: int = 1,
     **recipe_changes: Any,
 ) -> LearningCurvePlan:
@@ -149,7 +153,7 @@ def plan_learning_curve(
     Args:
         data: as for `learning_curve`, as all that follows.
         preset: as for `learning_curve`.
-        parts: as for `learning_curve`.
+        train_fractions: as for `learning_curve`.
         seeds: as for `learning_curve`.
         **recipe_changes: as for `learning_curve`.
 
@@ -158,15 +162,15 @@ def plan_learning_curve(
     """
     _check(data)
     make = _maker(preset, recipe_changes)
-    shares, count = _check_parts(parts), checks.integer("seeds", seeds, low=1)
+    shares, count = _check_train_fractions(train_fractions), checks.integer("seeds", seeds, low=1)
     # Trainings of one part differ by their seed alone, and so little in time.
     made = [(make(some, seed), some) for _, seed, some in _trainings(data, shares, 1)]
     sizes = [len(some.train) for _, some in made]
     epochs = [classifier.recipe.epochs for classifier, _ in made]
     seconds = _seconds(*made[-1])
     if seconds is not None:
-        pictures = np.multiply(sizes, epochs)
-        seconds *= count * float(pictures.sum() / pictures[-1])
+        images = np.multiply(sizes, epochs)
+        seconds *= count * float(images.sum() / images[-1])
     return LearningCurvePlan(
         tuple(np.repeat(sizes, count).tolist()), tuple(np.repeat(epochs, count).tolist()), seconds
     )
@@ -180,17 +184,17 @@ def _seconds(classifier: Classifier, data: Dataset) -> float | None:
 
 
 def _trainings(
-    data: Dataset, parts: Sequence[float], seeds: int
+    data: Dataset, train_fractions: Sequence[float], seeds: int
 ) -> Iterator[tuple[float, int, Dataset]]:
     """Each part with each seed, the smallest part first."""
-    for part in parts:
+    for part in train_fractions:
         for seed in range(seeds):
             rows = _rows(data.train.labels, part, seed)
             yield part, seed, dataclasses.replace(data, train=data.train[rows], test=None)
 
 
 def _rows(labels: np.ndarray, part: float, seed: int) -> np.ndarray:
-    """Of each class, the same part of an order that the seed decides; at least one picture."""
+    """Of each class, the same part of an order that the seed decides; at least one image."""
     rng = np.random.default_rng(seed)
     chosen = []
     for label in np.unique(labels):
@@ -203,22 +207,28 @@ def _check(data: Any) -> Any:
     check_dataset(data)
     if data.validation is None:
         raise DataError(
-            f"{data.name} has no validation pictures, which a learning curve is measured on: load "
+            f"{data.name} has no validation images, which a learning curve is measured on: load "
             "it with validation=0.1."
         )
     return data.validation
 
 
-def _check_parts(parts: Any) -> list[float]:
-    if not isinstance(parts, (list, tuple)):
+def _check_train_fractions(train_fractions: Any) -> list[float]:
+    if not isinstance(train_fractions, (list, tuple)):
         raise ArgumentTypeError(
-            f"`parts` must be a list of numbers. {checks.received('parts', parts)}"
+            "`train_fractions` must be a list of numbers. "
+            + checks.received("train_fractions", train_fractions)
         )
-    shares = sorted({checks.number("parts", part, low=0, high=1, above=True) for part in parts})
+    shares = sorted(
+        {
+            checks.number("train_fractions", part, low=0, high=1, above=True)
+            for part in train_fractions
+        }
+    )
     if len(shares) < 3:
         raise ArgumentError(
-            "`parts` must hold at least 3 different parts: fewer do not show a curve. "
-            + checks.received("parts", parts)
+            "`train_fractions` must hold at least 3 different numbers: fewer do not show a curve. "
+            + checks.received("train_fractions", train_fractions)
         )
     return shares
 

@@ -1,1 +1,1 @@
-"""How a network is trained: recipes, presets, the flow of pictures, run folders, the fit."""
+"""How a network is trained: recipes, presets, the flow of images, run folders, the fit."""

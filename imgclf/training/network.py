@@ -1,4 +1,4 @@
-"""A new network: what the recipe's seed decides of it, and what the training pictures do."""
+"""A new network: what the recipe's seed decides of it, and what the training images do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["new_network", "sample_images"]
 
-# How many pictures of 32×32 pixels pixel statistics and whitening are computed from; of larger
+# How many images of 32×32 pixels pixel statistics and whitening are computed from; of larger
 # ones fewer, for the same memory (61 MB as float32).
 _SAMPLE = 5_000
 _VALUES = np.arange(256)  # of a pixel
@@ -38,7 +38,7 @@ def new_network(
         num_classes: as in `build_classifier`.
         blocks: as in `build_classifier`.
         recipe: how it will be trained: its seed decides the first weights, its precision the dtype.
-        sample: training pictures (N, height, width, channels), 0 to 255, as `sample_images` gives.
+        sample: training images (N, height, width, channels), 0 to 255, as `sample_images` gives.
             By them pixels are standardised, unless `settings` says how, and `whitening` is
             adapted.
         **settings: what else `build_classifier` takes, such as `pixel_mean`.
@@ -71,7 +71,7 @@ def _pixel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
 
 
 def sample_images(train: Split) -> np.ndarray:
-    """Some training pictures, evenly spread over the split."""
+    """Some training images, evenly spread over the split."""
     height, width, _ = train.image_shape
     count = max(1, min(len(train), _SAMPLE * 32 * 32 // (height * width)))
     return np.asarray(train.images[np.linspace(0, len(train) - 1, count).astype(int)])

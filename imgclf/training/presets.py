@@ -1,4 +1,4 @@
-"""Presets: named pairs of a network and a recipe, that scale to the pictures at hand."""
+"""Presets: named pairs of a network and a recipe, that scale to the images at hand."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 __all__ = ["BACKBONES", "PRESETS", "Preset", "get_preset"]
 
-# `_scaled`: what presets are made for, the side and the number of CIFAR-10's pictures; and a bound.
+# `_scaled`: what presets are made for, the side and the number of CIFAR-10's images; and a bound.
 _BASE_SIDE = 32
-_BASE_PICTURES = 50_000
+_BASE_IMAGES = 50_000
 _MOST_EPOCHS = 40
 
-# The most pixels in a step, of all its pictures: 256 of 64×64, 20 of 224×224. With them a training
+# The most pixels in a step, of all its images: 256 of 64×64, 20 of 224×224. With them a training
 # by `accurate`, the largest preset, needs less than 2 GB where it computes in bfloat16.
 _STEP_PIXELS = 2**20
 
-# The side below which pictures are not made smaller in early epochs.
+# The side below which images are not made smaller in early epochs.
 _SMALLEST_EARLY = 24
 
 
@@ -53,9 +53,9 @@ class Preset:
         name: what `Classifier.from_preset` is called with.
         description: what it is for, in a sentence.
         make_blocks: (image_shape) → list of blocks.
-        base_recipe: the recipe for pictures that may be mirrored.
+        base_recipe: the recipe for images that may be mirrored.
         figures: what it reached, where and in what time; `benchmarks/` measures it.
-        standardize: whether pixels are standardised by the training pictures, or divided by 255.
+        standardize: whether pixels are standardised by the training images, or divided by 255.
         output_initializer: how weights and biases of the output layer start.
     """
 
@@ -68,7 +68,7 @@ class Preset:
     output_initializer: Any = None
 
     def blocks(self, image_shape: tuple[int, int, int], num_classes: int = 2) -> list[Any]:  # noqa: ARG002
-        """The blocks for pictures of this shape."""
+        """The blocks for images of this shape."""
         height, width, channels = checks.image_shape("image_shape", image_shape)
         return self.make_blocks((height or 0, width or 0, channels))
 
@@ -99,15 +99,15 @@ class Preset:
 
 
 def _scaled(recipe: Recipe, data: Dataset) -> Recipe:
-    """The recipe for CIFAR-10 carried over to other sizes of pictures and of data sets.
+    """The recipe for CIFAR-10 carried over to other sizes of images and of data sets.
 
-    Shifts stay the same part of the picture. Small data sets get smaller batches and more epochs,
-    so that the optimiser takes about as many steps. Large pictures get smaller batches, since the
-    memory of a step goes with its pixels. Small pictures keep their size throughout: there is
+    Shifts stay the same part of the image. Small data sets get smaller batches and more epochs,
+    so that the optimiser takes about as many steps. Large images get smaller batches, since the
+    memory of a step goes with its pixels. Small images keep their size throughout: there is
     little to save, and few pixels to lose.
     """
     if min(data.image_shape[:2]) < _SMALLEST_EARLY:
-        recipe = recipe.replace(early_size=1.0, early_part=0.0)
+        recipe = recipe.replace(progressive_size=1.0, progressive_fraction=0.0)
     height, width, _ = data.image_shape
     shift = round(recipe.augmentation.shift * min(height, width) / _BASE_SIDE)
     batch_size = min(
@@ -116,14 +116,14 @@ def _scaled(recipe: Recipe, data: Dataset) -> Recipe:
         max(8, _STEP_PIXELS // (height * width)),
     )
     steps = -(-len(data.train) // batch_size)
-    base_steps = recipe.epochs * _BASE_PICTURES // recipe.batch_size
+    base_steps = recipe.epochs * _BASE_IMAGES // recipe.batch_size
     epochs = max(recipe.epochs, min(_MOST_EPOCHS, round(base_steps / steps)))
     augmentation = dataclasses.replace(recipe.augmentation, shift=shift)
     return recipe.replace(batch_size=batch_size, epochs=epochs, augmentation=augmentation)
 
 
 def _seed2017_blocks(image_shape: tuple[int, int, int]) -> list[Any]:
-    """The tutorial's network; on pictures too small for a pool, that pool is left out."""
+    """The tutorial's network; on images too small for a pool, that pool is left out."""
     start = initializer("truncated_normal", stddev=0.05)
     plain: dict[str, Any] = {
         "activation": None,
@@ -158,7 +158,7 @@ def _staged_blocks(
 
     The structure is that of airbench94 (Jordan 2024, arXiv:2404.00498), with relu or silu in place
     of gelu, which costs more, and a way around the later convolutions of each stage. Large
-    pictures are first halved by narrow stages, since early layers cost most; small ones are not
+    images are first halved by narrow stages, since early layers cost most; small ones are not
     halved below 3×3.
 
     Args:
@@ -214,8 +214,8 @@ _MUON = Recipe(
     schedule="linear",
     label_smoothing=0.2,
     augmentation=Augmentation(flip="alternate", shift=2),
-    early_size=0.75,
-    early_part=0.7,
+    progressive_size=0.75,
+    progressive_fraction=0.7,
 )
 
 PRESETS = {
@@ -238,12 +238,16 @@ PRESETS = {
         ),
         Preset(
             name="quick",
-            description="A first answer in seconds: a narrow network, and each picture once.",
+            description="A first answer in seconds: a narrow network, and each image once.",
             make_blocks=_quick_blocks,
             figures="CIFAR-10 on two cores: 75.6% in 16 seconds (mean accuracy of 6 runs)",
             output_initializer="zeros",
             base_recipe=_MUON.replace(
-                epochs=1, batch_size=250, learning_rate=0.24, early_size=0.625, early_part=0.8
+                epochs=1,
+                batch_size=250,
+                learning_rate=0.24,
+                progressive_size=0.625,
+                progressive_fraction=0.8,
             ),
         ),
         Preset(

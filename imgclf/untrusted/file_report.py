@@ -92,7 +92,7 @@ class ModelFileReport:
     def _facts(self) -> list[str]:
         facts = []
         if self.image_shape:
-            facts.append(f"  pictures    {_by(self.image_shape)}")
+            facts.append(f"  images    {_by(self.image_shape)}")
         if self.class_names:
             names = ", ".join(self.class_names[:_SHOWN])
             more = ", …" if len(self.class_names) > _SHOWN else ""

@@ -29,12 +29,12 @@ _MAX_CALLS = (
 )
 _MAX_MODELS = 6  # models within models
 _MAX_SIZE = 2**24  # any number that may become a size
-_MAX_FACTOR = 2**16  # numbers by which a picture grows or shrinks
+_MAX_FACTOR = 2**16  # numbers by which an image grows or shrinks
 _FACTORS = {
     "cropping", "dilation_rate", "height", "kernel_size", "n", "output_padding", "output_size",
     "padding", "pool_size", "size", "strides", "width",
 }  # fmt: skip
-MAX_VALUES = 2**28  # of one picture, anywhere in the network: 1 GiB as float32
+MAX_VALUES = 2**28  # of one image, anywhere in the network: 1 GiB as float32
 # What may follow the output layer; the last three come with a temperature.
 _KEEPS_COUNT = {"Softmax", "Activation", "Rescaling", "Log", "Maximum"}
 _MAX_FOREIGN = 100  # told; one is enough to refuse
@@ -68,7 +68,7 @@ class Network:
 
     Args:
         layers: in the order of the file.
-        image_shape: (height, width, channels) of the first input; None if it is no picture.
+        image_shape: (height, width, channels) of the first input; None if it is no image.
         foreign: what is loaded only if the file is trusted, one sentence each.
         compiled_within: whether a model within the model says how to train it.
         outputs: how many values it gives; None if that takes Keras to tell.

@@ -12,7 +12,7 @@ BLOCKS = [whitening(2, activation=None), conv(4), global_pool()]
 
 
 def smooth_images(count=300, size=10, channels=3):
-    """Pictures whose neighbouring pixels are alike, as in photos."""
+    """Images whose neighbouring pixels are alike, as in photos."""
     noise = np.random.default_rng(0).normal(size=(count, size + 3, size + 3, channels))
     blurred = sum(noise[:, i : i + size, j : j + size] for i in range(4) for j in range(4))
     return np.clip(128 + 12 * blurred, 0, 255)
@@ -63,7 +63,7 @@ def test_before_it_has_seen_images_it_passes_the_patch_on():
     )
 
 
-def test_a_classifier_adapts_it_to_its_training_pictures_and_saves_it(tmp_path):
+def test_a_classifier_adapts_it_to_its_training_images_and_saves_it(tmp_path):
     data = imgclf.load_digits()
     clf = imgclf.Classifier.from_blocks(BLOCKS, data)
     kernel = np.asarray(clf.model.get_layer("whitening_0.whitening").kernel)

@@ -100,12 +100,12 @@ def test_the_page_says_what_a_change_brings(tmp_path):
     from result_files import read
     from run import store
 
-    shortened = {"preset": "fast", "epochs_times": 0.5, "pictures": 5000}
+    shortened = {"preset": "fast", "epochs_times": 0.5, "images": 5000}
     store("ablation-few", run_of(0, 0.90, settings=shortened), "CIFAR-10", tmp_path)
     without = run_of(0, 0.88, settings={**shortened, "variant": "no flips"})
     store("ablation-few", without, "CIFAR-10", tmp_path)
     text = page(read(tmp_path))
-    assert "in `fast`, epochs × 0.5, 5,000 pictures to train and to test on\n" in text
+    assert "in `fast`, epochs × 0.5, 5,000 images to train and to test on\n" in text
     assert "| no flips | 88.00% | -2.00 points | 100 | 88.00% |" in text
 
 
@@ -225,7 +225,7 @@ def test_the_peers_read_the_archive_as_imgclf_does(tiny_cifar10):
     assert np.array_equal(ours.test.labels, theirs.test_labels)
 
 
-def test_the_picture_is_the_same_each_time(tmp_path):
+def test_the_image_is_the_same_each_time(tmp_path):
     from curves import draw
 
     rows = {"fast": [run_of(0, 0.9), run_of(1, 0.91)], "keras-convnet": [run_of(0, 0.9)]}

@@ -142,7 +142,7 @@ def test_one_output_takes_a_temperature(head, rng, tmp_path):
     assert loaded.temperature == pytest.approx(calibration.temperature, rel=1e-3)
 
 
-def test_the_fast_path_for_few_pictures_sees_the_temperature(clf, data):
+def test_the_fast_path_for_few_images_sees_the_temperature(clf, data):
     images = data.test.images[:2]
     for _ in range(20):
         before = clf.predict_proba(images)
@@ -238,7 +238,7 @@ def test_what_is_missing_or_wrong_is_said(clf, data):
         clf.predict(data.test, unknown=True)
     with pytest.raises(errors.ArgumentTypeError, match="`unknown` must be True or False"):
         clf.predict(data.test, unknown=0.9)
-    with pytest.raises(errors.DataError, match="at least one picture"):
+    with pytest.raises(errors.DataError, match="at least one image"):
         clf.calibrate(data.test[:0])
     with pytest.raises(errors.DataError, match="cannot be promised with 95% certainty by these"):
         clf.fit_threshold(data.validation)

@@ -76,16 +76,16 @@ def test_plain_keras_opens_it_where_imgclf_is_not_installed(clf, data, tmp_path)
 
 
 def test_all_kinds_of_sources_give_the_same_answer(clf, data, tmp_path):
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     images = data.test.images[:3]
-    paths = [tmp_path / "pictures" / f"{number}.png" for number in range(3)]
-    pictures = [Image.fromarray(image[..., 0]) for image in images]
-    for picture, path in zip(pictures, paths, strict=True):
-        picture.save(path)
+    paths = [tmp_path / "images" / f"{number}.png" for number in range(3)]
+    drawn_images = [Image.fromarray(image[..., 0]) for image in images]
+    for drawn, path in zip(drawn_images, paths, strict=True):
+        drawn.save(path)
     expected = [str(prediction) for prediction in clf.predict(images)]
-    for source in (paths, list(map(str, paths)), pictures, tmp_path / "pictures", data.test[:3]):
+    for source in (paths, list(map(str, paths)), drawn_images, tmp_path / "images", data.test[:3]):
         assert [str(prediction) for prediction in clf.predict(source)] == expected
-    for one in (paths[0], str(paths[0]), pictures[0], images[0], images[0][..., 0]):
+    for one in (paths[0], str(paths[0]), drawn_images[0], images[0], images[0][..., 0]):
         assert [str(prediction) for prediction in clf.predict(one)] == expected[:1]
 
 
@@ -127,7 +127,7 @@ def test_photos_are_fitted_alike_in_training_and_predicting(photo_folder, tmp_pa
     assert loaded.resize == "pad"
 
 
-def test_the_most_pixels_of_a_picture_are_those_of_the_training(photo_folder, tmp_path):
+def test_the_most_pixels_of_a_image_are_those_of_the_training(photo_folder, tmp_path):
     data = imgclf.load_folder(photo_folder, image_size=16, max_pixels=5_000)
     Classifier.from_blocks([flatten()], data, Recipe(epochs=1)).save(tmp_path / "m.keras")
     clf = imgclf.load(tmp_path / "m.keras")
@@ -177,16 +177,16 @@ def test_predictions_of_files_come_one_after_the_other(clf, untidy):
         str(untidy / name) for name in ["c.png", "inner/d.png"]
     ]
     assert len(skipped) == 1
-    with pytest.raises(errors.ArgumentTypeError, match="`source` must be the path of a picture"):
+    with pytest.raises(errors.ArgumentTypeError, match="`source` must be the path of an image"):
         clf.predict_files(np.zeros((2, 8, 8, 1), np.uint8))
 
 
-def test_pictures_of_different_sizes_go_to_a_model_that_takes_any(tmp_path):
+def test_images_of_different_sizes_go_to_a_model_that_takes_any(tmp_path):
     model = imgclf.build_classifier((None, None, 3), 2, [imgclf.global_pool("max")])
     clf = Classifier(model, ["a", "b"])
-    pictures = [Image.new("RGB", size, "red") for size in [(9, 5), (4, 4), (9, 5)]]
-    together = clf.predict_proba(pictures)
-    alone = np.concatenate([clf.predict_proba(picture) for picture in pictures])
+    images = [Image.new("RGB", size, "red") for size in [(9, 5), (4, 4), (9, 5)]]
+    together = clf.predict_proba(images)
+    alone = np.concatenate([clf.predict_proba(image) for image in images])
     np.testing.assert_allclose(together, alone, rtol=1e-5)
 
 
@@ -228,7 +228,7 @@ WRONG = [
     (
         lambda clf, data: clf.evaluate(data.test[:0]),
         errors.DataError,
-        "`data` must hold at least one picture. Received: none.",
+        "`data` must hold at least one image. Received: none.",
     ),
     (
         lambda clf, data: clf.evaluate(

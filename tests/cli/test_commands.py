@@ -43,7 +43,7 @@ def test_demo_goes_the_whole_path(here):
     for name in ("confusion.png", "mistakes.png", "predictions.png", "digits.keras"):
         assert (here / "show" / name).stat().st_size > 0
         assert f"show/{name}\n" in result.stdout
-    assert re.search(r"On the test pictures: \S+% accuracy \(.*95% interval\)", result.stdout)
+    assert re.search(r"On the test images: \S+% accuracy \(.*95% interval\)", result.stdout)
     assert len(re.findall(r"^  \d \(\S+%\), in truth \d$", result.stdout, re.MULTILINE)) == 5
     following = result.stdout.split("What to do next:\n")[1].splitlines()
     assert len(following) == 3
@@ -53,7 +53,7 @@ def test_demo_goes_the_whole_path(here):
 def test_train_says_what_it_reached_and_what_to_type_next(digits_run):
     run, text = digits_run
     assert re.search(
-        r"^Trained: 1,259 pictures, 2 epochs, loss \S+, validation accuracy \S+%$",
+        r"^Trained: 1,259 images, 2 epochs, loss \S+, validation accuracy \S+%$",
         text,
         re.MULTILINE,
     )
@@ -77,8 +77,8 @@ def test_train_names_free_folders_and_prints_json(here):
 def test_a_plan_is_printed_and_nothing_is_kept(here):
     result = succeed("train", "digits", "--preset", "quick", "--epochs", 2, "--plan")
     lines = result.stdout.splitlines()
-    assert re.fullmatch(r"\d+\.\d minutes: 2 epochs × 40 steps of 32 pictures", lines[0])
-    assert re.fullmatch(r"  [\d,]+ pictures a second", lines[1])
+    assert re.fullmatch(r"\d+\.\d minutes: 2 epochs × 40 steps of 32 images", lines[0])
+    assert re.fullmatch(r"  [\d,]+ images a second", lines[1])
     assert re.fullmatch(r"  \S+ [GM]B of memory", lines[2])
     assert re.fullmatch(r"  \S+ MB of disk: \S+ MB checkpoints, \S+ MB model", lines[3])
     assert list(here.iterdir()) == []
@@ -95,7 +95,7 @@ def test_minutes_decide_the_epochs_and_the_same_line_goes_on(here, monkeypatch):
     arguments = ("train", "digits", "--preset", "quick", "--minutes", 5, "--out", "run", "--json")
     arguments = (*arguments, "--batch-size", 500)
     first = succeed(*arguments)
-    # 40 at most, which is the preset's own number for so few pictures.
+    # 40 at most, which is the preset's own number for so few images.
     epochs = json.loads(first.stdout)["epochs"]
     assert f"\nepoch {epochs}/{epochs} " in first.stderr
     again = succeed(*arguments)
@@ -103,13 +103,13 @@ def test_minutes_decide_the_epochs_and_the_same_line_goes_on(here, monkeypatch):
     assert "\nepoch " not in again.stderr
 
 
-def test_evaluate_looks_at_the_test_pictures_and_writes_figures(digits_run, here):
+def test_evaluate_looks_at_the_test_images_and_writes_figures(digits_run, here):
     run, _ = digits_run
     result = succeed("evaluate", run, "digits", "--out", "figures")
     classifier = imgclf.load(run)
     expected = classifier.evaluate(imgclf.load_digits().test)
-    assert expected.test_look == 2
-    assert str(dataclasses.replace(expected, test_look=1)) in result.stdout
+    assert expected.test_evaluation_number == 2
+    assert str(dataclasses.replace(expected, test_evaluation_number=1)) in result.stdout
     for name in ("confusion.png", "mistakes.png", "calibration.png", "evaluation.json"):
         assert (here / "figures" / name).is_file()
     stored = json.loads((here / "figures" / "evaluation.json").read_text())
@@ -130,7 +130,7 @@ def test_evaluate_says_what_the_network_adds_and_where_it_is_weak(digits_run, he
     run, _ = digits_run
     options = ["--baselines", "--slices", "class", "--out", "."]
     text = succeed("evaluate", run, "digits", *options).stdout
-    assert "\nBaselines: 1,259 pictures learned from, 359 judged on\n" in text
+    assert "\nBaselines: 1,259 images learned from, 359 judged on\n" in text
     assert "the best baseline (nearest thumbnails, 97.8%)" in text
     stored = json.loads((here / "evaluation.json").read_text())
     assert len(stored["baselines"]["results"]) == 4
@@ -162,14 +162,14 @@ def test_uneven_classes_are_evened_and_reported(photo_folder, here):
     assert "macro F1" in judged.splitlines()[3]
 
 
-def test_a_class_with_one_picture_and_one_in_one_group_are_trained_on(photo_folder, here):
+def test_a_class_with_one_image_and_one_in_one_group_are_trained_on(photo_folder, here):
     for path in sorted((photo_folder / "sky").rglob("*.*"))[1:]:
         path.unlink()
     arguments = ["train", photo_folder, "--epochs", 1, "--quiet", "--out", "run"]
     evened = ["--class-weight", "balanced", "--sampling", "balanced"]
     result = succeed(*arguments, "--groups", "(meadow)/", *evened)
     assert (
-        "\n  Classes 'meadow', 'sky' have no pictures in test: the figures there say nothing of "
+        "\n  Classes 'meadow', 'sky' have no images in test: the figures there say nothing of "
         "them.\n"
     ) in result.stderr
     evaluation = succeed("evaluate", "run", photo_folder, "--json")
@@ -207,14 +207,14 @@ def test_photos_are_trained_on_evaluated_and_predicted(photo_folder, here):
     shutil.copytree(photo_folder / "sky", elsewhere / "sky")
     other = json.loads(succeed("evaluate", "run", elsewhere, "--json").stdout)
     assert other["num_images"] == 10
-    picture = photo_folder / "sky" / "0.jpg"
-    line = succeed("predict", "run", picture, "--top", 2).stdout
-    assert re.fullmatch(rf"{re.escape(str(picture))}: \w+ \S+%, \w+ \S+%\n", line)
-    records = json.loads(succeed("predict", "run", photo_folder / "sky", picture, "--json").stdout)
+    image = photo_folder / "sky" / "0.jpg"
+    line = succeed("predict", "run", image, "--top", 2).stdout
+    assert re.fullmatch(rf"{re.escape(str(image))}: \w+ \S+%, \w+ \S+%\n", line)
+    records = json.loads(succeed("predict", "run", photo_folder / "sky", image, "--json").stdout)
     assert len(records) == 11
-    assert records[-1]["path"] == str(picture)
+    assert records[-1]["path"] == str(image)
     assert [one["class_name"] for one in records[-1]["top"]] == [
-        name for name, _ in classifier.predict(picture)[0].top(3)
+        name for name, _ in classifier.predict(image)[0].top(3)
     ]
 
 
@@ -233,8 +233,8 @@ def test_one_batch_first_then_all_five(tiny_cifar10, here):
         "run",
         "--quiet",
     )
-    assert "On batch 1 alone: 27 pictures, 1 epoch" in result.stdout
-    assert "On all five batches: 135 pictures, 1 epoch" in result.stdout
+    assert "On batch 1 alone: 27 images, 1 epoch" in result.stdout
+    assert "On all five batches: 135 images, 1 epoch" in result.stdout
     assert (here / "run" / "one-batch" / "model.keras").is_file()
     assert (here / "run" / "model.keras").is_file()
     evaluated = succeed("evaluate", "run", "cifar10", "--archive", tiny_cifar10, "--json")
@@ -254,7 +254,7 @@ def test_inspect_shows_one_batch_and_one_sample(tiny_cifar10, here):
         "--out",
         "seven.png",
     )
-    assert "data: 30 pictures of 32×32×3, uint8" in result.stdout
+    assert "data: 30 images of 32×32×3, uint8" in result.stdout
     assert "\nSample 7: " in result.stdout
     assert (here / "seven.png").is_file()
     record = json.loads(succeed("inspect", "digits", "--json").stdout)

@@ -22,21 +22,21 @@ def call(*arguments):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "Decoded pictures are kept in memory: all 30, up to 1 MB."),
+        ([], "Decoded images are kept in memory: all 30, up to 1 MB."),
         (["--cache", "off"], None),
-        (["--cache", "disk"], "Decoded pictures are kept on the disk: all 30, up to 1 MB."),
+        (["--cache", "disk"], "Decoded images are kept on the disk: all 30, up to 1 MB."),
         (
             ["--cache", "memory", "--cache-size", "0.01MB"],
-            "Decoded pictures are kept in memory: 13 of 30, up to 1 MB.",
+            "Decoded images are kept in memory: 13 of 30, up to 1 MB.",
         ),
     ],
 )
-def test_train_keeps_decoded_pictures_where_cache_says(photo_folder, here, options, said):
+def test_train_keeps_decoded_images_where_cache_says(photo_folder, here, options, said):
     arguments = ["--epochs", 1, "--image-size", 16, "--preset", "quick", "--out", "run"]
     result = call("train", photo_folder, *arguments, *options)
     assert result.exit_code == 0, result.output
     if said is None:
-        assert "Decoded pictures" not in result.stderr
+        assert "Decoded images" not in result.stderr
     else:
         assert said in result.stderr
 
@@ -80,7 +80,7 @@ def test_search_reads_photos_as_train_does(photo_folder, here):
     script = (here / "found" / "winner.py").read_text()
     assert f"imgclf.load_folder({str(photo_folder)!r}, image_size=(24, 16), color='gray'" in script
     assert (clf.recipe.class_weight, clf.recipe.sampling) == ("balanced", "balanced")
-    # `evaluate` reads them so, too: the same pictures are those for testing.
+    # `evaluate` reads them so, too: the same images are those for testing.
     data = imgclf.load_folder(
         photo_folder, exclude=here / "exclude.csv", groups=r"(\d)\.", validation=0.2
     )

@@ -22,7 +22,7 @@ def test_an_error_of_ours_is_a_message_and_exit_code_1():
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == (
-        "Error: `source` must be 'cifar10', 'digits', a folder of pictures or a .csv file; there "
+        "Error: `source` must be 'cifar10', 'digits', a folder of images or a .csv file; there "
         "is no such file or folder. Received: source='digitz'. Did you mean 'digits'?\n"
     )
 
@@ -42,10 +42,10 @@ def test_a_missing_model_is_a_message():
     assert "nowhere.keras" in result.stderr
 
 
-def test_an_empty_folder_of_pictures_is_a_message(tmp_path):
+def test_an_empty_folder_of_images_is_a_message(tmp_path):
     result = call("predict", "model.keras", tmp_path)
     assert result.exit_code == 1
-    assert result.stderr == f"Error: {tmp_path}: there are no pictures in this folder.\n"
+    assert result.stderr == f"Error: {tmp_path}: there are no images in this folder.\n"
 
 
 def test_an_unknown_preset_is_a_message():

@@ -64,7 +64,7 @@ def test_out_writes_the_files_and_says_what_to_type_next(photos, tmp_path):
     ]
 
 
-def test_without_out_it_says_how_to_see_the_pictures(photos):
+def test_without_out_it_says_how_to_see_the_images(photos):
     Image.new("RGB", (48, 48)).save(photos / "cat" / "blank.png")
     assert call("photos").stdout.endswith("\nTo see them:  imgclf inspect photos --out FOLDER\n")
 
@@ -85,12 +85,12 @@ def test_out_inside_the_photos_is_refused(photos):
     result = call("photos", "--out", "photos/found")
     assert result.exit_code == 2
     assert result.stderr.endswith(
-        "Error: --out photos/found is inside photos: what is written there would become pictures "
+        "Error: --out photos/found is inside photos: what is written there would become images "
         "of it. Name another folder.\n"
     )
 
 
-def test_out_for_a_picture_or_where_a_file_is_says_so_before_the_work(photos, tmp_path):
+def test_out_for_a_image_or_where_a_file_is_says_so_before_the_work(photos, tmp_path):
     result = call("photos", "--out", "x.png")
     assert result.exit_code == 2
     assert "--out x.png must be a folder" in result.stderr
@@ -104,10 +104,10 @@ def test_out_for_a_picture_or_where_a_file_is_says_so_before_the_work(photos, tm
 def test_a_sample_or_a_size_shows_the_photos_as_training_sees_them(photos, tmp_path):
     result = call("photos", "--sample", 3, "--out", "three.png")
     assert result.exit_code == 0
-    assert "train: 32 pictures of 40×40×3, uint8" in result.stdout
+    assert "train: 32 images of 40×40×3, uint8" in result.stdout
     assert "\nSample 3: cat (label 0)" in result.stdout
     assert (tmp_path / "three.png").is_file()
-    assert "pictures of 16×16×3" in call("photos", "--image-size", 16).stdout
+    assert "images of 16×16×3" in call("photos", "--image-size", 16).stdout
 
 
 def test_a_table_is_checked_too(photos, tmp_path):
@@ -129,7 +129,7 @@ def test_fail_on_goes_with_photos_only(photos):
 def test_a_folder_without_classes_is_an_error(photos):
     result = call("photos/cat")
     assert result.exit_code == 1
-    assert "has 24 pictures directly inside, but no folders of classes" in result.stderr
+    assert "has 24 images directly inside, but no folders of classes" in result.stderr
 
 
 def test_long_folders_show_progress_on_stderr(photos, monkeypatch):

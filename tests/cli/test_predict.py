@@ -1,4 +1,4 @@
-"""`imgclf predict` on folders as they are found: full of what is no picture."""
+"""`imgclf predict` on folders as they are found: full of what is no image."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ def call(*arguments):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """Tells dark pictures from bright ones."""
+    """Tells dark images from bright ones."""
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 2
     images = (
@@ -53,9 +53,9 @@ def untidy(tmp_path):
     save(root / os.fsdecode(b"d\xff.png"), 250)
     save(root / ".hidden.png", 250)
     save(root / "__MACOSX" / "e.png", 250)
-    (root / "notes.txt").write_text("no picture")
+    (root / "notes.txt").write_text("no image")
     (root / "empty.jpg").write_bytes(b"")
-    (root / "text.jpg").write_text("no picture")
+    (root / "text.jpg").write_text("no image")
     (root / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")
     whole = (root / "a.png").read_bytes()
     (root / "cut.png").write_bytes(whole[: len(whole) // 2])
@@ -66,7 +66,7 @@ def untidy(tmp_path):
 
 REASONS = {
     "empty.jpg": "is empty (0 bytes).",
-    "text.jpg": "is not a JPEG, PNG, WEBP, GIF, BMP picture.",
+    "text.jpg": "is not a JPEG, PNG, WEBP, GIF, BMP image.",
     "pipe.jpg": "is not a regular file.",
 }
 
@@ -94,7 +94,7 @@ def test_a_table_holds_each_file_with_its_classes_or_the_reason(model, untidy, t
     assert float(first[3]) + float(first[5]) == pytest.approx(1, abs=2e-6)
     assert good[f"{untidy}/inner/deep/b.png"][0] == "dark"
     assert result.stderr.endswith(
-        f"5 of 10 pictures read, 5 not, for the reasons above. Written: {tmp_path / 'p.csv'}\n"
+        f"5 of 10 images read, 5 not, for the reasons above. Written: {tmp_path / 'p.csv'}\n"
     )
 
 
@@ -111,7 +111,7 @@ def test_lines_name_what_is_there_and_bad_files_go_to_stderr(model, untidy):
     assert len(lines) == 5
     assert all(re.search(r": (=bright|dark) \d+\.\d%$", line) for line in lines)
     assert f"{untidy}/gone.png: there is no such file.\n" in result.stderr
-    assert result.stderr.endswith("5 of 11 pictures read, 6 not, for the reasons above.\n")
+    assert result.stderr.endswith("5 of 11 images read, 6 not, for the reasons above.\n")
     assert "\x1b" not in result.output
 
 
@@ -130,22 +130,22 @@ def test_json_lists_bad_files_where_they_stand(model, untidy):
     assert records[2]["top"][0]["class_name"] == "=bright"
 
 
-def test_below_the_threshold_a_picture_is_unknown_and_its_classes_are_still_told(
+def test_below_the_threshold_a_image_is_unknown_and_its_classes_are_still_told(
     model, untidy, tmp_path
 ):
     save(untidy / "grey.png", 125)
-    pictures = [untidy / "a.png", untidy / "grey.png"]
-    shares = [one.probability for one in imgclf.load(model).predict(pictures)]
+    images = [untidy / "a.png", untidy / "grey.png"]
+    shares = [one.probability for one in imgclf.load(model).predict(images)]
     between = sum(shares) / 2
     assert shares[1] < between < shares[0]
     out = tmp_path / "p.csv"
-    call("predict", model, *pictures, "--threshold", between, "--out", out)
+    call("predict", model, *images, "--threshold", between, "--out", out)
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["class"] for row in rows] == ["'=bright", "unknown"]
     assert rows[1]["class_1"] in ("'=bright", "dark")
     assert rows[1]["probability"] == rows[1]["probability_1"]
-    text = call("predict", model, *pictures, "--threshold", between).stdout
+    text = call("predict", model, *images, "--threshold", between).stdout
     assert re.search(r"grey\.png: unknown \(\S+ \S+%, \S+ \S+%\)\n", text)
     assert text.count("unknown") == 1
 
@@ -197,7 +197,7 @@ print(count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 10
 
 
 def test_memory_does_not_grow_with_the_number_of_files(tmp_path):
-    """6,000 pictures of 64×64 would be 74 MB of pixels."""
+    """6,000 images of 64×64 would be 74 MB of pixels."""
     model = imgclf.build_classifier((64, 64, 3), 2, [imgclf.global_pool()])
     model.save(tmp_path / "model.keras")
     save(tmp_path / "a.png", 9)

@@ -30,21 +30,21 @@ def runs(tmp_path_factory):
 
 
 def test_two_runs_are_compared_on_what_they_were_trained_on(runs, tmp_path):
-    picture = tmp_path / "differences.png"
+    image = tmp_path / "differences.png"
     first, second = runs / "a", runs / "b"
-    text = succeed("compare", first, second, "--out", picture).stdout
+    text = succeed("compare", first, second, "--out", image).stdout
     expected = imgclf.compare(first, second, imgclf.load_digits().validation)
     assert text == f"{expected}\n"
-    assert picture.stat().st_size > 0
-    assert not (first / "test-looks.csv").exists()
+    assert image.stat().st_size > 0
+    assert not (first / "test-evaluations.csv").exists()
     named = json.loads(
         succeed(
             "compare", first, second / "model.keras", "digits", "--split", "test", "--json"
         ).stdout
     )
     assert named["num_images"] == 359
-    assert len((first / "test-looks.csv").read_text().splitlines()) == 2
-    assert len((second / "test-looks.csv").read_text().splitlines()) == 2
+    assert len((first / "test-evaluations.csv").read_text().splitlines()) == 2
+    assert len((second / "test-evaluations.csv").read_text().splitlines()) == 2
 
 
 def test_what_cannot_be_compared_is_a_wrong_call(runs, tmp_path):
@@ -66,31 +66,31 @@ def test_what_cannot_be_compared_is_a_wrong_call(runs, tmp_path):
     assert call("compare", runs / "a", runs / "b", "--out", "x.jpg").exit_code == 2
 
 
-def test_evaluate_looks_for_duplicates_and_damages_pictures(runs, tmp_path):
+def test_evaluate_looks_for_duplicates_and_damages_images(runs, tmp_path):
     arguments = ("evaluate", runs / "b", "digits", "--split", "validation", "--out", tmp_path)
     text = succeed(*arguments, "--duplicates", "--robustness").stdout
-    assert "on all 179 pictures; none of them is among the training pictures" in text
-    assert "as they are, on 179 pictures" in text
+    assert "on all 179 images; none of them is among the training images" in text
+    assert "as they are, on 179 images" in text
     for name in ("duplicates.png", "robustness.png"):
         assert f"  {tmp_path / name}\n" in text
     wrong = call("evaluate", runs / "b", "digits", "--split", "train", "--duplicates")
     assert wrong.exit_code == 2
-    assert "--duplicates goes with the validation or test pictures" in wrong.output
+    assert "--duplicates goes with the validation or test images" in wrong.output
 
 
 def test_a_learning_curve_says_its_cost_and_writes_its_files(tmp_path, monkeypatch):
     monkeypatch.setattr("imgclf.training.budget.plan._SECONDS", 0.05)
     arguments = ["learning-curve", "digits", "--preset", "quick", "--epochs", 1]
-    arguments += ["--parts", "0.05,0.1,0.15", "--out", tmp_path / "curve"]
+    arguments += ["--train-fractions", "0.05,0.1,0.15", "--out", tmp_path / "curve"]
     plan = json.loads(succeed(*arguments, "--plan", "--json").stdout)
     assert plan["sizes"] == [60, 126, 189]
     assert not (tmp_path / "curve").exists()
     result = succeed(*arguments)
-    assert "3 trainings on 60 to 189 pictures, 1 epoch each: about" in result.stderr
+    assert "3 trainings on 60 to 189 images, 1 epoch each: about" in result.stderr
     assert result.stdout.startswith("doubling the data should bring about ")
     assert (tmp_path / "curve" / "learning-curve.png").is_file()
     stored = json.loads((tmp_path / "curve" / "learning-curve.json").read_text())
     assert stored["sizes"] == plan["sizes"]
-    wrong = call("learning-curve", "digits", "--parts", "much")
+    wrong = call("learning-curve", "digits", "--train-fractions", "much")
     assert wrong.exit_code == 2
     assert "no list of numbers such as 0.1,0.3,1" in wrong.output

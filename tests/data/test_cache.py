@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from photo_making import make_picture
+from photo_making import make_image
 
 import imgclf
 from imgclf import CacheSettings
@@ -23,10 +23,10 @@ ROW = 16 * 16 * 3
 
 @pytest.fixture
 def paths(tmp_path, rng):
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for number in range(20):
-        make_picture(rng, (20, 18), number % 3).save(folder / f"{number:02}.png")
+        make_image(rng, (20, 18), number % 3).save(folder / f"{number:02}.png")
     return sorted(folder.iterdir())
 
 
@@ -56,8 +56,8 @@ def stored(cache):
     return list((cache / pixel_cache.FOLDER).glob("*"))
 
 
-@pytest.mark.parametrize("where", ["auto", "memory", "disk"])
-def test_each_picture_is_decoded_once_and_stays_the_same(paths, decoded, where):
+@pytest.mark.parametrize("location", ["auto", "memory", "disk"])
+def test_each_image_is_decoded_once_and_stays_the_same(paths, decoded, where):
     plain = np.asarray(ImageFiles(paths, SPEC))
     decoded.clear()
     files = training_on(paths, where)
@@ -78,7 +78,7 @@ def test_what_is_not_trained_on_is_read_anew(paths, decoded, rng):
     files[:10].begin_training()
     test = files[10:]
     before = np.asarray(test)
-    make_picture(rng, (20, 18), 0).save(paths[10])
+    make_image(rng, (20, 18), 0).save(paths[10])
     after = np.asarray(test)
     assert not np.array_equal(before[0], after[0])
     np.testing.assert_array_equal(before[1:], after[1:])
@@ -122,7 +122,7 @@ def test_bounds_hold_and_the_rest_is_decoded_each_time(paths, decoded, cache, se
 @pytest.mark.parametrize("settings", ["disk", CacheSettings("auto", memory_bytes=0)])
 def test_where_the_folder_cannot_be_written_a_warning_says_so(paths, cache, settings):
     cache.write_text("in the way")
-    with pytest.warns(UserWarning, match="cannot be kept in .*decoded-pictures") as caught:
+    with pytest.warns(UserWarning, match="cannot be kept in .*decoded-images") as caught:
         files = training_on(paths, settings)
     assert len(caught) == 1
     np.testing.assert_array_equal(np.asarray(files), np.asarray(ImageFiles(paths, SPEC)))
@@ -169,7 +169,7 @@ def test_a_damaged_file_is_noticed(paths, cache, decoded, damage):
     assert len(decoded) == {"zeros": 3, "other pixels": 1}.get(damage, 20)
 
 
-def test_a_process_killed_between_picture_and_checksum_leaves_nothing_wrong(paths, monkeypatch):
+def test_a_process_killed_between_image_and_checksum_leaves_nothing_wrong(paths, monkeypatch):
     plain = np.asarray(ImageFiles(paths, SPEC))
     write = pixel_cache.DiskPixels._write
     for killed_at in range(6):
@@ -215,12 +215,12 @@ def test_killed_processes_leave_nothing_wrong(paths, cache, rng):
             path.unlink()
 
 
-@pytest.mark.parametrize("where", ["memory", "disk"])
+@pytest.mark.parametrize("location", ["memory", "disk"])
 def test_a_file_that_changed_between_two_trainings_is_decoded_anew(paths, cache, rng, where):
     files = training_on(paths, where)
     np.asarray(files)
     old = paths[4].read_bytes(), paths[4].stat()
-    make_picture(rng, (30, 22), 1).save(paths[4])
+    make_image(rng, (30, 22), 1).save(paths[4])
     files.begin_training()
     np.testing.assert_array_equal(np.asarray(files), np.asarray(ImageFiles(paths, SPEC)))
     # Back as it was, its time too: no pixel of the other state may stand for it.
@@ -231,28 +231,28 @@ def test_a_file_that_changed_between_two_trainings_is_decoded_anew(paths, cache,
     assert len(stored(cache)) == (where == "disk")
 
 
-@pytest.mark.parametrize("where", ["memory", "disk", None])
+@pytest.mark.parametrize("location", ["memory", "disk", None])
 def test_a_file_that_changes_in_an_epoch_is_named(paths, rng, where):
     files = training_on(paths, where)
     np.asarray(files[:3])
-    make_picture(rng, (30, 22), 1).save(paths[4])
+    make_image(rng, (30, 22), 1).save(paths[4])
     with pytest.raises(ImageError) as caught:
         np.asarray(files[3:])
     assert str(caught.value) == (
         f"{paths[4]}: has changed since the training began, so that this is another training. "
-        "Load the pictures anew and train in a run folder of its own, or put the file back as it "
+        "Load the images anew and train in a run folder of its own, or put the file back as it "
         "was, its time of change too: then the same call goes on."
     )
 
 
-@pytest.mark.parametrize("where", ["memory", "disk", None])
+@pytest.mark.parametrize("location", ["memory", "disk", None])
 def test_a_file_that_goes_in_an_epoch_is_named(paths, where):
     files = training_on(paths, where)
     np.asarray(files[:3])
     paths[4].unlink()
     message = (
-        f"{paths[4]}: is gone since the pictures were loaded. Put it back, and the same call goes "
-        "on; or load the pictures anew and train in a run folder of its own."
+        f"{paths[4]}: is gone since the images were loaded. Put it back, and the same call goes "
+        "on; or load the images anew and train in a run folder of its own."
     )
     with pytest.raises(MissingFileError) as caught:
         np.asarray(files[3:])
@@ -273,7 +273,7 @@ def test_a_start_that_fails_forgets_no_change(paths, rng):
     files = training_on(paths, "memory")
     np.asarray(files)
     content = paths[4].read_bytes()
-    make_picture(rng, (30, 22), 1).save(paths[7])
+    make_image(rng, (30, 22), 1).save(paths[7])
     paths[4].unlink()
     with pytest.raises(MissingFileError):
         files.begin_training()
@@ -316,8 +316,8 @@ def test_another_process_keeps_its_own(paths):
 
 
 def test_loaders_pass_the_setting_on(photo_folder):
-    assert imgclf.load_folder(photo_folder, cache="disk").train.images.cache.where == "disk"
-    assert imgclf.load_folder(photo_folder, cache=None).train.images.cache.where is None
+    assert imgclf.load_folder(photo_folder, cache="disk").train.images.cache.location == "disk"
+    assert imgclf.load_folder(photo_folder, cache=None).train.images.cache.location is None
     with pytest.raises(ArgumentError, match="`where` must be one of 'auto', 'memory', 'disk'"):
         imgclf.load_folder(photo_folder, cache="ram")
 

@@ -13,7 +13,7 @@ from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 
 
 def numbered(count):
-    """Pictures that each carry their own number in their first two values."""
+    """Images that each carry their own number in their first two values."""
     images = np.zeros((count, 1, 2, 1), np.uint8)
     images[:, 0, 0, 0], images[:, 0, 1, 0] = np.divmod(np.arange(count), 256)
     return images
@@ -51,7 +51,7 @@ def test_a_cut_never_overlaps_loses_nothing_and_keeps_the_proportions(
             continue
         for size, count in zip(sizes, data.splits()[title].label_counts().values(), strict=True):
             wanted = max(1, round(size * part))
-            # Of four pictures two and two are wished for: one of them stays to train on.
+            # Of four images two and two are wished for: one of them stays to train on.
             others = max(1, round(size * test)) if title == "validation" and test else 0
             assert count == min(wanted, size - 1 - others)
 
@@ -100,7 +100,7 @@ def test_splits_that_do_not_belong_together_are_refused():
     assert str(caught.value) == (
         "`test` and `train` must have the same image shape. Received: (2, 2, 1) and (1, 2, 1)."
     )
-    with pytest.raises(DataError, match="`train` must hold at least one picture"):
+    with pytest.raises(DataError, match="`train` must hold at least one image"):
         imgclf.Dataset(split[:0])
     with pytest.raises(ArgumentTypeError, match="`validation` must be a Split"):
         imgclf.Dataset(split, (numbered(4), [0, 1, 0, 1]))
@@ -124,13 +124,13 @@ def test_splits_that_do_not_belong_together_are_refused():
         (
             {"validation": 0.6, "test": 0.4},
             ArgumentError,
-            "`validation` and `test` together must leave pictures to train on. Received: "
+            "`validation` and `test` together must leave images to train on. Received: "
             "validation=0.6, test=0.4.",
         ),
         (
             {"test": (numbered(2), [0])},
             DataError,
-            "`test`: `images` and `labels` must have one entry a picture. Received: 2 images and 1 "
+            "`test`: `images` and `labels` must have one entry an image. Received: 2 images and 1 "
             "labels.",
         ),
         ({"seed": -1}, ArgumentError, "`seed` must be an int of at least 0. Received: seed=-1."),
@@ -152,18 +152,18 @@ def test_a_class_too_small_for_the_cut_is_trained_on_and_named():
     data = imgclf.Dataset.from_arrays(numbered(12), [0] * 10 + [1] * 2, class_names=["a", "rare"])
     assert counts_of(data, 1) == {"train": 1, "validation": 0, "test": 1}
     assert data.notes == (
-        "Class 'rare' has no pictures in validation: the figures there say nothing of it.",
+        "Class 'rare' has no images in validation: the figures there say nothing of it.",
     )
     data = imgclf.Dataset.from_arrays(numbered(13), [0] * 10 + [1] * 3, validation=0.45, test=0.54)
     assert counts_of(data, 1) == {"train": 1, "validation": 1, "test": 1}
     assert data.notes == ()
 
 
-def test_a_split_that_gets_no_picture_is_none():
+def test_a_split_that_gets_no_image_is_none():
     data = imgclf.Dataset.from_arrays(numbered(2), [0, 1])
     assert (len(data.train), data.validation, data.test) == (2, None, None)
     assert data.notes[0] == (
-        "Classes '0', '1' have no pictures in validation: the figures there say nothing of them."
+        "Classes '0', '1' have no images in validation: the figures there say nothing of them."
     )
 
 
@@ -172,7 +172,7 @@ def test_a_class_that_is_not_in_train_is_noted():
     data = imgclf.Dataset.from_arrays(
         numbered(3), [0, 0, 0], validation=other, test=None, class_names=["a", "b"]
     )
-    assert data.notes == ("Class 'b' has no pictures in train: it cannot be learned.",)
+    assert data.notes == ("Class 'b' has no images in train: it cannot be learned.",)
 
 
 @given(
@@ -221,7 +221,7 @@ def test_every_class_of_groups_of_its_own_is_trained_on(labels, tied, seed):
         ),
         (
             [np.zeros((4, 4, 3)), np.zeros((5, 4, 3))],
-            "`images` must be one array: all pictures need the same height, width and channels.",
+            "`images` must be one array: all images need the same height, width and channels.",
         ),
         (
             np.zeros((2, 4, 4, 3), complex),
@@ -229,7 +229,7 @@ def test_every_class_of_groups_of_its_own_is_trained_on(labels, tied, seed):
         ),
     ],
 )
-def test_pictures_that_cannot_be_used_are_refused(images, message):
+def test_images_that_cannot_be_used_are_refused(images, message):
     with pytest.raises(DataError) as caught:
         imgclf.Split(images, [0, 1], ["a", "b"])
     assert str(caught.value) == message
@@ -249,7 +249,7 @@ def test_pictures_that_cannot_be_used_are_refused(images, message):
         ),
         (
             [0, 1],
-            "`images` and `labels` must have one entry a picture. Received: 3 images and 2 labels.",
+            "`images` and `labels` must have one entry an image. Received: 3 images and 2 labels.",
         ),
         (
             np.eye(3),
@@ -338,7 +338,7 @@ def test_a_fingerprint_changes_with_pixels_labels_and_names():
     assert split.fingerprint() == imgclf.Split(images.copy(), labels, ["a", "b"]).fingerprint()
 
 
-def test_picture_files_behave_like_an_array_and_decode_only_what_is_asked(tmp_path):
+def test_image_files_behave_like_an_array_and_decode_only_what_is_asked(tmp_path):
     paths = []
     for number in range(6):
         paths.append(tmp_path / f"{number}.png")

@@ -1,4 +1,4 @@
-"""One table of what pictures come out as, and of those that are refused."""
+"""One table of what images come out as, and of those that are refused."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from imgclf.errors import ArgumentError, ImageError, MissingFileError
 RGB = ImageSpec(channels=3)
 GREY = ImageSpec(channels=1)
 
-# What the EXIF orientation says must be done to the stored picture to see it upright; the stored
-# picture is therefore the upright one with the inverse applied (EXIF 2.32, tag 0x0112).
+# What the EXIF orientation says must be done to the stored image to see it upright; the stored
+# image is therefore the upright one with the inverse applied (EXIF 2.32, tag 0x0112).
 STORED = {
     1: lambda upright: upright,
     2: lambda upright: upright[:, ::-1],
@@ -44,7 +44,7 @@ def save(path, image, **settings):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
-def test_all_orientations_give_the_same_picture(tmp_path, orientation, suffix):
+def test_all_orientations_give_the_same_image(tmp_path, orientation, suffix):
     upright = np.zeros((16, 24, 3), np.uint8)
     upright[:8, :8], upright[8:, 16:], upright[:8, 16:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](upright)))
@@ -106,7 +106,7 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
     assert decode_image(path, RGB)[0, :, 2].tolist() == [0, 1, 128, 255]
 
 
-def test_one_bit_pictures_are_black_and_white(tmp_path):
+def test_one_bit_images_are_black_and_white(tmp_path):
     image = Image.new("1", (8, 8), 0)
     image.putpixel((0, 0), 1)
     pixels = decode_image(save(tmp_path / "x.png", image), GREY)
@@ -114,14 +114,14 @@ def test_one_bit_pictures_are_black_and_white(tmp_path):
     assert (pixels[0, 0, 0], pixels[1, 1, 0]) == (255, 0)
 
 
-def test_a_colour_picture_read_as_grey_is_its_luma(tmp_path):
+def test_a_colour_image_read_as_grey_is_its_luma(tmp_path):
     path = save(tmp_path / "x.png", Image.new("RGB", (2, 2), (255, 0, 0)))
 
     # ITU-R BT.601: 0.299 of red.
     assert decode_image(path, GREY)[0, 0, 0] == round(0.299 * 255)
 
 
-def test_an_animation_gives_its_first_picture(tmp_path):
+def test_an_animation_gives_its_first_image(tmp_path):
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     path = save(tmp_path / "x.gif", frames[0], save_all=True, append_images=frames[1:])
 
@@ -189,13 +189,13 @@ def refusal(path, **settings):
         (b"\xff\xd8\xff", "is not a"),
     ],
 )
-def test_what_is_no_picture_is_refused_whatever_its_name(tmp_path, start, reason):
+def test_what_is_no_image_is_refused_whatever_its_name(tmp_path, start, reason):
     path = tmp_path / "x.jpg"
     path.write_bytes(start)
 
     message = refusal(path)
 
-    assert message.startswith(f"{path}: {reason} JPEG, PNG, WEBP, GIF, BMP picture")
+    assert message.startswith(f"{path}: {reason} JPEG, PNG, WEBP, GIF, BMP image")
 
 
 def test_the_message_says_what_to_do_with_heic(tmp_path, monkeypatch):
@@ -221,7 +221,7 @@ def test_an_empty_file_is_refused(tmp_path):
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(part=st.floats(0.05, 0.95))
-def test_a_truncated_picture_is_refused(tmp_path, suffix, part):
+def test_a_truncated_image_is_refused(tmp_path, suffix, part):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     whole = io.BytesIO()
     kind = {"jpg": "JPEG"}.get(suffix, suffix.upper())
@@ -236,7 +236,7 @@ def test_a_jpeg_without_its_end_marker_is_refused(tmp_path):
     path = save(tmp_path / "x.jpg", Image.new("RGB", (40, 40)))
     path.write_bytes(path.read_bytes().removesuffix(b"\xff\xd9"))
 
-    assert "damaged picture" in refusal(path)
+    assert "damaged image" in refusal(path)
 
 
 def test_a_jpeg_with_something_after_its_end_is_read(tmp_path):
@@ -312,9 +312,9 @@ def test_a_spec_that_cannot_be_is_refused_where_it_is_made(settings, message):
 
 def test_decoding_in_threads_leaves_other_warnings_alone(tmp_path):
     path = tmp_path / "odd.png"
-    picture = Image.new("P", (20, 20))
-    picture.info["transparency"] = bytes(range(4))
-    picture.save(path)
+    image = Image.new("P", (20, 20))
+    image.info["transparency"] = bytes(range(4))
+    image.save(path)
     files = ImageFiles([path] * 300, ImageSpec(8))
     for _ in range(5):
         np.asarray(files)

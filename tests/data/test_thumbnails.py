@@ -20,7 +20,7 @@ def test_an_array_is_averaged_block_by_block(rng, channels):
     assert np.abs(small - expected).max() < 1  # Pillow rounds twice
 
 
-def test_small_pictures_stay_as_they_are(rng):
+def test_small_images_stay_as_they_are(rng):
     images = rng.integers(0, 256, (3, 8, 6, 1), dtype=np.uint8)
     assert np.array_equal(thumbnails(images, 16), images)
     assert thumbnails(images.astype(np.float32), 16).dtype == np.uint8

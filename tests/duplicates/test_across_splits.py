@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, shift, zoom
 import imgclf
 from imgclf.duplicates.across_splits import find_copies
 from imgclf.errors import DataError
-from imgclf.evaluation.deduplicated import clean_score
+from imgclf.evaluation.deduplicated import deduplicated_score
 
 NAMES = ["cat", "dog"]
 
@@ -71,7 +71,7 @@ def test_exact_copies_are_found_at_any_size_and_in_grey(rng):
         assert (copies.partners[3:] == -1).all()
 
 
-def test_mirrored_pictures_are_left_alone_where_they_mean_something_else(rng):
+def test_mirrored_images_are_left_alone_where_they_mean_something_else(rng):
     images = scenes(rng, 40)
     mirrored = split_of(images[:5, :, ::-1])
     assert (find_copies(mirrored, split_of(images)).partners == np.arange(5)).all()
@@ -98,7 +98,7 @@ def test_two_numbers(rng):
     split = split_of(test, labels)
     scores = np.where(labels[:, None] == [0, 1], 0.9, 0.1)
     scores[10:20] = scores[10:20, ::-1]  # ten of the twenty others are wrong
-    score = clean_score(imgclf.Evaluation(labels, scores, NAMES), train, split)
+    score = deduplicated_score(imgclf.Evaluation(labels, scores, NAMES), train, split)
     assert (score.exact, score.near, score.other_class) == (6, 4, 1)
     assert score.accuracy == pytest.approx(20 / 30)
     assert score.clean_accuracy == pytest.approx(10 / 20)
@@ -107,7 +107,7 @@ def test_two_numbers(rng):
     assert score.exact_indices.tolist() == list(range(6))
     assert score.near_indices.tolist() == list(range(6, 10))
     assert score.to_dict()["partners"] == list(range(10))
-    assert "without the 10 (33.3%) that are among the training pictures" in str(score)
+    assert "without the 10 (33.3%) that are among the training images" in str(score)
     assert "alike by nature" not in str(score)
     assert len(score.plot(n=4).axes) == 4
 
@@ -116,13 +116,13 @@ def test_nothing_found_and_everything_found(rng):
     images = scenes(rng, 20)
     labels = np.arange(10) % 2
     scores = np.full((10, 2), 0.5)
-    none = clean_score(
+    none = deduplicated_score(
         imgclf.Evaluation(labels, scores, NAMES), split_of(images[:10]), split_of(images[10:])
     )
     assert none.accuracy == none.clean_accuracy
-    assert str(none).endswith("none of them is among the training pictures")
+    assert str(none).endswith("none of them is among the training images")
     assert none.plot().texts
-    every = clean_score(
+    every = deduplicated_score(
         imgclf.Evaluation(labels, scores, NAMES), split_of(images), split_of(images[10:])
     )
     assert np.isnan(every.clean_accuracy)
@@ -130,13 +130,13 @@ def test_nothing_found_and_everything_found(rng):
     assert every.to_dict()["clean_accuracy"] is None
 
 
-def test_pictures_that_are_alike_by_nature_are_said_to_be():
+def test_images_that_are_alike_by_nature_are_said_to_be():
     data = imgclf.load_digits()
     images = np.repeat(np.repeat(data.train.images[:1200], 4, axis=1), 4, axis=2)
     train = imgclf.Split(images[:1100], data.train.labels[:1100], data.class_names)
     test = imgclf.Split(images[1100:], data.train.labels[1100:1200], data.class_names)
     scores = np.full((100, 10), 0.1)
-    score = clean_score(
+    score = deduplicated_score(
         imgclf.Evaluation(test.labels, scores, data.class_names), train, test, mirrored=False
     )
     assert score.look_alikes > 3
@@ -146,11 +146,11 @@ def test_pictures_that_are_alike_by_nature_are_said_to_be():
 def test_what_does_not_belong_together_is_refused(rng):
     images = scenes(rng, 10)
     evaluation = imgclf.Evaluation([0, 0], [[1, 0], [1, 0]], NAMES)
-    with pytest.raises(DataError, match=r"^`evaluation` must be of the pictures of `test`\."):
-        clean_score(evaluation, split_of(images), split_of(images[:2]))
+    with pytest.raises(DataError, match=r"^`evaluation` must be of the images of `test`\."):
+        deduplicated_score(evaluation, split_of(images), split_of(images[:2]))
     wide = split_of(np.zeros((2, 32, 40, 3), np.uint8), [0, 0])
     with pytest.raises(DataError, match="must have the same image_shape"):
-        clean_score(evaluation, split_of(images), wide)
+        deduplicated_score(evaluation, split_of(images), wide)
 
 
 def test_files_are_compared_as_the_network_sees_them(photo_folder, tmp_path):

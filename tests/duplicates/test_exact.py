@@ -32,7 +32,7 @@ def test_copies_stay_on_one_side_of_a_cut(photo_folder, seed):
     assert sum(counts.values()) == 28
     assert all(count >= 4 for count in counts.values())
     assert [note for note in data.notes if note.startswith("Copies")] == [
-        "Copies of the same picture within a class, kept on one side of a cut: 24 files in 6 "
+        "Copies of the same image within a class, kept on one side of a cut: 24 files in 6 "
         f"set(s), such as {photo_folder / 'sky' / '0-0.jpg'} and "
         f"{photo_folder / 'sky' / '0-1.jpg'}."
     ]
@@ -47,7 +47,7 @@ def test_a_copy_changes_nothing_for_the_other_classes(photo_folder):
         assert split.label_counts()["meadow"] == after.splits()[title].label_counts()["meadow"]
 
 
-def test_the_same_picture_under_two_labels_is_not_used_and_told(photo_folder):
+def test_the_same_image_under_two_labels_is_not_used_and_told(photo_folder):
     one, other = photo_folder / "sky" / "0.jpg", photo_folder / "meadow" / "x.jpg"
     shutil.copy(one, other)
 
@@ -55,7 +55,7 @@ def test_the_same_picture_under_two_labels_is_not_used_and_told(photo_folder):
 
     assert home_of(data, one) == home_of(data, other) == []
     assert data.notes[-1] == (
-        f"Warning: the same picture under two labels, in 1 case(s): {other} and {one}. None of the "
+        f"Warning: the same image under two labels, in 1 case(s): {other} and {one}. None of the "
         "copies is trained on. Remove the ones with the wrong label."
     )
     assert data.skipped == ()
@@ -71,7 +71,7 @@ def split_folder(photo_folder, tmp_path):
     return root
 
 
-def test_a_picture_of_the_test_folder_stays_out_of_train_and_validation(split_folder):
+def test_a_image_of_the_test_folder_stays_out_of_train_and_validation(split_folder):
     source = split_folder / "test" / "sky" / "0.jpg"
     for split in ("train", "val"):
         shutil.copy(source, split_folder / split / "sky" / "leaked.jpg")
@@ -82,14 +82,14 @@ def test_a_picture_of_the_test_folder_stays_out_of_train_and_validation(split_fo
     assert home_of(data, source) == ["test"]
     leaked = split_folder / "val" / "sky" / "leaked.jpg"
     assert (
-        "Pictures of which a later split (validation or test) has a copy, left out: 2, such as "
-        f"{split_folder / 'train' / 'sky' / 'leaked.jpg'}, which is the same picture as "
+        "Images of which a later split (validation or test) has a copy, left out: 2, such as "
+        f"{split_folder / 'train' / 'sky' / 'leaked.jpg'}, which is the same image as "
         "test/sky/0.jpg, which is in the test split." in data.notes
     )
     assert home_of(data, leaked) == []
 
 
-def test_a_picture_of_the_test_folder_with_another_label_stays_out_too(split_folder):
+def test_a_image_of_the_test_folder_with_another_label_stays_out_too(split_folder):
     source = split_folder / "test" / "sky" / "0.jpg"
     shutil.copy(source, split_folder / "train" / "meadow" / "leaked.jpg")
     shutil.copy(source, split_folder / "test" / "blossom" / "twice.jpg")
@@ -97,10 +97,10 @@ def test_a_picture_of_the_test_folder_with_another_label_stays_out_too(split_fol
     data = imgclf.load_folder(split_folder)
 
     assert [len(split) for split in data.splits().values()] == [30, 30, 31]
-    assert "Warning: the same picture under two labels, in 1 case(s): " in data.notes[-1]
+    assert "Warning: the same image under two labels, in 1 case(s): " in data.notes[-1]
 
 
-def test_a_class_of_copies_of_one_picture_is_trained_on(photo_folder):
+def test_a_class_of_copies_of_one_image_is_trained_on(photo_folder):
     Image.new("RGB", (40, 40)).save(photo_folder / "sky.png")
     shutil.rmtree(photo_folder / "sky")
     (photo_folder / "sky").mkdir()
@@ -112,8 +112,8 @@ def test_a_class_of_copies_of_one_picture_is_trained_on(photo_folder):
     counts = [split.label_counts()["sky"] for split in data.splits().values()]
     assert counts == [9, 0, 0]
     assert data.notes[-2:] == (
-        "Class 'sky' has no pictures in validation: the figures there say nothing of it.",
-        "Class 'sky' has no pictures in test: the figures there say nothing of it.",
+        "Class 'sky' has no images in validation: the figures there say nothing of it.",
+        "Class 'sky' has no images in test: the figures there say nothing of it.",
     )
 
 
@@ -123,7 +123,7 @@ def test_a_class_that_is_a_copy_of_another_is_an_error(photo_folder):
     with pytest.raises(DataError) as caught:
         imgclf.load_folder(photo_folder)
     assert str(caught.value) == (
-        f"{photo_folder}: no picture of class 'heaven' is left to train on: each of them is in "
+        f"{photo_folder}: no image of class 'heaven' is left to train on: each of them is in "
         "another class, or in a split of its own for validation or test, too. `imgclf inspect` "
         "lists them."
     )
@@ -139,7 +139,7 @@ def test_equal_sizes_are_no_copies(tmp_path):
     data = imgclf.load_folder(tmp_path)
 
     assert data.ledger.totals()["used"] == 16
-    assert not any("same picture" in note for note in data.notes)
+    assert not any("same image" in note for note in data.notes)
 
 
 def test_groups_and_copies_are_tied_through_each_other():

@@ -67,10 +67,10 @@ def test_what_the_network_adds_is_said_with_its_doubt(of_digits):
     assert worse == f"The network is {loss:.1f} points worse than {best}."
 
 
-def test_of_many_pictures_some_are_drawn_by_the_seed(digits):
-    few = imgclf.baselines(digits, "validation", max_pictures=150, seed=1)
+def test_of_many_images_some_are_drawn_by_the_seed(digits):
+    few = imgclf.baselines(digits, "validation", max_images=150, seed=1)
     assert (few.num_train, few.num_test) == (150, 150)
-    again = imgclf.baselines(digits, "validation", max_pictures=150, seed=1)
+    again = imgclf.baselines(digits, "validation", max_images=150, seed=1)
     assert [one.accuracy for one in again] == [one.accuracy for one in few]
 
 
@@ -87,18 +87,18 @@ def test_only_what_is_drawn_is_decoded(photo_folder):
     chosen = rng.choice(len(data.train), 10, replace=False)
     for place in set(range(len(data.train))) - set(chosen.tolist()):
         (photo_folder / data.train.images.paths[place]).write_bytes(b"damaged")
-    found = imgclf.baselines(data, max_pictures=10)
+    found = imgclf.baselines(data, max_images=10)
     assert found.num_train == 10
 
 
 def test_what_is_missing_is_said(digits):
     with pytest.raises(ArgumentTypeError, match="`data` must be a Dataset"):
         imgclf.baselines(digits.train)
-    with pytest.raises(DataError, match="`data` has no test pictures to judge baselines on"):
+    with pytest.raises(DataError, match="`data` has no test images to judge baselines on"):
         imgclf.baselines(Dataset(digits.train))
     with pytest.raises(ArgumentError, match="`split` must be one of 'test', 'validation'"):
         imgclf.baselines(digits, "train")
-    with pytest.raises(ArgumentError, match="`max_pictures` must be an int of at least 1"):
-        imgclf.baselines(digits, max_pictures=0)
+    with pytest.raises(ArgumentError, match="`max_images` must be an int of at least 1"):
+        imgclf.baselines(digits, max_images=0)
     with pytest.raises(DataError, match=r"at least two classes\. Received: 1 of one class"):
-        imgclf.baselines(digits, max_pictures=1)
+        imgclf.baselines(digits, max_images=1)

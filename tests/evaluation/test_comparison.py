@@ -13,7 +13,7 @@ NAMES = ["cat", "dog"]
 
 
 def evaluation(right, labels=None, **more):
-    """Of a classifier that is right on these pictures."""
+    """Of a classifier that is right on these images."""
     right = np.asarray(right, bool)
     labels = np.arange(len(right)) % 2 if labels is None else labels
     named = np.where(right, labels, 1 - labels)
@@ -38,11 +38,11 @@ def test_counts_and_verdict_of_a_clear_case():
     assert turned.verdict == "A is better by 1.2 points (0.2 to 2.2)"
 
 
-def test_what_cannot_be_told_apart_says_how_many_pictures_it_takes():
+def test_what_cannot_be_told_apart_says_how_many_images_it_takes():
     comparison = imgclf.compare(*pair(170, 4, 6, 20))
     assert comparison.better is None
     assert comparison.verdict == (
-        "cannot tell apart A and B; to see a difference of 1 point you need about 4,000 pictures"
+        "cannot tell apart A and B; to see a difference of 1 point you need about 4,000 images"
     )
     assert str(comparison).endswith("B − A: 1.0 points (-2.5 to 4.7)")
     same = imgclf.compare(*pair(10, 0, 0, 5))
@@ -61,7 +61,7 @@ def test_several_are_a_table_with_corrected_p_values():
         assert one.corrected_p_value >= one.p_value
     assert [one.better for one in table.comparisons][1:] == ["C", "C"]
     lines = str(table).splitlines()
-    assert lines[0] == "3 classifiers on 2,000 pictures"
+    assert lines[0] == "3 classifiers on 2,000 images"
     assert lines[1].split()[0] == "C"  # the best first
     assert "with Holm's correction" in str(table)
     assert "  C is better than A by 5." in str(table)
@@ -76,7 +76,7 @@ def test_plots_and_plain_values_of_two():
     assert comparison.plot().get_xlabel() == "difference in accuracy, points (95% interval)"
 
 
-def test_other_classes_and_other_pictures_are_refused(rng):
+def test_other_classes_and_other_images_are_refused(rng):
     one = evaluation([True, False, True])
     other = imgclf.Evaluation([0, 1, 0], np.eye(2)[[0, 1, 0]], ["cat", "frog"])
     with pytest.raises(DataError) as caught:
@@ -142,31 +142,31 @@ def test_classifiers_and_their_runs_are_the_same_to_compare(digits, runs):
         imgclf.compare(first, second)
 
 
-def test_each_look_at_the_test_pictures_is_counted_and_told(digits, tmp_path):
-    from imgclf.evaluation.test_evaluations import read_looks
+def test_each_look_at_the_test_images_is_counted_and_told(digits, tmp_path):
+    from imgclf.evaluation.test_evaluations import read_test_evaluations
 
     run = tmp_path / "run"
     classifier = imgclf.Classifier.from_preset("quick", digits, epochs=1, batch_size=400)
-    assert classifier.evaluate(digits.test).test_look is None  # no run
+    assert classifier.evaluate(digits.test).test_evaluation_number is None  # no run
     classifier.fit(digits, run_dir=run, verbose=0)
-    assert classifier.evaluate(digits.validation).test_look is None
+    assert classifier.evaluate(digits.validation).test_evaluation_number is None
     first = classifier.evaluate(digits.test)
-    assert first.test_look == 1
-    assert "look at the test pictures" not in str(first)
+    assert first.test_evaluation_number == 1
+    assert "look at the test images" not in str(first)
     second = imgclf.load(run / "model.keras").evaluate(imgclf.load_digits().test[:50])
-    assert second.test_look == 2
-    assert "  this is the 2nd look at the test pictures of this run" in str(second).splitlines()
-    assert second.to_dict()["test_look"] == 2
-    imgclf.load(run).robustness(digits.test, sample=20, damages=["darkness"])
-    clean = imgclf.load(run).evaluate_clean(digits)
-    looks = read_looks(run)
+    assert second.test_evaluation_number == 2
+    assert "  this is the 2nd look at the test images of this run" in str(second).splitlines()
+    assert second.to_dict()["test_evaluation_number"] == 2
+    imgclf.load(run).evaluate_robustness(digits.test, sample=20, damages=["darkness"])
+    clean = imgclf.load(run).evaluate_deduplicated(digits)
+    looks = read_test_evaluations(run)
     assert [look.num_images for look in looks] == [359, 50, 20, 359]
     assert looks[0].accuracy == first.accuracy == clean.accuracy
     assert looks[0].date.endswith("+00:00")
     copy = classifier.save(tmp_path / "copy.keras")
-    assert imgclf.load(copy).evaluate(digits.test).test_look is None
-    # The same pictures as arrays have no role.
+    assert imgclf.load(copy).evaluate(digits.test).test_evaluation_number is None
+    # The same images as arrays have no role.
     arrays = classifier.evaluate(digits.test.images, digits.test.labels)
-    assert arrays.test_look is None
+    assert arrays.test_evaluation_number is None
     classifier.fit(digits, epochs=1, verbose=0)  # other weights than those of the run
-    assert classifier.evaluate(digits.test).test_look is None
+    assert classifier.evaluate(digits.test).test_evaluation_number is None

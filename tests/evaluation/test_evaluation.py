@@ -381,11 +381,11 @@ def test_mistakes_are_drawn_with_prediction_and_truth():
     assert [int(axes.images[0].get_array()[0, 0]) for axes in figure.axes] == [1, 0]
 
 
-def test_picture_files_are_decoded_only_where_they_are_drawn(tmp_path):
+def test_image_files_are_decoded_only_where_they_are_drawn(tmp_path):
     paths = [tmp_path / f"{number}.png" for number in range(3)]
     for number in (0, 2):
         Image.new("RGB", (10, 6), (number, 0, 0)).save(paths[number])
-    paths[1].write_bytes(b"no picture")
+    paths[1].write_bytes(b"no image")
     files = ImageFiles(paths, ImageSpec(8))
     ev = Evaluation([0, 1, 1], np.eye(2)[[1, 1, 0]], ["cat", "dog"], files)
     assert ev.accuracy == pytest.approx(1 / 3)
@@ -409,11 +409,11 @@ def test_figures_can_be_drawn_into_axes_of_ones_own():
 
 
 @pytest.mark.parametrize("method", ["plot_mistakes", "plot_predictions"])
-def test_pictures_cannot_be_drawn_without_images(method):
+def test_images_cannot_be_drawn_without_images(method):
     with pytest.raises(ArgumentError) as caught:
         getattr(evaluation(), method)()
     assert str(caught.value) == (
-        f"`{method}` needs the pictures: make the Evaluation with `images`. Received: images=None."
+        f"`{method}` needs the images: make the Evaluation with `images`. Received: images=None."
     )
 
 
@@ -487,7 +487,7 @@ def test_where_classes_are_uneven_figures_that_count_each_alike_stand_beside_acc
     predicted = probabilities.argmax(axis=1)
     balanced = reference.balanced_accuracy_score(labels, predicted)
     macro = reference.f1_score(labels, predicted, average="macro")
-    assert ev.uneven
+    assert ev.imbalanced
     assert ev.balanced_accuracy == pytest.approx(balanced, abs=1e-12)
     assert ev.macro_f1 == pytest.approx(macro, abs=1e-12)
     first, second, third = str(ev).splitlines()[1:4]
@@ -495,12 +495,12 @@ def test_where_classes_are_uneven_figures_that_count_each_alike_stand_beside_acc
     assert second.split()[:3] == ["balanced", "accuracy", f"{balanced:.1%}"]
     assert third.split()[:3] == ["macro", "F1", f"{macro:.1%}"]
     assert str(ev).count("balanced accuracy") == 1
-    assert ev.to_dict()["uneven"]
+    assert ev.to_dict()["imbalanced"]
     assert ev.to_dict()["macro_f1"] == ev.macro_f1
 
 
 def test_up_to_half_as_many_more_count_as_even():
     even = Evaluation(np.repeat([0, 1], [15, 10]), np.full((25, 3), 1 / 3), ["a", "b", "no image"])
-    assert not even.uneven
+    assert not even.imbalanced
     assert "macro F1" not in str(even)
-    assert Evaluation(np.repeat([0, 1], [16, 10]), np.full((26, 2), 0.5), ["a", "b"]).uneven
+    assert Evaluation(np.repeat([0, 1], [16, 10]), np.full((26, 2), 0.5), ["a", "b"]).imbalanced

@@ -88,7 +88,7 @@ def test_likely_errors_are_drawn_with_both_names(planted):
     share = f"{first.suggested_probability:.0%}"
     title = f"labelled {first.label}\nlikely {first.suggested} ({share})"
     assert figure.axes[0].get_title() == title
-    with pytest.raises(ArgumentError, match="`plot_label_errors` needs the pictures"):
+    with pytest.raises(ArgumentError, match="`plot_label_errors` needs the images"):
         Evaluation(ev.labels, ev.probabilities, ev.class_names).plot_label_errors()
     with pytest.raises(ArgumentError, match="`n` must be an int of at least 1"):
         ev.plot_label_errors(0)

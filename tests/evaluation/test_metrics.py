@@ -57,7 +57,7 @@ def test_figures_equal_those_of_scikit_learn(seed, count, classes):
     expected["loss"] = reference.log_loss(ev.labels, ev.probabilities, labels=every)
     expected["brier_score"] = np.mean(np.sum((ev.probabilities - one_hot) ** 2, axis=1))
     for name, value in expected.items():
-        assert ev.figures[name] == pytest.approx(value, abs=1e-12), name
+        assert ev.metrics[name] == pytest.approx(value, abs=1e-12), name
         assert ev.to_dict()["intervals"][name] == list(ev.interval(name))
 
 
@@ -173,7 +173,7 @@ def test_the_interval_of_one_area_has_the_variance_of_delong_and_its_doubt():
 def test_intervals_hold_the_truth_in_about_95_of_100_cases():
     """A little of benchmarks/intervals.py: 150 cases, and three standard errors of that."""
     settings = {"classes": 4, "separation": 2.0, "temperature": 0.7}
-    truth = evaluation(999, 200_000, **settings).figures
+    truth = evaluation(999, 200_000, **settings).metrics
     held = dict.fromkeys(truth, 0)
     for seed in range(150):
         ev = evaluation(seed, 200, **settings)
@@ -197,7 +197,7 @@ def test_where_all_is_right_there_is_doubt_all_the_same():
     ev = Evaluation(labels, np.eye(3)[labels] * 0.9 + 0.1 / 3, names(3))
     whole = wilson_interval(30, 30)
     for name in ("balanced_accuracy", "macro_f1", "macro_precision", "weighted_f1", "roc_auc"):
-        assert ev.figures[name] == 1
+        assert ev.metrics[name] == 1
         assert ev.interval(name) == pytest.approx(whole, abs=1e-12)
     assert ev.interval("average_precision")[0] < 1
 
@@ -206,7 +206,7 @@ def test_intervals_are_the_same_each_time_and_hold_their_figure():
     first, second = evaluation(1), evaluation(1)
     assert first.intervals == second.intervals
     for name, (low, high) in first.intervals.items():
-        assert low <= first.figures[name] <= high, name
+        assert low <= first.metrics[name] <= high, name
 
 
 def test_nothing_is_resampled_before_it_is_asked_for():

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.optimize import minimize_scalar
 
 from imgclf.errors import ArgumentError, DataError
-from imgclf.evaluation.paired import holm, mcnemar, paired_interval, pictures_needed
+from imgclf.evaluation.paired import holm, mcnemar, paired_interval, sample_size
 
 COUNTS = st.tuples(*[st.integers(0, 60)] * 3)
 
@@ -73,45 +73,45 @@ def test_the_interval_turns_with_the_order(counts):
     assert turned == pytest.approx((-high, -low), abs=1e-8)
 
 
-def simulate(rng, cases, pictures, accuracy, difference, discordant):
+def simulate(rng, cases, images, accuracy, difference, discordant):
     """Counts of pairs of classifiers: only the first right, only the second right."""
     only_second = (discordant + difference) / 2
     chances = [discordant - only_second, only_second, 1 - discordant]
     assert accuracy >= chances[0]
-    return rng.multinomial(pictures, chances, size=cases)[:, :2]
+    return rng.multinomial(images, chances, size=cases)[:, :2]
 
 
-@pytest.mark.parametrize("pictures", [100, 1000])
+@pytest.mark.parametrize("images", [100, 1000])
 @pytest.mark.parametrize("discordant", [0.06, 0.2])
-def test_false_alarms_and_coverage(pictures, discordant):
+def test_false_alarms_and_coverage(images, discordant):
     # 2,000 cases of each of more settings are in benchmarks/comparison_errors.py.
     rng = np.random.default_rng(0)
-    alike = simulate(rng, 500, pictures, 0.9, 0.0, discordant)
+    alike = simulate(rng, 500, images, 0.9, 0.0, discordant)
     assert np.mean([mcnemar(*pair) < 0.05 for pair in alike]) <= 0.055
-    different = simulate(rng, 500, pictures, 0.9, 0.02, discordant)
-    inside = [low <= 0.02 <= high for low, high in intervals(different, pictures)]
+    different = simulate(rng, 500, images, 0.9, 0.02, discordant)
+    inside = [low <= 0.02 <= high for low, high in intervals(different, images)]
     assert 0.92 <= np.mean(inside) <= 0.98
 
 
-def intervals(pairs, pictures):
+def intervals(pairs, images):
     kinds, which = np.unique(pairs, axis=0, return_inverse=True)
-    found = [paired_interval(int(first), int(second), pictures) for first, second in kinds]
+    found = [paired_interval(int(first), int(second), images) for first, second in kinds]
     return np.array(found)[which.ravel()]
 
 
-def test_so_many_pictures_do_show_the_difference():
+def test_so_many_images_do_show_the_difference():
     rng = np.random.default_rng(0)
     for difference, discordant in ((0.02, 0.08), (0.05, 0.2), (0.01, 0.05)):
-        needed = pictures_needed(difference, discordant)
+        needed = sample_size(difference, discordant)
         pairs = simulate(rng, 1000, needed, 0.9, difference, discordant)
         seen = np.mean([mcnemar(*pair) < 0.05 for pair in pairs])
         assert 0.75 <= seen <= 0.84  # the exact test sees a little less than the formula promises
 
 
-def test_more_pictures_for_less_and_never_fewer_than_can_be():
-    assert pictures_needed(0.005, 0.1) > pictures_needed(0.01, 0.1) > pictures_needed(0.01, 0.05)
-    assert pictures_needed(0.01, 0.0) == pictures_needed(0.01, 0.01)
-    assert pictures_needed(0.01, 0.1, power=0.9) > pictures_needed(0.01, 0.1)
+def test_more_images_for_less_and_never_fewer_than_can_be():
+    assert sample_size(0.005, 0.1) > sample_size(0.01, 0.1) > sample_size(0.01, 0.05)
+    assert sample_size(0.01, 0.0) == sample_size(0.01, 0.01)
+    assert sample_size(0.01, 0.1, power=0.9) > sample_size(0.01, 0.1)
 
 
 def test_holm_is_what_its_definition_says():
@@ -137,6 +137,6 @@ def test_bad_arguments_are_named():
     with pytest.raises(ArgumentError, match=r"^`only_second` must be an int from 0 to 3\."):
         paired_interval(7, 4, 10)
     with pytest.raises(ArgumentError, match="`difference` must be"):
-        pictures_needed(0, 0.1)
+        sample_size(0, 0.1)
     with pytest.raises(DataError, match="`p_values` must be numbers from 0 to 1"):
         holm([0.1, 1.2])

@@ -1,4 +1,4 @@
-"""Damage to pictures against formulas, and the card of what is left of the accuracy."""
+"""Damage to images against formulas, and the card of what is left of the accuracy."""
 
 import json
 
@@ -51,7 +51,7 @@ def test_damage_is_what_it_says(rng):
     assert variance == pytest.approx((33 / 32) ** 2, rel=0.15)
 
 
-def test_blur_takes_as_much_from_a_large_picture_as_from_a_small_one(rng):
+def test_blur_takes_as_much_from_a_large_image_as_from_a_small_one(rng):
     small = smooth(rng)
     large = np.repeat(np.repeat(small, 4, axis=1), 4, axis=2)
     lost = []
@@ -62,7 +62,7 @@ def test_blur_takes_as_much_from_a_large_picture_as_from_a_small_one(rng):
 
 
 def by_brightness(images):
-    """Knows dark pictures from bright ones, and is half as sure of it."""
+    """Knows dark images from bright ones, and is half as sure of it."""
     bright = images.mean(axis=(1, 2, 3)) > 100
     return np.where(bright[:, None], [0.25, 0.75], [0.75, 0.25])
 
@@ -73,7 +73,7 @@ def dark_and_bright(rng):
     return imgclf.Split(images, [0] * 40 + [1] * 40, ["dark", "bright"])
 
 
-def test_the_accuracies_are_those_of_the_damaged_pictures(dark_and_bright):
+def test_the_accuracies_are_those_of_the_damaged_images(dark_and_bright):
     robustness = measure_robustness(by_brightness, dark_and_bright, sample=None)
     assert robustness.accuracy == 1
     assert robustness.accuracies["blur"] == (1,) * STEPS
@@ -83,7 +83,7 @@ def test_the_accuracies_are_those_of_the_damaged_pictures(dark_and_bright):
     assert robustness.intervals["darkness"][2] == wilson_interval(40, 80)
     assert robustness.mean_accuracy == pytest.approx(1 - 1.5 / 30)
     text = str(robustness)
-    assert text.startswith("100.0% (95.4% to 100.0%) as they are, on 80 pictures\n")
+    assert text.startswith("100.0% (95.4% to 100.0%) as they are, on 80 images\n")
     assert len(text.splitlines()) == 3 + len(DAMAGES)
     assert json.loads(json.dumps(robustness.to_dict()))["accuracies"]["darkness"][4] == 0.5
     figure = robustness.plot()
@@ -111,7 +111,7 @@ def test_what_cannot_be_measured_is_named(dark_and_bright):
         measure_robustness(by_brightness, dark_and_bright, damages=["blurr"])
     with pytest.raises(ArgumentError, match="`damages` must be a list"):
         measure_robustness(by_brightness, dark_and_bright, damages="blur")
-    with pytest.raises(DataError, match="at least one picture"):
+    with pytest.raises(DataError, match="at least one image"):
         measure_robustness(by_brightness, dark_and_bright[:0])
 
 

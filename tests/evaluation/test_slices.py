@@ -1,4 +1,4 @@
-"""Slices: what pictures are sorted by, and when one is called worse."""
+"""Slices: what images are sorted by, and when one is called worse."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_numbers_texts_and_gaps_make_slices():
 
 @pytest.fixture
 def files(tmp_path):
-    """Ten pictures in two folders, of two sizes, dark and light."""
+    """Ten images in two folders, of two sizes, dark and light."""
     paths = []
     for number in range(10):
         folder = tmp_path / ("north" if number < 6 else "south/inner")
@@ -151,10 +151,10 @@ def test_what_is_missing_is_said():
     ev = judged([True, False])
     with pytest.raises(ArgumentError) as caught:
         ev.slices([1, 2, 3])
-    assert str(caught.value) == "`by` must hold 2 values, one a picture. Received: shape=(3,)."
-    with pytest.raises(ArgumentError, match="needs picture files"):
+    assert str(caught.value) == "`by` must hold 2 values, one an image. Received: shape=(3,)."
+    with pytest.raises(ArgumentError, match="needs image files"):
         ev.slices("size")
-    with pytest.raises(ArgumentError, match="needs the pictures: make the Evaluation with"):
+    with pytest.raises(ArgumentError, match="needs the images: make the Evaluation with"):
         ev.slices("brightness")
     with pytest.raises(ArgumentError, match="Did you mean 'class'"):
         ev.slices("classs")

@@ -243,16 +243,16 @@ def test_wrong_arguments_are_refused(clf):
         ({"method": "lime"}, "`method` must be one of 'grad-cam', 'occlusion'"),
         ({"targets": "dwn"}, "Did you mean 'down'?"),
         ({"targets": 2}, "`targets` must be an int from 0 to 1"),
-        ({"targets": [0, 1, 1]}, "one for each of 2 pictures. Received: 3 classes"),
+        ({"targets": [0, 1, 1]}, "one for each of 2 images. Received: 3 classes"),
         ({"layer": "conv_9"}, "behind a convolution whose output is a map"),
         ({"layer": "conv_0", "method": "occlusion"}, '`layer` goes with method="grad-cam" only'),
     ]:
         with pytest.raises(errors.ArgumentError, match=message):
             clf.explain(images, **wrong)
-    with pytest.raises(errors.DataError, match="at least one picture"):
+    with pytest.raises(errors.DataError, match="at least one image"):
         clf.explain(images[:0])
     sizes = [Image.new("RGB", (16, 16)), Image.new("RGB", (20, 16))]
-    with pytest.raises(errors.DataError, match="pictures of one size, since the model takes any"):
+    with pytest.raises(errors.DataError, match="images of one size, since the model takes any"):
         Classifier(any_size()).explain(sizes)
 
 
@@ -264,10 +264,10 @@ def test_an_explanation_is_cut_told_drawn_and_written(clf):
     assert len(explanation[1:4]) == 3
     np.testing.assert_array_equal(explanation[4].heatmaps[0], explanation.heatmaps[4])
     assert f"{int(explanation.agreement.sum())} of 6" in str(explanation)
-    assert len(json.loads(json.dumps(explanation.to_dict()))["pictures"]) == 6
+    assert len(json.loads(json.dumps(explanation.to_dict()))["images"]) == 6
     overlay = explanation.overlay()
     assert (overlay.shape, overlay.dtype) == ((6, SIDE, SIDE, 3), np.uint8)
-    # Without strength only the picture is left.
+    # Without strength only the image is left.
     np.testing.assert_array_equal(explanation.overlay(0)[..., 0], images[..., 0])
     figure = explanation.plot(columns=3)
     titles = [axes.get_title() for axes in figure.axes]
@@ -285,4 +285,10 @@ def test_global_pooling_and_colour_files_work_too(tmp_path, rng):
     clf = Classifier.from_blocks([conv(4), maxpool(), conv(4), global_pool()], data)
     assert clf.explain(tmp_path / "0").heatmaps.shape == (6, 24, 24)
     assert clf.explain(data.train).heatmaps.shape[1:] == (24, 24)
-    assert clf.nearest(tmp_path / "0", data.train, k=2).neighbours.shape == (6, 2, 24, 24, 3)
+    assert clf.nearest_neighbors(tmp_path / "0", data.train, k=2).neighbours.shape == (
+        6,
+        2,
+        24,
+        24,
+        3,
+    )

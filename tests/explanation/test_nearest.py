@@ -1,4 +1,4 @@
-"""The nearest pictures are those of a brute search, whatever the batches."""
+"""The nearest images are those of a brute search, whatever the batches."""
 
 import json
 
@@ -40,17 +40,17 @@ def clf(data):
     return clf
 
 
-def test_a_picture_of_the_split_is_nearest_to_itself(clf, data):
-    found = clf.nearest(data.train[:6], data.train, k=2, batch_size=100)
+def test_a_image_of_the_split_is_nearest_to_itself(clf, data):
+    found = clf.nearest_neighbors(data.train[:6], data.train, k=2, batch_size=100)
     assert found.indices[:, 0].tolist() == list(range(6))
     np.testing.assert_allclose(found.distances[:, 0], 0, atol=1e-5)
     np.testing.assert_array_equal(found.neighbours[:, 0], data.train.images[:6])
-    again = clf.nearest(data.train[:6], data.train, k=2, batch_size=999)
+    again = clf.nearest_neighbors(data.train[:6], data.train, k=2, batch_size=999)
     np.testing.assert_array_equal(found.indices, again.indices)
 
 
 def test_neighbours_are_mostly_of_the_predicted_class(clf, data):
-    found = clf.nearest(data.test[:50], data.train)
+    found = clf.nearest_neighbors(data.test[:50], data.train)
     assert found.agreement.mean() > 0.8
     assert found.labels.shape == found.indices.shape == (50, 5)
     assert (np.diff(found.distances, axis=1) >= 0).all()
@@ -59,14 +59,14 @@ def test_neighbours_are_mostly_of_the_predicted_class(clf, data):
 
 
 def test_calibration_does_not_change_them(clf, data):
-    before = clf.nearest(data.test[:5], data.train)
+    before = clf.nearest_neighbors(data.test[:5], data.train)
     clf.calibrate(data.validation)
-    after = clf.nearest(data.test[:5], data.train)
+    after = clf.nearest_neighbors(data.test[:5], data.train)
     np.testing.assert_array_equal(before.indices, after.indices)
 
 
-def test_they_are_drawn_a_row_a_picture(clf, data):
-    found = clf.nearest(data.test[:2], data.train, k=3)
+def test_they_are_drawn_a_row_a_image(clf, data):
+    found = clf.nearest_neighbors(data.test[:2], data.train, k=3)
     figure = found.plot()
     assert len(figure.axes) == 8
     assert figure.axes[0].get_title() == f"taken for\n{data.class_names[found.predictions[0]]}"
@@ -76,6 +76,6 @@ def test_they_are_drawn_a_row_a_picture(clf, data):
 
 def test_wrong_arguments_are_refused(clf, data):
     with pytest.raises(errors.ArgumentError, match="`k` must be an int from 1 to 4"):
-        clf.nearest(data.test[:1], data.train[:4], k=5)
-    with pytest.raises(errors.DataError, match="at least one picture"):
-        clf.nearest(data.test[:0], data.train)
+        clf.nearest_neighbors(data.test[:1], data.train[:4], k=5)
+    with pytest.raises(errors.DataError, match="at least one image"):
+        clf.nearest_neighbors(data.test[:0], data.train)

@@ -1,7 +1,7 @@
 """Changes CIFAR-10 batches and archives at random and has them read, for as long as it is told.
 
 A program to run by hand: `PYTHONPATH=tests python tests/faults/fuzz_cifar10.py [MINUTES]`. What is
-read must be whole pictures with labels in range, or an error of imgclf; anything else, ten seconds
+read must be whole images with labels in range, or an error of imgclf; anything else, ten seconds
 for one file, or 2 GiB of memory, ends the program with the number of the file.
 """
 

@@ -262,22 +262,22 @@ def _nested(depth: int) -> dict[str, Any]:
 
 def large_networks(data: bytes) -> dict[str, bytes]:
     """Small files that ask for much: memory, time, or a place beyond all numbers."""
-    picture = (None, 8, 8, 3)
+    image = (None, 8, 8, 3)
     shared = {"shared_object_id": 7}
     networks = {
         "units": sequential(_layer("Dense", units=60_000_000)),
         "units not in the file": sequential(
-            _layer("Conv2D", filters=16_000_000, kernel_size=3), shape=picture
+            _layer("Conv2D", filters=16_000_000, kernel_size=3), shape=image
         ),
         "input": sequential(_layer("Flatten"), shape=(None, 10**6, 10**6, 3)),
         "input beyond numbers": sequential(_layer("Flatten"), shape=(None, 2**62, 2**62, 3)),
         "up-sampling": sequential(
             *(_layer("UpSampling2D", size=[1000, 1000], name=f"u{n}") for n in range(9)),
-            shape=picture,
+            shape=image,
         ),
-        "padding": sequential(_layer("ZeroPadding2D", padding=60_000), shape=picture),
-        "padding beyond": sequential(_layer("ZeroPadding2D", padding=10**12), shape=picture),
-        "resizing": sequential(_layer("Resizing", height=65_000, width=65_000), shape=picture),
+        "padding": sequential(_layer("ZeroPadding2D", padding=60_000), shape=image),
+        "padding beyond": sequential(_layer("ZeroPadding2D", padding=10**12), shape=image),
+        "resizing": sequential(_layer("Resizing", height=65_000, width=65_000), shape=image),
         "repeated": sequential(_layer("RepeatVector", n=50_000_000)),
         "layers": _chain(400),
         "layers in the wrong order": _backwards(200),

@@ -34,7 +34,7 @@ def train(run_dir: Path) -> None:
         batch_size=20,
         schedule="cosine",
         augmentation=imgclf.Augmentation(shift=1),
-        averaging=0.9,
+        ema_momentum=0.9,
         patience=9,
     )
     clf = imgclf.Classifier.from_blocks(blocks, data, recipe)

@@ -25,7 +25,7 @@ MOST = 400_000_000  # parameters; each is in memory four times
 def own() -> dict[str, keras.Model]:
     """Models as tutorials build them."""
 
-    def picture(model: list[keras.layers.Layer], **settings) -> keras.Model:
+    def image(model: list[keras.layers.Layer], **settings) -> keras.Model:
         return keras.Sequential([keras.Input((28, 28, 1)), *model, layers.Dense(10, **settings)])
 
     inputs = keras.Input((32, 32, 3))
@@ -60,9 +60,9 @@ def own() -> dict[str, keras.Model]:
     siamese = keras.Model(inputs, layers.Dense(2, "softmax")(twice))
 
     keras.config.set_dtype_policy("mixed_bfloat16")
-    mixed = picture([layers.Conv2D(8, 3), layers.BatchNormalization(), layers.Flatten()])
+    mixed = image([layers.Conv2D(8, 3), layers.BatchNormalization(), layers.Flatten()])
     keras.config.set_dtype_policy("bfloat16")
-    half = picture([layers.Flatten()])
+    half = image([layers.Flatten()])
     keras.config.set_dtype_policy("float32")
     normal = layers.Normalization(axis=-1)
     normal.adapt(np.random.default_rng(0).random((8, 28, 28, 1)))
@@ -73,8 +73,8 @@ def own() -> dict[str, keras.Model]:
         "shared layer": siamese,
         "mixed": mixed,
         "bfloat16": half,
-        "normalised": picture([normal, layers.Flatten(), layers.Dropout(0.5, seed=3)]),
-        "initialised": picture(
+        "normalised": image([normal, layers.Flatten(), layers.Dropout(0.5, seed=3)]),
+        "initialised": image(
             [
                 layers.Conv2D(4, 3, kernel_initializer=keras.initializers.HeNormal(5)),
                 layers.Flatten(),
@@ -84,7 +84,7 @@ def own() -> dict[str, keras.Model]:
             bias_regularizer=keras.regularizers.L1L2(0.1, 0.2),
         ),
     }
-    models["compiled"] = picture([layers.Flatten(), layers.Dense(16, "relu")], activation="softmax")
+    models["compiled"] = image([layers.Flatten(), layers.Dense(16, "relu")], activation="softmax")
     models["compiled"].compile(keras.optimizers.SGD(momentum=0.9), "categorical_crossentropy")
     models["compiled"].fit(np.zeros((4, 28, 28, 1)), np.zeros((4, 10)), verbose=0)
     for name, model in models.items():

@@ -36,7 +36,7 @@ def main():
     else:
         while not Path(folder).exists():
             time.sleep(0.1)
-        trials = imgclf.search.work_for(address, data, build, recipe=recipe, run_dir=folder)
+        trials = imgclf.search.run_worker(address, data, build, recipe=recipe, run_dir=folder)
         print(f"{trials} trials")
 
 

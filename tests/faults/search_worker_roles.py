@@ -50,7 +50,7 @@ def main():
     else:
         while not (Path(folder) / "journal.jsonl").parent.exists():
             time.sleep(0.1)
-        trials = imgclf.search.work_for(address, data, blocks, recipe=recipe, run_dir=folder)
+        trials = imgclf.search.run_worker(address, data, blocks, recipe=recipe, run_dir=folder)
         print(f"{trials} trials")
 
 

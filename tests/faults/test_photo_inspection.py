@@ -153,7 +153,7 @@ def test_a_header_that_lies_and_exif_that_is_rubbish(photos, rng):
 
     found = imgclf.inspect(photos)
 
-    assert reasons(found)["dog/lie.png"].startswith("damaged picture (")
+    assert reasons(found)["dog/lie.png"].startswith("damaged image (")
     assert set(reasons(found)) <= {"dog/lie.png", "cat/exif.jpg"}
 
 
@@ -192,7 +192,7 @@ def test_a_full_disk_leaves_no_half_written_file(photos, tmp_path, monkeypatch):
     ]
 
 
-def test_heic_pictures_are_inspected_where_the_extra_is_installed(tmp_path, rng):
+def test_heic_images_are_inspected_where_the_extra_is_installed(tmp_path, rng):
     pillow_heif = pytest.importorskip("pillow_heif")
     pillow_heif.register_heif_opener()
     root = tmp_path / "photos"

@@ -32,7 +32,7 @@ def note_of(data, start):
     return note
 
 
-def test_a_huge_picture_takes_no_memory_and_is_skipped(photo_folder):
+def test_a_huge_image_takes_no_memory_and_is_skipped(photo_folder):
     Image.new("1", (14_000, 14_000)).save(photo_folder / "sky" / "huge.png")
     code = textwrap.dedent("""
         import resource, sys
@@ -84,13 +84,13 @@ def test_animations_are_counted(photo_folder, suffix):
     data = imgclf.load_folder(photo_folder, validation=None, test=None)
 
     assert note_of(data, "Animations") == (
-        f"Animations, of which the first picture is used: 1, such as {path}."
+        f"Animations, of which the first image is used: 1, such as {path}."
     )
     place = list(data.train.images.paths).index(str(path))
     assert data.train.images[place][5, 5].tolist() == [255, 0, 0]
 
 
-def test_a_jpeg_with_more_pictures_behind_the_first_is_a_jpeg(photo_folder):
+def test_a_jpeg_with_more_images_behind_the_first_is_a_jpeg(photo_folder):
     """As telephones write them: a preview, a map of depths."""
     frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
     path = photo_folder / "sky" / "telephone.jpg"
@@ -103,7 +103,7 @@ def test_a_jpeg_with_more_pictures_behind_the_first_is_a_jpeg(photo_folder):
     assert not any(note.startswith(("Animations", "Files that hold")) for note in data.notes)
 
 
-def test_slivers_and_tiny_pictures_are_pointed_out(photo_folder):
+def test_slivers_and_tiny_images_are_pointed_out(photo_folder):
     Image.new("RGB", (2000, 10)).save(photo_folder / "sky" / "line.png")
     Image.new("RGB", (1, 1)).save(photo_folder / "sky" / "dot.png")
 
@@ -115,7 +115,7 @@ def test_slivers_and_tiny_pictures_are_pointed_out(photo_folder):
         f"{photo_folder / 'sky' / 'line.png'}."
     )
     assert note_of(data, "Tiny") == (
-        f"Tiny pictures, with a side under 8 pixels: 1, such as {photo_folder / 'sky' / 'dot.png'}."
+        f"Tiny images, with a side under 8 pixels: 1, such as {photo_folder / 'sky' / 'dot.png'}."
     )
 
 
@@ -168,7 +168,7 @@ def run(tmp_path_factory):
             Image.fromarray(pixels.astype(np.uint8)).save(
                 photos / name / f"roll{number // 3}_{number}.png"
             )
-    (photos / "day" / "broken.jpg").write_bytes(b"no picture")
+    (photos / "day" / "broken.jpg").write_bytes(b"no image")
     (home / "exclude.csv").write_text("path,reason\nday/roll0_0.png,blurred\n")
     result = call(
         *("train", photos, "--epochs", 1, "--quiet", "--out", home / "run"),
@@ -216,15 +216,15 @@ def test_grey_photos_stay_one_channel_and_bars_stay_bars_to_the_end(run):
     clf = imgclf.load(home / "run")
     assert clf.image_shape == (16, 16, 1)
     assert clf.resize == "pad"
-    picture = home / "photos" / "day" / "roll1_3.png"
+    image = home / "photos" / "day" / "roll1_3.png"
     data = imgclf.load_folder(
         home / "photos", image_size=16, resize="pad", validation=None, test=None
     )
-    place = list(data.train.images.paths).index(str(picture))
+    place = list(data.train.images.paths).index(str(image))
     as_trained = data.train.images[place]
     assert as_trained.shape == (16, 16, 1)
     assert (as_trained[0] == 0).all()
-    from_file = clf.predict(picture)[0].probabilities
+    from_file = clf.predict(image)[0].probabilities
     assert from_file == clf.predict(as_trained[np.newaxis])[0].probabilities
 
 

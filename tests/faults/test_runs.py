@@ -252,7 +252,7 @@ def test_callbacks_and_optimiser_of_ones_own_go_on_as_they_were(data, tmp_path, 
     assert resumed.history == whole.history
 
 
-@pytest.mark.parametrize("changes", [{"averaging": 0.9}, {"patience": 1, "epochs": 4}])
+@pytest.mark.parametrize("changes", [{"ema_momentum": 0.9}, {"patience": 1, "epochs": 4}])
 def test_averages_and_best_weights_go_on_as_they_were(data, tmp_path, changes):
     recipe = RECIPE.replace(**changes)
     whole, resumed = new(data, recipe), new(data, recipe)
@@ -437,9 +437,9 @@ def test_a_lack_of_memory_is_named_and_the_last_checkpoint_stays(data, tmp_path)
     with pytest.raises(errors.OutOfMemoryError) as caught:
         new(data).fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=callbacks)
     assert str(caught.value) == (
-        "Memory ran out with batch_size=16 and pictures of 8×8×1. Nothing was changed; the last "
+        "Memory ran out with batch_size=16 and images of 8×8×1. Nothing was changed; the last "
         "checkpoint stays. Try batch_size=8 (in a run folder of its own, since that is another "
-        "training), or smaller pictures."
+        "training), or smaller images."
     )
     assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == [
         "epoch-00000-step-000000.npz"

@@ -96,7 +96,7 @@ def test_a_worker_finds_no_chief(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distributed, "_PATIENCE", 0.5)
         with pytest.raises(SearchError, match=r"^The chief at 127.0.0.1:\d+ does not answer "):
-            imgclf.search.work_for(
+            imgclf.search.run_worker(
                 f"127.0.0.1:{free_port()}",
                 data,
                 [conv_maxpool(choice(2, 4)), flatten()],

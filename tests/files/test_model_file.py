@@ -74,7 +74,7 @@ def test_a_model_with_files_of_its_own_is_not_stored_by_halves(tmp_path):
         model_file.write_model(model, tmp_path / "m.keras", {})
     assert str(caught.value) == (
         "The model stores files besides its weights, such as the vocabulary of a text layer; "
-        "imgclf stores models of pictures only. Save it by model.save(path)."
+        "imgclf stores models of images only. Save it by model.save(path)."
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -149,7 +149,7 @@ def test_a_report_says_what_is_in_the_file(model, tmp_path):
     assert report.class_names == ("cat", "dog")
     assert report.image_shape == (4, 4, 1)
     assert report.recipe == imgclf.Recipe(epochs=3).to_dict()
-    assert report.figures == {"accuracy": 0.5}
+    assert report.metrics == {"accuracy": 0.5}
     assert report.parameters == model.count_params() == 34
     dense = next(layer for layer in report.layers if layer.class_name == "Dense")
     assert (dense.weights, dense.parameters) == (((16, 2), (2,)), 34)
@@ -158,7 +158,7 @@ def test_a_report_says_what_is_in_the_file(model, tmp_path):
         f"{path}: written by imgclf {imgclf.__version__} (Keras {keras.__version__})"
     )
     assert lines[1:5] == [
-        "  pictures    4×4×1",
+        "  images    4×4×1",
         "  classes     2: cat, dog",
         "  parameters  34",
         "  figures     accuracy 0.5",

@@ -47,7 +47,7 @@ def test_the_report_reads_whole(photos):
             "           dog/empty.jpg: is empty (0 bytes).",
             "         Mend, replace or remove them; training skips them, up to 5%.",
             "",
-            "class    pictures",
+            "class    images",
             "cat            24",
             "dog            24",
             "all            48",
@@ -56,7 +56,7 @@ def test_the_report_reads_whole(photos):
             f"file sizes      {low} to {high}, median {middle}; {sum(sizes) / 1000:.3g} kB in all",
             "formats         PNG 48",
             "modes           RGB 48",
-            "no pictures     1 by their names, passed over",
+            "no images     1 by their names, passed over",
         ]
     )
 
@@ -78,10 +78,10 @@ def test_broken_files_are_found_with_the_reason(photos):
     broken = finding(found, "broken")
     assert (broken.severity, broken.count) == ("problem", 5)
     details = {group[0].photo.name: group[0].detail for group in broken.groups}
-    assert details["dog/page.jpg"] == "is not a JPEG, PNG, WEBP, GIF, BMP picture."
+    assert details["dog/page.jpg"] == "is not a JPEG, PNG, WEBP, GIF, BMP image."
     assert details["dog/phone.heic"].startswith("is HEIC")
     for name in ("cat/aa.png", "cat/bb.png", "cat/zz.jpg"):
-        assert details[name].startswith("damaged picture (")
+        assert details[name].startswith("damaged image (")
     assert {photo.name for photo, _ in found.excluded} == set(details)
     assert len(found.usable) == 48
 
@@ -93,15 +93,15 @@ def test_exact_copies_within_a_class(photos):
     found = imgclf.inspect(photos)
 
     assert names(found, "copies") == [["cat/03.png", "cat/again1.png", "cat/again2.png"]]
-    assert finding(found, "copies").message == "1 picture is there more than once, in 3 files."
+    assert finding(found, "copies").message == "1 image is there more than once, in 3 files."
     assert finding(found, "near-copies") is None
     assert [(photo.name, why) for photo, why in found.excluded] == [
-        ("cat/again1.png", "the same picture as cat/03.png"),
-        ("cat/again2.png", "the same picture as cat/03.png"),
+        ("cat/again1.png", "the same image as cat/03.png"),
+        ("cat/again2.png", "the same image as cat/03.png"),
     ]
 
 
-def test_a_picture_with_two_labels_is_a_problem_and_all_copies_are_left_out(photos):
+def test_a_image_with_two_labels_is_a_problem_and_all_copies_are_left_out(photos):
     shutil.copy(photos / "cat" / "03.png", photos / "dog" / "x.png")
 
     found = imgclf.inspect(photos)
@@ -109,12 +109,12 @@ def test_a_picture_with_two_labels_is_a_problem_and_all_copies_are_left_out(phot
     assert names(found, "two-labels") == [["cat/03.png", "dog/x.png"]]
     assert finding(found, "two-labels").severity == "problem"
     assert [(photo.name, why) for photo, why in found.excluded] == [
-        ("cat/03.png", "the same picture as dog/x.png, which has another class"),
-        ("dog/x.png", "the same picture as cat/03.png, which has another class"),
+        ("cat/03.png", "the same image as dog/x.png, which has another class"),
+        ("dog/x.png", "the same image as cat/03.png, which has another class"),
     ]
 
 
-def test_a_picture_to_train_on_that_is_tested_on_is_left_out(divided):
+def test_a_image_to_train_on_that_is_tested_on_is_left_out(divided):
     shutil.copy(divided / "test" / "cat" / "05.png", divided / "train" / "cat" / "a.png")
     shutil.copy(divided / "val" / "dog" / "06.png", divided / "train" / "dog" / "b.png")
 
@@ -129,9 +129,9 @@ def test_a_picture_to_train_on_that_is_tested_on_is_left_out(divided):
     assert "class       train  validation        test\n" in str(found)
 
 
-def again(picture):
-    """The picture as somebody passes it on: larger, brighter, saved anew."""
-    larger = picture.resize((96, 80), Image.Resampling.BICUBIC)
+def again(image):
+    """The image as somebody passes it on: larger, brighter, saved anew."""
+    larger = image.resize((96, 80), Image.Resampling.BICUBIC)
     return larger.point(lambda value: min(255, round(value * 1.1)))
 
 
@@ -150,8 +150,8 @@ def test_near_copies_within_a_class_and_across_classes(photos):
 
 def test_near_copies_across_splits_leave_the_one_to_train_on_out(divided):
     for split in ("train", "val"):
-        picture = again(Image.open(divided / "test" / "cat" / "03.png"))
-        picture.save(divided / split / "cat" / "x.jpg", quality=70 + len(split))
+        image = again(Image.open(divided / "test" / "cat" / "03.png"))
+        image.save(divided / split / "cat" / "x.jpg", quality=70 + len(split))
     again(Image.open(divided / "train" / "dog" / "03.png")).save(
         divided / "train" / "dog" / "y.jpg"
     )
@@ -163,8 +163,8 @@ def test_near_copies_across_splits_leave_the_one_to_train_on_out(divided):
     }
     assert finding(found, "near-across-splits").count == 3
     assert [(photo.name, why) for photo, why in found.excluded] == [
-        ("train/cat/x.jpg", "nearly the same picture as test/cat/03.png"),
-        ("val/cat/x.jpg", "nearly the same picture as test/cat/03.png"),
+        ("train/cat/x.jpg", "nearly the same image as test/cat/03.png"),
+        ("val/cat/x.jpg", "nearly the same image as test/cat/03.png"),
     ]
     # With splits given, copies on one side do no harm.
     assert finding(found, "near-copies").severity == "note"
@@ -194,8 +194,8 @@ def test_every_frame_of_a_burst_in_two_classes_is_told_of(photos, rng):
 
 
 def test_a_grey_version_is_a_near_copy_and_other_colours_are_not(photos):
-    picture = Image.open(photos / "cat" / "03.png")
-    picture.convert("L").save(photos / "cat" / "grey.png")
+    image = Image.open(photos / "cat" / "03.png")
+    image.convert("L").save(photos / "cat" / "grey.png")
     red = Image.open(photos / "cat" / "04.png").getchannel("R")
     grey = Image.open(photos / "cat" / "04.png").convert("L")
     Image.merge("RGB", (grey, red, Image.new("L", grey.size))).save(photos / "cat" / "odd.png")
@@ -203,7 +203,7 @@ def test_a_grey_version_is_a_near_copy_and_other_colours_are_not(photos):
     assert names(imgclf.inspect(photos), "near-copies") == [["cat/03.png", "cat/grey.png"]]
 
 
-def test_turned_pictures_are_compared_upright(photos):
+def test_turned_images_are_compared_upright(photos):
     exif = Image.Exif()
     exif[0x0112] = 6
     upright = Image.open(photos / "cat" / "03.png")
@@ -222,14 +222,14 @@ def plain(path, colour, size=(48, 40)):
     Image.new("RGB", size, colour).save(path)
 
 
-def test_odd_pictures_are_each_found_once(photos, rng):
+def test_odd_images_are_each_found_once(photos, rng):
     cat = photos / "cat"
     plain(cat / "blank.png", (90, 120, 30))
     plain(cat / "black.png", 0)
-    picture = scene(rng)
-    picture.point(lambda value: value // 5).save(cat / "dark.png")
-    picture = scene(rng)
-    picture.point(lambda value: 215 + value // 7).save(cat / "bright.png")
+    image = scene(rng)
+    image.point(lambda value: value // 5).save(cat / "dark.png")
+    image = scene(rng)
+    image.point(lambda value: 215 + value // 7).save(cat / "bright.png")
     large = scene(rng, (200, 160)).filter(ImageFilter.GaussianBlur(9))
     large.save(cat / "blurred.png")
     scene(rng, (12, 12)).save(cat / "tiny.png")
@@ -254,7 +254,7 @@ def test_odd_pictures_are_each_found_once(photos, rng):
     assert {photo.name for photo, _ in found.excluded} == {"cat/black.png", "cat/blank.png"}
 
 
-def test_a_huge_picture_is_noted(photos):
+def test_a_huge_image_is_noted(photos):
     Image.new("1", (8000, 7000), 1).save(photos / "cat" / "huge.png")
 
     found = imgclf.inspect(photos)
@@ -262,7 +262,7 @@ def test_a_huge_picture_is_noted(photos):
     assert names(found, "huge") == [["cat/huge.png"]]
 
 
-def test_pictures_of_phones_with_two_images_in_a_file_are_read(photos, rng):
+def test_images_of_phones_with_two_images_in_a_file_are_read(photos, rng):
     first, second = scene(rng), scene(rng)
     first.save(photos / "cat" / "phone.jpg", "MPO", save_all=True, append_images=[second])
 
@@ -283,13 +283,13 @@ def test_uneven_small_and_empty_classes(photos, rng):
     found = imgclf.inspect(photos)
 
     assert [(one.kind, one.severity, one.message) for one in found.findings] == [
-        ("empty-class", "problem", "Classes without a usable picture: 'ape'."),
+        ("empty-class", "problem", "Classes without a usable image: 'ape'."),
         (
-            "uneven",
+            "imbalanced",
             "warning",
-            "Classes are uneven: 'cat' has 64 pictures, 'eel' 5, 13 times fewer.",
+            "Classes are imbalanced: 'cat' has 64 images, 'eel' 5, 13 times fewer.",
         ),
-        ("small-class", "warning", "Classes with fewer than 20 pictures: 'eel'."),
+        ("small-class", "warning", "Classes with fewer than 20 images: 'eel'."),
     ]
     assert found.counts()["ape"] == {"all": 0}
 
@@ -307,7 +307,7 @@ def test_a_folder_where_nothing_can_be_used(tmp_path):
     assert [path.name for path in found.save(tmp_path / "out")][-1] == "files.csv"
 
 
-def test_a_folder_of_empty_classes_and_one_of_single_pictures(tmp_path, rng):
+def test_a_folder_of_empty_classes_and_one_of_single_images(tmp_path, rng):
     for name in ("cat", "dog"):
         (tmp_path / "x" / name).mkdir(parents=True)
     assert [one.kind for one in imgclf.inspect(tmp_path / "x").findings] == ["empty-class"]
@@ -393,7 +393,7 @@ def test_a_sheet_shows_copies_side_by_side(photos):
     )
 
 
-def test_a_picture_that_is_gone_when_the_sheet_is_drawn_leaves_a_gap(photos):
+def test_a_image_that_is_gone_when_the_sheet_is_drawn_leaves_a_gap(photos):
     plain(photos / "cat" / "blank.png", 7)
     found = imgclf.inspect(photos)
     (photos / "cat" / "blank.png").unlink()

@@ -30,7 +30,7 @@ def test_a_split_is_counted_and_measured(split):
     assert record.pixels_from == 30
 
 
-def test_a_sample_has_its_picture_label_and_range(split):
+def test_a_sample_has_its_image_label_and_range(split):
     sample = imgclf.inspect(split, sample=7).sample
 
     assert (sample.index, sample.label, sample.class_name) == (7, 1, "bee")
@@ -43,7 +43,7 @@ def test_the_report_reads_whole(split):
     assert str(imgclf.inspect(split, sample=7)) == "\n".join(
         [
             "data: 3 classes",
-            "data: 30 pictures of 6×8×3, uint8",
+            "data: 30 images of 6×8×3, uint8",
             "  values        3 to 251",
             "  first labels  0 1 2 0 1 2 0 1 2 0 1 2 0 1 2 0 1 2 0 1",
             "  label counts",
@@ -63,7 +63,7 @@ def test_a_data_set_has_a_record_for_each_split():
     assert sum(record.samples for record in found.splits) == 1797
     assert found.name == "digits"
     assert np.array_equal(found.sample.image, data.train.images[0])
-    assert "validation: 179 pictures of 8×8×1" in str(found)
+    assert "validation: 179 images of 8×8×1" in str(found)
 
 
 def test_a_pair_of_arrays_is_taken_as_it_is(split):
@@ -87,7 +87,7 @@ def test_the_records_are_plain_values(split):
     }
 
 
-def test_the_drawing_shows_the_sample_or_the_first_pictures(split):
+def test_the_drawing_shows_the_sample_or_the_first_images(split):
     from matplotlib import pyplot
 
     first = imgclf.inspect(split).plot()
@@ -117,7 +117,7 @@ def test_an_empty_split_has_no_range(split):
 
     assert found.splits[0].pixel_range is None
     assert "  values        none" in str(found)
-    with pytest.raises(ArgumentError, match="`sample` cannot be given: there are no pictures"):
+    with pytest.raises(ArgumentError, match="`sample` cannot be given: there are no images"):
         imgclf.inspect(split[:0], sample=0)
 
 
@@ -139,5 +139,5 @@ def test_a_sample_must_be_a_number(split, sample):
 def test_what_is_no_data_is_an_error(split):
     with pytest.raises(ArgumentTypeError, match="`data` must be a Dataset, a Split, a pair"):
         imgclf.inspect(None)
-    with pytest.raises(DataError, match="one entry a picture"):
+    with pytest.raises(DataError, match="one entry an image"):
         imgclf.inspect((split.images, [0, 1]))

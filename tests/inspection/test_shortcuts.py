@@ -55,8 +55,8 @@ def test_a_size_for_each_class_is_told_with_its_figures(tmp_path, rng):
 
 def test_one_class_with_a_format_of_its_own_among_many(tmp_path, rng):
     def make(rng, label, number, path):
-        picture = scene(rng, tuple(map(int, rng.integers(40, 60, 2))))
-        picture.convert("P").save(path.with_suffix(".png" if label else ".gif"))
+        image = scene(rng, tuple(map(int, rng.integers(40, 60, 2))))
+        image.convert("P").save(path.with_suffix(".png" if label else ".gif"))
 
     found = write(tmp_path / "x", rng, list("abcdef"), 30, make)
 
@@ -69,8 +69,8 @@ def test_the_camera_of_a_class(tmp_path, rng):
     def make(rng, label, number, path):
         exif = Image.Exif()
         exif[0x010F], exif[0x0110] = "Maker", f"Model {label}"
-        picture = scene(rng, tuple(map(int, rng.integers(40, 60, 2))))
-        picture.save(path.with_suffix(".jpg"), exif=exif)
+        image = scene(rng, tuple(map(int, rng.integers(40, 60, 2))))
+        image.save(path.with_suffix(".jpg"), exif=exif)
 
     shortcut = told(write(tmp_path / "x", rng, ["cat", "dog"], 30, make))
 
@@ -83,11 +83,11 @@ def test_the_camera_of_a_class(tmp_path, rng):
     ]
 
 
-def test_grey_pictures_of_one_class_are_seen_through_their_mode(tmp_path, rng):
+def test_grey_images_of_one_class_are_seen_through_their_mode(tmp_path, rng):
     def make(rng, label, number, path):
-        picture = scene(rng)
-        picture = picture if label else picture.convert("L").convert("RGB")
-        picture.save(path.with_suffix(".png"), compress_level=0)
+        image = scene(rng)
+        image = image if label else image.convert("L").convert("RGB")
+        image.save(path.with_suffix(".png"), compress_level=0)
 
     assert told(write(tmp_path / "x", rng, ["cat", "dog"], 30, make)).message == (
         "Lack of colour alone tells the class in 100% of the files (always saying 'cat': 50%)."

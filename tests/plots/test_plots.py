@@ -36,10 +36,10 @@ def texts(labels):
     return [label.get_text() for label in labels]
 
 
-# Pictures.
+# Images.
 
 
-def test_a_grid_holds_every_picture_with_its_title():
+def test_a_grid_holds_every_image_with_its_title():
     figure = plots.image_grid(digits(7), list("0123456"), columns=3, title="Digits")
     assert texts([axes.title for axes in figure.axes]) == list("0123456")
     assert figure.get_suptitle() == "Digits"
@@ -54,7 +54,7 @@ def test_a_grid_needs_no_titles():
     assert texts([axes.title for axes in figure.axes]) == ["", ""]
 
 
-def test_grey_pictures_keep_their_brightness():
+def test_grey_images_keep_their_brightness():
     dark = np.full((4, 4, 1), 100, np.uint8)
     shown = plots.image_grid([dark]).axes[0].images[0]
     assert shown.get_cmap().name == "gray"
@@ -64,7 +64,7 @@ def test_grey_pictures_keep_their_brightness():
 
 
 @pytest.mark.parametrize(
-    ("picture", "expected"),
+    ("image", "expected"),
     [
         (np.full((2, 2), 7.4), np.full((2, 2), 7)),
         (np.full((2, 2, 1), 300.0), np.full((2, 2), 255)),
@@ -73,19 +73,19 @@ def test_grey_pictures_keep_their_brightness():
         (np.full((2, 2, 5), [1, 2, 3, 4, 5]), np.full((2, 2, 3), [1, 2, 3])),
     ],
 )
-def test_any_number_of_channels_can_be_shown(picture, expected):
-    shown = plots.image_grid([picture]).axes[0].images[0].get_array()
+def test_any_number_of_channels_can_be_shown(image, expected):
+    shown = plots.image_grid([image]).axes[0].images[0].get_array()
     assert shown.dtype == np.uint8
     assert np.array_equal(shown, expected)
 
 
-def test_pictures_of_various_sizes_fit_in_one_grid():
+def test_images_of_various_sizes_fit_in_one_grid():
     figure = plots.image_grid([photos(1, (10, 40))[0], photos(1, (40, 10))[0]])
     assert [axes.images[0].get_array().shape[:2] for axes in figure.axes] == [(10, 40), (40, 10)]
 
 
-def test_a_heading_is_not_cut_off_above_a_single_picture():
-    figure = plots.image_grid(photos(1), title="A heading that is wider than one picture")
+def test_a_heading_is_not_cut_off_above_a_single_image():
+    figure = plots.image_grid(photos(1), title="A heading that is wider than one image")
     figure.draw_without_rendering()
     box = figure.findobj(lambda one: getattr(one, "get_text", str)().startswith("A heading"))[0]
     extent = box.get_window_extent()
@@ -108,11 +108,11 @@ def test_no_mistakes_are_a_figure_too():
     assert saved(figure).size == (750, 225)
 
 
-def test_softmax_predictions_are_a_row_a_picture():
+def test_softmax_predictions_are_a_row_a_image():
     top = [[("cat", 0.7), ("dog", 0.2), ("frog", 0.1)], [("dog", 0.5), ("cat", 0.5)]]
     figure = plots.softmax_predictions(photos(2), ["dog", "dog"], top)
-    pictures, bars = figure.axes[::2], figure.axes[1::2]
-    assert texts([axes.title for axes in pictures]) == ["true: dog", "true: dog"]
+    images, bars = figure.axes[::2], figure.axes[1::2]
+    assert texts([axes.title for axes in images]) == ["true: dog", "true: dog"]
     assert texts(bars[0].get_yticklabels()) == ["cat", "dog", "frog"]
     assert texts(bars[0].texts) == ["70.0%", "20.0%", "10.0%"]
     assert [bar.get_width() for bar in bars[0].patches] == [0.7, 0.2, 0.1]
@@ -349,9 +349,9 @@ def test_titles_of_another_number_are_refused():
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: plots.image_grid([]), "`images` must hold at least one picture"),
-        (lambda: plots.image_grid(np.zeros((2, 4))), "`images` must be pictures of"),
-        (lambda: plots.image_grid([np.full((2, 2), "a")]), "`images` must be pictures of"),
+        (lambda: plots.image_grid([]), "`images` must hold at least one image"),
+        (lambda: plots.image_grid(np.zeros((2, 4))), "`images` must be images of"),
+        (lambda: plots.image_grid([np.full((2, 2), "a")]), "`images` must be images of"),
         (lambda: plots.image_grid(digits(1), columns=0), "`columns` must be an int of at least 1"),
         (lambda: plots.mistakes(digits(1), ["a"], [], [0.5]), "`predicted_names` must have 1"),
         (lambda: plots.mistakes(digits(1), ["a"], ["b"], []), "`confidences` must have 1"),

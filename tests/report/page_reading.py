@@ -1,4 +1,4 @@
-"""Reads a page as a browser would: its elements, its texts, its pictures."""
+"""Reads a page as a browser would: its elements, its texts, its images."""
 
 import base64
 import html.parser
@@ -39,8 +39,8 @@ class Page(html.parser.HTMLParser):
     def ids(self):
         return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
 
-    def pictures(self):
-        """The embedded pictures, decoded."""
+    def images(self):
+        """The embedded images, decoded."""
         for one in self.named("img"):
             kind, _, content = one["src"].partition(";base64,")
             assert kind in ("data:image/webp", "data:image/png")

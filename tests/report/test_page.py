@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 from page_reading import Page
 
-from imgclf.markup import join, picture, table
+from imgclf.markup import image, join, table
 from imgclf.report.page import Section, page, render
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=y>"
@@ -73,7 +73,7 @@ def test_one_section_needs_no_contents():
 
 def test_pieces():
     assert join(["<", Markup("<br>")]) == "&lt;<br>"
-    [shown] = Page(picture(b"\x89PNG", HOSTILE, width=40)).named("img")
+    [shown] = Page(image(b"\x89PNG", HOSTILE, width=40)).named("img")
     assert shown == {"src": "data:image/png;base64,iVBORw==", "alt": HOSTILE, "width": "40"}
     with pytest.raises(jinja2.UndefinedError):
         render("page.html", title="one that lacks the rest")

@@ -50,7 +50,7 @@ def evaluation(run):
 def test_the_command_says_what_it_does_and_where_the_page_is(run):
     folder, written = run
     assert f"Written:\n  {folder}/report.html\n  {folder}/model-card.md\n" in written.stdout
-    assert "Evaluating 359 test pictures\n" in written.stderr
+    assert "Evaluating 359 test images\n" in written.stderr
 
 
 def test_the_sections_are_all_there_and_the_links_lead_to_them(text):
@@ -68,13 +68,13 @@ def test_the_sections_are_all_there_and_the_links_lead_to_them(text):
         assert link["href"][1:] in page.ids
 
 
-def test_it_loads_nothing_and_every_picture_has_a_text(text):
+def test_it_loads_nothing_and_every_image_has_a_text(text):
     page = Page(text)
     assert not re.search(r"https?://", text)
     assert page.named("link") == [{"rel": "icon", "href": "data:,"}]
-    pictures = list(page.pictures())
-    assert len(pictures) > 30
-    for image, attributes in zip(pictures, page.named("img"), strict=True):
+    images = list(page.images())
+    assert len(images) > 30
+    for image, attributes in zip(images, page.named("img"), strict=True):
         assert max(image.size) <= 112
         assert attributes["alt"]
     for chart in page.named("svg"):
@@ -87,7 +87,7 @@ def test_the_summary_says_what_the_evaluation_says(text, evaluation):
     words = Page(text).words
     low, high = evaluation.accuracy_interval
     half = 50 * (high - low)
-    assert f"{evaluation.accuracy:.1%} ± {half:.1f} on 359 unseen pictures" in words
+    assert f"{evaluation.accuracy:.1%} ± {half:.1f} on 359 unseen images" in words
     assert f"95% interval: {low:.1%} to {high:.1%}" in words
     weakest = min(evaluation.per_class, key=lambda record: record["recall"])
     assert f"weakest class {weakest['class_name']}, {weakest['recall']:.0%}" in words
@@ -103,7 +103,7 @@ def test_the_cells_of_the_matrix_are_those_of_the_evaluation(text, evaluation):
         count = matrix[true, predicted]
         found = [one for one in cells if one["href"] == f"#cell-{true}-{predicted}"]
         assert len(found) == 1
-        assert f": {count:,} picture" in found[0]["aria-label"]
+        assert f": {count:,} image" in found[0]["aria-label"]
     # The commonest confusion is open, without JavaScript too.
     [opened] = [one for _, one in page.elements if one.get("class") == "most"]
     true, predicted, _ = evaluation.confused_pairs(1)[0]
@@ -124,12 +124,12 @@ def test_each_report_is_a_look_and_says_so(run, tmp_path):
     folder, _ = run
     copy = tmp_path / "run"
     shutil.copytree(folder, copy)
-    (copy / "test-looks.csv").unlink()
+    (copy / "test-evaluations.csv").unlink()
     for look in (1, 2):
         written = CliRunner().invoke(main, ["report", str(copy), "--quiet"])
         assert written.exit_code == 0, written.output
         words = Page((copy / "report.html").read_text()).words
-        assert ("This is the 2nd look at the test pictures" in words) == (look == 2)
+        assert ("This is the 2nd look at the test images" in words) == (look == 2)
         assert f"looked at {'once' if look == 1 else '2 times'}, this report included" in words
 
 
@@ -141,7 +141,7 @@ def test_duplicates_are_found_and_shown_in_pairs(tmp_path, rng):
     data = imgclf.Dataset(train, test=test)
     clf = imgclf.Classifier.from_preset("quick", data)
     words = Page(clf.report(tmp_path / "report.html", data, verbose=0).read_text()).words
-    assert "10 of 30 pictures are among those trained on: 10 exactly, 0 nearly" in words
+    assert "10 of 30 images are among those trained on: 10 exactly, 0 nearly" in words
     assert "without duplicates" in words
     assert words.count("1.00 alike") == 10
 
@@ -152,7 +152,7 @@ def test_what_takes_long_is_left_out_with_the_reason(tmp_path, photo_folder, mon
     data = imgclf.load_folder(photo_folder, image_size=16)
     clf = imgclf.Classifier.from_preset("quick", data)
     page = Page(clf.report(tmp_path / "report.html", data, verbose=0).read_text())
-    assert "No damaged pictures: it would take" in page.words
+    assert "No damaged images: it would take" in page.words
     assert re.search(r"No duplicates: all \d+ files would have to be read", page.words)
     assert "robustness" not in page.ids
     assert not any(one["alt"].startswith("where it looked") for one in page.named("img"))
@@ -181,13 +181,13 @@ def test_another_source_and_another_place(run, tmp_path):
     assert written.exit_code == 0, written.output
     assert "Evaluating" not in written.stderr
     page = Page(out.read_text())
-    assert "on 179 pictures" in page.words
+    assert "on 179 images" in page.words
     assert page.words.startswith("Seen")
 
 
 @pytest.fixture
 def hostile_photos(tmp_path, rng):
-    """Two classes, one with a hostile name, of pictures with hostile names that know a place."""
+    """Two classes, one with a hostile name, of images with hostile names that know a place."""
     root = tmp_path / "photos"
     # A name of a folder cannot hold "/".
     name = HOSTILE.replace("/", "∕")
@@ -198,7 +198,7 @@ def hostile_photos(tmp_path, rng):
             exif = image.getexif()
             exif[0x010F] = "A camera with a secret"
             image.save(root / folder / f"{number}{name}.jpg", exif=exif)
-    (root / "plain" / f"broken{name}.jpg").write_bytes(b"no picture")
+    (root / "plain" / f"broken{name}.jpg").write_bytes(b"no image")
     return root, name
 
 
@@ -215,8 +215,8 @@ def test_no_name_of_a_stranger_becomes_html(hostile_photos, tmp_path):
     assert name in page.words
     assert "is not a JPEG" in page.words
     assert "By folder" in page.words
-    for picture in page.pictures():
-        assert not picture.getexif()
+    for image in page.images():
+        assert not image.getexif()
     card = (tmp_path / "model-card.md").read_text()
     assert "<script" not in card.partition("\n---\n")[2]
 
@@ -233,12 +233,12 @@ def outputs(labels, classes, sure=0.9, seed=0, right=0.8):
 def an_evaluation(count=400, classes=4, images=True, **settings):
     labels = np.arange(count) % classes
     rng = np.random.default_rng(1)
-    pictures = rng.integers(0, 256, (count, 32, 32, 3), np.uint8) if images else None
+    with_images = rng.integers(0, 256, (count, 32, 32, 3), np.uint8) if images else None
     names = [f"class {number}" for number in range(classes)]
-    return imgclf.Evaluation(labels, outputs(labels, classes, **settings), names, pictures)
+    return imgclf.Evaluation(labels, outputs(labels, classes, **settings), names, with_images)
 
 
-def test_without_pictures_without_mistakes_and_with_many_classes():
+def test_without_images_without_mistakes_and_with_many_classes():
     bare = an_evaluation(images=False)
     assert mistakes(bare, bare.mistakes()) is None
     assert label_errors(bare, bare.label_errors()) is None
@@ -273,16 +273,16 @@ def test_the_splits_that_it_may_be_judged_by(tmp_path):
         return Page(clf.report(place, *arguments, verbose=0, **settings).read_text()).words
 
     words = judged(data.test[:100])
-    assert "on 100 unseen pictures" in words
-    assert "100 pictures are few" in words
+    assert "on 100 unseen images" in words
+    assert "100 images are few" in words
     assert "No heat maps: " in words  # there is no convolution
     assert "By brightness" in words
-    assert "on 50 pictures 95%" in judged(dataclasses.replace(data.test[:50], role=None))
+    assert "on 50 images 95%" in judged(dataclasses.replace(data.test[:50], role=None))
     without = imgclf.Dataset(data.train[:300], data.validation)
     words = judged(without)
-    assert "on 179 validation pictures" in words
+    assert "on 179 validation images" in words
     assert "looked at while training" in words
-    assert "on 300 pictures that it was trained on" in judged(without, split="train")
+    assert "on 300 images that it was trained on" in judged(without, split="train")
     with pytest.raises(ArgumentError, match="`split` must be one of 'train', 'validation'"):
         judged(without, split="test")
     with pytest.raises(ArgumentTypeError, match="`data` must be a Dataset"):

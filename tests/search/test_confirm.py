@@ -24,7 +24,9 @@ def data():
 def trial(number, filters, score, **changes):
     blocks = (conv_maxpool(filters), flatten())
     recipe = changes.pop("recipe", RECIPE)
-    return Trial(number, blocks, recipe, score, 1.0, 100, 100, values={"f": filters}, **changes)
+    return Trial(
+        number, blocks, recipe, score, 1.0, 100, 100, hyperparameters={"f": filters}, **changes
+    )
 
 
 def result_of(*trials, **settings):
@@ -67,8 +69,8 @@ def test_a_confirmation_prints_what_it_compares_and_how(confirmed):
     assert rest[0].startswith("trial 1")
     assert " ± " in rest[0]
     assert "Each was trained by its own recipe, so the times differ." in text
-    assert "Judged by the same 100 validation pictures" in text
-    assert "test pictures were not looked at" in text
+    assert "Judged by the same 100 validation images" in text
+    assert "test images were not looked at" in text
     for name in ("trial 2", "default"):
         assert any(name in line and "trial 1 " in line for line in confirmation.statements())
     assert repr(confirmation).startswith("Confirmation(trial 1 ")
@@ -192,7 +194,7 @@ def test_a_training_that_fails_is_listed(data):
 def test_a_network_of_a_hypermodel_needs_its_space(data):
     import keras
 
-    from imgclf.search.space.hypermodel_space import ForeignSpace
+    from imgclf.search.space.hypermodel_space import HyperModelSpace
 
     def build(hp):
         return keras.Sequential(
@@ -205,10 +207,10 @@ def test_a_network_of_a_hypermodel_needs_its_space(data):
             ]
         )
 
-    theirs = Trial(1, (), RECIPE, 0.5, 1.0, 1, 1, values={"units": 12})
+    theirs = Trial(1, (), RECIPE, 0.5, 1.0, 1, 1, hyperparameters={"units": 12})
     with pytest.raises(SearchError, match="Trial 1 has no blocks"):
         result_of(theirs).confirm(data, seeds=2, baselines=[])
-    space = ForeignSpace(build, RECIPE, (8, 8, 1), 10)
+    space = HyperModelSpace(build, RECIPE, (8, 8, 1), 10)
     result = result_of(theirs, space=space)
     confirmation = result.confirm(data, seeds=2, baselines=[])
     assert confirmation.first.parameters == 64 * 12 + 12 + 12 * 10 + 10
@@ -238,7 +240,7 @@ def test_bad_arguments_are_refused(data, changes, kind, message):
 
 
 def test_data_without_validation_is_refused(data):
-    with pytest.raises(ArgumentError, match="`data` must have validation pictures"):
+    with pytest.raises(ArgumentError, match="`data` must have validation images"):
         result_of(trial(1, 2, 0.9)).confirm(imgclf.Dataset(data.train, None, None))
 
 

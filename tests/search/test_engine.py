@@ -28,7 +28,12 @@ from imgclf.data.free_memory import available_memory
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
 from imgclf.search.engine.deadline import Clock, planned_seconds
 from imgclf.search.engine.early_stopping import floors, is_hopeless
-from imgclf.search.engine.fractions import check_parts, part_of_round, promotion, take_part
+from imgclf.search.engine.fractions import (
+    check_train_fractions,
+    part_of_round,
+    promotion,
+    take_part,
+)
 from imgclf.search.engine.job import Job
 from imgclf.search.engine.live_table import make_display
 from imgclf.search.results.network_summary import short_blocks
@@ -75,7 +80,7 @@ def test_a_trial_that_fits_keeps_its_epochs_and_one_that_does_not_gets_fewer_or_
     trials = [trial(1, seconds=10), trial(2, seconds=18, macs=2_000_000)]
     assert planned_seconds(job(), 1_000_000, trials) == pytest.approx(10)
     assert planned_seconds(job(), 4_000_000, trials) == pytest.approx(34)
-    assert planned_seconds(job(part=0.5), 2_000_000, trials) == pytest.approx(10)
+    assert planned_seconds(job(train_fraction=0.5), 2_000_000, trials) == pytest.approx(10)
     assert clock(11).fitted(job(), 1_000_000, trials) == job()
     assert clock(7.7).fitted(job(), 1_000_000, trials).recipe.epochs == 3
     assert clock(4).fitted(job(), 1_000_000, trials) is None
@@ -114,14 +119,14 @@ def test_a_trial_below_what_half_of_the_others_had_is_given_up():
     assert not is_hopeless((0.1, 0.1, 0.1), (0.5, 0.6), 100)  # it is over anyway
 
 
-def test_no_trial_is_judged_while_its_pictures_are_smaller():
+def test_no_trial_is_judged_while_its_images_are_smaller():
     plain = RECIPE.replace(epochs=4)
-    small = plain.replace(early_size=0.75, early_part=0.5)
+    small = plain.replace(progressive_size=0.75, progressive_fraction=0.5)
     curve = (0.5, 0.6, 0.7, 0.8)
     others = [trial(number, recipe=plain, curve=curve) for number in range(1, 5)]
     assert floors(others, plain, 1.0) == (0.5, 0.6, 0.7)
     assert floors(others, small, 1.0) == (0.0, 0.0, 0.7)
-    assert floors(others, small.replace(early_size=1.0), 1.0) == (0.5, 0.6, 0.7)
+    assert floors(others, small.replace(progressive_size=1.0), 1.0) == (0.5, 0.6, 0.7)
     # Nor do others judge by what they had while theirs were.
     low = [trial(number, recipe=small, curve=(0.1, 0.1, 0.8, 0.9)) for number in range(5, 9)]
     assert floors([*others, *low], plain, 1.0) == pytest.approx((0.5, 0.6, 0.75))
@@ -129,9 +134,9 @@ def test_no_trial_is_judged_while_its_pictures_are_smaller():
     assert not is_hopeless((0.0,), floors(low, plain, 1.0), 100)
 
 
-@given(curve=st.lists(st.floats(0, 1), min_size=1, max_size=5), pictures=st.integers(1, 10_000))
-def test_a_trial_that_reaches_the_median_is_never_given_up(curve, pictures):
-    assert not is_hopeless(curve, [max(curve) - 1 / pictures] * 5, pictures)
+@given(curve=st.lists(st.floats(0, 1), min_size=1, max_size=5), images=st.integers(1, 10_000))
+def test_a_trial_that_reaches_the_median_is_never_given_up(curve, images):
+    assert not is_hopeless(curve, [max(curve) - 1 / images] * 5, images)
 
 
 def test_a_search_gives_hopeless_trials_up_and_says_why(data, tmp_path):
@@ -161,7 +166,7 @@ def test_a_search_gives_hopeless_trials_up_and_says_why(data, tmp_path):
     assert search(data, NETWORK, run_dir=tmp_path, **settings).trials == result.trials
 
 
-# A part of the pictures first
+# A part of the images first
 
 
 def test_parts_hold_the_same_share_of_each_class_and_one_another(data):
@@ -173,9 +178,11 @@ def test_parts_hold_the_same_share_of_each_class_and_one_another(data):
     assert all(image.tobytes() in held for image in small.images)
 
 
-def test_the_best_of_three_goes_on_to_more_pictures(data):
-    result = search(data, BLOCKS, recipe=RECIPE, algorithm="random", max_trials=4, parts=(0.3, 1.0))
-    assert [each.part for each in result.trials] == [0.3, 0.3, 0.3, 1.0]
+def test_the_best_of_three_goes_on_to_more_images(data):
+    result = search(
+        data, BLOCKS, recipe=RECIPE, algorithm="random", max_trials=4, train_fractions=(0.3, 1.0)
+    )
+    assert [each.train_fraction for each in result.trials] == [0.3, 0.3, 0.3, 1.0]
     first = max(result.trials[:3], key=lambda each: each.score)
     last = result.trials[3]
     assert last.promoted_from == first.number
@@ -184,12 +191,12 @@ def test_the_best_of_three_goes_on_to_more_pictures(data):
 
 def test_promotions_go_step_by_step():
     parts = (0.1, 0.3, 1.0)
-    trials = [trial(n, score=n / 10, part=0.1) for n in range(1, 10)]
+    trials = [trial(n, score=n / 10, train_fraction=0.1) for n in range(1, 10)]
     assert promotion(trials[:2], parts, []) is None
     assert promotion(trials, parts, []) == (trials[8], 0.3)
     assert promotion(trials, parts, [9]) == (trials[7], 0.3)
     assert promotion(trials, parts, [9, 8, 7]) is None
-    second = [trial(n, score=n / 20, part=0.3) for n in range(10, 13)]
+    second = [trial(n, score=n / 20, train_fraction=0.3) for n in range(10, 13)]
     assert promotion([*trials, *second], parts, [9, 8, 7]) == (second[2], 1.0)
 
 
@@ -199,10 +206,12 @@ def test_hyperband_trains_its_last_round_on_the_last_part():
     assert part_of_round((0.2, 1.0), {"tuner/bracket": 0, "tuner/round": 0}) == 1.0
 
 
-@pytest.mark.parametrize("parts", [(), 0.5, (0.5,), (1.0, 0.5), (0.2, 0.2, 1.0), (0.0, 1.0)])
+@pytest.mark.parametrize(
+    "train_fractions", [(), 0.5, (0.5,), (1.0, 0.5), (0.2, 0.2, 1.0), (0.0, 1.0)]
+)
 def test_parts_that_do_not_rise_to_one_are_refused(parts):
-    with pytest.raises(ArgumentError, match=r"^`parts` must "):
-        check_parts(parts)
+    with pytest.raises(ArgumentError, match=r"^`train_fractions` must "):
+        check_train_fractions(parts)
 
 
 # Limits before a weight is made
@@ -210,7 +219,7 @@ def test_parts_that_do_not_rise_to_one_are_refused(parts):
 
 def test_a_network_that_would_be_too_slow_is_not_built(data, tmp_path):
     settings = {"recipe": RECIPE, "max_trials": 1}
-    with pytest.raises(SearchError, match=r"The last: takes about .* ms a picture, more than max_"):
+    with pytest.raises(SearchError, match=r"The last: takes about .* ms an image, more than max_"):
         search(data, BLOCKS, max_ms=1e-6, **settings)
     result = search(data, BLOCKS, max_ms=1000, run_dir=tmp_path, **settings)
     assert 0 < result.trials[0].milliseconds < 1000
@@ -321,7 +330,7 @@ def test_a_plan_that_cannot_be_read_is_refused(data, tmp_path):
 
 
 def test_a_job_survives_json():
-    whole = job(part=0.5, promoted_from=3, floors=(0.1, 0.2), resumable=False)
+    whole = job(train_fraction=0.5, promoted_from=3, floors=(0.1, 0.2), resumable=False)
     assert Job.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
     with pytest.raises(RunFolderError, match=r"^The plan of a trial cannot be read \(KeyError: "):
         Job.from_dict({"number": 1})
@@ -342,10 +351,10 @@ def test_a_trial_has_its_doubt_and_its_curve(data):
 def test_a_line_is_shown_for_each_trial(capsys):
     with make_display(2, None) as display:
         display.begin(job(), 75.0)
-        display.end(trial(part=0.2), 60.0)
+        display.end(trial(train_fraction=0.2), 60.0)
         display.end(trial(2, score=None, status="failed", reason="no memory"), None)
     assert capsys.readouterr().err == (
-        "trial 1: 50.0% ± 9.6%, 20% of the pictures, conv_maxpool 4 · flatten, 10.0 s, "
+        "trial 1: 50.0% ± 9.6%, 20% of the images, conv_maxpool 4 · flatten, 10.0 s, "
         "1,000 parameters, 1:00 left\n"
         "trial 2: failed: no memory, conv_maxpool 4 · flatten, 10.0 s, 1,000 parameters\n"
     )
@@ -379,7 +388,7 @@ def test_blocks_in_short():
         ({"early_stopping": 1}, ArgumentTypeError, "`early_stopping` must be True or False"),
         ({"max_ms": 0}, ArgumentError, "`max_ms` must be a number above 0"),
         ({"max_memory": "x"}, ArgumentError, "`max_memory` must be a number of bytes"),
-        ({"parts": (0.5,)}, ArgumentError, "`parts` must rise and end in 1.0"),
+        ({"train_fractions": (0.5,)}, ArgumentError, "`train_fractions` must rise and end in 1.0"),
         ({"chief": "here"}, ArgumentError, '`chief` must be such as "192.168.0.5:8000"'),
         ({"chief": "127.0.0.1:8000"}, ArgumentError, "`chief` needs a `run_dir`"),
         ({"recipe": choice(1, 2)}, ArgumentTypeError, "`recipe` must be a Recipe, or a choice"),

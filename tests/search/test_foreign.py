@@ -8,7 +8,7 @@ import imgclf
 from imgclf import Recipe, choice
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.search.space.hypermodel import HyperClassifier
-from imgclf.search.space.hypermodel_space import ForeignSpace, is_foreign
+from imgclf.search.space.hypermodel_space import HyperModelSpace, is_foreign
 
 
 def build(hp):
@@ -35,13 +35,13 @@ class Theirs(keras_tuner.HyperModel):
 
 @pytest.mark.parametrize("hypermodel", [build, Theirs()])
 def test_all_hyperparameters_are_found_in_the_same_order_before_the_search(hypermodel):
-    space = ForeignSpace(hypermodel, Recipe(epochs=choice(1, 2)), (8, 8, 1), 10)
+    space = HyperModelSpace(hypermodel, Recipe(epochs=choice(1, 2)), (8, 8, 1), 10)
     names = [hp.name for hp in space.hyperparameters().space]
     assert sorted(names) == [
         "drop", "layers", "learning_rate", "optimizer", "rate", "recipe.epochs",
         "units_0", "units_1", "units_2",
     ]  # fmt: skip
-    again = ForeignSpace(hypermodel, Recipe(epochs=choice(1, 2)), (8, 8, 1), 10)
+    again = HyperModelSpace(hypermodel, Recipe(epochs=choice(1, 2)), (8, 8, 1), 10)
     assert [hp.name for hp in again.hyperparameters().space] == names
     assert again.settings() == space.settings()
     assert space.middle() == space.hyperparameters().values
@@ -51,7 +51,7 @@ def test_all_hyperparameters_are_found_in_the_same_order_before_the_search(hyper
 
 
 def test_a_network_is_built_of_the_values_with_the_seed_of_the_recipe_and_can_be_trained():
-    space = ForeignSpace(build, Recipe(epochs=1), (8, 8, 1), 10)
+    space = HyperModelSpace(build, Recipe(epochs=1), (8, 8, 1), 10)
     values = {"layers": 2, "units_0": 8, "units_1": 16, "drop": False}
     values |= {"optimizer": "adam", "learning_rate": 0.005}
     once, again = (space.build(values, Recipe(seed=3)) for _ in range(2))
@@ -65,7 +65,7 @@ def test_a_network_is_built_of_the_values_with_the_seed_of_the_recipe_and_can_be
 
 
 def test_the_recipe_is_drawn_too_and_tells_candidates_apart():
-    space = ForeignSpace(build, Recipe(epochs=choice(1, 2)), (8, 8, 1), 10)
+    space = HyperModelSpace(build, Recipe(epochs=choice(1, 2)), (8, 8, 1), 10)
     hp = space.hyperparameters()
     hp.values["recipe.epochs"] = 2
     blocks, recipe = space.draw(hp)
@@ -85,7 +85,7 @@ def test_the_recipe_is_drawn_too_and_tells_candidates_apart():
     ],
 )
 def test_what_is_beyond_a_limit_is_neither_proposed_nor_built(settings, message):
-    space = ForeignSpace(build, Recipe(epochs=1), (8, 8, 1), 10, **settings)
+    space = HyperModelSpace(build, Recipe(epochs=1), (8, 8, 1), 10, **settings)
     values = space.hyperparameters().values
     assert space.fits((), Recipe(), values) == message
     with pytest.raises(ArgumentError) as caught:
@@ -101,7 +101,7 @@ def test_what_cannot_be_built_has_no_costs_and_is_a_trial_that_fails():
             raise KeyError("filters")
         return build(hp)
 
-    space = ForeignSpace(some, Recipe(), (8, 8, 1), 10, max_params=10**6)
+    space = HyperModelSpace(some, Recipe(), (8, 8, 1), 10, max_params=10**6)
     values = {**space.middle(), "broken": True}
     assert space.fits((), Recipe(), values) is None
     assert space.costs((), values).parameters == 0
@@ -127,7 +127,7 @@ def test_what_cannot_be_built_has_no_costs_and_is_a_trial_that_fails():
 def test_what_does_not_fit_the_data_is_refused_at_once(settings, message):
     arguments = {"image_shape": (8, 8, 1), "num_classes": 10, **settings}
     with pytest.raises(ArgumentError) as caught:
-        ForeignSpace(build, Recipe(epochs=1), **arguments)
+        HyperModelSpace(build, Recipe(epochs=1), **arguments)
     assert str(caught.value) == message
 
 
@@ -137,7 +137,7 @@ def test_a_network_that_does_not_fit_under_some_values_is_refused_when_it_is_bui
         layers = [keras.Input((side, 8, 1)), keras.layers.Flatten()]
         return keras.Sequential([*layers, keras.layers.Dense(10, "softmax")])
 
-    space = ForeignSpace(some, Recipe(), (8, 8, 1), 10)
+    space = HyperModelSpace(some, Recipe(), (8, 8, 1), 10)
     assert space.build({"side": 8}, Recipe()).count_params() == 650
     with pytest.raises(ArgumentError, match=r"^The hypermodel's network goes from \(9, 8, 1\)"):
         space.build({"side": 9}, Recipe())
@@ -150,22 +150,22 @@ def test_a_model_compiled_without_accuracy_cannot_be_judged():
         return model
 
     with pytest.raises(ArgumentError, match=r'must compile with metrics=\["accuracy"\], or not'):
-        ForeignSpace(without, Recipe(epochs=1), (8, 8, 1), 10)
+        HyperModelSpace(without, Recipe(epochs=1), (8, 8, 1), 10)
 
 
 def test_what_is_no_model_is_refused():
     with pytest.raises(ArgumentError, match="Received: int with the input shape None"):
-        ForeignSpace(lambda hp: hp.Int("a", 1, 3), Recipe(), (8, 8, 1), 10)
+        HyperModelSpace(lambda hp: hp.Int("a", 1, 3), Recipe(), (8, 8, 1), 10)
 
 
 def test_other_processes_need_what_they_can_import():
-    ForeignSpace(Theirs(), Recipe(), (8, 8, 1), 10).check_workers()
+    HyperModelSpace(Theirs(), Recipe(), (8, 8, 1), 10).check_workers()
 
     def inner(hp):
         return build(hp)
 
     with pytest.raises(ArgumentError) as caught:
-        ForeignSpace(inner, Recipe(), (8, 8, 1), 10).check_workers()
+        HyperModelSpace(inner, Recipe(), (8, 8, 1), 10).check_workers()
     assert str(caught.value).startswith(
         "With more than one worker, `hypermodel` must be a function or a class of a module or a "
         "script, which other processes can import. Received: test_foreign."
@@ -177,19 +177,19 @@ def test_bad_hypermodels_are_refused():
         raise KeyError("filters")
 
     with pytest.raises(ArgumentError) as caught:
-        ForeignSpace(broken, Recipe(), (8, 8, 1), 10)
+        HyperModelSpace(broken, Recipe(), (8, 8, 1), 10)
     assert str(caught.value) == (
         "`hypermodel` cannot be built with its default values: KeyError: 'filters'"
     )
     with pytest.raises(ArgumentTypeError, match=r"must be a keras_tuner.HyperModel or a function"):
-        ForeignSpace([1], Recipe(), (8, 8, 1), 10)
+        HyperModelSpace([1], Recipe(), (8, 8, 1), 10)
     with pytest.raises(ArgumentTypeError, match="`recipe` must be a Recipe"):
-        ForeignSpace(build, {}, (8, 8, 1), 10)
+        HyperModelSpace(build, {}, (8, 8, 1), 10)
     with pytest.raises(ArgumentError, match="There is nothing to search"):
-        ForeignSpace(lambda hp: None, Recipe(), (8, 8, 1), 10)
+        HyperModelSpace(lambda hp: None, Recipe(), (8, 8, 1), 10)
     own = HyperClassifier([imgclf.flatten(choice(0.1, 0.2))], (8, 8, 1), 10)
     with pytest.raises(ArgumentError, match=r"must not train by a `fit` of its own"):
-        ForeignSpace(own, Recipe(), (8, 8, 1), 10)
+        HyperModelSpace(own, Recipe(), (8, 8, 1), 10)
 
 
 def test_blocks_and_models_are_not_foreign():

@@ -118,13 +118,14 @@ def test_a_schedule_needs_the_number_of_images():
         Recipe(label_smoothing=choice(0.0, 0.1)),
         Recipe(augmentation=Augmentation(flip=True)),
         Recipe(patience=2),
-        Recipe(early_size=0.5, early_part=0.5),
-        Recipe(exact_statistics=True),
+        Recipe(progressive_size=0.5, progressive_fraction=0.5),
+        Recipe(precise_batch_norm=True),
     ],
 )
 def test_what_plain_keras_cannot_do_is_refused(recipe):
     refusal = (
-        "must leave out label_smoothing, augmentation, patience, early_part and exact_statistics"
+        "must leave out label_smoothing, augmentation, patience, progressive_fraction and "
+        "precise_batch_norm"
     )
     with pytest.raises(ArgumentError, match=refusal):
         HyperClassifier(BLOCKS, (8, 8, 1), 3, recipe)

@@ -183,9 +183,9 @@ def test_numbers_of_numpy_count_as_those_of_python(result):
     drawn = tuple(
         dataclasses.replace(
             one,
-            values={
+            hyperparameters={
                 name: np.float64(value) if isinstance(value, float) else value
-                for name, value in one.values.items()
+                for name, value in one.hyperparameters.items()
             },
         )
         for one in result.trials
@@ -200,7 +200,10 @@ def test_what_cannot_be_told_is_not_told(result):
     with pytest.raises(SearchError, match="15 trials with a score"):
         few.plot_importance()
     rng = np.random.default_rng(1)
-    noise = [trial(n, float(rng.random()), values={"a": float(rng.random())}) for n in range(1, 41)]
+    noise = [
+        trial(n, float(rng.random()), hyperparameters={"a": float(rng.random())})
+        for n in range(1, 41)
+    ]
     found = SearchResult(tuple(noise), "space", None).importance()
     assert found.settings == ()
     assert "are no better than the mean" in found.note
@@ -214,7 +217,7 @@ def test_plots_by_time_and_of_all_settings(result):
     assert labels[0] == "0.conv.filters"
     assert labels[-1] == "accuracy"
     trade = result.plot_tradeoff()
-    assert trade.get_xlabel() == "milliseconds for a picture"
+    assert trade.get_xlabel() == "milliseconds for an image"
     shown = [text.get_text() for text in trade.texts]
     assert shown == [str(one.number) for one in result.pareto()]
     with pytest.raises(ArgumentError, match="`by` must be one of 'trial', 'time'"):

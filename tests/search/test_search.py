@@ -275,7 +275,7 @@ def test_data_without_validation_is_refused(data):
     with pytest.raises(ArgumentError) as caught:
         search(dataclasses.replace(data, validation=None), BLOCKS)
     assert str(caught.value) == (
-        "`data` must have validation pictures: a search judges by them. Load it with "
+        "`data` must have validation images: a search judges by them. Load it with "
         "validation=0.1. Received: data.validation=None."
     )
 

@@ -61,21 +61,21 @@ def found(data, tmp_path_factory):
 
 
 def gist(result):
-    return [(each.number, each.values, each.recipe, each.curve) for each in result.trials]
+    return [(each.number, each.hyperparameters, each.recipe, each.curve) for each in result.trials]
 
 
 def test_a_function_is_searched_and_gone_on_with_to_the_same_end(found, data):
     whole = search(data, build, recipe=RECIPE, algorithm="random", max_trials=3)
     assert gist(found) == gist(whole)
-    assert len({each.values["units"] for each in found.trials}) == 3
+    assert len({each.hyperparameters["units"] for each in found.trials}) == 3
     best = found.best()
     clf = found.best_classifier
-    assert clf.model.layers[-2].units == best.values["units"]
-    assert clf.model.count_params() == best.parameters == 75 * best.values["units"] + 10
-    assert best.macs == 74 * best.values["units"]
+    assert clf.model.layers[-2].units == best.hyperparameters["units"]
+    assert clf.model.count_params() == best.parameters == 75 * best.hyperparameters["units"] + 10
+    assert best.macs == 74 * best.hyperparameters["units"]
     assert clf.evaluate(data.validation).accuracy == pytest.approx(best.score, abs=1e-6)
     assert (clf.blocks, clf.recipe) == (None, RECIPE)
-    assert f"units={best.values['units']}" in str(found)
+    assert f"units={best.hyperparameters['units']}" in str(found)
 
 
 def test_a_model_that_its_hypermodel_compiles_keeps_its_optimizer(data, capsys):
@@ -100,7 +100,7 @@ def test_its_winner_is_confirmed_and_becomes_code(found, data, tmp_path):
     assert namespace["build_model"]().count_params() == found.winner.parameters
     page = found.report(tmp_path / "search.html").read_text()
     assert "Confirmed with fresh seeds" in page
-    assert f"units={found.winner.values['units']}" in page
+    assert f"units={found.winner.hyperparameters['units']}" in page
 
 
 def test_what_hyperband_trained_twice_is_confirmed_once(found):
@@ -108,7 +108,7 @@ def test_what_hyperband_trained_twice_is_confirmed_once(found):
     longer = dataclasses.replace(
         first,
         number=9,
-        values={**first.values, "tuner/epochs": 4, "tuner/round": 1},
+        hyperparameters={**first.hyperparameters, "tuner/epochs": 4, "tuner/round": 1},
         recipe=first.recipe.replace(epochs=4),
     )
     assert finalists([longer, first, *others], 2) == [longer, others[0]]
@@ -160,16 +160,18 @@ def broken_in_training(hp):
 def test_a_trial_whose_training_raises_is_recorded_in_a_line(data):
     recipe = RECIPE.replace(epochs=1)
     result = search(data, broken_in_training, recipe=recipe, algorithm="random", max_trials=8)
-    assert {each.status for each in result.trials if each.values["broken"]} == {"failed"}
-    assert {each.status for each in result.trials if not each.values["broken"]} == {"completed"}
-    (reason,) = {each.reason for each in result.trials if each.values["broken"]}
+    assert {each.status for each in result.trials if each.hyperparameters["broken"]} == {"failed"}
+    assert {each.status for each in result.trials if not each.hyperparameters["broken"]} == {
+        "completed"
+    }
+    (reason,) = {each.reason for each in result.trials if each.hyperparameters["broken"]}
     assert reason == "AttributeError: no such loss in this Keras"
 
 
 def test_limits_are_kept_and_cost_no_trial(data):
     settings = {"recipe": RECIPE.replace(epochs=1), "algorithm": "random", "max_trials": 9}
     result = search(data, build, max_params=700, **settings)
-    assert sorted(each.values["units"] for each in result.trials) == [4, 8]
+    assert sorted(each.hyperparameters["units"] for each in result.trials) == [4, 8]
     assert (result.stopped_by, {each.status for each in result.trials}) == ("space", {"completed"})
     with pytest.raises(SearchError) as caught:
         search(data, build, max_macs=10, **settings)
@@ -184,7 +186,7 @@ def test_the_recipe_of_a_hypermodel_may_be_searched_too(data):
     result = search(data, build, recipe=recipe, epochs=1, algorithm="random", max_trials=3)
     assert {each.recipe.epochs for each in result.trials} == {1}
     for each in result.trials:
-        assert each.recipe.learning_rate == each.values["recipe.learning_rate"]
+        assert each.recipe.learning_rate == each.hyperparameters["recipe.learning_rate"]
 
 
 def test_two_workers_train_what_they_can_import(data):
@@ -214,6 +216,6 @@ def test_a_hyper_classifier_is_searched_as_its_own_space(data):
     with pytest.raises(ArgumentError) as caught:
         search(data, other)
     assert str(caught.value) == (
-        "The HyperClassifier is for pictures of (9, 8, 1) and 10 classes, but the data has "
+        "The HyperClassifier is for images of (9, 8, 1) and 10 classes, but the data has "
         "(8, 8, 1) and 10."
     )

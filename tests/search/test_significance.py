@@ -9,10 +9,10 @@ from scipy import stats
 from imgclf.search.results.significance import Difference, compare_all, mean_interval
 
 
-def network(rng, accuracy, spread=0.0, seeds=3, pictures=400):
-    """(seeds, pictures) of a network whose seeds and pictures are drawn independently."""
+def network(rng, accuracy, spread=0.0, seeds=3, images=400):
+    """(seeds, images) of a network whose seeds and images are drawn independently."""
     levels = np.clip(accuracy + spread * rng.normal(size=(seeds, 1)), 0, 1)
-    return rng.random((seeds, pictures)) < levels
+    return rng.random((seeds, images)) < levels
 
 
 def test_the_interval_of_a_mean_is_students():
@@ -54,8 +54,8 @@ def test_equal_networks_are_hardly_ever_told_apart():
     assert wrong / 300 <= 0.05
 
 
-def test_the_pictures_alone_can_leave_a_difference_in_doubt():
-    """Seeds that agree wholly on few pictures: one picture more is no better network."""
+def test_the_images_alone_can_leave_a_difference_in_doubt():
+    """Seeds that agree wholly on few images: one image more is no better network."""
     first = np.tile([True] * 10 + [False] * 10, (3, 1))
     second = np.tile([True] * 9 + [False] * 11, (3, 1))
     (found,) = compare_all(first, [second])
@@ -66,8 +66,8 @@ def test_the_pictures_alone_can_leave_a_difference_in_doubt():
 
 def test_the_seeds_alone_can_leave_a_difference_in_doubt():
     rng = np.random.default_rng(3)
-    steady = network(rng, 0.8, pictures=20_000)
-    (found,) = compare_all(steady, [network(rng, 0.7, 0.15, pictures=20_000)])
+    steady = network(rng, 0.8, images=20_000)
+    (found,) = compare_all(steady, [network(rng, 0.7, 0.15, images=20_000)])
     assert not found.told_apart
 
 
@@ -87,8 +87,8 @@ def test_equal_answers_are_not_told_apart():
 def test_intervals_p_values_and_verdicts_agree(levels, spread, seed):
     rng = np.random.default_rng(seed)
     found = compare_all(
-        network(rng, 0.8, spread, pictures=150),
-        [network(rng, level, spread, pictures=150) for level in levels],
+        network(rng, 0.8, spread, images=150),
+        [network(rng, level, spread, images=150) for level in levels],
     )
     for one in found:
         assert one.low <= one.points <= one.high

@@ -53,7 +53,7 @@ def test_every_candidate_of_the_default_space_fits(recipe, height, width, channe
     space = Space(default_space(shape), recipe, shape, 5)
     for blocks, _ in draw_many(space, 4):
         assert space.fits(blocks) is None
-        # Large pictures are made small first, however long the other side is.
+        # Large images are made small first, however long the other side is.
         assert describe(blocks, shape, 5).macs < 2e9 * max(height, width) / min(height, width)
 
 
@@ -79,7 +79,7 @@ def test_the_default_space_varies_all_that_it_should(recipe):
     assert all(recipe.learning_rate <= 0.4 for recipe in recipes if recipe.optimizer == "muon")
 
 
-def test_the_default_space_grows_with_the_pictures():
+def test_the_default_space_grows_with_the_images():
     sizes = [8, 16, 32, 64, 128, 224]
     lengths = [len(default_space((size, size, 3))) for size in sizes]
     assert lengths == sorted(lengths)
@@ -88,7 +88,7 @@ def test_the_default_space_grows_with_the_pictures():
     assert default_space((32, 32, 3))[1].filters == choice(16, 32, 64)
 
 
-def test_pictures_that_may_not_be_mirrored_are_not(recipe):
+def test_images_that_may_not_be_mirrored_are_not(recipe):
     assert not any(each.augmentation.flip for each in each_recipe(recipe))
 
 
@@ -212,9 +212,7 @@ def test_a_slow_network_is_seen_before_it_is_built():
     space = Space([flatten(dropout=choice(0.1, 0.2))], Recipe(), SHAPE, 10, max_ms=2, speed=speed)
     # 2 layers: 1.1 ms, and 0.00064 million multiply-adds
     assert space.fits((flatten(),)) is None
-    assert space.fits((flatten(), dense(16))) == (
-        "takes about 3.3 ms a picture, more than max_ms=2"
-    )
+    assert space.fits((flatten(), dense(16))) == ("takes about 3.3 ms an image, more than max_ms=2")
 
 
 def test_a_training_that_needs_too_much_memory_is_seen_before_it_begins():

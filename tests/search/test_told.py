@@ -35,8 +35,8 @@ def test_a_trial_that_was_given_up_is_told_as_what_it_would_have_come_to():
     # Odds of 1 : 3 where the median had 1 : 1, so a third of the median's odds of 0.85 : 0.15.
     expected = expected_accuracy(trial(0.25, "stopped"), ENDED)
     assert expected / (1 - expected) == pytest.approx(0.85 / 0.15 / 3)
-    # None ended on that part of the pictures: nothing is known.
-    assert expected_accuracy(trial(0.25, "stopped", part=0.2), ENDED) == 0.25
+    # None ended on that part of the images: nothing is known.
+    assert expected_accuracy(trial(0.25, "stopped", train_fraction=0.2), ENDED) == 0.25
     assert expected_accuracy(trial(0.25, "stopped"), ENDED[:3]) == 0.25
 
 

@@ -39,7 +39,7 @@ def test_the_fit_is_that_of_scipy(truth):
     assert curve.predict(20_000)[0] == pytest.approx(power_law(20_000.0, *found), abs=2e-3)
 
 
-def test_the_interval_holds_what_twice_the_pictures_bring():
+def test_the_interval_holds_what_twice_the_images_bring():
     rng = np.random.default_rng(0)
     truth, count, inside, gains = (0.95, 5, 0.5), 2000, 0, 0
     there = power_law(SIZES.astype(float), *truth)
@@ -84,7 +84,7 @@ def test_text_values_and_figure():
 
 
 def test_what_is_no_curve_is_refused():
-    with pytest.raises(DataError, match="at least 3 different numbers of pictures"):
+    with pytest.raises(DataError, match="at least 3 different numbers of images"):
         LearningCurve([10, 20, 20], [0.1, 0.2, 0.3], 100)
     with pytest.raises(DataError, match="one entry a training"):
         LearningCurve([10, 20, 30], [0.1, 0.2], 100)
@@ -112,7 +112,7 @@ def test_trainings_on_parts_hold_each_other_and_go_on_where_they_were(tmp_path, 
         seen.append(some.train)
         return tiny(some, seed)
 
-    settings = {"parts": (0.1, 0.2, 0.4), "run_dir": tmp_path}
+    settings = {"train_fractions": (0.1, 0.2, 0.4), "run_dir": tmp_path}
     curve = imgclf.learning_curve(data, make, verbose=False, **settings)
     assert curve.sizes == tuple(map(len, seen)) == (126, 252, 504)
     assert curve.validation_images == len(data.validation)
@@ -133,19 +133,21 @@ def test_trainings_on_parts_hold_each_other_and_go_on_where_they_were(tmp_path, 
 def test_the_cost_is_known_before(monkeypatch):
     monkeypatch.setattr("imgclf.training.budget.plan._SECONDS", 0.05)
     data = imgclf.load_digits()
-    plan = plan_learning_curve(data, tiny, parts=(0.1, 0.2, 0.4), seeds=2)
+    plan = plan_learning_curve(data, tiny, train_fractions=(0.1, 0.2, 0.4), seeds=2)
     assert plan.sizes == (126, 126, 252, 252, 504, 504)
     assert plan.epochs == (1,) * 6
     assert plan.seconds > 0
-    assert str(plan).startswith("6 trainings on 126 to 504 pictures, 1 epoch each: about ")
+    assert str(plan).startswith("6 trainings on 126 to 504 images, 1 epoch each: about ")
 
 
 def test_bad_arguments_are_named():
     data = imgclf.load_digits()
-    with pytest.raises(ArgumentError, match="`parts` must hold at least 3 different parts"):
-        imgclf.learning_curve(data, "quick", parts=(0.5, 1.0))
-    with pytest.raises(ArgumentTypeError, match="`parts` must be a list"):
-        imgclf.learning_curve(data, "quick", parts=0.5)
+    with pytest.raises(
+        ArgumentError, match="`train_fractions` must hold at least 3 different parts"
+    ):
+        imgclf.learning_curve(data, "quick", train_fractions=(0.5, 1.0))
+    with pytest.raises(ArgumentTypeError, match="`train_fractions` must be a list"):
+        imgclf.learning_curve(data, "quick", train_fractions=0.5)
     with pytest.raises(ArgumentTypeError, match="`preset` must be the name of a preset"):
         imgclf.learning_curve(data, 3)
     with pytest.raises(ArgumentError, match="a function makes its own"):
@@ -153,5 +155,5 @@ def test_bad_arguments_are_named():
     with pytest.raises(ArgumentTypeError, match="`data` must be a Dataset"):
         imgclf.learning_curve(data.train)
     alone = imgclf.Dataset(train=data.train)
-    with pytest.raises(DataError, match="has no validation pictures"):
+    with pytest.raises(DataError, match="has no validation images"):
         imgclf.learning_curve(alone, "quick")

@@ -10,7 +10,7 @@ SMALL = "mobilenetv3-small"
 
 
 def colour_data(count=40, side=32, channels=3):
-    """Pictures of two classes that differ in their brightness."""
+    """Images of two classes that differ in their brightness."""
     rng = np.random.default_rng(0)
     labels = np.arange(count) % 2
     images = rng.integers(0, 120, (count, side, side, channels), np.uint8)
@@ -44,10 +44,10 @@ def test_pixels_reach_the_network_as_keras_wants_them(weights_file):
     data = colour_data(side=64)
     clf = imgclf.Classifier.from_preset(SMALL, data, weights=path, precision="float32")
     mine = keras.Model(clf.model.input, clf.model.get_layer("features").output)
-    pictures = data.test.images.astype("float32")
-    expected = network(keras.applications.mobilenet_v3.preprocess_input(pictures))
+    images = data.test.images.astype("float32")
+    expected = network(keras.applications.mobilenet_v3.preprocess_input(images))
     np.testing.assert_allclose(
-        mine.predict_on_batch(pictures), np.mean(expected, axis=(1, 2)), atol=1e-5
+        mine.predict_on_batch(images), np.mean(expected, axis=(1, 2)), atol=1e-5
     )
 
 
@@ -61,7 +61,7 @@ def test_own_rescaling_is_that_of_keras(name):
     np.testing.assert_allclose(mine, expected, atol=1e-4)
 
 
-def test_grey_pictures_become_three_equal_channels(weights_file):
+def test_grey_images_become_three_equal_channels(weights_file):
     path, _ = weights_file
     grey = colour_data(channels=1)
     clf = imgclf.Classifier.from_preset(SMALL, grey, weights=path)
@@ -73,7 +73,7 @@ def test_grey_pictures_become_three_equal_channels(weights_file):
     )
 
 
-def test_pictures_too_small_are_enlarged_inside_the_model():
+def test_images_too_small_are_enlarged_inside_the_model():
     clf = imgclf.Classifier.from_preset(SMALL, colour_data(side=20), weights=None)
     assert clf.image_shape == (20, 20, 3)
     assert clf.model.get_layer("enlarge").output.shape == (None, 32, 32, 3)
@@ -126,7 +126,7 @@ def test_a_misspelt_backbone_proposes_the_nearest():
 
 
 def test_two_channels_are_refused():
-    with pytest.raises(errors.ArgumentError, match="takes pictures of 1 or 3 channels"):
+    with pytest.raises(errors.ArgumentError, match="takes images of 1 or 3 channels"):
         imgclf.Classifier.from_preset(SMALL, colour_data(channels=2), weights=None)
 
 

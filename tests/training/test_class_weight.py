@@ -14,7 +14,7 @@ RECIPE = Recipe(epochs=3, batch_size=32, learning_rate=0.003, precision="float32
 
 
 def keep(split, counts):
-    """As many pictures of each class as asked for, the first ones."""
+    """As many images of each class as asked for, the first ones."""
     rows = [np.flatnonzero(split.labels == label)[:count] for label, count in enumerate(counts)]
     images = split.images[np.concatenate(rows)]
     labels = np.repeat(np.arange(len(counts)), [len(some) for some in rows])
@@ -22,7 +22,7 @@ def keep(split, counts):
 
 
 @pytest.fixture(scope="module")
-def uneven():
+def imbalanced():
     """Ones and eights, which look alike, seventeen times as many of the former."""
     digits = imgclf.load_digits(validation=None, test=0.4)
 
@@ -59,22 +59,22 @@ def recall_of_eights(data, **changes):
 
 
 @pytest.mark.parametrize("changes", [{"class_weight": "balanced"}, {"sampling": "balanced"}])
-def test_the_small_class_is_found_more_often(uneven, changes):
-    assert recall_of_eights(uneven, **changes) > recall_of_eights(uneven) + 0.2
+def test_the_small_class_is_found_more_often(imbalanced, changes):
+    assert recall_of_eights(imbalanced, **changes) > recall_of_eights(imbalanced) + 0.2
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-def test_weights_are_those_that_keras_and_scikit_learn_give(uneven, smoothing):
+def test_weights_are_those_that_keras_and_scikit_learn_give(imbalanced, smoothing):
     recipe = RECIPE.replace(epochs=1, label_smoothing=smoothing)
-    train = uneven.train
+    train = imbalanced.train
     balanced = compute_class_weight("balanced", classes=np.array([0, 1]), y=train.labels)
-    ours, by_hand = new(uneven, recipe), new(uneven, recipe)
+    ours, by_hand = new(imbalanced, recipe), new(imbalanced, recipe)
     ours.fit(train, class_weight="balanced", verbose=0)
     by_hand.fit(train, class_weight={"one": balanced[0], 1: balanced[1]}, verbose=0)
     np.testing.assert_array_equal(weights(ours), weights(by_hand))
 
     # The first loss, worked out by hand with the weights that the network begins with.
-    first = new(uneven, recipe.replace(batch_size=len(train)))
+    first = new(imbalanced, recipe.replace(batch_size=len(train)))
     given = np.eye(2)[train.labels] * (1 - smoothing) + smoothing / 2
     entropy = -(given * np.log(first.predict_proba(train))).sum(axis=1)
     history = first.fit(train, class_weight="balanced", verbose=0).history
@@ -82,17 +82,17 @@ def test_weights_are_those_that_keras_and_scikit_learn_give(uneven, smoothing):
     assert history["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
-def test_validation_is_not_weighted(uneven):
+def test_validation_is_not_weighted(imbalanced):
     recipe = RECIPE.replace(epochs=1, class_weight={"eight": 40})
-    clf = new(uneven, recipe)
-    history = clf.fit(uneven, verbose=0).history
-    ev = clf.evaluate(uneven.validation)
+    clf = new(imbalanced, recipe)
+    history = clf.fit(imbalanced, verbose=0).history
+    ev = clf.evaluate(imbalanced.validation)
     assert history["val_loss"][0] == pytest.approx(ev.loss, rel=1e-4)
     assert history["val_accuracy"][0] == pytest.approx(ev.accuracy, abs=1e-6)
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_a_model_that_the_user_compiled_is_weighted_too(uneven, outputs):
+def test_a_model_that_the_user_compiled_is_weighted_too(imbalanced, outputs):
     def make():
         keras.utils.set_random_seed(0)
         last = keras.layers.Dense(outputs, activation="sigmoid" if outputs == 1 else "softmax")
@@ -103,9 +103,9 @@ def test_a_model_that_the_user_compiled_is_weighted_too(uneven, outputs):
         return Classifier(model, ["one", "eight"], recipe=RECIPE)
 
     plain, weighted, ones = make(), make(), make()
-    plain.fit(uneven, verbose=0)
-    weighted.fit(uneven, class_weight="balanced", verbose=0)
-    ones.fit(uneven, class_weight={"one": 1, "eight": 1}, verbose=0)
+    plain.fit(imbalanced, verbose=0)
+    weighted.fit(imbalanced, class_weight="balanced", verbose=0)
+    ones.fit(imbalanced, class_weight={"one": 1, "eight": 1}, verbose=0)
     np.testing.assert_allclose(weights(ones), weights(plain), rtol=1e-5)
     assert not np.allclose(weights(weighted), weights(plain), rtol=1e-3)
 
@@ -122,18 +122,18 @@ def stop_at(epoch, batch):
     )
 
 
-def test_a_stopped_run_goes_on_to_the_very_same_weights(uneven, tmp_path):
+def test_a_stopped_run_goes_on_to_the_very_same_weights(imbalanced, tmp_path):
     recipe = RECIPE.replace(class_weight={"eight": 3.0}, sampling="balanced")
-    whole, stopped, resumed = (new(uneven, recipe) for _ in range(3))
-    whole.fit(uneven, verbose=0)
+    whole, stopped, resumed = (new(imbalanced, recipe) for _ in range(3))
+    whole.fit(imbalanced, verbose=0)
     settings = {"run_dir": tmp_path / "run", "checkpoint_seconds": 0, "verbose": 0}
     with pytest.raises(KeyboardInterrupt):
-        stopped.fit(uneven, callbacks=[stop_at(1, 1)], **settings)
-    resumed.fit(uneven, **settings)
+        stopped.fit(imbalanced, callbacks=[stop_at(1, 1)], **settings)
+    resumed.fit(imbalanced, **settings)
     np.testing.assert_array_equal(weights(resumed), weights(whole))
     assert imgclf.load(tmp_path / "run").recipe == recipe
     with pytest.raises(errors.RunFolderError, match=r"recipe\.class_weight"):
-        new(uneven, recipe.replace(class_weight=None)).fit(uneven, **settings)
+        new(imbalanced, recipe.replace(class_weight=None)).fit(imbalanced, **settings)
 
 
 def drawn(split, epochs, seed=0):
@@ -147,27 +147,27 @@ def drawn(split, epochs, seed=0):
         sampling="balanced",
     )
     pairs = [(images.numpy()[:, 0, 0, 0], labels.numpy()) for images, labels in batches]
-    pictures, labels = map(np.concatenate, zip(*pairs, strict=True))
+    drawn_images, labels = map(np.concatenate, zip(*pairs, strict=True))
     length = len(split)
     return [
-        (pictures[start : start + length], labels[start : start + length])
-        for start in range(0, len(pictures), length)
+        (drawn_images[start : start + length], labels[start : start + length])
+        for start in range(0, len(drawn_images), length)
     ]
 
 
-def test_balanced_sampling_shows_each_class_alike_and_all_pictures_in_time():
+def test_balanced_sampling_shows_each_class_alike_and_all_images_in_time():
     images = np.arange(101, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
-    split = Split(images, np.repeat([0, 1, 3], [60, 34, 7]), ["a", "b", "without pictures", "d"])
+    split = Split(images, np.repeat([0, 1, 3], [60, 34, 7]), ["a", "b", "without images", "d"])
     epochs = drawn(split, range(6))
-    for pictures, labels in epochs:
+    for images, labels in epochs:
         counts = np.bincount(labels, minlength=4)
         assert counts.sum() == 101
         assert counts[2] == 0
         assert set(counts[[0, 1, 3]]) <= {33, 34}
-        np.testing.assert_array_equal(labels, split.labels[pictures])
-        of_small = np.bincount(pictures, minlength=101)[94:]
+        np.testing.assert_array_equal(labels, split.labels[images])
+        of_small = np.bincount(images, minlength=101)[94:]
         assert of_small.max() - of_small.min() <= 1
-    seen = np.concatenate([pictures for pictures, _ in epochs])
+    seen = np.concatenate([drawn_images for drawn_images, _ in epochs])
     assert len(np.unique(seen)) == 101
     assert not np.array_equal(epochs[0][0], epochs[1][0])
     np.testing.assert_array_equal(drawn(split, range(3, 4))[0][0], epochs[3][0])
@@ -234,25 +234,25 @@ def test_wrong_settings_are_named(settings, message):
         ),
         (
             {"one": 0, "eight": 0},
-            "`class_weight` must give some class with pictures a weight above 0. "
+            "`class_weight` must give some class with images a weight above 0. "
             "Received: class_weight={'one': 0.0, 'eight': 0.0}.",
         ),
     ],
 )
-def test_weights_must_fit_the_classes(uneven, class_weight, message):
+def test_weights_must_fit_the_classes(imbalanced, class_weight, message):
     with pytest.raises(errors.ArgumentError) as caught:
-        new(uneven).fit(uneven, class_weight=class_weight, verbose=0)
+        new(imbalanced).fit(imbalanced, class_weight=class_weight, verbose=0)
     assert str(caught.value) == message
 
 
-def test_very_uneven_classes_are_said_at_the_start(uneven, capsys):
+def test_very_uneven_classes_are_said_at_the_start(imbalanced, capsys):
     message = (
-        "Classes are uneven, from 6 pictures (eight) to 102 (one): class_weight='balanced' lets "
+        "Classes are imbalanced, from 6 images (eight) to 102 (one): class_weight='balanced' lets "
         "each count alike."
     )
-    new(uneven, RECIPE.replace(epochs=1)).fit(uneven, verbose=2)
+    new(imbalanced, RECIPE.replace(epochs=1)).fit(imbalanced, verbose=2)
     assert message in capsys.readouterr().err.splitlines()
-    new(uneven, RECIPE.replace(epochs=1)).fit(uneven, class_weight="balanced", verbose=2)
-    even = keep_named(uneven.train, [29, 6])
-    new(uneven, RECIPE.replace(epochs=1)).fit(even, verbose=2)
-    assert "uneven" not in capsys.readouterr().err
+    new(imbalanced, RECIPE.replace(epochs=1)).fit(imbalanced, class_weight="balanced", verbose=2)
+    even = keep_named(imbalanced.train, [29, 6])
+    new(imbalanced, RECIPE.replace(epochs=1)).fit(even, verbose=2)
+    assert "imbalanced" not in capsys.readouterr().err

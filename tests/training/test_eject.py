@@ -126,13 +126,15 @@ RECIPES = {
     "linear": Recipe(epochs=1, optimizer="sgd", schedule="linear", warmup=0.2),
     "cosine": Recipe(epochs=1, optimizer="adamw", schedule="cosine", weight_decay=0.01),
     "warm cosine": Recipe(epochs=1, optimizer="rmsprop", schedule="cosine", warmup=0.1),
-    "warm": Recipe(epochs=1, warmup=0.3, averaging=0.9, patience=2),
+    "warm": Recipe(epochs=1, warmup=0.3, ema_momentum=0.9, patience=2),
     "augmented": Recipe(
         epochs=1, augmentation=Augmentation(flip="alternate", shift=1, cutout=2),
         label_smoothing=0.1,
     ),
     "balanced": Recipe(epochs=1, class_weight="balanced", sampling="balanced"),
-    "weighted": Recipe(epochs=1, class_weight={1: 2.0}, early_size=0.8, early_part=0.5),
+    "weighted": Recipe(
+        epochs=1, class_weight={1: 2.0}, progressive_size=0.8, progressive_fraction=0.5
+    ),
     "named": Recipe(epochs=1, class_weight={"one": 2.0}, fine_tune_epochs=2),
 }  # fmt: skip
 
@@ -155,16 +157,16 @@ def test_a_script_says_what_keras_lacks_of_the_recipe():
     clf = imgclf.Classifier.from_preset(
         "fast",
         data,
-        early_size=0.75,
-        early_part=0.7,
+        progressive_size=0.75,
+        progressive_fraction=0.7,
         sampling="balanced",
-        exact_statistics=True,
+        precise_batch_norm=True,
     )
     script = imgclf.eject(clf)
     assert "Keras's own Muon does for matrices only" in script
-    assert "In the first 70% of the steps pictures were scaled to 0.75" in script
+    assert "In the first 70% of the steps images were scaled to 0.75" in script
     assert "(sampling); plain Keras cannot" in script
-    assert "(exact_statistics); plain Keras has no such thing" in script
+    assert "(precise_batch_norm); plain Keras has no such thing" in script
     assert "The output layer learned at 0.005" in script
 
 

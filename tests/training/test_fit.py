@@ -77,7 +77,7 @@ def test_muon_alternating_flips_and_averaging_go_on_to_the_very_same_weights(dat
         optimizer="muon",
         learning_rate=0.1,
         head_learning_rate=0.01,
-        averaging=0.9,
+        ema_momentum=0.9,
         augmentation=Augmentation(flip="alternate", shift=1),
     )
     whole, stopped, resumed = new(data, recipe), new(data, recipe), new(data, recipe)
@@ -250,12 +250,12 @@ WRONG = [
     (lambda clf, data: clf.fit(data, verbose=7), "`verbose` must be one of 'auto', 0, 1, 2."),
     (lambda clf, data: clf.fit(data, epochs=0), "`epochs` must be an int of at least 1."),
     (lambda clf, data: clf.fit(data.train.images), "`data` must be a Dataset, a Split, or images"),
-    (lambda clf, data: clf.fit(data.train[:0]), "`data` must hold at least one picture"),
+    (lambda clf, data: clf.fit(data.train[:0]), "`data` must hold at least one image"),
     (
         lambda clf, data: Classifier.from_blocks([global_pool()], data, Recipe(patience=2)).fit(
             data.train, verbose=0
         ),
-        "`patience` needs validation pictures to judge by.",
+        "`patience` needs validation images to judge by.",
     ),
     (
         lambda clf, data: Classifier(

@@ -1,4 +1,4 @@
-"""Training on picture files: the cache changes nothing but the time, and faults are named."""
+"""Training on image files: the cache changes nothing but the time, and faults are named."""
 
 import os
 from pathlib import Path
@@ -102,7 +102,7 @@ def test_a_file_that_goes_is_named(photo_folder, tmp_path, cache):
     data = load(photo_folder, cache)
     victim = Path(data.validation.images.paths[1])
     clf = new(data)
-    message = f"{victim}: is gone since the pictures were loaded"
+    message = f"{victim}: is gone since the images were loaded"
     with pytest.raises(MissingFileError) as caught:
         clf.fit(data, callbacks=[at_the_start(victim.unlink)], verbose=0)
     assert str(caught.value).startswith(message)
@@ -115,25 +115,25 @@ def test_a_file_that_goes_is_named(photo_folder, tmp_path, cache):
         np.testing.assert_array_equal(weights(clf), before)
 
 
-def test_a_damaged_picture_is_named_with_the_reason(photo_folder):
+def test_a_damaged_image_is_named_with_the_reason(photo_folder):
     data = load(photo_folder, "auto")
     victim = Path(data.train.images.paths[1])
     clf = new(data)
     victim.write_bytes(victim.read_bytes()[:300])
     with pytest.raises(ImageError) as caught:
         clf.fit(data, verbose=0)
-    assert str(caught.value).startswith(f"{victim}: damaged picture")
+    assert str(caught.value).startswith(f"{victim}: damaged image")
 
 
 def test_that_not_all_fit_is_said_too(photo_folder, capsys):
     data = load(photo_folder, SOME)
     new(data).fit(data, epochs=1, verbose=2)
     lines = capsys.readouterr().err.splitlines()
-    assert "Decoded pictures are kept in memory: 10 of 30, up to 1 MB." in lines
+    assert "Decoded images are kept in memory: 10 of 30, up to 1 MB." in lines
 
 
-def test_where_pictures_are_kept_is_said_at_the_start(photo_folder, capsys):
+def test_where_images_are_kept_is_said_at_the_start(photo_folder, capsys):
     data = load(photo_folder, "auto")
     new(data).fit(data, epochs=1, verbose=2)
     lines = capsys.readouterr().err.splitlines()
-    assert "Decoded pictures are kept in memory: all 30, up to 1 MB." in lines
+    assert "Decoded images are kept in memory: all 30, up to 1 MB." in lines

@@ -149,7 +149,7 @@ def test_averaged_weights_are_the_exponential_mean_over_the_steps():
 
     plain = imgclf.Classifier.from_blocks(blocks, data, recipe)
     plain.fit(few, callbacks=[Remember()], verbose=0)
-    averaged = imgclf.Classifier.from_blocks(blocks, data, recipe.replace(averaging=0.7))
+    averaged = imgclf.Classifier.from_blocks(blocks, data, recipe.replace(ema_momentum=0.7))
     averaged.fit(few, verbose=0)
     mean = seen[0]
     for weights in seen[1:]:

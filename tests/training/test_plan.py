@@ -12,7 +12,7 @@ from imgclf import Augmentation, Classifier, Recipe, conv, errors, flatten, glob
 from imgclf.training.budget.budget import Budget
 from imgclf.training.budget.pacing import Pacing
 from imgclf.training.budget.plan import Pace
-from imgclf.training.speed.progressive_size import early_sizes
+from imgclf.training.speed.progressive_size import progressive_sizes
 
 BLOCKS = [conv(4, normalization="batch", dropout=0.2), global_pool()]
 RECIPE = Recipe(
@@ -21,10 +21,10 @@ RECIPE = Recipe(
     optimizer="muon",
     learning_rate=0.05,
     schedule="linear",
-    averaging=0.9,
+    ema_momentum=0.9,
     augmentation=Augmentation(flip="alternate", shift=1),
-    early_size=0.75,
-    early_part=0.5,
+    progressive_size=0.75,
+    progressive_fraction=0.5,
     precision="float32",
 )
 
@@ -55,8 +55,11 @@ def test_a_plan_tells_what_the_run_will_be(data):
     assert plan.checkpoint_bytes > 3 * plan.model_bytes
     assert json.loads(json.dumps(plan.to_dict()))["minutes"] == plan.minutes
     assert "\n  of memory" not in str(plan)
-    assert "5 epochs × 4 steps of 32 pictures" in str(plan)
-    assert new(data, RECIPE.replace(early_part=0.0)).plan(data).early_images_per_second is None
+    assert "5 epochs × 4 steps of 32 images" in str(plan)
+    assert (
+        new(data, RECIPE.replace(progressive_fraction=0.0)).plan(data).early_images_per_second
+        is None
+    )
 
 
 def test_a_run_with_a_plan_before_it_ends_in_the_same_weights(data):
@@ -161,7 +164,7 @@ def test_a_run_that_becomes_slower_jumps_to_a_later_epoch_and_still_trains_the_l
     assert (
         "\nSlower than it was at the start: going on with epoch 5 of 5, to end in time\n" in shown
     )
-    assert shown.count("steps of 32 pictures") == 1
+    assert shown.count("steps of 32 images") == 1
     again = new(data)
     again.fit(data, minutes=5, run_dir=tmp_path / "r", callbacks=[Heard()], verbose=0)
     np.testing.assert_array_equal(values(again.model.variables), values(clf.model.variables))
@@ -219,7 +222,7 @@ def test_too_few_minutes_are_refused_with_what_is_needed(data, tmp_path):
     assert message.startswith("`minutes` must be enough for one epoch, which needs 0.")
     assert message.endswith(
         " minutes here with start and end. Give that, take the preset 'quick' or smaller "
-        "pictures. Received: minutes=0.001."
+        "images. Received: minutes=0.001."
     )
     assert not (tmp_path / "run").exists()
 
@@ -244,7 +247,7 @@ def test_bad_arguments_are_named(data, settings, message):
 
 def pace(**changes):
     """10 steps an epoch; the first half of all steps takes half as long."""
-    recipe = Recipe(early_size=0.5, early_part=0.5)
+    recipe = Recipe(progressive_size=0.5, progressive_fraction=0.5)
     known = {
         "tracing": 5.0,
         "step": 1.0,
@@ -255,7 +258,7 @@ def pace(**changes):
         "saving": 1.0,
         "ending": 3.0,
         "steps": 10,
-        "size_at": lambda epochs: early_sizes(recipe.replace(epochs=epochs), (32, 32, 3), 10),
+        "size_at": lambda epochs: progressive_sizes(recipe.replace(epochs=epochs), (32, 32, 3), 10),
     }
     return Pace(**known | changes)
 

@@ -33,7 +33,7 @@ def test_training_says_in_its_first_line_what_it_computes_in(precision, capsys):
     clf = imgclf.Classifier.from_blocks([conv(4), global_pool()], data, recipe)
     clf.fit(data, verbose=2)
     first = capsys.readouterr().err.splitlines()[0]
-    assert first == f"1 × 10 steps of 128 pictures, computing in {precision}"
+    assert first == f"1 × 10 steps of 128 images, computing in {precision}"
     dtypes = {layer.compute_dtype for layer in clf.model.layers}
     assert precision in dtypes
 

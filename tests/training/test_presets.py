@@ -9,7 +9,7 @@ STAGED = ["quick", "fast", "accurate"]
 
 
 def colour_data(count=400, side=32):
-    """Pictures of two classes that differ in their colour, one of them in stripes."""
+    """Images of two classes that differ in their colour, one of them in stripes."""
     rng = np.random.default_rng(0)
     labels = np.arange(count) % 2
     images = rng.integers(0, 120, (count, side, side, 3), np.uint8)
@@ -44,24 +44,24 @@ def test_seed2017_is_the_tutorials_network():
 def test_digits_are_never_mirrored_and_keep_their_size(name):
     recipe = get_preset(name).recipe(imgclf.load_digits())
     assert not recipe.augmentation.flip
-    assert recipe.early_part == 0
+    assert recipe.progressive_fraction == 0
 
 
 @pytest.mark.parametrize("name", STAGED)
-def test_few_pictures_get_small_batches_and_as_many_steps_as_epochs_allow(name):
+def test_few_images_get_small_batches_and_as_many_steps_as_epochs_allow(name):
     recipe = get_preset(name).recipe(colour_data())
     assert recipe.batch_size == 32
     assert get_preset(name).base_recipe.epochs < recipe.epochs <= 40
 
 
-def test_shifts_stay_the_same_part_of_the_picture():
+def test_shifts_stay_the_same_part_of_the_image():
     assert get_preset("fast").recipe(colour_data(side=64)).augmentation.shift == 4
 
 
 @pytest.mark.parametrize(
     ("side", "batch_size"), [(32, 500), (64, 256), (96, 113), (160, 40), (224, 20)]
 )
-def test_a_step_has_the_same_memory_for_all_sizes_of_pictures(side, batch_size):
+def test_a_step_has_the_same_memory_for_all_sizes_of_images(side, batch_size):
     images = np.broadcast_to(np.uint8(0), (50_000, side, side, 3))
     data = imgclf.Dataset(imgclf.Split(images, np.arange(50_000) % 2, ["a", "b"]))
     assert get_preset("fast").recipe(data).batch_size == batch_size
@@ -70,7 +70,7 @@ def test_a_step_has_the_same_memory_for_all_sizes_of_pictures(side, batch_size):
 @pytest.mark.parametrize("name", STAGED)
 @pytest.mark.parametrize("shape", [(224, 224, 3), (64, 256, 3), (160, 96, 1)])
 def test_multiply_adds_grow_by_far_less_than_the_pixels(name, shape):
-    """Narrow stages halve large pictures first; 224×224 has 49 times the pixels of 32×32."""
+    """Narrow stages halve large images first; 224×224 has 49 times the pixels of 32×32."""
     small = imgclf.describe(get_preset(name).blocks((32, 32, 3)), (32, 32, 3), 10)
     large = imgclf.describe(get_preset(name).blocks(shape), shape, 10)
     assert large.macs < 20 * small.macs
@@ -78,7 +78,7 @@ def test_multiply_adds_grow_by_far_less_than_the_pixels(name, shape):
 
 
 @pytest.mark.parametrize("shape", [(96, 96, 3), (48, 80, 1)])
-def test_large_and_oblong_pictures_are_learned(shape):
+def test_large_and_oblong_images_are_learned(shape):
     rng = np.random.default_rng(0)
     labels = np.arange(120) % 2
     images = rng.integers(0, 120, (120, *shape), np.uint8)
@@ -97,10 +97,10 @@ def test_each_learns_digits_with_its_defaults(name):
     assert clf.evaluate(data.test).accuracy > 0.85
 
 
-def test_quick_learns_colour_pictures_by_its_own_recipe():
+def test_quick_learns_colour_images_by_its_own_recipe():
     data = colour_data()
     clf = imgclf.Classifier.from_preset("quick", data)
-    assert clf.recipe.early_part > 0
+    assert clf.recipe.progressive_fraction > 0
     clf.fit(data, verbose=0)
     assert clf.evaluate(data.test).accuracy > 0.9
 

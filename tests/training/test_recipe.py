@@ -61,7 +61,7 @@ def test_the_same_seed_augments_alike_and_nothing_is_invented(rng):
         assert set(after.ravel()) <= set(before.ravel())
 
 
-def test_a_flip_mirrors_some_pictures_whole(rng):
+def test_a_flip_mirrors_some_images_whole(rng):
     images = rng.integers(0, 256, (64, 5, 4, 1)).astype("uint8")
     after = np.asarray(Augmentation(flip=True).apply(images, (3, 4)))
     mirrored = [np.array_equal(b, a[:, ::-1]) for a, b in zip(images, after, strict=True)]
@@ -73,8 +73,8 @@ def test_a_flip_mirrors_some_pictures_whole(rng):
 def test_a_shift_agrees_with_numpy(rng):
     images = rng.integers(0, 256, (8, 6, 5, 2)).astype("uint8")
     after = np.asarray(Augmentation(shift=2).apply(images, (5, 6)))
-    for picture, moved in zip(images, after, strict=True):
-        padded = np.pad(picture, [(2, 2), (2, 2), (0, 0)], mode="reflect")
+    for image, moved in zip(images, after, strict=True):
+        padded = np.pad(image, [(2, 2), (2, 2), (0, 0)], mode="reflect")
         windows = [padded[d : d + 6, r : r + 5] for d in range(5) for r in range(5)]
         assert any(np.array_equal(moved, window) for window in windows)
 

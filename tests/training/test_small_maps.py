@@ -64,7 +64,7 @@ def test_other_layers_are_left_to_keras():
     assert not replaced(network([normalized(), conv(128), global_pool()]))  # a bias
 
 
-def test_the_size_of_the_map_counts_not_that_of_the_picture():
+def test_the_size_of_the_map_counts_not_that_of_the_image():
     pooled = conv_maxpool(128, normalization=batch_norm())
     assert len(replaced(network([pooled, normalized(), global_pool()], (16, 16, 3)))) == 1
 

@@ -54,14 +54,14 @@ def test_the_first_phase_leaves_the_body_as_it_is_and_learns():
     changed = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
     assert changed == [False] * (len(before) - 2) + [True, True]
     assert history.history["loss"][-1] < history.history["loss"][0]
-    # What was validated on features is what the whole model says of the pictures.
+    # What was validated on features is what the whole model says of the images.
     validated = clf.evaluate(data.validation).accuracy
     assert validated == pytest.approx(history.history["val_accuracy"][-1])
 
 
 def test_fine_tuning_changes_upper_layers_and_no_batch_normalisation():
     data = colour_data()
-    clf = small(data, epochs=2, fine_tune_epochs=1, fine_tune_part=0.2)
+    clf = small(data, epochs=2, fine_tune_epochs=1, fine_tune_fraction=0.2)
     body = next(layer for layer in clf.model.layers if hasattr(layer, "layers"))
     before = {layer.name: layer.get_weights() for layer in body.layers if layer.weights}
     history = clf.fit(data, verbose=0).history
@@ -90,7 +90,7 @@ def from_own(data, **settings):
 @pytest.mark.parametrize(("make", "stop"), [(from_own, (1, 2)), (small, (2, 1))])
 def test_a_run_stopped_in_either_phase_ends_in_the_same_weights(tmp_path, make, stop):
     data = colour_data()
-    settings = {"fine_tune_epochs": 2, "fine_tune_part": 0.1 if make is small else 1.0}
+    settings = {"fine_tune_epochs": 2, "fine_tune_fraction": 0.1 if make is small else 1.0}
     whole = make(data, **settings)
     whole.fit(data, run_dir=tmp_path / "whole", verbose=0)
     stopped = make(data, **settings)
@@ -117,9 +117,9 @@ def test_the_saved_model_is_plain_keras_and_loads_without_trust(tmp_path):
 
 def test_progress_names_both_phases_and_what_features_cost(capsys):
     data = colour_data()
-    small(data, epochs=1, fine_tune_epochs=1, fine_tune_part=0.1).fit(data, verbose=2)
+    small(data, epochs=1, fine_tune_epochs=1, fine_tune_fraction=0.1).fit(data, verbose=2)
     shown = capsys.readouterr().err
-    assert "features of 20 train pictures in " in shown
+    assert "features of 20 train images in " in shown
     assert "phase 1: the output layer" in shown
     assert "phase 2: fine-tuning 10% of the body's layers" in shown
 
@@ -142,18 +142,20 @@ def test_going_on_from_a_classifier_does_not_change_it():
     data = colour_data()
     old = imgclf.Classifier.from_preset("quick", data, epochs=1)
     before = [value.copy() for value in old.model.get_weights()]
-    clf = imgclf.Classifier.from_model(old, data, epochs=1, fine_tune_epochs=1, fine_tune_part=1.0)
+    clf = imgclf.Classifier.from_model(
+        old, data, epochs=1, fine_tune_epochs=1, fine_tune_fraction=1.0
+    )
     clf.fit(data, verbose=0)
     for one, two in zip(before, old.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
 
 
-def test_pictures_of_another_shape_are_refused_with_the_way_out():
+def test_images_of_another_shape_are_refused_with_the_way_out():
     old = imgclf.Classifier.from_preset("quick", colour_data())
     with pytest.raises(errors.ArgumentError) as caught:
         imgclf.Classifier.from_model(old, colour_data(side=24))
     assert str(caught.value) == (
-        "The model takes pictures of the shape (32, 32, 3), but the data has (24, 24, 3). Load "
+        "The model takes images of the shape (32, 32, 3), but the data has (24, 24, 3). Load "
         'the data with image_size=(32, 32) and color="rgb".'
     )
 
@@ -171,7 +173,7 @@ def test_a_model_without_an_output_layer_is_refused():
     )
 
 
-def test_few_pictures_get_more_epochs():
+def test_few_images_get_more_epochs():
     assert transfer_recipe(100, flip_safe=True).epochs == 300
     assert transfer_recipe(50_000, flip_safe=False).epochs == 20
     assert not transfer_recipe(100, flip_safe=False).augmentation.flip

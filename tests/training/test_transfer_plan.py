@@ -14,7 +14,7 @@ from imgclf import Classifier, Recipe, conv, errors, global_pool
 from imgclf.cli.main import main
 from imgclf.training.budget.budget import Budget
 
-SETTINGS = {"epochs": 3, "batch_size": 16, "fine_tune_epochs": 2, "fine_tune_part": 1.0}
+SETTINGS = {"epochs": 3, "batch_size": 16, "fine_tune_epochs": 2, "fine_tune_fraction": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_a_plan_tells_what_each_phase_will_be(old, data):
     plan = clf.plan(data)
     np.testing.assert_array_equal(values(clf), before)
     assert all(layer.trainable for layer in clf.model.layers)
-    assert plan.pictures == 140
+    assert plan.images == 140
     assert (plan.head.epochs, plan.head.steps) == (3, 7)
     assert (plan.fine_tuning.epochs, plan.fine_tuning.steps) == (2, 7)
     assert plan.features_bytes == 140 * 4 * 4
@@ -56,9 +56,9 @@ def test_a_plan_tells_what_each_phase_will_be(old, data):
     assert 60 * plan.minutes == pytest.approx(parts)
     assert json.loads(json.dumps(plan.to_dict()))["fine_tuning"]["epochs"] == 2
     shown = str(plan)
-    assert " for the features of 140 pictures, " in shown
-    assert " for the output layer: 3 epochs × 7 steps of 16 pictures\n" in shown
-    assert " for fine-tuning: 2 epochs × 7 steps of 16 pictures\n" in shown
+    assert " for the features of 140 images, " in shown
+    assert " for the output layer: 3 epochs × 7 steps of 16 images\n" in shown
+    assert " for fine-tuning: 2 epochs × 7 steps of 16 images\n" in shown
     # A run after it is the run without it.
     plain = new(old, data)
     clf.fit(data, verbose=0)
@@ -106,8 +106,8 @@ def test_features_that_do_not_fit_are_refused_before_they_are_computed(old, data
         with pytest.raises(errors.ArgumentError) as caught:
             call(data, minutes=late(5, left=-30))
         assert re.fullmatch(
-            r"`minutes` must be enough for the features of all pictures, which need \d\.\d minutes "
-            r"here with the start\. Give more, take a smaller backbone or smaller pictures\. "
+            r"`minutes` must be enough for the features of all images, which need \d\.\d minutes "
+            r"here with the start\. Give more, take a smaller backbone or smaller images\. "
             r"Received: minutes=5\.0\.",
             str(caught.value),
         )

@@ -203,7 +203,7 @@ class SeparableConv(Block):
 class Whitening(Block):
     """A frozen convolution that decorrelates small patches → activation; the first block, if any.
 
-    Its filters are computed from the training pictures by `adapt_whitening`, not learned: two for
+    Its filters are computed from the training images by `adapt_whitening`, not learned: two for
     each number in a patch, a direction and its opposite.
 
     Args:
@@ -305,7 +305,7 @@ class Avgpool(Block):
 class GlobalPool(Block):
     """The average or the largest value of each channel; the end of most modern networks.
 
-    Unlike `flatten` it takes maps of any size, so that a network can be used on larger pictures.
+    Unlike `flatten` it takes maps of any size, so that a network can be used on larger images.
 
     Args:
         kind: "average" or "max".

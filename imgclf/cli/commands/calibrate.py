@@ -23,7 +23,7 @@ __all__ = ["calibrate"]
 @click.option(
     "--split",
     type=click.Choice(["validation", "test", "all"]),
-    help="Which pictures to fit on. If left out: validation; of a folder or table that the run was "
+    help="Which images to fit on. If left out: validation; of a folder or table that the run was "
     "not trained on: all.",
 )
 @click.option(
@@ -38,7 +38,7 @@ __all__ = ["calibrate"]
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.95,
     show_default=True,
-    help="With which that precision holds for new pictures.",
+    help="With which that precision holds for new images.",
 )
 @json_option
 def calibrate(
@@ -54,8 +54,8 @@ def calibrate(
 ) -> None:
     """Correct the probabilities of MODEL (a run folder or a .keras file) by SOURCE.
 
-    Fits a temperature on pictures that the model was not trained on, and writes it into the model
-    file. No picture changes its class. The file is replaced whole or not at all.
+    Fits a temperature on images that the model was not trained on, and writes it into the model
+    file. No image changes its class. The file is replaced whole or not at all.
 
     Prints the figures before and after, and draws calibrated.png and threshold.png beside the
     model.
@@ -67,11 +67,11 @@ def calibrate(
     home = home_of(model)
     known = sources.recall(home, source)
     data, name = choose(classifier, source, split, known, archive, selection, default="validation")
-    pictures = data.splits()[name]
-    calibration = classifier.calibrate(pictures)
+    images = data.splits()[name]
+    calibration = classifier.calibrate(images)
     threshold = None
     if precision is not None:
-        threshold = classifier.fit_threshold(pictures, precision=precision, certainty=certainty)
+        threshold = classifier.fit_threshold(images, precision=precision, certainty=certainty)
     place = Path(model)
     written = [classifier.save(place / "model.keras" if place.is_dir() else place)]
     written.append(write_figure(home / "calibrated.png", calibration.plot()))

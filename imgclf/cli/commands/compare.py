@@ -24,9 +24,9 @@ __all__ = ["compare"]
     type=click.Choice(["validation", "test"]),
     default="validation",
     show_default=True,
-    help="Which pictures. Each look at the test pictures is counted in the run's folder.",
+    help="Which images. Each look at the test images is counted in the run's folder.",
 )
-@click.option("--out", metavar="FILE", help="A .png file for the differences as a picture.")
+@click.option("--out", metavar="FILE", help="A .png file for the differences as an image.")
 @json_option
 def compare(
     *,
@@ -37,7 +37,7 @@ def compare(
     as_json: bool,
     **selection: Any,
 ) -> None:
-    """Compare two or more MODELs (run folders or .keras files) on the same pictures.
+    """Compare two or more MODELs (run folders or .keras files) on the same images.
 
     SOURCE is cifar10, digits, a folder or a CSV file, as for `imgclf train`; if it is left out,
     what the runs were trained on, which must be the same.

@@ -1,4 +1,4 @@
-"""`imgclf demo`: the whole path on pictures that come with scikit-learn."""
+"""`imgclf demo`: the whole path on images that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-# Test pictures shown at the end, evenly spread over the split.
+# Test images shown at the end, evenly spread over the split.
 _SHOWN = 5
 
 _NEXT = """\
@@ -32,7 +32,7 @@ What to do next:
 def demo(out: str, epochs: int | None, seed: int) -> None:
     """Train on scanned digits, evaluate, draw, save, load and predict: no network needed.
 
-    The pictures are the 1,797 scans of 8×8 pixels that come with scikit-learn.
+    The images are the 1,797 scans of 8×8 pixels that come with scikit-learn.
     """
     import imgclf
 
@@ -46,7 +46,7 @@ def demo(out: str, epochs: int | None, seed: int) -> None:
     classifier.fit(data)
 
     evaluation = classifier.evaluate(data.test)
-    click.echo(f"\nOn the test pictures: {str(evaluation).splitlines()[0]}\n")
+    click.echo(f"\nOn the test images: {str(evaluation).splitlines()[0]}\n")
     figures = {
         "confusion.png": evaluation.plot_confusion(),
         "mistakes.png": evaluation.plot_mistakes(),
@@ -64,12 +64,12 @@ def demo(out: str, epochs: int | None, seed: int) -> None:
 
 
 def _predict_again(model: Path, data: Dataset) -> None:
-    """Shows that the file alone is enough: loads it and predicts a few test pictures."""
+    """Shows that the file alone is enough: loads it and predicts a few test images."""
     import imgclf
 
-    assert data.test is not None  # noqa: S101 - load_digits() sets pictures aside
+    assert data.test is not None  # noqa: S101 - load_digits() sets images aside
     chosen = data.test[:: len(data.test) // _SHOWN][:_SHOWN]
-    click.echo(f"Loaded {model} again; it says of {_SHOWN} test pictures:")
+    click.echo(f"Loaded {model} again; it says of {_SHOWN} test images:")
     predictions = imgclf.load(model).predict(chosen)
     for label, prediction in zip(chosen.labels, predictions, strict=True):
         name, probability = prediction

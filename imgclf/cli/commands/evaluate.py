@@ -1,4 +1,4 @@
-"""`imgclf evaluate`: what a trained classifier is worth on pictures with known classes."""
+"""`imgclf evaluate`: what a trained classifier is worth on images with known classes."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ _SLICES = ("class", "size", "brightness", "folder")
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
-    help="Which pictures. If left out: test; of a folder or table that the run was not trained on "
-    "and that names no test pictures itself: all.",
+    help="Which images. If left out: test; of a folder or table that the run was not trained on "
+    "and that names no test images itself: all.",
 )
 @click.option(
     "--slices",
     "by",
     multiple=True,
     type=click.Choice(_SLICES),
-    help="What to sort pictures by, to see where the accuracy is worse; can be given more than "
-    "once. If left out: class, and size of picture files, brightness of others.",
+    help="What to sort images by, to see where the accuracy is worse; can be given more than "
+    "once. If left out: class, and size of image files, brightness of others.",
 )
 @click.option(
     "--baselines",
     "with_baselines",
     is_flag=True,
-    help="Judge simple ways to name pictures, too: what does the network add?",
+    help="Judge simple ways to name images, too: what does the network add?",
 )
 @click.option(
     "--duplicates",
     is_flag=True,
-    help="Look for the pictures among those trained on, and give the accuracy without them, too.",
+    help="Look for the images among those trained on, and give the accuracy without them, too.",
 )
 @click.option(
     "--robustness",
@@ -78,7 +78,7 @@ def evaluate(
     """Evaluate MODEL (a run folder or a .keras file) on SOURCE.
 
     The classes are the model's: a folder with another name is an error, and one that is missing
-    has no pictures. What the run was trained on is cut as it was then.
+    has no images. What the run was trained on is cut as it was then.
 
     Prints the report and writes confusion.png, mistakes.png, calibration.png, slices.csv,
     label_errors.csv and evaluation.json, which has all figures.
@@ -91,14 +91,14 @@ def evaluate(
     known = sources.recall(home_of(model), source)
     data, name = choose(classifier, source, split, known, archive, selection)
     _check_wishes(name, split, known is not None, with_baselines, duplicates)
-    pictures = data.splits()[name]
-    evaluation = classifier.evaluate(pictures)
-    slices = [one for kind in by or _usual_slices(pictures) for one in evaluation.slices(kind)]
+    images = data.splits()[name]
+    evaluation = classifier.evaluate(images)
+    slices = [one for kind in by or _usual_slices(images) for one in evaluation.slices(kind)]
     # What the model was trained on it has learned with its wrong labels.
     learned = split == "train" or (name == "train" and known is not None)
     label_errors = [] if learned else evaluation.label_errors()
     simple = imgclf.baselines(data, name) if with_baselines else None
-    more = _measure_more(classifier, evaluation, data, pictures, duplicates, robustness)
+    more = _measure_more(classifier, evaluation, data, images, duplicates, robustness)
     record = evaluation.to_dict() | {
         "slices": [_plain(one) for one in slices],
         "label_errors": [_plain(one) for one in label_errors],
@@ -129,16 +129,16 @@ def evaluate(
 def _check_wishes(
     name: str, split: str | None, is_known: bool, with_baselines: bool, duplicates: bool
 ) -> None:
-    """Baselines and duplicates need pictures that were not trained on, and those that were."""
+    """Baselines and duplicates need images that were not trained on, and those that were."""
     if with_baselines and name == "train":
         shown = "train" if split == "train" else "all"
         raise click.UsageError(
             f"--baselines goes with --split test or validation, not {shown}: they learn from the "
-            "train pictures of SOURCE."
+            "train images of SOURCE."
         )
     if duplicates and (name == "train" or not is_known):
         raise click.UsageError(
-            "--duplicates goes with the validation or test pictures of what the run was trained on."
+            "--duplicates goes with the validation or test images of what the run was trained on."
         )
 
 
@@ -146,29 +146,31 @@ def _measure_more(
     classifier: Any,
     evaluation: Evaluation,
     data: Dataset,
-    pictures: Split,
+    images: Split,
     duplicates: bool,
     robustness: bool,
 ) -> dict[str, Any]:
     """What was asked for beyond the evaluation, by the name of its figure."""
-    from imgclf.evaluation.deduplicated import clean_score
+    from imgclf.evaluation.deduplicated import deduplicated_score
 
     more: dict[str, Any] = {}
     if duplicates:
-        click.echo("Looking for the pictures among those trained on", err=True)
-        more["duplicates"] = clean_score(evaluation, data.train, pictures, mirrored=data.flip_safe)
+        click.echo("Looking for the images among those trained on", err=True)
+        more["duplicates"] = deduplicated_score(
+            evaluation, data.train, images, mirrored=data.flip_safe
+        )
     if robustness:
-        click.echo("Damaging pictures", err=True)
-        # The look at these pictures is counted already.
-        more["robustness"] = classifier.robustness(dataclasses.replace(pictures, role=None))
+        click.echo("Damaging images", err=True)
+        # The look at these images is counted already.
+        more["robustness"] = classifier.evaluate_robustness(dataclasses.replace(images, role=None))
     return more
 
 
-def _usual_slices(pictures: Split) -> list[str]:
+def _usual_slices(images: Split) -> list[str]:
     """What costs little: the size of a file stands in its header, pixels at hand are averaged."""
     from imgclf.data.image_files import ImageFiles
 
-    return ["class", "size" if isinstance(pictures.images, ImageFiles) else "brightness"]
+    return ["class", "size" if isinstance(images.images, ImageFiles) else "brightness"]
 
 
 def _plain(one: Any) -> dict[str, Any]:

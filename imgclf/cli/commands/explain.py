@@ -1,4 +1,4 @@
-"""`imgclf explain`: which parts of pictures speak for a class."""
+"""`imgclf explain`: which parts of images speak for a class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST = 40
 
 @click.command()
 @click.argument("model")
-@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -41,25 +41,25 @@ _MOST = 40
 @json_option
 def explain(
     model: str,
-    pictures: tuple[str, ...],
+    images: tuple[str, ...],
     out: Path,
     method: str,
     target: str | None,
     as_json: bool,
 ) -> None:
-    """Draw what on each PICTURE speaks for its class, by MODEL (a run folder or a .keras file).
+    """Draw what on each IMAGE speaks for its class, by MODEL (a run folder or a .keras file).
 
-    A folder stands for all pictures in it and in folders inside; at most 40 in all. Beside each
-    picture stands the same with its heat map. Where covering the hot part lowers the probability
+    A folder stands for all images in it and in folders inside; at most 40 in all. Beside each
+    image stands the same with its heat map. Where covering the hot part lowers the probability
     no more than covering another part, a line says so: do not believe that map.
     """
     import imgclf
-    from imgclf.data.sources.folder import pictures_at
+    from imgclf.data.sources.folder import images_at
 
-    paths = [path for picture in pictures for path in pictures_at(Path(picture), None)]
+    paths = [path for image in images for path in images_at(Path(image), None)]
     if not 0 < len(paths) <= _MOST:
         raise click.UsageError(
-            f"Name 1 to {_MOST} pictures, for a figure that can be looked at. Received: "
+            f"Name 1 to {_MOST} images, for a figure that can be looked at. Received: "
             f"{len(paths):,}."
         )
     load_tensorflow()
@@ -68,7 +68,7 @@ def explain(
     write_figure(out, explanation.plot())
     if as_json:
         record = explanation.to_dict()
-        for path, entry in zip(paths, record["pictures"], strict=True):
+        for path, entry in zip(paths, record["images"], strict=True):
             entry["path"] = str(path)
         echo_json(record)
         return

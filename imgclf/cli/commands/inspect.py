@@ -25,14 +25,14 @@ __all__ = ["inspect"]
     type=click.Choice(["1", "2", "3", "4", "5", "test"]),
     help="For cifar10: only this official batch, in its official order.",
 )
-@click.option("--sample", type=int, help="A picture to look at, counted from 0.")
+@click.option("--sample", type=int, help="An image to look at, counted from 0.")
 @sources.archive_option
-@sources.picture_options
+@sources.image_options
 @click.option(
     "--out",
     metavar="PATH",
     help="For photos: a folder to write contact sheets, findings.json, files.csv and exclude.csv "
-    "into. Else: a PNG file to draw the sample, or the first pictures, into.",
+    "into. Else: a PNG file to draw the sample, or the first images, into.",
 )
 @click.option(
     "--fail-on",
@@ -52,7 +52,7 @@ def inspect(
     """Show what is in SOURCE: photos, cifar10, digits, or a model file.
 
     Photos, a folder or a CSV file, are checked from top to bottom: broken files, copies within and
-    across classes and splits, odd pictures, uneven classes, facts that give the class away. The
+    across classes and splits, odd images, imbalanced classes, facts that give the class away. The
     exit code is 1 if there is a problem. With --exclude those of an earlier check are left out, and
     what remains is checked. With any other option on how they are read, or --sample, they are shown
     as training would see them.
@@ -163,7 +163,7 @@ def _make_folder(out: Path, source: str, place: Path) -> None:
         )
     if place.is_dir() and out.resolve().is_relative_to(place.resolve()):
         raise click.UsageError(
-            f"--out {out} is inside {source}: what is written there would become pictures of it. "
+            f"--out {out} is inside {source}: what is written there would become images of it. "
             "Name another folder."
         )
     out.mkdir(parents=True, exist_ok=True)
@@ -171,7 +171,7 @@ def _make_folder(out: Path, source: str, place: Path) -> None:
 
 def _refuse(options: list[str]) -> None:
     if options:
-        raise click.UsageError(f"--{options[0].replace('_', '-')} goes with pictures only.")
+        raise click.UsageError(f"--{options[0].replace('_', '-')} goes with images only.")
 
 
 def _inspect_model(source: str, as_json: bool) -> None:

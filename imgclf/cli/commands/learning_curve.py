@@ -1,4 +1,4 @@
-"""`imgclf learning-curve`: what more pictures would bring."""
+"""`imgclf learning-curve`: what more images would bring."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["learning_curve"]
 class _Parts(click.ParamType):
     """`0.1,0.3,1`."""
 
-    name = "parts"
+    name = "train_fractions"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if not isinstance(value, str):
@@ -32,11 +32,11 @@ class _Parts(click.ParamType):
 @sources.source_argument
 @click.option("--preset", default="fast", show_default=True, help="See `imgclf presets`.")
 @click.option(
-    "--parts",
+    "--train-fractions",
     type=_Parts(),
     default="0.1,0.2,0.4,0.7,1",
     show_default=True,
-    help="Parts of the training pictures, at least three.",
+    help="Parts of the training images, at least three.",
 )
 @click.option(
     "--seeds",
@@ -48,7 +48,7 @@ class _Parts(click.ParamType):
 @click.option("--epochs", type=click.IntRange(min=1), help="Of each; the preset's own if left out.")
 @click.option("--out", help="Folder for the trainings; runs/NAME-curve if left out. Goes on there.")
 @sources.archive_option
-@sources.picture_options
+@sources.image_options
 @sources.validation_option
 @sources.cache_options
 @click.option("--plan", "plan_only", is_flag=True, help="Say how long it would take, and stop.")
@@ -57,7 +57,7 @@ def learning_curve(
     *,
     source: str,
     preset: str,
-    parts: tuple[float, ...],
+    train_fractions: tuple[float, ...],
     seeds: int,
     epochs: int | None,
     out: str | None,
@@ -65,16 +65,16 @@ def learning_curve(
     as_json: bool,
     **reading: Any,
 ) -> None:
-    """Train on parts of SOURCE and say what more pictures should bring.
+    """Train on parts of SOURCE and say what more images should bring.
 
-    The cost is said first. The same command goes on where it was stopped. The test pictures are
+    The cost is said first. The same command goes on where it was stopped. The test images are
     left alone. Writes learning-curve.png and learning-curve.json.
     """
     from imgclf.studies import learning_curve as more_data
 
     data = sources.load(source, sources.DataOptions.take(reading))
     load_tensorflow()
-    settings: dict[str, Any] = {"parts": parts, "seeds": seeds}
+    settings: dict[str, Any] = {"train_fractions": train_fractions, "seeds": seeds}
     settings |= {} if epochs is None else {"epochs": epochs}
     if plan_only:
         plan = more_data.plan_learning_curve(data, preset, **settings)
@@ -85,9 +85,9 @@ def learning_curve(
         return
     folder = Path(out) if out else Path("runs") / f"{sources.source_name(source)}-curve"
     curve = more_data.learning_curve(data, preset, run_dir=folder, **settings)
-    picture = write_figure(folder / "learning-curve.png", curve.plot())
+    image = write_figure(folder / "learning-curve.png", curve.plot())
     if as_json:
         echo_json(curve.to_dict())
         return
     click.echo(str(curve))
-    click.echo(f"\nWritten:\n  {folder / 'learning-curve.json'}\n  {picture}")
+    click.echo(f"\nWritten:\n  {folder / 'learning-curve.json'}\n  {image}")

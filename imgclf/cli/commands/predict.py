@@ -1,4 +1,4 @@
-"""`imgclf predict`: names and probabilities for pictures."""
+"""`imgclf predict`: names and probabilities for images."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _Skipped = list[tuple[Path, str]]
 
 @click.command()
 @click.argument("model")
-@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="CSV file for the predictions, in place of a line a picture.",
+    help="CSV file for the predictions, in place of a line an image.",
 )
 @click.option(
     "--top",
@@ -47,19 +47,19 @@ _Skipped = list[tuple[Path, str]]
     "--threshold",
     type=click.FloatRange(0, 1),
     metavar="PART",
-    help='Call a picture "unknown" if its likeliest class is less probable, such as 0.8.',
+    help='Call an image "unknown" if its likeliest class is less probable, such as 0.8.',
 )
 @sources.max_pixels_option
 @click.option(
     "--unknown",
     is_flag=True,
-    help='Call a picture "unknown" below the threshold that `imgclf calibrate --precision` put '
+    help='Call an image "unknown" below the threshold that `imgclf calibrate --precision` put '
     "into the model.",
 )
 @json_option
 def predict(
     model: str,
-    pictures: tuple[str, ...],
+    images: tuple[str, ...],
     out: str | None,
     top: int,
     threshold: float | None,
@@ -67,19 +67,19 @@ def predict(
     unknown: bool,
     as_json: bool,
 ) -> None:
-    """Say what is on each PICTURE, by MODEL (a run folder or a .keras file).
+    """Say what is on each IMAGE, by MODEL (a run folder or a .keras file).
 
-    A folder stands for all pictures in it and in folders inside. One line a picture: its path and
+    A folder stands for all images in it and in folders inside. One line an image: its path and
     the likeliest classes. Files that cannot be read are listed with the reason and change nothing
     for the others; the exit code is 1 only if no file could be read.
     """
     import imgclf
-    from imgclf.data.sources.folder import pictures_at
+    from imgclf.data.sources.folder import images_at
 
     if unknown and threshold is not None:
         raise click.UsageError("--unknown has a threshold of its own: give one of the two.")
     skipped: _Skipped = []
-    paths = [path for picture in pictures for path in pictures_at(Path(picture), skipped)]
+    paths = [path for image in images for path in images_at(Path(image), skipped)]
     load_tensorflow()
     classifier = imgclf.load(model)
     if max_pixels is not None:
@@ -178,7 +178,7 @@ def _summarise(count: int, skipped: _Skipped, out: str | None) -> None:
         click.echo(f"… and {len(skipped) - len(listed)} more, all in {out}.", err=True)
     read = count - len(skipped)
     if out is not None or skipped:
-        words = f"{read:,} of {count:,} pictures read"
+        words = f"{read:,} of {count:,} images read"
         if skipped:
             words += f", {len(skipped):,} not, for the reasons above"
         click.echo(f"{words}." + (f" Written: {out}" if out else ""), err=True)

@@ -9,7 +9,7 @@ __all__ = ["presets"]
 
 @click.command()
 def presets() -> None:
-    """List the presets with their recipes, and their size on CIFAR-10's pictures."""
+    """List the presets with their recipes, and their size on CIFAR-10's images."""
     from imgclf.architecture.describe import describe
     from imgclf.training.presets import BACKBONES, PRESETS
 

@@ -26,7 +26,7 @@ _FILE = "report.html"
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
-    help="Which pictures are evaluated; those for testing, if left out.",
+    help="Which images are evaluated; those for testing, if left out.",
 )
 @click.option("--out", help="The page; report.html in the run folder if left out.")
 @click.option("--title", help="Of the page.")
@@ -53,7 +53,7 @@ def report(
     """Write all that is known about RUN (a run folder or a .keras file) as one HTML page.
 
     SOURCE is what to evaluate on; what the run was trained on if left out, of which the test
-    pictures are taken. The page opens offline; a model card is written beside it.
+    images are taken. The page opens offline; a model card is written beside it.
     """
     import imgclf
 
@@ -96,7 +96,7 @@ def _read(
     chosen = {name: value for name, value in selection.items() if value is not None}
     if known is None or chosen or split == "all":
         data, name = choose(classifier, source, split, known, archive, selection)
-        # Pictures of another source are in no split of this run.
-        pictures = data.splits()[name]
-        return pictures if known is not None else dataclasses.replace(pictures, role=None)
+        # Images of another source are in no split of this run.
+        images = data.splits()[name]
+        return images if known is not None else dataclasses.replace(images, role=None)
     return sources.load(source, dataclasses.replace(known, archive=archive or known.archive))

@@ -42,9 +42,9 @@ _TOP = 3
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Of each trial.")
 @click.option(
-    "--parts",
+    "--train-fractions",
     metavar="0.2,1",
-    help="Train all candidates on a part of the pictures, and one of three on the next part.",
+    help="Train all candidates on a part of the images, and one of three on the next part.",
 )
 @click.option(
     "--early-stopping/--no-early-stopping",
@@ -53,11 +53,11 @@ _TOP = 3
     help="Give hopeless trials up.",
 )
 @click.option("--max-params", type=click.IntRange(min=1), help="Numbers in a network.")
-@click.option("--max-macs", type=click.IntRange(min=1), help="Multiply-adds for a picture.")
+@click.option("--max-macs", type=click.IntRange(min=1), help="Multiply-adds for an image.")
 @click.option(
     "--max-ms",
     type=click.FloatRange(0, min_open=True),
-    help="Milliseconds for a picture on this processor, by an estimate.",
+    help="Milliseconds for an image on this processor, by an estimate.",
 )
 @click.option("--max-memory", metavar="SIZE", help="Of a training, such as 2GB, by an estimate.")
 @click.option("--max-disk", metavar="SIZE", help="Of the folder, such as 500MB.")
@@ -88,7 +88,7 @@ _TOP = 3
 @click.option("--batch", type=click.IntRange(1, 5), help="Only this CIFAR-10 batch.")
 @click.option("--out", default="runs/search", show_default=True, help="Folder; goes on if there.")
 @sources.archive_option
-@sources.picture_options
+@sources.image_options
 @sources.validation_option
 @sources.cache_options
 @sources.evening_options
@@ -98,17 +98,17 @@ def search(
     batch: int | None,
     out: str,
     worker: str | None,
-    parts: str | None,
+    train_fractions: str | None,
     confirm: bool,
     **settings: Any,
 ) -> None:
     """Search for a better network for SOURCE, by validation accuracy.
 
-    SOURCE is cifar10, digits, a folder of pictures or a CSV file, read as `imgclf train` reads it.
+    SOURCE is cifar10, digits, a folder of images or a CSV file, read as `imgclf train` reads it.
     The same command with the same --out goes on where a search was stopped or killed.
     """
+    from imgclf.search.run import run_worker
     from imgclf.search.run import search as run_search
-    from imgclf.search.run import work_for
 
     if batch is not None and source != "cifar10":
         raise click.UsageError("--batch goes with the source cifar10 only.")
@@ -116,15 +116,15 @@ def search(
     evening = {name: settings.pop(name) for name in ("class_weight", "sampling")}
     data = sources.load(source, options) if batch is None else sources.load_batch(batch, options)
     given = {name: value for name, value in settings.items() if value is not None}
-    if parts is not None:
-        given["parts"] = _parts(parts)
+    if train_fractions is not None:
+        given["train_fractions"] = _train_fractions(train_fractions)
     if worker is not None and given.get("chief"):
         raise click.UsageError("--chief and --worker are two roles: give one of them.")
     if worker is not None and confirm:
         raise click.UsageError("--confirm goes with the chief: a worker has no result.")
     load_tensorflow()
     if worker is not None:
-        trials = work_for(worker, data, run_dir=Path(out), epochs=given.get("epochs"))
+        trials = run_worker(worker, data, run_dir=Path(out), epochs=given.get("epochs"))
         click.echo(f"{trials} trials were run here. The chief has the result.")
         return
     if any(evening.values()):
@@ -161,12 +161,12 @@ def _echo_run(run: Run) -> None:
     click.echo(f"{run.network}, seed {run.seed}: {said}, {run.seconds:.1f} s", err=True)
 
 
-def _parts(text: str) -> tuple[float, ...]:
+def _train_fractions(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise click.BadParameter(
-            f"{text!r} is not such as 0.2,1.", param_hint="'--parts'"
+            f"{text!r} is not such as 0.2,1.", param_hint="'--train-fractions'"
         ) from None
 
 

@@ -53,7 +53,7 @@ _BATCH_FOLDER = "one-batch"
     type=click.IntRange(min=0),
     help="Epochs of the upper layers after those of the output layer; with a pretrained network.",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), help="Pictures in a step.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images in a step.")
 @click.option("--learning-rate", type=float, help="The highest learning rate.")
 @sources.evening_options
 @click.option("--seed", type=click.IntRange(min=0), help="First weights, order, augmentation.")
@@ -63,7 +63,7 @@ _BATCH_FOLDER = "one-batch"
     is_flag=True,
     help="For cifar10: train on batch 1 alone and report, then on all five from nothing.",
 )
-@sources.picture_options
+@sources.image_options
 @sources.cache_options
 @sources.validation_option
 @click.option(
@@ -94,11 +94,11 @@ def train(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train a classifier on SOURCE: cifar10, digits, a folder of pictures, or a CSV file.
+    """Train a classifier on SOURCE: cifar10, digits, a folder of images, or a CSV file.
 
     The same command with the same --out goes on where a run was stopped, at the very batch, and
     ends in the same weights. Ctrl-C saves before it ends the run; a second one ends it at once.
-    The test pictures are left alone: `imgclf evaluate` looks at them.
+    The test images are left alone: `imgclf evaluate` looks at them.
     """
     if one_batch_first and source != "cifar10":
         raise click.UsageError("--one-batch-first goes with the source cifar10 only.")
@@ -136,7 +136,7 @@ def train(
 
 
 def _budget(minutes: float) -> Budget:
-    """From the start of the process on, so that loading TensorFlow and the pictures counts."""
+    """From the start of the process on, so that loading TensorFlow and the images counts."""
     from imgclf.training.budget.budget import Budget
 
     return Budget(minutes, PROCESS_STARTED)
@@ -195,10 +195,10 @@ def _classifier(data: Dataset, preset: str, changes: dict[str, Any]) -> Classifi
 
 
 def _macro_figures(classifier: Any, validation: Split | None) -> dict[str, float] | None:
-    """What counts each class alike, where the classes are uneven."""
-    from imgclf.evaluation.evaluation import are_uneven
+    """What counts each class alike, where the classes are imbalanced."""
+    from imgclf.evaluation.evaluation import are_imbalanced
 
-    if validation is None or not are_uneven(validation.labels):
+    if validation is None or not are_imbalanced(validation.labels):
         return None
     evaluation = classifier.evaluate(validation)
     return {
@@ -210,15 +210,14 @@ def _macro_figures(classifier: Any, validation: Split | None) -> dict[str, float
 def _echo_report(title: str, report: dict[str, Any]) -> None:
     final = report["final"]
     accuracy = final.get("val_accuracy")
-    shown = "no validation pictures" if accuracy is None else f"validation accuracy {accuracy:.1%}"
+    shown = "no validation images" if accuracy is None else f"validation accuracy {accuracy:.1%}"
     if report["macro"]:
         balanced, macro = report["macro"].values()
         shown += f" (balanced {balanced:.1%}, macro F1 {macro:.1%})"
     epochs = report["epochs"]
     trained = "1 epoch" if epochs == 1 else f"{epochs} epochs"
     click.echo(
-        f"{title}: {report['train_images']:,} pictures, {trained}, "
-        f"loss {final['loss']:.4f}, {shown}"
+        f"{title}: {report['train_images']:,} images, {trained}, loss {final['loss']:.4f}, {shown}"
     )
 
 

@@ -49,7 +49,7 @@ def load_cifar10(
     The environment may name another address of the archive (`IMGCLF_CIFAR10_URL`), the SHA-256 of
     what is there (`IMGCLF_CIFAR10_SHA256`), and the folder to keep it in (`IMGCLF_CACHE`).
 
-    The decoded pictures (185 MB) are kept beside the downloaded archive, those of an archive of
+    The decoded images (185 MB) are kept beside the downloaded archive, those of an archive of
     your own in the cache folder, under `cifar10-decoded`, so that the next start needs no
     unzipping. They are used only while the archive is the file that they came from, and may be
     deleted at any time.
@@ -63,10 +63,10 @@ def load_cifar10(
         validation: "per-batch-tail" sets the last 10% of each training batch aside; a part from 0
             to below 1 sets that much aside, drawn by `seed`, each class alike; None sets nothing
             aside.
-        seed: decides which pictures a part takes.
+        seed: decides which images a part takes.
 
     Returns:
-        The data set: pictures (N, 32, 32, 3) uint8; with all batches and the default validation
+        The data set: images (N, 32, 32, 3) uint8; with all batches and the default validation
         45,000 to train, 5,000 to validate, 10,000 to test.
 
     Raises:
@@ -123,7 +123,7 @@ def load_cifar10_batch(
         archive: as in `load_cifar10`.
 
     Returns:
-        10,000 pictures (N, 32, 32, 3) uint8 with their labels.
+        10,000 images (N, 32, 32, 3) uint8 with their labels.
 
     Raises:
         ArgumentError: if there is no such batch.
@@ -236,7 +236,7 @@ def _locate(path: Any, archive: Any) -> tuple[Path, str | None, tuple[str, ...]]
 
 
 def _reader(source: Path, sha256: str | None) -> CachedBatches:
-    """Keeps decoded pictures beside a downloaded archive; nothing beside one of the user's own."""
+    """Keeps decoded images beside a downloaded archive; nothing beside one of the user's own."""
     return CachedBatches(source, sha256, cache_folder() if sha256 is None else source.parent)
 
 

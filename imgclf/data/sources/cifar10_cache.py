@@ -30,7 +30,7 @@ __all__ = ["FOLDER", "CachedBatches"]
 # May be deleted at any time.
 FOLDER = "cifar10-decoded"
 
-# Archives whose pictures are kept, 185 MB each if whole: the official one and one of one's own.
+# Archives whose images are kept, 185 MB each if whole: the official one and one of one's own.
 _MOST_ARCHIVES = 2
 
 
@@ -128,7 +128,7 @@ class CachedBatches:
     def _note_failure(self, error: OSError) -> None:
         self._origin = None
         self.notes.append(
-            f"The decoded pictures could not be kept in {self._folder} "
+            f"The decoded images could not be kept in {self._folder} "
             f"({error.strerror or error}): each start reads the archive again."
         )
 

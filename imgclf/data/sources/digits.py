@@ -25,13 +25,13 @@ def load_digits(validation: Any = 0.1, test: Any = 0.2, seed: int = 0) -> Datase
     """Loads the handwritten digits 0 to 9 that come with scikit-learn.
 
     Args:
-        validation: the part of the pictures (0 to below 1) that is set aside for validation, drawn
+        validation: the part of the images (0 to below 1) that is set aside for validation, drawn
             by `seed`, each class alike; or None.
         test: the same for testing.
-        seed: decides which pictures are set aside.
+        seed: decides which images are set aside.
 
     Returns:
-        The data set: pictures (N, 8, 8, 1) uint8 from 0 (paper) to 255 (ink).
+        The data set: images (N, 8, 8, 1) uint8 from 0 (paper) to 255 (ink).
 
     Raises:
         ArgumentError: if `validation`, `test` or `seed` is not as above.
@@ -55,5 +55,5 @@ def load_digits(validation: Any = 0.1, test: Any = 0.2, seed: int = 0) -> Datase
         seed=seed,
         name="digits",
     )
-    note = "A mirrored digit means something else: presets do not mirror these pictures."
+    note = "A mirrored digit means something else: presets do not mirror these images."
     return dataclasses.replace(data, notes=(note,), flip_safe=False)

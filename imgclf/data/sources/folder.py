@@ -1,6 +1,6 @@
-"""Pictures in folders: a folder for each class, or folders of the splits that hold those.
+"""Images in folders: a folder for each class, or folders of the splits that hold those.
 
-Only the names of files and folders are looked at here; reading the pictures is the work of
+Only the names of files and folders are looked at here; reading the images is the work of
 `labelled_files`. The user's files are never changed.
 """
 
@@ -17,8 +17,8 @@ from imgclf.data.images import IMAGE_SUFFIXES, MAX_PIXELS, show_path
 from imgclf.data.ledger import relative_path
 from imgclf.data.sources.labelled_files import (
     SPLIT_NAMES,
+    ImageOptions,
     LabelledFile,
-    PictureOptions,
     make_dataset,
 )
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
     from imgclf.data.dataset import Dataset
 
-__all__ = ["FolderScan", "load_folder", "pictures_at", "scan_folder"]
+__all__ = ["FolderScan", "images_at", "load_folder", "scan_folder"]
 
 # What systems and programs leave behind; hidden files and folders are left out as well.
 _JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
 
-# Names of pictures that imgclf does not read: they are skipped with a reason, not passed over.
+# Names of images that imgclf does not read: they are skipped with a reason, not passed over.
 _FOREIGN_SUFFIXES = frozenset(
     {".avif", ".cr2", ".dng", ".eps", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".psd", ".tif"}
     | {".tiff"}
 )
 
 
-_NO_PICTURE = "is no picture by its name."
+_NO_IMAGE = "is no image by its name."
 _IN_NO_CLASS = "is in no folder of a class."
 
 
@@ -49,7 +49,7 @@ class FolderScan:
     """What a folder holds.
 
     Args:
-        files: the files that should be pictures, sorted.
+        files: the files that should be images, sorted.
         passed_over: all other files, and the folders that were not entered (they end in "/"), each
             with the reason.
         unreadable: folders that could not be listed, each with the reason.
@@ -63,8 +63,8 @@ class FolderScan:
 
     @property
     def ignored(self) -> int:
-        """How many files are no pictures by their names."""
-        return sum(reason == _NO_PICTURE for _, reason in self.passed_over)
+        """How many files are no images by their names."""
+        return sum(reason == _NO_IMAGE for _, reason in self.passed_over)
 
 
 def load_folder(
@@ -83,40 +83,40 @@ def load_folder(
     max_pixels: int = MAX_PIXELS,
     cache: Any = "auto",
 ) -> Dataset:
-    """Loads pictures from a folder that has a folder for each class.
+    """Loads images from a folder that has a folder for each class.
 
     Either `path` holds the folders of the classes (`photos/cat`, `photos/dog`), or it holds `train`
     and maybe `val` (or `valid`, `validation`) and `test`, and each of these the folders of the
     classes. Folders inside a class belong to it. Hidden files and what systems leave behind are
-    passed over. Pictures stay where they are and are decoded as they are needed. Copies of one
-    picture stay on one side of a cut; where folders of splits hold the same picture, it stays in
+    passed over. Images stay where they are and are decoded as they are needed. Copies of one
+    image stay on one side of a cut; where folders of splits hold the same image, it stays in
     test, or else in validation; one under two labels is left out. `Dataset.ledger` tells of every
     file what became of it.
 
     Args:
         path: the folder.
-        image_size: (height, width) in pixels, or one int for both, that every picture is given. If
-            left out, a square is chosen from the pictures' median shorter side, a multiple of 8
+        image_size: (height, width) in pixels, or one int for both, that every image is given. If
+            left out, a square is chosen from the images' median shorter side, a multiple of 8
             from 16 to 96; `Dataset.notes` says which.
-        color: "rgb" or "gray"; if left out, "gray" where all pictures are grey, else "rgb".
+        color: "rgb" or "gray"; if left out, "gray" where all images are grey, else "rgb".
         resize: "crop" fills the size and cuts what hangs over, "pad" shows all between black bars,
             "stretch" ignores the proportions.
-        validation: the part of the pictures (0 to below 1) that is set aside for validation, drawn
+        validation: the part of the images (0 to below 1) that is set aside for validation, drawn
             by `seed`, each class alike; or None. A folder for validation takes its place.
         test: the same for testing.
         class_names: the names of the classes in the order of their labels; if left out, the sorted
             names of the folders. Folders with other names are refused; a name may have no folder.
-        seed: decides which pictures are set aside.
+        seed: decides which images are set aside.
         max_skipped: the part of the files that may be unusable. They are skipped and listed in
             `Dataset.skipped`.
         exclude: files to leave out: the path of a CSV file with a column `path`, such as
             `imgclf inspect --out` writes, or a list of paths; relative ones start at `path`.
-        groups: which pictures must stay on one side of a cut, such as those of one patient: a
+        groups: which images must stay on one side of a cut, such as those of one patient: a
             regular expression with one group in brackets, which is searched for in the path below
-            `path` (with "/"), or a function of that path. Pictures that it does not match, or for
+            `path` (with "/"), or a function of that path. Images that it does not match, or for
             which it gives None, are alone.
-        max_pixels: pictures with more pixels than that are skipped unread.
-        cache: where decoded pictures are kept from the first epoch on: "auto" (memory up to a
+        max_pixels: images with more pixels than that are skipped unread.
+        cache: where decoded images are kept from the first epoch on: "auto" (memory up to a
             quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
             (nowhere), or `CacheSettings` with bounds of your own.
 
@@ -127,7 +127,7 @@ def load_folder(
         MissingFileError: if there is no such folder.
         ArgumentError: if an argument is not as above.
         DataError: if there are no folders of classes, fewer than two classes, a class without
-            pictures, or too many unusable files.
+            images, or too many unusable files.
 
     Example:
         >>> import tempfile
@@ -138,14 +138,14 @@ def load_folder(
         >>> for name in ["night", "snow"]:
         ...     (folder / name).mkdir()
         ...     for number in range(10):
-        ...         picture = Image.new("L", (40, 30), number if name == "night" else 255 - number)
-        ...         picture.save(folder / name / f"{number}.png")
+        ...         image = Image.new("L", (40, 30), number if name == "night" else 255 - number)
+        ...         image.save(folder / name / f"{number}.png")
         >>> data = load_folder(folder)
         >>> data.class_names, data.image_shape, len(data.train)
         (('night', 'snow'), (32, 32, 1), 12)
         >>> temporary.cleanup()
     """
-    options = PictureOptions(
+    options = ImageOptions(
         image_size,
         color,
         resize,
@@ -163,11 +163,11 @@ def load_folder(
     scan = scan_folder(root, may_lack_classes=class_names is not None)
     notes: list[str] = []
     if scan.ignored:
-        notes.append(f"Files that are no pictures by their names, passed over: {scan.ignored}.")
+        notes.append(f"Files that are no images by their names, passed over: {scan.ignored}.")
     stray = [name for name, reason in scan.passed_over if reason == _IN_NO_CLASS]
     if stray:
         notes.append(
-            f"Pictures in no folder of a class, passed over: {len(stray)}, such as "
+            f"Images in no folder of a class, passed over: {len(stray)}, such as "
             f"{show_path(stray[0])}."
         )
     return make_dataset(
@@ -222,10 +222,10 @@ def _grouped(
     alone = sum(file.group is None for file in grouped)
     if files and alone == len(files):
         raise ArgumentError(
-            f"`groups` matches none of the {alone} pictures, the first of which is "
+            f"`groups` matches none of the {alone} images, the first of which is "
             f"{show_path(relative_path(files[0].name, root))!r}."
         )
-    rest = f"; {alone:,} pictures match none and are alone" if alone else ""
+    rest = f"; {alone:,} images match none and are alone" if alone else ""
     notes.append(f"Groups that stay on one side of a cut: {len(names):,}{rest}.")
     return grouped
 
@@ -235,10 +235,10 @@ def scan_folder(root: Path, *, may_lack_classes: bool = False) -> FolderScan:
 
     Args:
         root: the folder.
-        may_lack_classes: accept a single class, and folders without pictures.
+        may_lack_classes: accept a single class, and folders without images.
 
     Raises:
-        DataError: if there are no folders of classes, or one has no pictures.
+        DataError: if there are no folders of classes, or one has no images.
     """
     if not root.is_dir():
         raise ArgumentError(
@@ -262,8 +262,8 @@ def scan_folder(root: Path, *, may_lack_classes: bool = False) -> FolderScan:
     )
 
 
-def pictures_at(place: Path, skipped: list[tuple[Path, str]] | None) -> list[Path]:
-    """What should be pictures below a folder by their names, sorted; a file stands for itself.
+def images_at(place: Path, skipped: list[tuple[Path, str]] | None) -> list[Path]:
+    """What should be images below a folder by their names, sorted; a file stands for itself.
 
     Args:
         place: a folder or a file.
@@ -271,7 +271,7 @@ def pictures_at(place: Path, skipped: list[tuple[Path, str]] | None) -> list[Pat
             the first of them is an error.
 
     Raises:
-        DataError: if there are no pictures in the folder.
+        DataError: if there are no images in the folder.
     """
     if not place.is_dir():
         return [place]
@@ -281,9 +281,9 @@ def pictures_at(place: Path, skipped: list[tuple[Path, str]] | None) -> list[Pat
     elif found.unreadable:
         folder, reason = found.unreadable[0]
         raise DataError(f"{show_path(folder)}: {reason}")
-    if not found.pictures:
-        raise DataError(f"{show_path(place)}: there are no pictures in this folder.")
-    return [Path(path) for path in found.pictures]
+    if not found.images:
+        raise DataError(f"{show_path(place)}: there are no images in this folder.")
+    return [Path(path) for path in found.images]
 
 
 def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:
@@ -314,24 +314,24 @@ def _scan_classes(root: Path, split: str, may_be_empty: bool) -> FolderScan:
     passed_over = _beside(root)
     for folder in folders:
         found = _walk(folder)
-        if not found.pictures and not found.unreadable and not may_be_empty:
+        if not found.images and not found.unreadable and not may_be_empty:
             raise DataError(
-                f"{show_path(folder)}: this class has no pictures. Add some, or remove the folder."
+                f"{show_path(folder)}: this class has no images. Add some, or remove the folder."
             )
         class_name = show_path(folder.name)
-        if not found.pictures:
+        if not found.images:
             empty.append(class_name)
-        files += [LabelledFile(picture, class_name, split or None) for picture in found.pictures]
+        files += [LabelledFile(image, class_name, split or None) for image in found.images]
         passed_over += found.passed_over
         unreadable += found.unreadable
     return FolderScan(tuple(files), tuple(passed_over), tuple(unreadable), tuple(empty))
 
 
 def _no_classes(root: Path) -> str:
-    here = sum(entry.is_file() and _is_picture(entry.name) for entry in root.iterdir())
-    found = f"{here} pictures directly inside, but" if here else "no pictures and"
+    here = sum(entry.is_file() and _is_image(entry.name) for entry in root.iterdir())
+    found = f"{here} images directly inside, but" if here else "no images and"
     return (
-        f"{show_path(root)}: has {found} no folders of classes. Put the pictures of each class in "
+        f"{show_path(root)}: has {found} no folders of classes. Put the images of each class in "
         "a folder with its name, such as cat/ and dog/."
     )
 
@@ -349,14 +349,14 @@ def _beside(root: Path) -> list[tuple[str, str]]:
     return [
         (_shown(entry), _why_not(entry.name) or _IN_NO_CLASS)
         for entry in _listed(root)
-        if _why_not(entry.name) not in (None, _NO_PICTURE) or not _is_folder(entry)
+        if _why_not(entry.name) not in (None, _NO_IMAGE) or not _is_folder(entry)
     ]
 
 
 class _Found(NamedTuple):
     """What is below one folder."""
 
-    pictures: list[str]
+    images: list[str]
     passed_over: list[tuple[str, str]]
     unreadable: list[tuple[Path, str]]
 
@@ -374,9 +374,9 @@ def _walk(top: Path) -> _Found:
         if not isinstance(place, str):
             reason = _why_not(place.name)
             is_folder = _is_folder(place)
-            if reason is None or (is_folder and reason == _NO_PICTURE):
+            if reason is None or (is_folder and reason == _NO_IMAGE):
                 if not is_folder:
-                    found.pictures.append(place.path)
+                    found.images.append(place.path)
                     continue
             else:
                 found.passed_over.append((_shown(place), reason))
@@ -413,19 +413,19 @@ def _shown(entry: os.DirEntry[str]) -> str:
 
 
 def _why_not(name: str) -> str | None:
-    """Why a file with this name is passed over; None if it should be a picture."""
+    """Why a file with this name is passed over; None if it should be an image."""
     if name.startswith("."):
         return "is hidden."
     if name.lower() in _JUNK:
         return "is left behind by a system."
-    return None if _is_picture(name) else _NO_PICTURE
+    return None if _is_image(name) else _NO_IMAGE
 
 
 def _is_junk(name: str) -> bool:
     return name.startswith(".") or name.lower() in _JUNK
 
 
-def _is_picture(name: str) -> bool:
-    """Whether the name promises a picture; a name without an ending may."""
+def _is_image(name: str) -> bool:
+    """Whether the name promises an image; a name without an ending may."""
     suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  a Path takes far longer
     return not suffix or suffix in IMAGE_SUFFIXES or suffix in _FOREIGN_SUFFIXES

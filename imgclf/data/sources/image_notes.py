@@ -1,4 +1,4 @@
-"""What there is to know about picture files, as sentences for `Dataset.notes` and for errors."""
+"""What there is to know about image files, as sentences for `Dataset.notes` and for errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 # Examples in one message or note.
 _SHOWN = 5
 
-# Pictures that are pointed out: a shorter side in pixels, and how often it goes into the longer.
+# Images that are pointed out: a shorter side in pixels, and how often it goes into the longer.
 _TINY = 8
 _SLIVER = 5
 
@@ -37,7 +37,7 @@ def note_twins(class_names: Sequence[str]) -> tuple[str, ...]:
     """Names that a person would take for one: `Cat` and `cat`."""
     return tuple(
         f"Classes {' and '.join(map(repr, names))} differ only in case or blanks: if they are one, "
-        "put their pictures together."
+        "put their images together."
         for names in twin_names(class_names)
     )
 
@@ -67,12 +67,12 @@ def note_formats(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tup
 
 
 def note_shapes(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tuple[str, ...]:
-    """Pictures that are read, but that the user may not expect."""
+    """Images that are read, but that the user may not expect."""
     kinds: dict[str, list[str]] = {}
     for file, header in zip(used, headers, strict=True):
         short, long = sorted((header.height, header.width))
         if header.is_animated:
-            kinds.setdefault("Animations, of which the first picture is used", []).append(file.name)
+            kinds.setdefault("Animations, of which the first image is used", []).append(file.name)
         if long >= _SLIVER * short:
             kinds.setdefault(
                 f"Slivers, at least {_SLIVER} times as long as wide, of which cropping leaves "
@@ -80,9 +80,7 @@ def note_shapes(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tupl
                 [],
             ).append(file.name)
         if short < _TINY:
-            kinds.setdefault(f"Tiny pictures, with a side under {_TINY} pixels", []).append(
-                file.name
-            )
+            kinds.setdefault(f"Tiny images, with a side under {_TINY} pixels", []).append(file.name)
     return tuple(
         f"{kind}: {len(some):,}, such as {show_path(some[0])}."
         for kind, some in sorted(kinds.items())
@@ -95,7 +93,7 @@ def note_copies(copies: Copies, readable: Sequence[LabelledFile]) -> tuple[str, 
     if copies.groups:
         count = sum(map(len, copies.groups))
         notes.append(
-            f"Copies of the same picture within a class, kept on one side of a cut: {count:,} "
+            f"Copies of the same image within a class, kept on one side of a cut: {count:,} "
             f"files in {len(copies.groups):,} set(s), such as "
             f"{_both(copies.groups[0], readable)}."
         )
@@ -104,13 +102,13 @@ def note_copies(copies: Copies, readable: Sequence[LabelledFile]) -> tuple[str, 
     if across:
         first = readable[across[0]]
         notes.append(
-            f"Pictures of which a later split (validation or test) has a copy, left out: "
+            f"Images of which a later split (validation or test) has a copy, left out: "
             f"{len(across):,}, such as {show_path(first.name)}, which {copies.left_out[across[0]]}"
         )
     if copies.two_labels:
         examples = "; ".join(_both(group, readable) for group in copies.two_labels[:_SHOWN])
         notes.append(
-            f"Warning: the same picture under two labels, in {len(copies.two_labels):,} case(s): "
+            f"Warning: the same image under two labels, in {len(copies.two_labels):,} case(s): "
             f"{examples}. None of the copies is trained on. Remove the ones with the wrong label."
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""From picture files with class names to a `Dataset`: what folders and tables have in common.
+"""From image files with class names to a `Dataset`: what folders and tables have in common.
 
 `folder` and `table` say which file belongs to which class, and maybe to which split. Here every
 file is checked, the size and the colour are chosen where the user left them open, and the splits
@@ -47,7 +47,7 @@ from imgclf.files.in_threads import in_threads
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["SPLIT_NAMES", "LabelledFile", "PictureOptions", "make_dataset", "sort_names"]
+__all__ = ["SPLIT_NAMES", "ImageOptions", "LabelledFile", "make_dataset", "sort_names"]
 
 # What people call the splits, and what imgclf calls them.
 SPLIT_NAMES = {
@@ -58,7 +58,7 @@ SPLIT_NAMES = {
     "test": "test",
 }
 
-# The side that is chosen for the pictures when the user names none: a multiple of 8, which can be
+# The side that is chosen for the images when the user names none: a multiple of 8, which can be
 # halved three times, and no more than a processor without a graphics card can cope with.
 _SIDE_STEP = 8
 _SMALLEST_SIDE, _LARGEST_SIDE = 16, 96
@@ -69,7 +69,7 @@ _CHUNK = 256
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LabelledFile:
-    """One picture file.
+    """One image file.
 
     Args:
         name: its path; as a text, since there may be very many.
@@ -90,8 +90,8 @@ class LabelledFile:
 
 
 @dataclasses.dataclass(frozen=True)
-class PictureOptions:
-    """How picture files become a data set; the arguments of `load_folder` and `load_csv`."""
+class ImageOptions:
+    """How image files become a data set; the arguments of `load_folder` and `load_csv`."""
 
     image_size: Any = None
     color: str | None = None
@@ -121,7 +121,7 @@ class PictureOptions:
 
 def make_dataset(
     files: Sequence[LabelledFile],
-    options: PictureOptions,
+    options: ImageOptions,
     *,
     name: str,
     origin: str,
@@ -140,10 +140,10 @@ def make_dataset(
         root: the folder that relative paths of `exclude` and of the ledger start from.
         notes: what the caller has to tell the user.
         unreadable: what the caller could not read, with the reasons.
-        passed_over: what the caller found and did not take for pictures, with the reasons.
+        passed_over: what the caller found and did not take for images, with the reasons.
 
     Raises:
-        DataError: if there are too few classes or pictures, or too many files cannot be read.
+        DataError: if there are too few classes or images, or too many files cannot be read.
     """
     exclusion = Exclusion(options.exclude, root)
     try:
@@ -154,7 +154,7 @@ def make_dataset(
 
 def _make(
     files: Sequence[LabelledFile],
-    options: PictureOptions,
+    options: ImageOptions,
     exclusion: Exclusion,
     name: str,
     root: str | os.PathLike[str],
@@ -216,7 +216,7 @@ def sort_names(names: Iterable[str]) -> list[str]:
     return sorted(different)
 
 
-def _choose_class_names(files: Sequence[LabelledFile], options: PictureOptions) -> tuple[str, ...]:
+def _choose_class_names(files: Sequence[LabelledFile], options: ImageOptions) -> tuple[str, ...]:
     """The given names, or those of the files to train on; no file may have another."""
     found = sort_names(file.class_name for file in files)
     learned = sort_names(file.class_name for file in files if file.split in (None, "train"))
@@ -238,7 +238,7 @@ def _choose_class_names(files: Sequence[LabelledFile], options: PictureOptions) 
             )
     if len(learned) < 2:
         raise DataError(
-            "there must be pictures of at least 2 classes to tell apart. "
+            "there must be images of at least 2 classes to tell apart. "
             f"Found: {list_names(learned)}."
         )
     return tuple(learned)
@@ -280,26 +280,26 @@ def _check_classes_remain(
     used: Sequence[LabelledFile], files: Sequence[LabelledFile], class_names: Sequence[str]
 ) -> None:
     if not used:
-        raise DataError("there is no picture that can be used.")
+        raise DataError("there is no image that can be used.")
     lost = {file.class_name for file in files} - {file.class_name for file in used}
     for name in class_names:
         if name in lost:
             raise DataError(
-                f"no picture of class {name!r} can be read: all its files are damaged or excluded."
+                f"no image of class {name!r} can be read: all its files are damaged or excluded."
             )
     if not any(file.split in (None, "train") for file in used):
-        raise DataError("there is no picture to train on: all belong to validation or test.")
+        raise DataError("there is no image to train on: all belong to validation or test.")
 
 
 def _check_copies(
     used: Sequence[LabelledFile], readable: Sequence[LabelledFile], class_names: Sequence[str]
 ) -> None:
-    """No class may consist of pictures that are left out as copies of others."""
+    """No class may consist of images that are left out as copies of others."""
     lost = _learned(readable) - _learned(used)
     for name in class_names:
         if name in lost:
             raise DataError(
-                f"no picture of class {name!r} is left to train on: each of them is in another "
+                f"no image of class {name!r} is left to train on: each of them is in another "
                 "class, or in a split of its own for validation or test, too. `imgclf inspect` "
                 "lists them."
             )
@@ -319,13 +319,13 @@ def _check_groups(used: Sequence[LabelledFile]) -> None:
                 raise DataError(
                     f"the group {file.group!r} is in the {first.split} split "
                     f"({show_path(first.name)}) and in the {file.split} split "
-                    f"({show_path(file.name)}). Move its pictures to one of them, or `exclude` "
+                    f"({show_path(file.name)}). Move its images to one of them, or `exclude` "
                     "those of one side."
                 )
 
 
 def _choose_spec(
-    headers: Sequence[Header], options: PictureOptions
+    headers: Sequence[Header], options: ImageOptions
 ) -> tuple[ImageSpec, tuple[str, ...]]:
     """The size and colour to decode to, and a sentence about each that was not asked for."""
     notes = []
@@ -335,7 +335,7 @@ def _choose_spec(
         nearest = int(median / _SIDE_STEP + 0.5) * _SIDE_STEP
         image_size = min(max(nearest, _SMALLEST_SIDE), _LARGEST_SIDE)
         notes.append(
-            f"Pictures are resized to {image_size}×{image_size} pixels, chosen from their median "
+            f"Images are resized to {image_size}×{image_size} pixels, chosen from their median "
             f"shorter side of {median:g}; `image_size` sets another size."
         )
     color = options.color
@@ -343,9 +343,9 @@ def _choose_spec(
         grey = all(header.mode in GREY_MODES for header in headers)
         color = "gray" if grey else "rgb"
         notes.append(
-            "Pictures are read as grey, since all of them are; color='rgb' reads three channels."
+            "Images are read as grey, since all of them are; color='rgb' reads three channels."
             if grey
-            else "Pictures are read in colour; color='gray' reads one channel."
+            else "Images are read in colour; color='gray' reads one channel."
         )
     spec = ImageSpec(image_size, 1 if color == "gray" else 3, options.resize, options.max_pixels)
     return spec, tuple(notes)
@@ -396,7 +396,7 @@ def _to_rows(
 ) -> list[LedgerRow]:
     homes = {path: title for title, split in data.splits().items() for path in split.images.paths}
     originals = {
-        place: f"is the same picture as {show_path(relative_path(readable[group[0]].name, root))}."
+        place: f"is the same image as {show_path(relative_path(readable[group[0]].name, root))}."
         for group in copies.groups
         for place in group[1:]
     }

@@ -39,18 +39,18 @@ def load_source(
     """Loads the data that a word stands for.
 
     Args:
-        source: "cifar10", "digits", a folder of pictures, or a CSV file. A folder with one of the
+        source: "cifar10", "digits", a folder of images, or a CSV file. A folder with one of the
             two names is written with its path, such as "./digits".
         archive: for "cifar10", as in `load_cifar10`.
         path: for "cifar10", as in `load_cifar10`.
-        image_size: for pictures, as in `load_folder`.
-        color: for pictures, as in `load_folder`.
-        resize: for pictures, as in `load_folder`.
-        exclude: for pictures, as in `load_folder`.
-        groups: for pictures, as in `load_folder`; for a table, the name of a column.
-        max_pixels: for pictures, as in `load_folder`.
-        cache: for pictures, as in `load_folder`, but None leaves it to that function.
-        seed: decides which pictures are set aside.
+        image_size: for images, as in `load_folder`.
+        color: for images, as in `load_folder`.
+        resize: for images, as in `load_folder`.
+        exclude: for images, as in `load_folder`.
+        groups: for images, as in `load_folder`; for a table, the name of a column.
+        max_pixels: for images, as in `load_folder`.
+        cache: for images, as in `load_folder`, but None leaves it to that function.
+        seed: decides which images are set aside.
         validation: what to set aside for validation; None leaves it to the function that loads.
 
     Raises:
@@ -63,26 +63,26 @@ def load_source(
     if not isinstance(source, str):
         raise ArgumentTypeError(f"`source` must be a text. {checks.received('source', source)}")
     cifar_options = {"archive": archive, "path": path}
-    picture_options = {"image_size": image_size, "color": color, "resize": resize}
-    picture_options |= {"exclude": exclude, "groups": groups}
-    picture_options |= {
+    image_options = {"image_size": image_size, "color": color, "resize": resize}
+    image_options |= {"exclude": exclude, "groups": groups}
+    image_options |= {
         name: value
         for name, value in (("max_pixels", max_pixels), ("cache", cache))
         if value is not None
     }
     cut = {"seed": seed} | ({} if validation is None else {"validation": validation})
     if source == "cifar10":
-        _refuse(picture_options, source)
+        _refuse(image_options, source)
         return load_cifar10(**cifar_options, **cut)
     _refuse(cifar_options, source)
     if source == "digits":
-        _refuse(picture_options, source)
+        _refuse(image_options, source)
         return load_digits(**cut)
     place = Path(source).expanduser()
     if source and place.is_dir():
-        return load_folder(place, **picture_options, **cut)
+        return load_folder(place, **image_options, **cut)
     if place.suffix.lower() == ".csv" and place.is_file():
-        return load_csv(place, **picture_options, **cut)
+        return load_csv(place, **image_options, **cut)
     raise ArgumentError(_unknown(source, place))
 
 
@@ -98,7 +98,7 @@ def _refuse(options: dict[str, Any], source: str) -> None:
 def _unknown(source: str, place: Path) -> str:
     kind = "is a file of another kind" if place.is_file() else "there is no such file or folder"
     message = (
-        "`source` must be 'cifar10', 'digits', a folder of pictures or a .csv file; "
+        "`source` must be 'cifar10', 'digits', a folder of images or a .csv file; "
         f"{kind}. {checks.received('source', source)}"
     )
     near = difflib.get_close_matches(source, NAMES, n=1) or _near_place(place)

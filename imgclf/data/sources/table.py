@@ -1,4 +1,4 @@
-"""Pictures listed in a table: a CSV file or a data frame with a path and a label in each row."""
+"""Images listed in a table: a CSV file or a data frame with a path and a label in each row."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from imgclf import checks
 from imgclf.data.images import MAX_PIXELS, show_path
 from imgclf.data.sources.labelled_files import (
     SPLIT_NAMES,
+    ImageOptions,
     LabelledFile,
-    PictureOptions,
     make_dataset,
 )
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
@@ -54,7 +54,7 @@ def load_csv(
     max_pixels: int = MAX_PIXELS,
     cache: Any = "auto",
 ) -> Dataset:
-    r"""Loads the pictures that a table lists.
+    r"""Loads the images that a table lists.
 
     Args:
         path: a CSV file with a header, in UTF-8; or a pandas `DataFrame` or anything else with
@@ -70,15 +70,15 @@ def load_csv(
         validation: the part to set aside; a `split` column with validation rows takes its place.
         test: the same for testing.
         class_names: the names of the classes in the order of their labels.
-        seed: decides which pictures are set aside.
+        seed: decides which images are set aside.
         max_skipped: the part of the files that may be missing or unusable.
         delimiter: what parts the columns; if left out, the one of comma, semicolon, tab and "|"
             with which the header has the columns that are needed.
         exclude: as in `load_folder`; relative paths start where those of the table do.
-        groups: the column that says which pictures must stay on one side of a cut, such as
+        groups: the column that says which images must stay on one side of a cut, such as
             "patient".
         max_pixels: as in `load_folder`.
-        cache: where decoded pictures are kept from the first epoch on: "auto" (memory up to a
+        cache: where decoded images are kept from the first epoch on: "auto" (memory up to a
             quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
             (nowhere), or `CacheSettings` with bounds of your own.
 
@@ -106,7 +106,7 @@ def load_csv(
         {'even': 6, 'odd': 6}
         >>> temporary.cleanup()
     """
-    options = PictureOptions(
+    options = ImageOptions(
         image_size,
         color,
         resize,
@@ -213,7 +213,7 @@ def _csv_rows(
         )
     if not file.is_file():
         raise ArgumentError(
-            f"`path` must be a CSV file. {checks.received('path', str(file))} A folder of pictures "
+            f"`path` must be a CSV file. {checks.received('path', str(file))} A folder of images "
             "is read by load_folder()."
         )
     try:

@@ -1,4 +1,4 @@
-"""`CoverageCurve`: how right a classifier is on the part of the pictures that it is surest of."""
+"""`CoverageCurve`: how right a classifier is on the part of the images that it is surest of."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _SHOWN = 200
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class CoverageCurve:
-    """Coverage and accuracy at each threshold of confidence, from the surest picture to all.
+    """Coverage and accuracy at each threshold of confidence, from the surest image to all.
 
     Args:
-        thresholds: (points,) pictures of at least this confidence are answered; falling.
+        thresholds: (points,) images of at least this confidence are answered; falling.
         counts: (points,) how many are answered.
-        coverages: (points,) the part of all pictures that is answered.
+        coverages: (points,) the part of all images that is answered.
         accuracies: (points,) the part of the answers that is right.
     """
 
@@ -53,7 +53,7 @@ class CoverageCurve:
         return "\n".join(lines)
 
     def accuracy_at(self, coverage: float) -> float:
-        """The accuracy where at least this part of the pictures is answered.
+        """The accuracy where at least this part of the images is answered.
 
         Args:
             coverage: above 0, at most 1.
@@ -100,14 +100,14 @@ class CoverageCurve:
 
 
 def coverage_curve(confidences: Any, correct: Any) -> CoverageCurve:
-    """What is won by leaving the unsure pictures unanswered.
+    """What is won by leaving the unsure images unanswered.
 
     Args:
         confidences: (N,) probability of the class that was predicted, 0 to 1.
         correct: (N,) whether that class was the true one.
 
     Returns:
-        A point for each different confidence; the last one answers all pictures.
+        A point for each different confidence; the last one answers all images.
 
     Raises:
         DataError: if the two are not as above, or are empty.

@@ -31,10 +31,10 @@ _HALF_CHI_SQUARED = 1.920729410347062
 
 @dataclasses.dataclass(frozen=True)
 class Reliability:
-    """How far probabilities can be believed, on some labelled pictures.
+    """How far probabilities can be believed, on some labelled images.
 
     Args:
-        count: how many pictures.
+        count: how many images.
         calibration_error: expected calibration error, 15 bins of equal width, 0 to 1.
         loss: mean cross-entropy, natural logarithm.
         brier: mean squared distance between the probabilities of all classes and the truth, 0 to 2.
@@ -56,10 +56,10 @@ class Calibration:
         temperature: what the logits are divided by. Above 1 the network was too sure, below 1 too
             cautious.
         interval: 95% profile-likelihood interval of the temperature.
-        count: how many pictures it was fitted on.
+        count: how many images it was fitted on.
         before: the figures without it.
         after: the figures with it.
-        on_others: whether the figures are of other pictures than those that it was fitted on.
+        on_others: whether the figures are of other images than those that it was fitted on.
     """
 
     temperature: float
@@ -83,10 +83,10 @@ class Calibration:
 
         Args:
             fitted: the temperature and its interval, as `fit_temperature` gives them.
-            count: how many pictures it was fitted on.
-            logits: (N, classes) of the pictures for the figures.
+            count: how many images it was fitted on.
+            logits: (N, classes) of the images for the figures.
             labels: (N,) their true classes.
-            on_others: whether these are other pictures.
+            on_others: whether these are other images.
         """
         temperature, interval = fitted
         before, after = (reliability_at(logits, labels, each) for each in (1.0, temperature))
@@ -94,9 +94,7 @@ class Calibration:
 
     def __str__(self) -> str:
         low, high = self.interval
-        where = (
-            f"on {self.before.count:,} other pictures" if self.on_others else "on the same pictures"
-        )
+        where = f"on {self.before.count:,} other images" if self.on_others else "on the same images"
         rows = [
             ("calibration error", *(f"{one.calibration_error:.1%}" for one in self._both)),
             ("loss", *(f"{one.loss:.4f}" for one in self._both)),
@@ -104,7 +102,7 @@ class Calibration:
         ]
         lines = [
             f"temperature {self.temperature:.3f} ({low:.3f} to {high:.3f}, 95% interval), fitted "
-            f"on {self.count:,} pictures: {self._meaning}",
+            f"on {self.count:,} images: {self._meaning}",
             f"{f'  {where}':<32}{'before':>9}{'after':>9}",
             *(f"    {name:<28}{before:>9}{after:>9}" for name, before, after in rows),
         ]
@@ -168,7 +166,7 @@ def fit_temperature(logits: Any, labels: Any) -> tuple[float, tuple[float, float
         The temperature, and its 95% profile-likelihood interval.
 
     Raises:
-        DataError: if no temperature fits: where every picture is right, the smallest would be the
+        DataError: if no temperature fits: where every image is right, the smallest would be the
             best; where no more are right than by chance, the largest.
 
     Source:
@@ -198,9 +196,9 @@ def fit_temperature(logits: Any, labels: Any) -> tuple[float, tuple[float, float
     if loss(best) > min(loss(low), loss(high)) - 1e-12:
         right = int(np.sum(np.argmax(values, axis=1) == truth))
         raise DataError(
-            f"No temperature from {_LOWEST:g} to {_HIGHEST:g} fits: of the {len(truth):,} pictures "
+            f"No temperature from {_LOWEST:g} to {_HIGHEST:g} fits: of the {len(truth):,} images "
             f"{right:,} are right. To tell how sure one can be there must be mistakes among them, "
-            "and more right answers than by chance. Use more pictures, none of the training."
+            "and more right answers than by chance. Use more images, none of the training."
         )
 
     def beyond(logarithm: float) -> float:

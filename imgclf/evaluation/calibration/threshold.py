@@ -1,9 +1,9 @@
 """`Threshold`: below which confidence a classifier had better say that it does not know.
 
-The lowest confidence that was good enough on some pictures would be too low for others: it was
+The lowest confidence that was good enough on some images would be too low for others: it was
 picked because luck was on its side. So a threshold counts as good enough only if the exact binomial
 bound says so, and the chance of error is shared out among all thresholds that are tried. These are
-few: a binary search over 63 of them, evenly spread over the pictures, tries six at most.
+few: a binary search over 63 of them, evenly spread over the images, tries six at most.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Threshold:
     """From which confidence on a classifier answers, and what that costs.
 
     Args:
-        probability: pictures whose likeliest class is less probable are "unknown".
-        precision: the part of the answers that was right on the pictures it was fitted on.
+        probability: images whose likeliest class is less probable are "unknown".
+        precision: the part of the answers that was right on the images it was fitted on.
         precision_interval: 95% Wilson interval of `precision`.
-        coverage: the part of the pictures that was answered.
+        coverage: the part of the images that was answered.
         coverage_interval: 95% Wilson interval of `coverage`.
-        count: how many pictures it was fitted on.
+        count: how many images it was fitted on.
         wanted: the precision that was asked for.
-        certainty: how certain it is that new pictures reach it; None if that was not asked for.
+        certainty: how certain it is that new images reach it; None if that was not asked for.
         curve: coverage and accuracy at every threshold; not stored in model files.
     """
 
@@ -57,7 +57,7 @@ class Threshold:
 
     def __str__(self) -> str:
         sure = (
-            "on these pictures"
+            "on these images"
             if self.certainty is None
             else f"on new ones too, with {self.certainty:.0%} certainty"
         )
@@ -68,7 +68,7 @@ class Threshold:
             f"of the answers are right {sure}\n"
             f"  right     {self.precision:.1%} of the answers ({low:.1%} to {high:.1%}, "
             "95% interval)\n"
-            f"  answered  {self.coverage:.1%} of {self.count:,} pictures ({least:.1%} to "
+            f"  answered  {self.coverage:.1%} of {self.count:,} images ({least:.1%} to "
             f"{most:.1%})"
         )
 
@@ -118,8 +118,8 @@ def find_threshold(
         confidences: (N,) probability of the class that was predicted, 0 to 1.
         correct: (N,) whether that class was the true one.
         precision: the part of the answers that must be right, between 0 and 1.
-        certainty: with which new pictures, drawn as these were, reach the precision. None takes the
-            lowest threshold that reached it on these pictures; on others it will often miss.
+        certainty: with which new images, drawn as these were, reach the precision. None takes the
+            lowest threshold that reached it on these images; on others it will often miss.
 
     Returns:
         The threshold.
@@ -205,14 +205,14 @@ def _not_reached(curve: CoverageCurve, wanted: float, certainty: float | None) -
     total = int(curve.counts[-1])
     if certainty is None:
         return (
-            f"`precision` of {wanted:.1%} is reached at no threshold on these {total:,} pictures. "
+            f"`precision` of {wanted:.1%} is reached at no threshold on these {total:,} images. "
             f"The highest that is: {curve.accuracies.max():.3f}."
         )
     lower = (value / 1000 for value in range(math.ceil(wanted * 1000) - 1, 0, -1))
     best = next((one for one in lower if _place(curve, one, certainty) is not None), 0.0)
     return (
         f"`precision` of {wanted:.1%} cannot be promised with {certainty:.0%} certainty by these "
-        f"{total:,} pictures. The highest that can: {best:.3f}. For {wanted:.1%} it takes at "
-        f"least {_needed(wanted, certainty):,} answers, all of them right. Use more pictures, ask "
-        "for less, or take certainty=None, which promises nothing about other pictures."
+        f"{total:,} images. The highest that can: {best:.3f}. For {wanted:.1%} it takes at "
+        f"least {_needed(wanted, certainty):,} answers, all of them right. Use more images, ask "
+        "for less, or take certainty=None, which promises nothing about other images."
     )

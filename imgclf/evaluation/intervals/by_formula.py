@@ -172,9 +172,9 @@ def interval_by_influence(
         samples by them.
 
     Example:
-        >>> even, uneven = np.full(100, 0.004), np.append(np.full(99, 0.001), 0.0388)
+        >>> even, imbalanced = np.full(100, 0.004), np.append(np.full(99, 0.001), 0.0388)
         >>> [round(float(ends[0]), 3) for ends in
-        ...  (interval_by_influence(0.8, each, at_the_ends=100) for each in (even, uneven))]
+        ...  (interval_by_influence(0.8, each, at_the_ends=100) for each in (even, imbalanced))]
         [0.711, 0.614]
     """
     squares = np.square(influence)

@@ -28,7 +28,7 @@ def baselines_beaten(found: Baselines, evaluation: Evaluation) -> Section:
         body=table("", ["baseline", "accuracy", "95% interval"], rows),
     )
     lead = (
-        f"{found.compared_with(evaluation)} Baselines learned from {found.num_train:,} pictures at "
+        f"{found.compared_with(evaluation)} Baselines learned from {found.num_train:,} images at "
         f"16×16 pixels and were judged on {found.num_test:,}."
     )
     return Section("baselines", "Baselines", body, lead)

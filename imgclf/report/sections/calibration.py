@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["calibration"]
 
-# Points of the curve; accuracies of fewer pictures jump about.
+# Points of the curve; accuracies of fewer images jump about.
 _POINTS, _FEW = 60, 20
 
 # Below this the two figures are called the same.
@@ -86,15 +86,15 @@ def _about_temperature(calibrated: Calibration | None, temperature: float) -> st
         return ""
     before, after = calibrated.before.calibration_error, calibrated.after.calibration_error
     if before - after < _SAME:
-        return " A temperature from the validation pictures would hardly change that."
+        return " A temperature from the validation images would hardly change that."
     return (
         f" A temperature of {calibrated.temperature:.2f}, from {calibrated.count:,} validation "
-        f"pictures, would make it {after:.1%} and change no answer: clf.calibrate(data.validation)."
+        f"images, would make it {after:.1%} and change no answer: clf.calibrate(data.validation)."
     )
 
 
 def _if_it_may_pass(evaluation: Evaluation) -> Chart:
-    """How often it is right in the surest part of the pictures, for parts up to all of them."""
+    """How often it is right in the surest part of the images, for parts up to all of them."""
     order = np.argsort(-evaluation.confidences, kind="stable")
     right = np.cumsum(evaluation.correct[order])
     few = min(_FEW, len(evaluation))
@@ -103,11 +103,11 @@ def _if_it_may_pass(evaluation: Evaluation) -> Chart:
     half = float(right[max(few, len(evaluation) // 2) - 1] / max(few, len(evaluation) // 2))
     return Chart(
         alt="If it may say “I don't know” where it is least sure: of the surer half of the "
-        f"pictures it gets {half:.1%} right, of all {evaluation.accuracy:.1%}.",
+        f"images it gets {half:.1%} right, of all {evaluation.accuracy:.1%}.",
         lines=[
             Line("accuracy", [float(one) for one in counts / len(evaluation)], list(accuracies))
         ],
-        x_label="part of the pictures that it answers",
+        x_label="part of the images that it answers",
         y_label="how often it is right",
         percent=True,
         x_percent=True,

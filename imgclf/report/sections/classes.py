@@ -17,7 +17,7 @@ __all__ = ["bar", "classes"]
 # Of more classes only the weakest are shown at once, the others when they are asked for.
 _SHOWN = 30
 
-_HEADS = ("class", "pictures", "recall", "95% interval", "precision", "F1")
+_HEADS = ("class", "images", "recall", "95% interval", "precision", "F1")
 
 
 def classes(evaluation: Evaluation) -> Section:
@@ -61,5 +61,5 @@ def _lead(evaluation: Evaluation, records: list[dict[str, Any]]) -> str:
     )
     without = len(evaluation.class_names) - len(records)
     if without:
-        words += f" {without:,} class{'' if without == 1 else 'es'} without a picture left out."
+        words += f" {without:,} class{'' if without == 1 else 'es'} without an image left out."
     return words

@@ -1,4 +1,4 @@
-"""What is taken for what: the confusion matrix, whose cells show their pictures."""
+"""What is taken for what: the confusion matrix, whose cells show their images."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["confusion"]
 # A wider matrix does not fit a page: then the classes of the most mistakes are shown.
 _MOST_CLASSES = 20
 
-# Pictures of one cell, and of all cells: a page has to stay small.
-_PICTURES = 6
-_ALL_PICTURES = 420
+# Images of one cell, and of all cells: a page has to stay small.
+_IMAGES = 6
+_ALL_IMAGES = 420
 
 # Of the deepest colour; texts on it can be read still.
 _DEEPEST = 0.65
@@ -31,10 +31,10 @@ _DEEP = 0.1
 
 
 def confusion(evaluation: Evaluation) -> Section:
-    """The matrix, and under it the pictures of the cell that is pointed at."""
+    """The matrix, and under it the images of the cell that is pointed at."""
     matrix = evaluation.confusion_matrix
     chosen = _chosen(matrix)
-    pictures = _pictures_each(int(np.count_nonzero(matrix[np.ix_(chosen, chosen)])))
+    images = _images_each(int(np.count_nonzero(matrix[np.ix_(chosen, chosen)])))
     most = _most_frequent(matrix, chosen)
     deep = max(_DEEP, _worst_share(matrix))
     rows, panels = [], []
@@ -46,7 +46,7 @@ def confusion(evaluation: Evaluation) -> Section:
             cells.append(cell)
             if cell["count"]:
                 cell["most"] = (true, predicted) == most
-                panels.append(_panel(evaluation, cell, pictures))
+                panels.append(_panel(evaluation, cell, images))
         rows.append({"name": evaluation.class_names[true], "cells": cells})
     body = render(
         "confusion.html",
@@ -79,8 +79,8 @@ def _worst_share(matrix: np.ndarray) -> float:
     return float(np.max(wrong / np.maximum(matrix.sum(axis=1, keepdims=True), 1)))
 
 
-def _pictures_each(cells: int) -> int:
-    return int(np.clip(_ALL_PICTURES // max(cells, 1), 1, _PICTURES))
+def _images_each(cells: int) -> int:
+    return int(np.clip(_ALL_IMAGES // max(cells, 1), 1, _IMAGES))
 
 
 def _cell(
@@ -97,11 +97,11 @@ def _cell(
         "right": true == predicted,
         "depth": round(_DEEPEST * math.sqrt(share / (1 if true == predicted else deep)), 3),
         "what": what,
-        "title": f"{what}: {_pictures(count)}, {share:.1%} of {name}",
+        "title": f"{what}: {_images(count)}, {share:.1%} of {name}",
     }
 
 
-def _panel(evaluation: Evaluation, cell: dict[str, Any], pictures: int) -> dict[str, Any]:
+def _panel(evaluation: Evaluation, cell: dict[str, Any], images: int) -> dict[str, Any]:
     """The surest of mistakes; of what is right the least sure."""
     members = np.flatnonzero(
         (evaluation.labels == cell["true"]) & (evaluation.predictions == cell["predicted"])
@@ -110,12 +110,12 @@ def _panel(evaluation: Evaluation, cell: dict[str, Any], pictures: int) -> dict[
     order = np.argsort(sign * evaluation.confidences[members], kind="stable")
     shown: list[Markup] = []
     if evaluation.images is not None:
-        for number in members[order[:pictures]]:
+        for number in members[order[:images]]:
             sure = f"{evaluation.confidences[number]:.0%} sure"
-            alt = f"picture {number}: {cell['what']}, {sure}"
-            picture = thumbnail(np.asarray(evaluation.images[int(number)]), alt)
-            shown.append(render("captioned.html", picture=picture, caption=sure))
-    return {**cell, "pictures": shown, "more": len(members) - len(shown)}
+            alt = f"image {number}: {cell['what']}, {sure}"
+            image = thumbnail(np.asarray(evaluation.images[int(number)]), alt)
+            shown.append(render("captioned.html", image=image, caption=sure))
+    return {**cell, "images": shown, "more": len(members) - len(shown)}
 
 
 def _lead(evaluation: Evaluation, shown: int) -> str:
@@ -128,9 +128,9 @@ def _lead(evaluation: Evaluation, shown: int) -> str:
     pairs = evaluation.confused_pairs(1)
     if pairs:
         true, predicted, count = pairs[0]
-        words += f" Most often, {true} is taken for {predicted}: {_pictures(count)}."
+        words += f" Most often, {true} is taken for {predicted}: {_images(count)}."
     return words
 
 
-def _pictures(count: int) -> str:
-    return f"{count:,} picture{'' if count == 1 else 's'}"
+def _images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"

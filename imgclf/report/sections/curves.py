@@ -57,7 +57,7 @@ def _lead(history: Mapping[str, Sequence[float]]) -> str:
     validation = _finite(history.get("val_accuracy", ()))
     if train and validation and train[-1] - validation[-1] > 0.1:
         words += (
-            f" At the end it knows {train[-1]:.0%} of the pictures that it learned from, but "
+            f" At the end it knows {train[-1]:.0%} of the images that it learned from, but "
             f"{validation[-1]:.0%} of those set aside: it has learned some by heart."
         )
     return words

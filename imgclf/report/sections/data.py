@@ -41,5 +41,5 @@ def data_ledger(data: Dataset) -> Section:
         losses=[(row.path, row.fate, row.reason) for row in losses[:_EXAMPLES]],
         more=len(losses) - _EXAMPLES,
     )
-    lead = f"{data.name}: pictures of {height}×{width}×{channels}, as the network sees them."
+    lead = f"{data.name}: images of {height}×{width}×{channels}, as the network sees them."
     return Section("data", "Data", body, lead)

@@ -1,4 +1,4 @@
-"""Two numbers: the accuracy as it is, and without pictures that were trained on, too."""
+"""Two numbers: the accuracy as it is, and without images that were trained on, too."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from imgclf.report.page import Section, render
 from imgclf.report.thumbnails import thumbnail
 
 if TYPE_CHECKING:
-    from imgclf.evaluation.deduplicated import CleanScore
+    from imgclf.evaluation.deduplicated import DeduplicatedScore
 
 __all__ = ["duplicates"]
 
 _PAIRS = 10
 
 
-def duplicates(score: CleanScore, of_images: int) -> Section:
+def duplicates(score: DeduplicatedScore, of_images: int) -> Section:
     """What was found, with some of the pairs.
 
     Args:
-        score: as `clean_score` gives it.
-        of_images: how many pictures there are, if the score is of a sample.
+        score: as `deduplicated_score` gives it.
+        of_images: how many images there are, if the score is of a sample.
     """
     title = "Duplicates"
     drawn = ""
@@ -48,13 +48,13 @@ def duplicates(score: CleanScore, of_images: int) -> Section:
     body = render("facts.html", facts=facts, note="")
     body += render("pairs.html", pairs=_pairs(score))
     lead = (
-        f"{score.copies:,} of {score.num_images:,} pictures are among those trained on: "
+        f"{score.copies:,} of {score.num_images:,} images are among those trained on: "
         f"{score.exact:,} exactly, {score.near:,} nearly (brighter, shifted, saved anew).{drawn}"
     )
     return Section("duplicates", title, body, lead)
 
 
-def _pairs(score: CleanScore) -> list[dict[str, Any]]:
+def _pairs(score: DeduplicatedScore) -> list[dict[str, Any]]:
     found = np.flatnonzero(score.partners >= 0)
     found = found[np.argsort(-score.similarity[found], kind="stable")]
     if len(found) > _PAIRS:
@@ -66,11 +66,11 @@ def _pairs(score: CleanScore) -> list[dict[str, Any]]:
         named = score.train.class_names[score.train.labels[other]]
         pairs.append(
             {
-                "picture": thumbnail(
-                    np.asarray(score.test.images[index]), f"judged picture {index}: {name}"
+                "image": thumbnail(
+                    np.asarray(score.test.images[index]), f"judged image {index}: {name}"
                 ),
                 "other": thumbnail(
-                    np.asarray(score.train.images[other]), f"training picture {other}: {named}"
+                    np.asarray(score.train.images[other]), f"training image {other}: {named}"
                 ),
                 "names": name if name == named else f"{name} / {named}",
                 "alike": f"{score.similarity[index]:.2f} alike",

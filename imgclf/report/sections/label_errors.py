@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgclf.report.page import Section, render
-from imgclf.report.sections.mistakes import picture_name
+from imgclf.report.sections.mistakes import image_name
 from imgclf.report.thumbnails import thumbnail
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ _SHOWN = 12
 
 
 def label_errors(evaluation: Evaluation, suspected: Sequence[LabelError]) -> Section | None:
-    """The likeliest, as pictures.
+    """The likeliest, as images.
 
     Args:
-        evaluation: with the pictures.
+        evaluation: with the images.
         suspected: as `Evaluation.label_errors` gives them.
     """
     if evaluation.images is None:
@@ -34,11 +34,11 @@ def label_errors(evaluation: Evaluation, suspected: Sequence[LabelError]) -> Sec
         return Section("labels", title, "None, by confident learning.")
     cards = []
     for one in suspected[:_SHOWN]:
-        name = picture_name(evaluation.images, one.index)
+        name = image_name(evaluation.images, one.index)
         alt = f"{name}: labelled {one.label}, perhaps {one.suggested}"
         cards.append(
             {
-                "picture": thumbnail(np.asarray(evaluation.images[one.index]), alt),
+                "image": thumbnail(np.asarray(evaluation.images[one.index]), alt),
                 "label": one.label,
                 "suggested": one.suggested,
                 "sure": f"{one.suggested_probability:.0%}",

@@ -18,7 +18,7 @@ def figures(evaluation: Evaluation) -> Section:
     """A row a figure."""
     rows = table("", ["figure", "value", "95% interval"], figure_rows(evaluation))
     lead = (
-        "Macro: each class counts alike. Weighted: as often as it has pictures. Other pictures of "
+        "Macro: each class counts alike. Weighted: as often as it has images. Other images of "
         "the same kind would give other figures; the interval says how far off."
     )
     return Section("figures", "Figures", render("scroll.html", title="Figures", body=rows), lead)

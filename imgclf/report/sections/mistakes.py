@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from imgclf.evaluation.evaluation import Evaluation
     from imgclf.explanation.explanation import Explanation
 
-__all__ = ["mistakes", "picture_name"]
+__all__ = ["image_name", "mistakes"]
 
-# Of the heat over a picture; with more the small picture under it cannot be seen.
+# Of the heat over an image; with more the small image under it cannot be seen.
 _STRENGTH = 0.55
 
 
@@ -26,7 +26,7 @@ def mistakes(
     """A gallery.
 
     Args:
-        evaluation: with the pictures.
+        evaluation: with the images.
         chosen: (N,) which, as `Evaluation.mistakes` gives them.
         explanation: heat maps of the first of them.
     """
@@ -40,8 +40,8 @@ def mistakes(
         true = evaluation.class_names[evaluation.labels[number]]
         predicted = evaluation.class_names[evaluation.predictions[number]]
         sure = f"{evaluation.confidences[number]:.0%}"
-        name = picture_name(evaluation.images, int(number))
-        picture = thumbnail(
+        name = image_name(evaluation.images, int(number))
+        image = thumbnail(
             np.asarray(evaluation.images[int(number)]), f"{name}: {true}, taken for {predicted}"
         )
         heat, unsure = "", False
@@ -50,7 +50,7 @@ def mistakes(
             unsure = not explanation.agreement[place]
         cards.append(
             {
-                "picture": picture,
+                "image": image,
                 "heat": heat,
                 "unsure": unsure,
                 "true": true,
@@ -60,11 +60,11 @@ def mistakes(
             }
         )
     wrong = int(np.sum(~evaluation.correct))
-    lead = f"{wrong:,} of {len(evaluation):,} pictures are named wrongly. "
+    lead = f"{wrong:,} of {len(evaluation):,} images are named wrongly. "
     lead += "All are shown." if len(chosen) == wrong else "These are the surest of them."
     if explanation is not None and len(overlays):
         lead += (
-            f" Beside a picture: where it looked for the wrong answer ({explanation.method}). "
+            f" Beside an image: where it looked for the wrong answer ({explanation.method}). "
             "“Not confirmed”: covering that place does not lower the probability more than "
             "covering another."
         )
@@ -77,9 +77,9 @@ def mistakes(
     )
 
 
-def picture_name(images: Any, number: int) -> str:
-    """The end of a file's path, or which picture it is."""
+def image_name(images: Any, number: int) -> str:
+    """The end of a file's path, or which image it is."""
     paths = getattr(images, "paths", None)
     if paths is None:
-        return f"picture {number}"
+        return f"image {number}"
     return "/".join(PurePath(paths[number]).parts[-2:])

@@ -1,4 +1,4 @@
-"""What is left of the accuracy when pictures are blurred, dark, askew."""
+"""What is left of the accuracy when images are blurred, dark, askew."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def robustness(card: Robustness) -> Section:
     body = render("scroll.html", title="Robustness", body=table("", heads, rows))
     low, high = card.accuracy_interval
     lead = (
-        f"Accuracy on {card.num_images:,} pictures that were damaged in steps from mild (1) to "
+        f"Accuracy on {card.num_images:,} images that were damaged in steps from mild (1) to "
         f"severe ({steps}); as they are: {card.accuracy:.1%} ({low:.1%} to {high:.1%}). "
         f"Worst: {card.weakest}."
     )

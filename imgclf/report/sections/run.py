@@ -14,7 +14,7 @@ from imgclf.markup import table
 from imgclf.report.page import Section, render
 
 if TYPE_CHECKING:
-    from imgclf.evaluation.test_evaluations import Look
+    from imgclf.evaluation.test_evaluations import EvaluationRecord
 
 __all__ = ["WATTS", "cost", "duration", "energy", "environment", "listed", "looks"]
 
@@ -33,13 +33,13 @@ def cost(seconds: float | None, watts: float, images: int | None = None) -> Sect
     Args:
         seconds: that were spent in `fit`; None if nobody noted them.
         watts: what the machine is taken to draw meanwhile.
-        images: training pictures that were seen, each as often as it was.
+        images: training images that were seen, each as often as it was.
     """
     if not seconds:
         return None
     facts = {"time in training": duration(seconds)}
     if images:
-        facts["pace"] = f"{images / seconds:,.0f} training pictures a second, validation included"
+        facts["pace"] = f"{images / seconds:,.0f} training images a second, validation included"
     facts["energy, estimated"] = (
         f"{energy(seconds * watts / 3600)} = {duration(seconds)} × {watts:g} W"
     )
@@ -51,8 +51,8 @@ def cost(seconds: float | None, watts: float, images: int | None = None) -> Sect
     return Section("cost", "Time and energy", render("facts.html", facts=facts, note=note))
 
 
-def looks(found: Sequence[Look]) -> Section | None:
-    """How often the test pictures were looked at.
+def looks(found: Sequence[EvaluationRecord]) -> Section | None:
+    """How often the test images were looked at.
 
     Args:
         found: as the run folder has them, the first one first.
@@ -65,12 +65,12 @@ def looks(found: Sequence[Look]) -> Section | None:
     ]
     times = "once" if len(found) == 1 else f"{len(found):,} times"
     lead = (
-        f"The test pictures of this run have been looked at {times}, this report included. A look "
+        f"The test images of this run have been looked at {times}, this report included. A look "
         "that changes what is done next makes the next figure a little too good."
     )
     if len(found) > _LOOKS:
         lead += f" The last {_LOOKS}:"
-    body = table("", ["when (UTC)", "pictures", "accuracy"], rows)
+    body = table("", ["when (UTC)", "images", "accuracy"], rows)
     return Section(
         "looks", "Looks at the test", render("scroll.html", title="Looks", body=body), lead
     )

@@ -1,4 +1,4 @@
-"""Parts of the pictures that have something in common, and which of them are really worse."""
+"""Parts of the images that have something in common, and which of them are really worse."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TITLES = {
 
 
 def find_slices(evaluation: Evaluation) -> dict[str, list[Slice]]:
-    """The slices that can be made of the pictures themselves; more than one each, or none."""
+    """The slices that can be made of the images themselves; more than one each, or none."""
     if evaluation.images is None:
         return {}
     kinds = ["brightness"]
@@ -58,7 +58,7 @@ def slices(found: Mapping[str, Sequence[Slice]]) -> Section | None:
     body = Markup()
     for kind, some in found.items():
         rows = [_row(one) for one in some[:_SHOWN]]
-        heads = [kind, "pictures", "accuracy", "95% interval", "the rest", ""]
+        heads = [kind, "images", "accuracy", "95% interval", "the rest", ""]
         title = _TITLES.get(kind, f"By {kind}")
         if len(some) > _SHOWN:
             title += f": the {_SHOWN} least accurate of {len(some):,}"

@@ -18,9 +18,9 @@ __all__ = ["plus_minus", "sentence", "summary"]
 _PAIRS = 2
 
 _KINDS = {
-    "test": "unseen pictures",
-    "validation": "validation pictures",
-    "train": "pictures that it was trained on",
+    "test": "unseen images",
+    "validation": "validation images",
+    "train": "images that it was trained on",
 }  # else nobody knows whether it has seen them
 
 
@@ -40,7 +40,7 @@ def summary(
     """
     low, high = evaluation.accuracy_interval
     figures: dict[str, str] = {}
-    if evaluation.uneven:
+    if evaluation.imbalanced:
         figures["balanced accuracy"] = f"{evaluation.balanced_accuracy:.1%}"
         figures["macro F1"] = f"{evaluation.macro_f1:.1%}"
     figures |= more or {}
@@ -53,7 +53,7 @@ def summary(
         "summary.html",
         accuracy=f"{evaluation.accuracy:.1%}",
         margin=f"± {plus_minus(evaluation):.1f}",
-        on=f"on {len(evaluation):,} {_KINDS.get(split, 'pictures')}",
+        on=f"on {len(evaluation):,} {_KINDS.get(split, 'images')}",
         interval=f"95% interval: {low:.1%} to {high:.1%}",
         weakest=weakest and f"{weakest['class_name']}, {weakest['recall']:.0%}",
         pairs=_pairs(evaluation),
@@ -69,11 +69,11 @@ def sentence(evaluation: Evaluation, split: str) -> str:
         >>> from imgclf import Evaluation
         >>> ev = Evaluation([0, 1, 1], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]], ["cat", "dog"])
         >>> sentence(ev, "test")
-        '66.7% ± 36.5 on 3 unseen pictures; weakest: dog, 50%; mistakes it shows: cat for dog'
+        '66.7% ± 36.5 on 3 unseen images; weakest: dog, 50%; mistakes it shows: cat for dog'
     """
     parts = [
         f"{evaluation.accuracy:.1%} ± {plus_minus(evaluation):.1f} on {len(evaluation):,} "
-        f"{_KINDS.get(split, 'pictures')}"
+        f"{_KINDS.get(split, 'images')}"
     ]
     weakest = _weakest(evaluation)
     if weakest:

@@ -34,7 +34,7 @@ class Coordinator:
         folder: None to keep nothing.
         clock: of this call.
         max_trials: None if only the time ends the search.
-        parts: of the training pictures, rising to 1.
+        train_fractions: of the training images, rising to 1.
         early_stopping: whether hopeless trials are given up.
         display: shows the trials.
     """
@@ -43,7 +43,7 @@ class Coordinator:
     folder: SearchFolder | None
     clock: Clock
     max_trials: int | None
-    parts: tuple[float, ...]
+    train_fractions: tuple[float, ...]
     early_stopping: bool
     display: Display
 
@@ -70,7 +70,7 @@ class Coordinator:
         for job in folder.running():
             if job.number not in over:
                 if job.promoted_from is None:
-                    self.proposer.propose(job.number, job.values)
+                    self.proposer.propose(job.number, job.hyperparameters)
                 self.waiting.append(job)
         folder.settle(self.trials)
 
@@ -121,21 +121,23 @@ class Coordinator:
         if fitted is None:
             self.stopped_by = "minutes"
             return None
-        limits = floors(over, fitted.recipe, fitted.part) if self.early_stopping else ()
+        limits = floors(over, fitted.recipe, fitted.train_fraction) if self.early_stopping else ()
         room = self.folder is None or self.folder.has_room(costs.parameters, self.trials)
         return dataclasses.replace(fitted, floors=limits, resumable=room)
 
     def _costs(self, job: Job) -> Any:
-        return self.proposer.space.costs(job.blocks, job.values)
+        return self.proposer.space.costs(job.blocks, job.hyperparameters)
 
     def _promoted(self) -> Job | None:
         everyone: list[Any] = [*self.trials, *self.ongoing.values(), *self.waiting]
-        found = promotion(self.trials, self.parts, [each.promoted_from for each in everyone])
-        if found is None or any("tuner/round" in trial.values for trial in self.trials):
+        found = promotion(
+            self.trials, self.train_fractions, [each.promoted_from for each in everyone]
+        )
+        if found is None or any("tuner/round" in trial.hyperparameters for trial in self.trials):
             return None  # Hyperband promotes by itself
         trial, part = found
-        blocks, recipe = self.proposer.candidate(trial.values)
-        return Job(self._number(), trial.values, blocks, recipe, part, trial.number)
+        blocks, recipe = self.proposer.candidate(trial.hyperparameters)
+        return Job(self._number(), trial.hyperparameters, blocks, recipe, part, trial.number)
 
     def _proposed(self) -> Job | None:
         number = self._number()
@@ -146,7 +148,7 @@ class Coordinator:
             return None
         blocks, recipe = self.proposer.candidate(values)
         rounds = "tuner/round" in values
-        part = part_of_round(self.parts, values) if rounds else self.parts[0]
+        part = part_of_round(self.train_fractions, values) if rounds else self.train_fractions[0]
         return Job(number, values, blocks, recipe, part)
 
     def _number(self) -> int:
@@ -197,8 +199,8 @@ class Coordinator:
                     macs=costs.macs,
                     status="failed",
                     reason=reason,
-                    values=dict(job.values),
-                    part=job.part,
+                    hyperparameters=dict(job.hyperparameters),
+                    train_fraction=job.train_fraction,
                     promoted_from=job.promoted_from,
                 )
             )

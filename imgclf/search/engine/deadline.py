@@ -64,7 +64,7 @@ class Clock:
 def planned_seconds(job: Job, macs: int | None, trials: Iterable[Trial]) -> float | None:
     """What a job will take, told by the trials before: a constant, and a time for its work.
 
-    A trial's work is its multiply-adds times the pictures that it sees. That is not exact: layers
+    A trial's work is its multiply-adds times the images that it sees. That is not exact: layers
     that cost few multiply-adds cost time, too.
     """
     import numpy as np
@@ -73,11 +73,11 @@ def planned_seconds(job: Job, macs: int | None, trials: Iterable[Trial]) -> floa
     known = [trial for trial in trials if trial.score is not None and trial.epochs_run]
     if not known:
         return None
-    work = [_work(trial.macs, trial.part, trial.epochs_run or 0) for trial in known]
+    work = [_work(trial.macs, trial.train_fraction, trial.epochs_run or 0) for trial in known]
     seconds = np.array([trial.seconds for trial in known])
     rows = np.column_stack([np.ones(len(known)), work]) / seconds[:, None]
     (constant, rate), _ = scipy.optimize.nnls(rows, np.ones(len(known)))
-    return float(constant + rate * _work(macs, job.part, job.recipe.epochs))
+    return float(constant + rate * _work(macs, job.train_fraction, job.recipe.epochs))
 
 
 def _work(macs: int | None, part: float, epochs: int) -> float:

@@ -3,10 +3,10 @@
 After each epoch a trial is compared with what the trials before it had reached at the same point
 of their training. If the upper end of its accuracy's 95% interval is below their median, it is
 given up. The rule is that of Google Vizier (Golovin et al. 2017, "Google Vizier: A Service for
-Black-Box Optimization", section 3.2.2), the interval is added so that few validation pictures give
+Black-Box Optimization", section 3.2.2), the interval is added so that few validation images give
 up little. It assumes no shape of the curves, so it also holds where a learning rate that falls to
-0 lets them rise at the end. It waits while a training sees smaller pictures (`early_size`): the
-validation pictures keep their size, so that accuracy is low until the training's do, too, and by
+0 lets them rise at the end. It waits while a training sees smaller images (`progressive_size`): the
+validation images keep their size, so that accuracy is low until the training's do, too, and by
 how much depends on the network.
 """
 
@@ -32,17 +32,17 @@ def floors(trials: Iterable[Trial], recipe: Recipe, part: float) -> tuple[float,
     Args:
         trials: those before.
         recipe: of the training; trials of other lengths are compared at the same part of theirs.
-        part: of the training pictures; trials on other parts do not count.
+        part: of the training images; trials on other parts do not count.
 
     Returns:
         An accuracy for each epoch but the last, after which nothing is left to be saved: 0.0 where
-        the training, or all but a few of the trials, still sees smaller pictures; empty if too few
+        the training, or all but a few of the trials, still sees smaller images; empty if too few
         trials have a whole curve.
     """
     whole = [
         trial
         for trial in trials
-        if trial.status == "completed" and trial.part == part and trial.curve
+        if trial.status == "completed" and trial.train_fraction == part and trial.curve
     ]
     if len(whole) < _FEWEST_TRIALS:
         return ()
@@ -56,8 +56,8 @@ def _floor(trials: Iterable[Trial], point: float) -> float:
 
 
 def _small_until(recipe: Recipe) -> float:
-    """The part of a training in which its pictures are smaller."""
-    return recipe.early_part if recipe.early_size < 1 else 0.0
+    """The part of a training in which its images are smaller."""
+    return recipe.progressive_fraction if recipe.progressive_size < 1 else 0.0
 
 
 def _reached(curve: Sequence[float], part: float) -> float:
@@ -71,7 +71,7 @@ def is_hopeless(curve: Sequence[float], floors: Sequence[float], num_validation:
     Args:
         curve: validation accuracy after each epoch so far.
         floors: as `floors` gives them.
-        num_validation: pictures behind each accuracy.
+        num_validation: images behind each accuracy.
 
     Example:
         >>> is_hopeless([0.2, 0.3], [0.5, 0.6, 0.7], num_validation=500)

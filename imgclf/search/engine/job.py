@@ -18,21 +18,21 @@ class Job:
 
     Args:
         number: of the trial.
-        values: keras-tuner's hyperparameters.
+        hyperparameters: keras-tuner's hyperparameters.
         blocks: the network.
         recipe: how it is trained, with the epochs that are planned.
-        part: the part of the training pictures.
-        promoted_from: the trial that is repeated on more pictures, if it is one.
+        train_fraction: the part of the training images.
+        promoted_from: the trial that is repeated on more images, if it is one.
         floors: validation accuracy below which the trial is hopeless, by epoch; empty if nothing
             is to be given up.
         resumable: whether there is room on the disk for checkpoints.
     """
 
     number: int
-    values: dict[str, Any]
+    hyperparameters: dict[str, Any]
     blocks: tuple[Any, ...]
     recipe: Recipe
-    part: float = 1.0
+    train_fraction: float = 1.0
     promoted_from: int | None = None
     floors: tuple[float, ...] = ()
     resumable: bool = True

@@ -59,8 +59,8 @@ class _Lines(Display):
             f"{trial.seconds:.1f} s",
             f"{trial.parameters:,} parameters",
         ]
-        if trial.part < 1:
-            words.insert(1, f"{trial.part:.0%} of the pictures")
+        if trial.train_fraction < 1:
+            words.insert(1, f"{trial.train_fraction:.0%} of the images")
         if left is not None:
             words.append(f"{clock_time(left)} left")
         sys.stderr.write(", ".join(words) + "\n")
@@ -122,8 +122,8 @@ class _Table(Display):
         table.add_column("blocks", no_wrap=True, overflow="ellipsis")
         for trial in self._shown():
             blocks = _network(trial)
-            if trial.part < 1:
-                blocks = f"{trial.part:.0%} of the pictures: {blocks}"
+            if trial.train_fraction < 1:
+                blocks = f"{trial.train_fraction:.0%} of the images: {blocks}"
             table.add_row(
                 str(trial.number),
                 _accuracy(trial),
@@ -146,7 +146,7 @@ def _network(trial: Trial | Job) -> str:
     """Its blocks, or the values that its hypermodel was given."""
     if trial.blocks:
         return short_blocks(trial.blocks)
-    return " · ".join(f"{name} {value}" for name, value in trial.values.items())
+    return " · ".join(f"{name} {value}" for name, value in trial.hyperparameters.items())
 
 
 def _accuracy(trial: Trial) -> str:

@@ -18,7 +18,7 @@ from imgclf.search.engine.coordinator import Coordinator
 from imgclf.search.engine.job import Job
 from imgclf.search.engine.search_folder import SearchFolder
 from imgclf.search.results.result import Trial
-from imgclf.search.space.hypermodel_space import ForeignSpace
+from imgclf.search.space.hypermodel_space import HyperModelSpace
 
 __all__ = ["run_on_workers"]
 
@@ -34,7 +34,7 @@ def run_on_workers(
     data: Dataset,
     folder: SearchFolder,
     workers: int,
-    foreign: ForeignSpace | None = None,
+    foreign: HyperModelSpace | None = None,
 ) -> None:
     """Runs trials until the search is over.
 
@@ -83,7 +83,7 @@ class _Worker:
     """A process, which is started when there is a trial for it."""
 
     def __init__(
-        self, data: Dataset, folder: SearchFolder, foreign: ForeignSpace | None, threads: int
+        self, data: Dataset, folder: SearchFolder, foreign: HyperModelSpace | None, threads: int
     ) -> None:
         self.given = (data, folder, foreign, threads)
         self.process: Any = None
@@ -133,7 +133,7 @@ class _Worker:
 
 
 def _work(
-    pipe: Any, data: Dataset, folder: SearchFolder, foreign: ForeignSpace | None, threads: int
+    pipe: Any, data: Dataset, folder: SearchFolder, foreign: HyperModelSpace | None, threads: int
 ) -> None:
     """The life of a process: jobs come in, trials go out."""
     _end_with_parent()

@@ -17,10 +17,10 @@ from imgclf.search.results.result import Trial
 
 __all__ = ["expected_accuracy", "told"]
 
-# Fewer than half a wrong picture cannot be told from none.
+# Fewer than half a wrong image cannot be told from none.
 _LEAST_WRONG = 0.5
 
-# Validation pictures of a trial that does not say how many it had.
+# Validation images of a trial that does not say how many it had.
 _MANY = 10_000
 
 
@@ -49,12 +49,18 @@ def expected_accuracy(trial: Trial, before: Collection[Trial]) -> float:
         An accuracy between the trial's score and the median of those that ended.
     """
     score = float(trial.score or 0.0)
-    medians = floors(before, trial.recipe, trial.part) if trial.status == "stopped" else ()
+    medians = (
+        floors(before, trial.recipe, trial.train_fraction) if trial.status == "stopped" else ()
+    )
     epoch = len(trial.curve)
     median = medians[epoch - 1] if 0 < epoch <= len(medians) else 0.0
     if not 0 < score < median < 1:
         return score
-    ends = [t.score for t in before if t.status == "completed" and t.part == trial.part and t.score]
+    ends = [
+        t.score
+        for t in before
+        if t.status == "completed" and t.train_fraction == trial.train_fraction and t.score
+    ]
     odds = _odds(statistics.median(ends)) * _odds(score) / _odds(median)
     return max(score, odds / (1 + odds))
 

@@ -16,7 +16,7 @@ from imgclf.errors import ArgumentError, RunFolderError
 from imgclf.search.engine.local_search import looking_nearby
 from imgclf.search.engine.objective import told
 from imgclf.search.results.result import Trial
-from imgclf.search.space.hypermodel_space import ForeignSpace
+from imgclf.search.space.hypermodel_space import HyperModelSpace
 from imgclf.search.space.space import Space
 from imgclf.training.recipe.recipe import Recipe
 
@@ -41,7 +41,7 @@ _USUAL_TRIALS = 20
 _DRAWN_FIRST = 4
 
 # How much of the variance between trials is chance: the seed of a training and the validation
-# pictures move an accuracy of 87% by half a point, candidates differ by several.
+# images move an accuracy of 87% by half a point, candidates differ by several.
 _CHANCE = 0.01
 
 
@@ -59,7 +59,7 @@ class Proposer:
     def __init__(
         self,
         algorithm: str,
-        space: Space | ForeignSpace,
+        space: Space | HyperModelSpace,
         max_trials: int | None,
         seed: int,
         epochs: int,
@@ -114,7 +114,7 @@ class Proposer:
         Raises:
             RunFolderError: if this search would not have come to it.
         """
-        status, _ = self.propose(trial.number, trial.values)
+        status, _ = self.propose(trial.number, trial.hyperparameters)
         if status != "RUNNING":
             raise RunFolderError(
                 f"The journal's trial {trial.number} is not one that this search proposes. "
@@ -128,7 +128,7 @@ class Proposer:
 
 
 def _candidate(
-    space: Space | ForeignSpace, oracle: Any, values: dict[str, Any]
+    space: Space | HyperModelSpace, oracle: Any, values: dict[str, Any]
 ) -> tuple[Any, Recipe]:
     hp = oracle.get_space()
     hp.values = dict(values)
@@ -152,7 +152,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _make_oracle(
-    algorithm: str, space: Space | ForeignSpace, max_trials: int | None, seed: int, epochs: int
+    algorithm: str, space: Space | HyperModelSpace, max_trials: int | None, seed: int, epochs: int
 ) -> Any:
     """keras-tuner's oracle of that name, which refuses candidates that cannot be used."""
     import keras_tuner
@@ -185,7 +185,7 @@ def _make_oracle(
     return oracle
 
 
-def _refusing(kind: type, space: Space | ForeignSpace) -> type:  # noqa: C901  # one class, made lazily
+def _refusing(kind: type, space: Space | HyperModelSpace) -> type:  # noqa: C901  # one class, made lazily
     """The oracle class, made to redraw what cannot be used and to write nothing to the disk.
 
     `_random_values` is where all oracles draw; redrawing there rather than around `populate_space`
@@ -239,7 +239,7 @@ def _refusing(kind: type, space: Space | ForeignSpace) -> type:  # noqa: C901  #
 
 
 def _judge(
-    space: Space | ForeignSpace, oracle: Any, values: dict[str, Any]
+    space: Space | HyperModelSpace, oracle: Any, values: dict[str, Any]
 ) -> tuple[str | None, str]:
     """Why a candidate cannot be used, if so, and what tells it from others."""
     # Without Hyperband's epochs: the same candidate for more epochs is no new one.

@@ -27,7 +27,7 @@ from imgclf.search.engine.coordinator import Coordinator
 from imgclf.search.engine.job import Job
 from imgclf.search.engine.trainer import Trainer
 from imgclf.search.results.result import Trial
-from imgclf.search.space.hypermodel_space import ForeignSpace
+from imgclf.search.space.hypermodel_space import HyperModelSpace
 from imgclf.search.space.space import Space
 
 __all__ = ["be_chief", "be_worker", "check_address"]
@@ -172,7 +172,7 @@ def _kt_trial(values: dict[str, Any], trial_id: str, status: str) -> Any:
     return TunerTrial(hyperparameters=hp, trial_id=trial_id, status=status)
 
 
-def be_worker(space: Space | ForeignSpace, trainer: Trainer, address: str) -> int:
+def be_worker(space: Space | HyperModelSpace, trainer: Trainer, address: str) -> int:
     """Trains what a chief hands out, until it has nothing more.
 
     Args:
@@ -252,7 +252,7 @@ def _client(address: str, worker: str) -> Any:
                 os.environ[name] = value
 
 
-def _check_same_space(theirs: Any, space: Space | ForeignSpace) -> None:
+def _check_same_space(theirs: Any, space: Space | HyperModelSpace) -> None:
     here = {hp.name: hp.get_config() for hp in space.hyperparameters().space}
     there = {hp.name: hp.get_config() for hp in theirs.space}
     different = sorted(name for name in {*here, *there} if _told(here, name) != _told(there, name))

@@ -32,7 +32,7 @@ __all__ = ["SearchFolder"]
 _CHECKPOINT_BYTES = 3 * 4 * 4
 _MODEL_BYTES = 4
 
-# Bytes of a run folder or of a model's file beside the numbers: configuration, log and picture.
+# Bytes of a run folder or of a model's file beside the numbers: configuration, log and image.
 _OTHER_BYTES = 100_000
 
 

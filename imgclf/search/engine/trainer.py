@@ -19,7 +19,7 @@ from imgclf.search.engine.fractions import take_part
 from imgclf.search.engine.job import Job
 from imgclf.search.engine.search_folder import SearchFolder
 from imgclf.search.results.result import Trial
-from imgclf.search.space.hypermodel_space import ForeignSpace
+from imgclf.search.space.hypermodel_space import HyperModelSpace
 from imgclf.search.space.latency import measure_milliseconds
 from imgclf.training.loop import fit as training
 from imgclf.training.loop.callback_state import set_states
@@ -54,13 +54,13 @@ class Trainer:
     """Trains candidates on the data of a search, one at a time.
 
     Args:
-        data: with validation pictures.
+        data: with validation images.
         folder: of the search; None to keep everything in memory.
         foreign: builds the networks, if they are not made of blocks.
     """
 
     def __init__(
-        self, data: Dataset, folder: SearchFolder | None, foreign: ForeignSpace | None = None
+        self, data: Dataset, folder: SearchFolder | None, foreign: HyperModelSpace | None = None
     ) -> None:
         assert data.validation is not None  # noqa: S101  # search() has checked it
         self.data = data
@@ -115,11 +115,11 @@ class Trainer:
             macs=costs.macs,
             status=status,
             reason=reason,
-            values=dict(job.values),
+            hyperparameters=dict(job.hyperparameters),
             milliseconds=milliseconds,
             epochs_run=len(outcome.curve) if outcome else None,
             num_validation=len(self.validation),
-            part=job.part,
+            train_fraction=job.train_fraction,
             promoted_from=job.promoted_from,
             curve=outcome.curve if outcome else (),
         )
@@ -135,7 +135,7 @@ class Trainer:
         try:
             training.fit(
                 model,
-                take_part(data.train, job.part),
+                take_part(data.train, job.train_fraction),
                 recipe,
                 validation=self.validation,
                 callbacks=[keep_best, watch],
@@ -154,13 +154,13 @@ class Trainer:
 
     def _network(self, job: Job) -> Any:
         if self.foreign is not None:
-            return self.foreign.build(job.values, job.recipe)
+            return self.foreign.build(job.hyperparameters, job.recipe)
         data = self.data
         return new_network(data.image_shape, data.num_classes, job.blocks, job.recipe, self.sample)
 
     def _costs(self, job: Job) -> Any:
         if self.foreign is not None:
-            return self.foreign.costs(job.blocks, job.values)
+            return self.foreign.costs(job.blocks, job.hyperparameters)
         return describe(job.blocks, self.data.image_shape, self.data.num_classes)
 
     def _hopeless(self, job: Job, curve: tuple[float, ...]) -> bool:

@@ -1,6 +1,6 @@
 """`confirm`: the best networks of a search trained anew, and whether the first is really better.
 
-A training that has ended is a line of the journal, with the pictures that it named right; one that
+A training that has ended is a line of the journal, with the images that it named right; one that
 was under way goes on from its own run folder.
 
 confirm/
@@ -45,13 +45,13 @@ class Run:
 
     Args:
         network: its name, such as "trial 4" or "seed2017".
-        seed: of its weights and the order of the pictures.
-        accuracy: on the validation pictures, of the weights that the training ended with; None if
+        seed: of its weights and the order of the images.
+        accuracy: on the validation images, of the weights that the training ended with; None if
             it failed.
         seconds: how long building and training took; of a training that went on after it was
             stopped, the last part.
         epochs: that it was trained for.
-        correct: which validation pictures were named right, eight a byte, as hexadecimal digits.
+        correct: which validation images were named right, eight a byte, as hexadecimal digits.
         reason: why it failed.
     """
 
@@ -107,7 +107,7 @@ class Confirmation:
     Args:
         networks: of the search by their mean, the best first; then the baselines.
         differences: of the first from each other network of which two trainings did not fail.
-        num_validation: the pictures that all were judged by.
+        num_validation: the images that all were judged by.
         seconds: the time that each training was fitted to; None if each had its own recipe.
         classifier: gives the best classifier when it is asked for.
     """
@@ -133,7 +133,7 @@ class Confirmation:
 
     @property
     def best_classifier(self) -> Classifier:
-        """Of the first network, the training that named the most validation pictures right."""
+        """Of the first network, the training that named the most validation images right."""
         return self._classifier()
 
     def statements(self) -> list[str]:
@@ -155,10 +155,10 @@ class Confirmation:
         )
         return [
             "mean ± half of a 95% interval by Student's t over the seeds. " + pace,
-            f"Judged by the same {self.num_validation:,} validation pictures that chose them, by "
-            "the weights at the end of each training; test pictures were not looked at.",
+            f"Judged by the same {self.num_validation:,} validation images that chose them, by "
+            "the weights at the end of each training; test images were not looked at.",
             "A difference counts if it holds against the luck of the seeds (Welch's t test) and of "
-            "the pictures (paired t test), corrected for the number of comparisons (Holm).",
+            "the images (paired t test), corrected for the number of comparisons (Holm).",
         ]
 
     def table(self) -> list[dict[str, Any]]:
@@ -259,7 +259,7 @@ def confirm(
     Args:
         ranked: the trials, the best first.
         data: see there, as all that follows.
-        space: a `ForeignSpace`, or None.
+        space: a `HyperModelSpace`, or None.
         top: see there.
         seeds: see there.
         baselines: see there.
@@ -290,7 +290,7 @@ def _check(data: Any, top: Any, seeds: Any, baselines: Any, seconds: Any, verbos
     check_dataset(data)
     if data.validation is None or not len(data.validation):
         raise ArgumentError(
-            "`data` must have validation pictures: networks are judged by them. "
+            "`data` must have validation images: networks are judged by them. "
             "Received: data.validation=None."
         )
     checks.integer("top", top, low=1)
@@ -323,7 +323,7 @@ def _alike(trial: Trial) -> list[Any]:
     """What trials of one network share, whatever their epochs."""
     blocks = [block.to_dict() for block in trial.blocks]
     # Hyperband's own values count its rounds.
-    values = {name: v for name, v in trial.values.items() if not name.startswith("tuner/")}
+    values = {name: v for name, v in trial.hyperparameters.items() if not name.startswith("tuner/")}
     return [blocks or values, trial.recipe.replace(epochs=1).to_dict()]
 
 
@@ -348,7 +348,7 @@ def _maker(trial: Trial, data: Dataset, space: Any) -> Callable[[int], Classifie
                 f"Trial {trial.number} has no blocks: what its hypermodel built cannot be built "
                 "anew without it. Run the search again from its run_dir."
             )
-        model = space.build(trial.values, recipe)
+        model = space.build(trial.hyperparameters, recipe)
         return Classifier(model, data.class_names, recipe=recipe, **reading_of(data))
 
     return make
@@ -430,7 +430,7 @@ class _Runner:
         return run, parameters
 
     def _train(self, clf: Classifier, run_dir: Path | None) -> np.ndarray:
-        """Which validation pictures are named right behind the training."""
+        """Which validation images are named right behind the training."""
         validation = self.data.validation
         assert validation is not None  # noqa: S101  # _check has seen to it
         clf.fit(
@@ -492,7 +492,7 @@ def _confirmation(
 
 
 def _correct(network: Network, count: int) -> np.ndarray:
-    """(seeds, pictures) booleans of the trainings that did not fail."""
+    """(seeds, images) booleans of the trainings that did not fail."""
     return np.array(
         [
             np.unpackbits(np.frombuffer(bytes.fromhex(run.correct), np.uint8), count=count)

@@ -16,7 +16,7 @@ __all__ = ["BASELINES", "baseline", "default_blocks"]
 
 BASELINES = ("default", *PRESETS)
 
-# Filters of the small network's convolutions, as far as the pictures can be halved.
+# Filters of the small network's convolutions, as far as the images can be halved.
 _FILTERS = (32, 64, 128)
 
 

@@ -100,7 +100,7 @@ def importance(trials: Sequence[Trial], *, seed: int = 0) -> Importance:
     """
     checks.integer("seed", seed, low=0)
     used = [trial for trial in trials if trial.score is not None and trial.status != "cut"]
-    names, features = _features([trial.values for trial in used])
+    names, features = _features([trial.hyperparameters for trial in used])
     if len(used) < _FEWEST or not names:
         return Importance((), len(used))
     scores = np.array([100 * float(trial.score or 0) for trial in used])

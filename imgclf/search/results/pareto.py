@@ -18,7 +18,7 @@ LIMITS = {"max_ms": "milliseconds", "max_params": "parameters", "max_macs": "mac
 
 
 def cost_of(trials: Sequence[Trial]) -> str:
-    """The field that tells what a picture costs: milliseconds, or macs where any is unknown."""
+    """The field that tells what an image costs: milliseconds, or macs where any is unknown."""
     known = all(trial.milliseconds is not None for trial in trials if trial.score is not None)
     return "milliseconds" if known else "macs"
 

@@ -64,17 +64,17 @@ class Trial:
         seconds: how long building and training took; of a trial that went on after a kill, without
             what was lost.
         parameters: how many numbers the network holds.
-        macs: multiply-adds for one picture; None if height or width is open.
+        macs: multiply-adds for one image; None if height or width is open.
         status: "completed", "stopped" if it was given up as hopeless, "failed", or "cut" if the
             time was over before it had ended.
         reason: why it failed or was stopped.
-        values: keras-tuner's hyperparameters.
-        milliseconds: for a single picture on this processor, measured after the training.
+        hyperparameters: keras-tuner's hyperparameters.
+        milliseconds: for a single image on this processor, measured after the training.
         epochs_run: epochs that were trained; fewer than the recipe's if it was stopped or cut.
         weights: where its model is kept, below the run folder; None if it is not.
-        num_validation: validation pictures behind the score.
-        part: the part of the training pictures that it was trained on.
-        promoted_from: the number of the trial that this one repeats on more pictures.
+        num_validation: validation images behind the score.
+        train_fraction: the part of the training images that it was trained on.
+        promoted_from: the number of the trial that this one repeats on more images.
         curve: validation accuracy after each epoch.
     """
 
@@ -87,12 +87,12 @@ class Trial:
     macs: int | None
     status: str = "completed"
     reason: str | None = None
-    values: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
     milliseconds: float | None = None
     epochs_run: int | None = None
     weights: str | None = None
     num_validation: int | None = None
-    part: float = 1.0
+    train_fraction: float = 1.0
     promoted_from: int | None = None
     curve: tuple[float, ...] = dataclasses.field(default=(), repr=False)
 
@@ -141,7 +141,7 @@ class SearchResult:
         stopped_by: why the search ended: "max_trials", "minutes", or "space" if it is exhausted.
         classifier: the best trial's classifier, or the path of its file.
         run_dir: the folder of the search; None if it has none.
-        space: the `ForeignSpace` that was searched; None for one of blocks.
+        space: the `HyperModelSpace` that was searched; None for one of blocks.
     """
 
     def __init__(
@@ -170,9 +170,9 @@ class SearchResult:
         """The trial of the highest score, of two equal ones the first.
 
         Args:
-            max_ms: the most milliseconds that a single picture may take, as measured in the search.
+            max_ms: the most milliseconds that a single image may take, as measured in the search.
             max_params: the most numbers that the network may hold.
-            max_macs: the most multiply-adds that a picture may cost.
+            max_macs: the most multiply-adds that an image may cost.
 
         Raises:
             SearchError: if no trial keeps the limits.
@@ -219,7 +219,7 @@ class SearchResult:
         if trial.weights is None or self.run_dir is None:
             anew = "Classifier.from_blocks(trial.blocks, data, trial.recipe)"
             if not trial.blocks:
-                anew = "Classifier(result.space.build(trial.values, trial.recipe))"
+                anew = "Classifier(result.space.build(trial.hyperparameters, trial.recipe))"
             raise SearchError(
                 f"The weights of trial {trial.number} were not kept: a search with a run_dir keeps "
                 f"those of its best trials. Train it anew with {anew}."
@@ -241,8 +241,8 @@ class SearchResult:
         """Trains the best networks anew, with fresh seeds, and says whether the first is better.
 
         The best score of a search owes something to luck. Here each network is trained on the
-        training pictures with seeds that the search did not use, and judged on the validation
-        pictures by the weights that its training ends with. Test pictures are not looked at.
+        training images with seeds that the search did not use, and judged on the validation
+        images by the weights that its training ends with. Test images are not looked at.
 
         Args:
             data: that was searched with.
@@ -304,7 +304,7 @@ class SearchResult:
             The path.
         """
         trials = self.ranked()
-        settings = list(dict.fromkeys(name for trial in trials for name in trial.values))
+        settings = list(dict.fromkeys(name for trial in trials for name in trial.hyperparameters))
         rows = (_row(trial, settings) for trial in trials)
         write_csv(checks.path("path", path), [*_COLUMNS, "network", *settings], rows)
         return Path(path)
@@ -312,7 +312,7 @@ class SearchResult:
     def pareto(self) -> list[Trial]:
         """The trials than which no other is both better and cheaper, the cheapest first.
 
-        The cost is milliseconds for a picture; where they are not known of each trial,
+        The cost is milliseconds for an image; where they are not known of each trial,
         multiply-adds.
         """
         return pareto_front(self.trials, cost_of(self.trials))
@@ -333,9 +333,9 @@ class SearchResult:
         """
         checks.one_of("form", form, ["imgclf", "keras"])
         winner, confirmed = self.winner, self._confirmation
-        reached = f"{winner.score:.1%} of the validation pictures"
+        reached = f"{winner.score:.1%} of the validation images"
         if confirmed is not None:
-            reached = f"{confirmed.first.mean:.1%} of the validation pictures with fresh seeds"
+            reached = f"{confirmed.first.mean:.1%} of the validation images with fresh seeds"
         title = f"The winner of {len(self.trials)} trials: trial {winner.number}, {reached}."
         if form == "keras":
             clf = self.best_classifier if confirmed is None else confirmed.best_classifier
@@ -401,7 +401,7 @@ class SearchResult:
         return plots.search_progress(scores, best, baseline=baseline, ax=ax, seconds=times)
 
     def plot_tradeoff(self, ax: Axes | None = None) -> Axes:
-        """Draws accuracy against what a picture costs, with the front of the best trades.
+        """Draws accuracy against what an image costs, with the front of the best trades.
 
         Args:
             ax: where to draw.
@@ -425,7 +425,7 @@ class SearchResult:
             [trial.score for trial in shown],
             front,
             [str(trial.number) for trial in shown],
-            {"milliseconds": "milliseconds for a picture", "macs": "multiply-adds"}[cost],
+            {"milliseconds": "milliseconds for an image", "macs": "multiply-adds"}[cost],
             ax=ax,
         )
 
@@ -460,7 +460,9 @@ class SearchResult:
 
         shown = [trial for trial in self.trials if trial.score is not None]
         return plots.search_parallel(
-            [trial.values for trial in shown], [float(trial.score or 0) for trial in shown], ax=ax
+            [trial.hyperparameters for trial in shown],
+            [float(trial.score or 0) for trial in shown],
+            ax=ax,
         )
 
     def report(self, path: str | Path) -> Path:
@@ -534,7 +536,7 @@ def _row(trial: Trial, settings: list[str]) -> list[Any]:
     return [
         *(known[name] for name in _COLUMNS),
         f"[{blocks}]" if trial.blocks else None,
-        *(trial.values.get(name) for name in settings),
+        *(trial.hyperparameters.get(name) for name in settings),
     ]
 
 
@@ -556,7 +558,7 @@ def network_text(trial: Trial) -> str:
     if trial.blocks:
         what = f"{short_blocks(trial.blocks)}, {recipe.optimizer} {recipe.learning_rate:g}"
     else:
-        what = ", ".join(f"{name}={value!r}" for name, value in trial.values.items())
+        what = ", ".join(f"{name}={value!r}" for name, value in trial.hyperparameters.items())
     if trial.status != "completed":
         what = f"{trial.status}{f': {trial.reason}' if trial.reason else ''} · {what}"
     return what

@@ -60,7 +60,7 @@ def report_page(result: SearchResult) -> str:
                 "trials",
                 "Trials",
                 _scrolling(trials_table(result.ranked()), "trials"),
-                "Accuracy is the highest of all epochs on the validation pictures: that of the "
+                "Accuracy is the highest of all epochs on the validation images: that of the "
                 "best trial owes something to luck.",
             ),
         ],
@@ -132,7 +132,7 @@ def _summary(result: SearchResult) -> Markup:
     seconds = sum(trial.seconds for trial in result.trials)
     took = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
     text = (
-        f"Trial {best.number} named {best.score:.1%}{reach} of the validation pictures right. "
+        f"Trial {best.number} named {best.score:.1%}{reach} of the validation images right. "
         f"{len(result.trials)} trials took {took}; the search ended since {why}."
     )
     parts = [Markup("<p>{}</p>").format(text)]

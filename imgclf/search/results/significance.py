@@ -1,11 +1,11 @@
 """Whether one network is better than another, by the accuracies of several seeds each.
 
-Two kinds of luck are in a difference: that of the seeds, and that of the pictures which happened to
+Two kinds of luck are in a difference: that of the seeds, and that of the images which happened to
 be judged. A difference counts only if it holds against both, each tested by itself:
 
 - seeds: Welch's t test of the accuracies of the trainings, which lets the two networks spread
   differently. Not a paired one: the same seed means nothing to two different networks.
-- pictures: a paired t test of how often each picture was named right, by the same pictures.
+- images: a paired t test of how often each image was named right, by the same images.
 
 The larger of both p-values counts (an intersection–union test, R. L. Berger 1982), and the wider
 reach of both intervals is reported. Several comparisons with the first are corrected by Holm's
@@ -39,7 +39,7 @@ class Difference:
         low: of its interval.
         high: of its interval.
         p_value: after correction for the number of comparisons.
-        told_apart: whether it holds against the luck of seeds and of pictures.
+        told_apart: whether it holds against the luck of seeds and of images.
     """
 
     points: float
@@ -100,8 +100,8 @@ def compare_all(first: np.ndarray, others: Sequence[np.ndarray]) -> list[Differe
     """One network compared with each of others.
 
     Args:
-        first: (seeds, pictures) booleans: which pictures each training named right.
-        others: the same of each other network; by the same pictures, perhaps with other seeds.
+        first: (seeds, images) booleans: which images each training named right.
+        others: the same of each other network; by the same images, perhaps with other seeds.
 
     Returns:
         A `Difference` for each, in the same order.
@@ -128,16 +128,16 @@ class _Pair:
 
         scores, against = one.mean(axis=1), other.mean(axis=1)
         self.points = float(scores.mean() - against.mean())
-        pictures = one.mean(axis=0) - other.mean(axis=0)
+        images = one.mean(axis=0) - other.mean(axis=0)
         with warnings.catch_warnings():  # values that do not spread are dealt with below
             warnings.simplefilter("ignore", RuntimeWarning)
             self.tests: list[Any] = [
                 stats.ttest_ind(scores, against, equal_var=False),
-                stats.ttest_1samp(pictures, 0.0),
+                stats.ttest_1samp(images, 0.0),
             ]
         self.spread = [
             np.ptp(scores) > 0 or np.ptp(against) > 0,
-            np.ptp(pictures) > 0,
+            np.ptp(images) > 0,
         ]
 
     @property

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["default_recipe", "default_space"]
 
-# Pictures whose shorter side is below are treated as small: half as many filters are enough.
+# Images whose shorter side is below are treated as small: half as many filters are enough.
 _SMALL = 24
 
-# Larger pictures are halved by narrow stages until they are below this, since early layers cost
+# Larger images are halved by narrow stages until they are below this, since early layers cost
 # most.
 _LARGE = 64
 
@@ -46,7 +46,7 @@ def default_space(image_shape: Any) -> list[Any]:
     """The space named "default": stages that halve the map and widen it, then a global pool.
 
     Varied are the first layer (whitening or learned), and of each stage the filters, the depth and
-    the activation; the kind of pool and dropout. Larger pictures get more stages,
+    the activation; the kind of pool and dropout. Larger images get more stages,
     small ones narrower ones.
 
     Args:
@@ -91,11 +91,11 @@ def default_recipe(data: Dataset) -> Any:
     """How the candidates of a search are trained where no recipe is given.
 
     Args:
-        data: decides batch size and epochs, as for a preset, and whether pictures may be mirrored.
+        data: decides batch size and epochs, as for a preset, and whether images may be mirrored.
 
     Returns:
         A `choice` of two recipes, by Muon and by SGD, whose learning rates, label smoothing, shifts
-        and early pictures are choices themselves.
+        and early images are choices themselves.
 
     Example:
         >>> import imgclf
@@ -110,15 +110,17 @@ def default_recipe(data: Dataset) -> Any:
         head_learning_rate=0.005,
         schedule="linear",
         augmentation=Augmentation(flip="alternate", shift=2),
-        early_size=0.75,
-        early_part=0.6,
+        progressive_size=0.75,
+        progressive_fraction=0.6,
     )
     preset = Preset("search", "What the recipes of a search have in common.", default_space, base)
     recipe = preset.recipe(data)
     shift = max(1, recipe.augmentation.shift)
     varied = recipe.replace(
         label_smoothing=choice(0.0, 0.1, 0.2),
-        early_part=choice(recipe.early_part, 0.0) if recipe.early_part else 0.0,
+        progressive_fraction=choice(recipe.progressive_fraction, 0.0)
+        if recipe.progressive_fraction
+        else 0.0,
         augmentation=dataclasses.replace(
             recipe.augmentation, shift=choice(shift // 2, shift, 2 * shift)
         ),

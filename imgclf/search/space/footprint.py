@@ -1,7 +1,7 @@
 """How much memory a training needs, told before a weight is made.
 
 A training step keeps what comes out of each layer until the gradients have gone back through it.
-That, times the batch, is nearly all that a network for pictures needs; weights, gradients and the
+That, times the batch, is nearly all that a network for images needs; weights, gradients and the
 optimiser's averages come on top.
 """
 
@@ -28,11 +28,11 @@ def training_bytes(
     """About as many bytes as a training needs beyond what Python and TensorFlow take anyway.
 
     Args:
-        blocks: that fit the pictures.
+        blocks: that fit the images.
         image_shape: (height, width, channels).
         num_classes: of the output layer.
         parameters: of the whole network.
-        batch_size: pictures in a step.
+        batch_size: images in a step.
 
     Returns:
         Bytes; None where height or width is open.
@@ -56,7 +56,7 @@ def training_bytes(
 
 
 def _values(part: Part, before: Shape) -> int:
-    """The numbers that come out of a part, and out of those inside it, for one picture."""
+    """The numbers that come out of a part, and out of those inside it, for one image."""
     own = math.prod(side or 0 for side in part.output_shape(before))
     if isinstance(part, Shortcut):
         own += sum(_values(inner, shape) for inner, shape in steps(part.inner, before))

@@ -10,7 +10,7 @@ from imgclf.architecture.choices import Choice
 from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.errors import ArgumentError
 from imgclf.search.space.default_space import default_recipe, default_space
-from imgclf.search.space.hypermodel_space import ForeignSpace, is_foreign
+from imgclf.search.space.hypermodel_space import HyperModelSpace, is_foreign
 from imgclf.search.space.space import Space, each_recipe
 from imgclf.training.recipe.recipe import Recipe
 
@@ -19,11 +19,11 @@ __all__ = ["given_space"]
 
 def given_space(
     data: Any, blocks: Any, recipe: Any, epochs: Any, **limits: Any
-) -> Space | ForeignSpace:
+) -> Space | HyperModelSpace:
     """The space that the arguments of a search stand for.
 
     Args:
-        data: with validation pictures.
+        data: with validation images.
         blocks: a list of blocks, "default", or a hypermodel.
         recipe: None for the default.
         epochs: in place of the recipe's; None to keep those.
@@ -35,7 +35,7 @@ def given_space(
     check_dataset(data)
     if data.validation is None or not len(data.validation):
         raise ArgumentError(
-            "`data` must have validation pictures: a search judges by them. Load it with "
+            "`data` must have validation images: a search judges by them. Load it with "
             "validation=0.1. Received: data.validation=None."
         )
     if epochs is not None:
@@ -53,7 +53,7 @@ def given_space(
 
 def _of_hypermodel(
     data: Dataset, hypermodel: Any, recipe: Any, epochs: Any, limits: dict[str, Any]
-) -> Space | ForeignSpace:
+) -> Space | HyperModelSpace:
     from imgclf.search.space.hypermodel import (
         HyperClassifier,  # loads keras-tuner, and so TensorFlow
     )
@@ -67,7 +67,7 @@ def _of_hypermodel(
                 "builds. Use max_params or max_macs, or result.best(max_ms=…) behind the search."
             )
     recipe = _with_epochs(Recipe() if recipe is None else recipe, epochs)
-    return ForeignSpace(hypermodel, recipe, data.image_shape, data.num_classes, **limits)
+    return HyperModelSpace(hypermodel, recipe, data.image_shape, data.num_classes, **limits)
 
 
 def _of_hyper_classifier(
@@ -77,7 +77,7 @@ def _of_hyper_classifier(
     shapes = (space.image_shape, space.num_classes), (data.image_shape, data.num_classes)
     if shapes[0] != shapes[1]:
         raise ArgumentError(
-            f"The HyperClassifier is for pictures of {shapes[0][0]} and {shapes[0][1]} classes, "
+            f"The HyperClassifier is for images of {shapes[0][0]} and {shapes[0][1]} classes, "
             f"but the data has {shapes[1][0]} and {shapes[1][1]}."
         )
     given = {name: limit for name, limit in limits.items() if limit is not None}

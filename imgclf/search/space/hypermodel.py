@@ -25,13 +25,13 @@ class HyperClassifier(keras_tuner.HyperModel):
 
     Args:
         blocks: a list of blocks with choices.
-        image_shape: (height, width, channels) of the pictures.
+        image_shape: (height, width, channels) of the images.
         num_classes: how many classes to tell apart.
         recipe: how to train; its fields may be choices.
-        num_images: how many pictures an epoch has; needed if the learning rate changes by a
+        num_images: how many images an epoch has; needed if the learning rate changes by a
             schedule or a warm-up.
         max_params: the most numbers that a network may hold.
-        max_macs: the most multiply-adds that a picture may cost.
+        max_macs: the most multiply-adds that an image may cost.
         pixel_mean: as in `build_classifier`.
         pixel_std: as in `build_classifier`.
         name: keras-tuner's name of a hypermodel.
@@ -98,8 +98,8 @@ class HyperClassifier(keras_tuner.HyperModel):
     def fit(self, hp: keras_tuner.HyperParameters, model: Any, *args: Any, **kwargs: Any) -> Any:
         """`model.fit` with the batch size and the epochs that the hyperparameters stand for."""
         recipe = self.space.draw(hp)[1]
-        pictures = args[0] if args else kwargs.get("x")
-        if hasattr(pictures, "shape"):
+        images = args[0] if args else kwargs.get("x")
+        if hasattr(images, "shape"):
             kwargs.setdefault("batch_size", recipe.batch_size)
         else:  # a tf.data pipeline has batches and an order of its own
             kwargs.setdefault("shuffle", False)
@@ -112,13 +112,13 @@ def _check_plain(recipe: Recipe, num_images: int | None) -> None:
         recipe.label_smoothing != 0
         or recipe.augmentation.active
         or recipe.patience is not None
-        or recipe.early_part != 0
-        or recipe.exact_statistics
+        or recipe.progressive_fraction != 0
+        or recipe.precise_batch_norm
     )
     if ours:
         raise ArgumentError(
             "`recipe` of a HyperClassifier must leave out label_smoothing, augmentation, patience, "
-            "early_part and exact_statistics: Keras's own fit has none of them. Use "
+            "progressive_fraction and precise_batch_norm: Keras's own fit has none of them. Use "
             "imgclf.search(), which has. " + checks.received("recipe", recipe)
         )
     if num_images is not None:

@@ -1,4 +1,4 @@
-"""`ForeignSpace`: anyone's `keras_tuner.HyperModel` as the space of a search.
+"""`HyperModelSpace`: anyone's `keras_tuner.HyperModel` as the space of a search.
 
 It answers what the engine asks of a `Space`. Two things differ: a candidate has no blocks, only the
 values that keras-tuner drew; and what it costs is known when it has been built, since only its own
@@ -23,7 +23,7 @@ from imgclf.search.space.space import Space, written
 from imgclf.training.recipe.compile import compiled_by_user
 from imgclf.training.recipe.recipe import Recipe
 
-__all__ = ["Costs", "ForeignSpace", "is_foreign"]
+__all__ = ["Costs", "HyperModelSpace", "is_foreign"]
 
 
 def is_foreign(value: Any) -> bool:
@@ -41,14 +41,14 @@ class Costs:
 
     Args:
         parameters: how many numbers it holds; 0 if it cannot be built.
-        macs: multiply-adds for a picture; None if they cannot be told.
+        macs: multiply-adds for an image; None if they cannot be told.
     """
 
     parameters: int
     macs: int | None
 
 
-class ForeignSpace:
+class HyperModelSpace:
     """The candidates of somebody's `keras_tuner.HyperModel`.
 
     Args:
@@ -57,10 +57,10 @@ class ForeignSpace:
             and "accuracy" must be one of them.
         recipe: what remains to be said: epochs, batch size, augmentation, …; of a model that is
             not compiled also the optimiser. Its fields may be choices.
-        image_shape: (height, width, channels) of the pictures.
+        image_shape: (height, width, channels) of the images.
         num_classes: how many classes to tell apart.
         max_params: the most numbers that a network may hold; None for no limit.
-        max_macs: the most multiply-adds that a picture may cost; None for no limit.
+        max_macs: the most multiply-adds that an image may cost; None for no limit.
 
     Raises:
         ArgumentError: if it varies nothing, cannot be built with its default values or makes what
@@ -75,7 +75,7 @@ class ForeignSpace:
         ...         keras.layers.Dense(hp.Int("units", 8, 64, step=8), activation="relu"),
         ...         keras.layers.Dense(10, activation="softmax"),
         ...     ])
-        >>> space = ForeignSpace(build, Recipe(epochs=1), (8, 8, 1), 10)
+        >>> space = HyperModelSpace(build, Recipe(epochs=1), (8, 8, 1), 10)
         >>> [hp.name for hp in space.hyperparameters().space]
         ['units']
         >>> space.build({"units": 16}, Recipe(epochs=1)).count_params()
@@ -198,7 +198,7 @@ class ForeignSpace:
         """A new network for the values that were drawn; the recipe's seed decides its weights.
 
         Raises:
-            ArgumentError: if it does not fit the pictures, the classes or a limit. Whatever else
+            ArgumentError: if it does not fit the images, the classes or a limit. Whatever else
                 the hypermodel's own code raises comes through.
         """
         import keras

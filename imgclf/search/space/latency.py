@@ -1,4 +1,4 @@
-"""`Speed`: how long a network takes for one picture on this processor, before it is built.
+"""`Speed`: how long a network takes for one image on this processor, before it is built.
 
 A few small networks are timed once. What each layer costs however small it is, and what a million
 multiply-adds cost, follow from them; the rest is arithmetic.
@@ -25,7 +25,7 @@ _TIMED_CALLS = 15
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """What one picture costs, in milliseconds.
+    """What one image costs, in milliseconds.
 
     Args:
         call: to ask a network anything at all.
@@ -44,7 +44,7 @@ class Speed:
     macs: float
 
     def estimate(self, blocks: Any, macs: int) -> float:
-        """Milliseconds for a picture.
+        """Milliseconds for an image.
 
         Args:
             blocks: of the network.
@@ -64,15 +64,15 @@ def _layers(part: Part) -> int:
 
 
 def measure_milliseconds(model: Any) -> float:
-    """The median time that a classifier takes for one picture, in milliseconds."""
+    """The median time that a classifier takes for one image, in milliseconds."""
     from imgclf.backend.compiled_model import Network
 
     shape = [side or 32 for side in model.input_shape[1:]]
-    network, picture = Network(model), np.zeros((1, *shape), np.uint8)
+    network, image = Network(model), np.zeros((1, *shape), np.uint8)
     times = []
     for call in range(_WARM_CALLS + _TIMED_CALLS):
         started = time.perf_counter()
-        network(picture)
+        network(image)
         if call >= _WARM_CALLS:
             times.append(time.perf_counter() - started)
     return round(1000 * statistics.median(times), 4)
@@ -82,7 +82,7 @@ def measure_speed(image_shape: Any, recipe: Any) -> Speed:
     """Times a few networks of random weights, in a second or two.
 
     Args:
-        image_shape: (height, width, channels) of the pictures that are to be classified.
+        image_shape: (height, width, channels) of the images that are to be classified.
         recipe: its precision decides what is computed in.
     """
     import scipy.optimize
@@ -107,7 +107,7 @@ def _samples(shape: Any) -> list[list[Any]]:
     """Few layers and many, cheap ones and costly ones, on maps as large as searched ones have."""
     from imgclf.architecture.blocks.standard import conv, global_pool
 
-    # Large pictures are brought to some 32×32 first, as every sensible network does.
+    # Large images are brought to some 32×32 first, as every sensible network does.
     stride = max(1, min(shape[:2]) // 32)
     small = [conv(8, strides=stride), *[conv(8)] * 10]
     medium = [conv(16, strides=stride, normalization="batch"), *[conv(64)] * 3]

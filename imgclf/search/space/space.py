@@ -39,11 +39,11 @@ class Space:
             `repeat`.
         recipe: how to train; its fields may be `choice` or `between`. Or a `choice` of such
             recipes, since a good learning rate depends on the optimiser.
-        image_shape: (height, width, channels) of the pictures.
+        image_shape: (height, width, channels) of the images.
         num_classes: how many classes to tell apart, at least 2.
         max_params: the most numbers that a network may hold; None for no limit.
-        max_macs: the most multiply-adds that a picture may cost; None for no limit.
-        max_ms: the most milliseconds that a picture may take by `speed`'s estimate.
+        max_macs: the most multiply-adds that an image may cost; None for no limit.
+        max_ms: the most milliseconds that an image may take by `speed`'s estimate.
         max_memory: the most bytes that a training may need.
         speed: of the processor; needed for `max_ms`.
 
@@ -143,7 +143,7 @@ class Space:
         self,
         blocks: Any,
         recipe: Recipe | None = None,
-        values: dict[str, Any] | None = None,  # noqa: ARG002  # by which a ForeignSpace judges
+        values: dict[str, Any] | None = None,  # noqa: ARG002  # by which a HyperModelSpace judges
     ) -> str | None:
         """Why a candidate cannot be used, before anything is built; None if it can.
 
@@ -175,7 +175,7 @@ class Space:
         estimate = self.speed.estimate(blocks, macs)
         if estimate <= self.max_ms:
             return None
-        return f"takes about {estimate:.2g} ms a picture, more than max_ms={self.max_ms:g}"
+        return f"takes about {estimate:.2g} ms an image, more than max_ms={self.max_ms:g}"
 
     def _too_large(self, blocks: Any, recipe: Recipe, parameters: int) -> str | None:
         if self.max_memory is None:

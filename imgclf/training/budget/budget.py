@@ -98,7 +98,7 @@ class Budget:
         if epochs == 0 and needed > self.seconds:
             raise TooFewMinutesError(
                 f"`minutes` must be enough for one epoch, which needs {needed / 60:.2g} minutes "
-                "here with start and end. Give that, take the preset 'quick' or smaller pictures. "
+                "here with start and end. Give that, take the preset 'quick' or smaller images. "
                 + checks.received("minutes", self.minutes),
                 needed / 60,
             )

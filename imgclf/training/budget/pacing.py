@@ -2,7 +2,7 @@
 
 After each epoch the time that is left is compared with what the remaining epochs will take at the
 pace of the last few. If they would end late, the run jumps over some of the next ones, as if it
-were resumed at a later epoch: learning rate, picture sizes and the order of pictures go on from
+were resumed at a later epoch: learning rate, image sizes and the order of images go on from
 there. So the last epochs, which the schedule needs most, are always trained. The checkpoint says
 where the run is, so a resumed run knows of the jump.
 """

@@ -1,6 +1,6 @@
 """The plan of a run before it starts: what a few real steps say about time, memory and disk.
 
-The steps are taken by `keras.Model.fit` on the network and pictures at hand, as the run will take
+The steps are taken by `keras.Model.fit` on the network and images at hand, as the run will take
 them, and everything that they change is put back: a run with a plan before it ends in the same
 weights as one without.
 """
@@ -26,12 +26,12 @@ from imgclf.training.loop.checkpoint import Checkpoints, TrainingState, state_va
 from imgclf.training.recipe.compile import wants_one_hot
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.speed.fused_norm import fused_batch_norm
-from imgclf.training.speed.progressive_size import any_input_size, early_sizes
+from imgclf.training.speed.progressive_size import any_input_size, progressive_sizes
 from imgclf.training.speed.small_maps import small_map_gradients
 
 __all__ = ["Pace", "Plan", "TransferPlan", "make_plan", "measure_pace", "model_bytes"]
 
-# For each size of pictures: seconds of steps that are timed, after one that is traced and one to
+# For each size of images: seconds of steps that are timed, after one that is traced and one to
 # warm up; and the most steps, of which a small network takes many in that time.
 _SECONDS, _WARM_STEPS, _MOST_STEPS = 2.0, 1, 2000
 
@@ -44,12 +44,12 @@ class Plan:
     """What a run will take. `str()` is a report, `to_dict()` plain values.
 
     Args:
-        epochs: how often all training pictures are seen.
+        epochs: how often all training images are seen.
         steps: batches in an epoch.
-        batch_size: pictures in a batch.
+        batch_size: images in a batch.
         seconds: of the run, from the call of `fit` to its end.
-        images_per_second: while training on pictures of full size, without validation.
-        early_images_per_second: in early epochs with smaller pictures; None if there are none.
+        images_per_second: while training on images of full size, without validation.
+        early_images_per_second: in early epochs with smaller images; None if there are none.
         memory: bytes that the process has needed at most, data and libraries included; None where
             the system does not tell.
         checkpoint_bytes: of all checkpoints that are on disk at a time.
@@ -58,8 +58,8 @@ class Plan:
     Example:
         >>> plan = Plan(7, 90, 500, 204.0, 1500.0, 2600.0, 1_200_000_000, 13_000_000, 4_400_000)
         >>> print(plan)
-        3.4 minutes: 7 epochs × 90 steps of 500 pictures
-          1,500 pictures a second; 2,600 in early epochs, which see smaller ones
+        3.4 minutes: 7 epochs × 90 steps of 500 images
+          1,500 images a second; 2,600 in early epochs, which see smaller ones
           1.2 GB of memory
           17 MB of disk: 13 MB checkpoints, 4.4 MB model
     """
@@ -84,14 +84,14 @@ class Plan:
         """What is done, in words."""
         epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         steps = "1 step" if self.steps == 1 else f"{self.steps} steps"
-        return f"{epochs} × {steps} of {self.batch_size} pictures"
+        return f"{epochs} × {steps} of {self.batch_size} images"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {"minutes": self.minutes, **dataclasses.asdict(self)}
 
     def __str__(self) -> str:
-        speed = f"{self.images_per_second:,.0f} pictures a second"
+        speed = f"{self.images_per_second:,.0f} images a second"
         if self.early_images_per_second is not None:
             early = f"{self.early_images_per_second:,.0f}"
             speed += f"; {early} in early epochs, which see smaller ones"
@@ -111,7 +111,7 @@ class TransferPlan:
     """What learning on from a trained network will take. `str()` is a report, `to_dict()` values.
 
     Args:
-        pictures: whose features are computed: for training and for validation.
+        images: whose features are computed: for training and for validation.
         features_seconds: of that.
         features_bytes: of the features, in memory and in the run folder.
         head: training the output layer on them.
@@ -122,13 +122,13 @@ class TransferPlan:
         >>> head = Plan(200, 5, 64, 6.0, 9000.0, None, 900_000_000, 1_600_000, 300_000)
         >>> print(TransferPlan(400, 24.0, 2_000_000, head, None, 4_400_000))
         0.5 minutes
-          0.4 for the features of 400 pictures, 17 a second
-          0.1 for the output layer: 200 epochs × 5 steps of 64 pictures
+          0.4 for the features of 400 images, 17 a second
+          0.1 for the output layer: 200 epochs × 5 steps of 64 images
           902 MB of memory
           8.0 MB of disk: 2.0 MB features, 1.6 MB checkpoints, 4.4 MB model
     """
 
-    pictures: int
+    images: int
     features_seconds: float
     features_bytes: int
     head: Plan
@@ -166,10 +166,10 @@ class TransferPlan:
         }
 
     def __str__(self) -> str:
-        speed = self.pictures / self.features_seconds
+        speed = self.images / self.features_seconds
         lines = [
             f"{self.minutes:.1f} minutes",
-            f"{self.features_seconds / 60:.1f} for the features of {self.pictures:,} pictures, "
+            f"{self.features_seconds / 60:.1f} for the features of {self.images:,} images, "
             f"{speed:,.0f} a second",
         ]
         for name, phase in zip(("the output layer", "fine-tuning"), self.phases, strict=False):
@@ -191,15 +191,15 @@ class Pace:
 
     Args:
         tracing: before the first step.
-        step: with pictures of full size.
+        step: with images of full size.
         early_step: with the smaller ones of early epochs.
-        validating: all validation pictures.
-        reading: all training and validation pictures, when they were read before.
+        validating: all validation images.
+        reading: all training and validation images, when they were read before.
         first_reading: the same for the first time.
         saving: a checkpoint.
         ending: what comes after the last epoch.
         steps: batches in an epoch.
-        size_at: as `early_sizes` gives it for a number of epochs.
+        size_at: as `progressive_sizes` gives it for a number of epochs.
     """
 
     tracing: float
@@ -219,7 +219,7 @@ class Pace:
         return first + self.between(0, epochs, epochs) + self.ending
 
     def between(self, first: int, last: int, epochs: int) -> float:
-        """Of the epochs from `first` to before `last` in a run of so many, pictures read before."""
+        """Of the epochs from `first` to before `last` in a run of so many, images read before."""
         count = last - first
         early = min(max(0, self._early_steps(epochs) - first * self.steps), count * self.steps)
         steps = early * self.early_step + (count * self.steps - early) * self.step
@@ -286,7 +286,7 @@ def measure_pace(
     steps = flow.steps_per_epoch(train, recipe.batch_size)
 
     def size_at(epochs: int) -> Callable[[int], tuple[int, int]] | None:
-        return early_sizes(recipe.replace(epochs=epochs), train.image_shape, steps)
+        return progressive_sizes(recipe.replace(epochs=epochs), train.image_shape, steps)
 
     any_early = size_at(max(recipe.epochs, 10))
     sizes: list[Any] = [None]
@@ -306,14 +306,14 @@ def measure_pace(
             tracing += more
     saving = 0.0 if folder is None else _time_saving(model, folder)
     keras.utils.set_random_seed(recipe.seed)
-    pictures = len(train) + (0 if validation is None else len(validation))
+    images = len(train) + (0 if validation is None else len(validation))
     return Pace(
         tracing=tracing,
         step=timed[0][0],
         early_step=timed[-1][0],
         validating=validating,
-        reading=again / len(few) * pictures,
-        first_reading=first / len(few) * pictures,
+        reading=again / len(few) * images,
+        first_reading=first / len(few) * images,
         saving=saving,
         ending=0.0 if folder is None else _END_SECONDS + saving,
         steps=steps,
@@ -384,16 +384,16 @@ def _make_stopwatch() -> Any:
 
 
 def _time_validation(model: Any, validation: Split, recipe: Recipe) -> tuple[float, float]:
-    """Seconds of all validation pictures, and of tracing."""
+    """Seconds of all validation images, and of tracing."""
     batch_size = max(recipe.batch_size, looking_batch(validation.image_shape))
     some = slice(0, 2 * batch_size)
     images = np.asarray(validation.images[some])
     few = unchecked_split(images, validation.labels[some], validation.class_names)
     times = []
     for _ in range(2):
-        pictures = flow.ordered(few, batch_size=batch_size, one_hot=wants_one_hot(model))
+        batch_images = flow.ordered(few, batch_size=batch_size, one_hot=wants_one_hot(model))
         started = time.monotonic()
-        model.evaluate(pictures, verbose=0)
+        model.evaluate(batch_images, verbose=0)
         times.append(time.monotonic() - started)
     return times[1] / len(few) * len(validation), max(0.0, times[0] - times[1])
 

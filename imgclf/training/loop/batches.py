@@ -1,4 +1,4 @@
-"""The flow of training pictures: order, decoding, augmentation, batches.
+"""The flow of training images: order, decoding, augmentation, batches.
 
 The order of an epoch is `default_rng([seed, epoch]).permutation(n)`, and the randomness of each
 batch follows from (seed, epoch, batch): so the flow can start at any batch and give exactly what an
@@ -80,17 +80,17 @@ def shuffled(
     """A `tf.data.Dataset` of training batches, epoch after epoch.
 
     Args:
-        split: the pictures.
-        batch_size: pictures in a batch; the last of an epoch may have fewer.
+        split: the images.
+        batch_size: images in a batch; the last of an epoch may have fewer.
         seed: of the recipe.
         epochs: which to give, counted from 0.
         first_step: batches of the first of them that are left out.
         augmentation: what is changed at random.
         one_hot: whether labels are given as (batch, classes) float32 or (batch,) int64.
-        size_at: (height, width) that pictures are scaled to, by the number of the step since the
+        size_at: (height, width) that images are scaled to, by the number of the step since the
             beginning of the run; as they are if left out.
         sampling: "balanced" draws each class equally often, as in the `Recipe`.
-        faults: is told of pictures that cannot be read.
+        faults: is told of images that cannot be read.
 
     Returns:
         Batches (images, labels); images (batch, height, width, channels), 0 to 255.
@@ -175,7 +175,7 @@ def _as_it_is(function: Any) -> Any:
 
 
 def _balanced(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """As many pictures as there are, of each class as many, give or take one.
+    """As many images as there are, of each class as many, give or take one.
 
     Of a large class another part each time; of a small one each as often, give or take one.
     """
@@ -191,12 +191,12 @@ def _balanced(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _mirrored(count: int, seed: int, epoch: int) -> np.ndarray:
-    """Which pictures "alternate" mirrors in an epoch: half of them, and the others in the next."""
+    """Which images "alternate" mirrors in an epoch: half of them, and the others in the next."""
     return (np.random.default_rng([seed, count]).random(count) < 0.5) ^ (epoch % 2 == 1)
 
 
 def _scaled(images: Any, size: Any) -> Any:
-    """Pictures of another size, as floats; averaged where they become smaller."""
+    """Images of another size, as floats; averaged where they become smaller."""
     import tensorflow as tf
 
     smaller = tf.reduce_any(tf.shape(images)[1:3] != size)
@@ -205,7 +205,7 @@ def _scaled(images: Any, size: Any) -> Any:
 
 
 def ordered(split: Split, *, batch_size: int, one_hot: bool, faults: Faults | None = None) -> Any:
-    """A `tf.data.Dataset` of the pictures in order, once."""
+    """A `tf.data.Dataset` of the images in order, once."""
     import tensorflow as tf
 
     height, width, channels = split.image_shape

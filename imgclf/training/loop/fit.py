@@ -32,13 +32,13 @@ from imgclf.training.loop.run_folder import RunFolder
 from imgclf.training.loop.run_time import timed
 from imgclf.training.loop.saving import Saving
 from imgclf.training.loop.stop_signals import stop_signals
-from imgclf.training.recipe.class_weight import class_weights, uneven_note
+from imgclf.training.recipe.class_weight import class_weights, imbalance_note
 from imgclf.training.recipe.compile import compile_model, compiled_by_user, wants_one_hot
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.speed.fused_norm import fused_batch_norm
-from imgclf.training.speed.precise_batch_norm import PICTURES, make_exact_statistics
+from imgclf.training.speed.precise_batch_norm import IMAGES, make_precise_batch_norm
 from imgclf.training.speed.precision import precision_note
-from imgclf.training.speed.progressive_size import any_input_size, early_sizes
+from imgclf.training.speed.progressive_size import any_input_size, progressive_sizes
 from imgclf.training.speed.retracing import no_retracing_advice
 from imgclf.training.speed.small_maps import small_map_gradients
 
@@ -181,12 +181,12 @@ def _checked(model: Any, data: Any, recipe: Recipe, validation: Any) -> tuple[Sp
     train, validation = splits(data, validation)
     check_model(model, train)
     if recipe.patience is not None and validation is None:
-        raise ArgumentError("`patience` needs validation pictures to judge by.")
+        raise ArgumentError("`patience` needs validation images to judge by.")
     return train, validation
 
 
 def splits(data: Any, validation: Any) -> tuple[Split, Split | None]:
-    """The pictures to train on and those to validate by, checked."""
+    """The images to train on and those to validate by, checked."""
     if isinstance(data, Dataset):
         train = data.train
         validation = data.validation if validation is None else validation
@@ -198,12 +198,12 @@ def splits(data: Any, validation: Any) -> tuple[Split, Split | None]:
                 f"`{name}` must be a Dataset or a Split. {checks.received(name, split)}"
             )
     if len(train) == 0:
-        raise ArgumentError("`data` must hold at least one picture to train on. Received: none.")
+        raise ArgumentError("`data` must hold at least one image to train on. Received: none.")
     return train, validation if validation is not None and len(validation) else None
 
 
 def check_model(model: Any, train: Split) -> None:
-    """Sees to it that a model takes the pictures and tells as many classes apart."""
+    """Sees to it that a model takes the images and tells as many classes apart."""
     wanted, given = tuple(model.input_shape[1:]), train.image_shape
     fits = len(wanted) == 3 and all(
         side in (None, size) for side, size in zip(wanted, given, strict=True)
@@ -343,7 +343,7 @@ class _Training:
         self.model.history = self.history
 
     def _fit(self, state: TrainingState, savers: list[Any], restore: Callable[[], None]) -> None:
-        size_at = early_sizes(self.recipe, self.train.image_shape, self.steps)
+        size_at = progressive_sizes(self.recipe, self.train.image_shape, self.steps)
         pacing = self.pacing
         kept = self._begin_reading()
         callbacks = [
@@ -412,7 +412,7 @@ class _Training:
             )
 
     def _flow(self, epochs: range, **settings: Any) -> Any:
-        """The batches of training pictures; the settings are those of `flow.shuffled`."""
+        """The batches of training images; the settings are those of `flow.shuffled`."""
         return flow.shuffled(
             self.train,
             batch_size=self.recipe.batch_size,
@@ -426,16 +426,16 @@ class _Training:
 
     def _statistics(self) -> list[Any]:
         """What takes statistics anew, before callbacks and checkpoints see the last step."""
-        if not self.recipe.exact_statistics:
+        if not self.recipe.precise_batch_norm:
             return []
         epochs = self.recipe.epochs
 
         def batches() -> Any:
             """Of an epoch that follows the last one, at full size."""
             epoch = self._flow(range(epochs, epochs + 1), one_hot=False)
-            return epoch.take(-(-PICTURES // self.recipe.batch_size))
+            return epoch.take(-(-IMAGES // self.recipe.batch_size))
 
-        return [make_exact_statistics(epochs, self.steps, batches)]
+        return [make_precise_batch_norm(epochs, self.steps, batches)]
 
     def _validation_flow(self, one_hot: bool) -> Any:
         if self.validation is None:
@@ -446,7 +446,7 @@ class _Training:
         )
 
     def _begin_reading(self) -> str:
-        """Where pictures from files are kept once they are decoded; "" if nowhere."""
+        """Where images from files are kept once they are decoded; "" if nowhere."""
         kept = [
             split.images.begin_training()
             for split in (self.validation, self.train)
@@ -458,10 +458,10 @@ class _Training:
         recipe = self.recipe
         work = Work(recipe.epochs, self.steps, recipe.batch_size, size_at)
         note = (
-            f"{recipe.epochs} × {self.steps} steps of {recipe.batch_size} pictures, "
+            f"{recipe.epochs} × {self.steps} steps of {recipe.batch_size} images, "
             + precision_note(self.model, recipe.precision)
         )
-        notes = [note, kept, uneven_note(self.train, recipe)]
+        notes = [note, kept, imbalance_note(self.train, recipe)]
         return make_progress(self.verbose, work, "\n".join(filter(None, notes)), self.disk)
 
 
@@ -474,10 +474,10 @@ def _naming_lack_of_memory(recipe: Recipe, train: Split) -> Iterator[None]:
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         height, width, channels = train.image_shape
         raise OutOfMemoryError(
-            f"Memory ran out with batch_size={recipe.batch_size} and pictures of "
+            f"Memory ran out with batch_size={recipe.batch_size} and images of "
             f"{height}×{width}×{channels}. Nothing was changed; the last checkpoint stays. Try "
             f"batch_size={max(1, recipe.batch_size // 2)} (in a run folder of its own, since that "
-            "is another training), or smaller pictures."
+            "is another training), or smaller images."
         ) from error
 
 

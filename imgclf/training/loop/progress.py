@@ -30,8 +30,8 @@ class Work:
     Args:
         epochs: of the whole run.
         steps: batches in an epoch.
-        batch_size: pictures in a batch.
-        size_at: (height, width) of the pictures by the number of the step; None if always the same.
+        batch_size: images in a batch.
+        size_at: (height, width) of the images by the number of the step; None if always the same.
     """
 
     epochs: int
@@ -54,7 +54,7 @@ class Work:
 
     @functools.cached_property
     def _pixels(self) -> np.ndarray:
-        """Pixels of a picture, added up over the steps before each."""
+        """Pixels of an image, added up over the steps before each."""
         assert self.size_at is not None  # noqa: S101
         sizes = [self.size_at(step) for step in range(self.epochs * self.steps)]
         return np.concatenate([[0], np.cumsum(np.prod(sizes, axis=1))])

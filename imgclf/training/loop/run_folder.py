@@ -148,7 +148,7 @@ class RunFolder:
             lock.release()
 
     def write_log(self, history: dict[str, list[float]]) -> None:
-        """The history as `log.csv` and as a picture of its curves."""
+        """The history as `log.csv` and as an image of its curves."""
         names = list(history)
         table = io.StringIO()
         writer = csv.writer(table)
@@ -158,7 +158,7 @@ class RunFolder:
         self._write("log.csv", table.getvalue().encode())
 
     def write_curves(self, history: dict[str, list[float]]) -> None:
-        """The picture of loss and accuracy by epoch."""
+        """The image of loss and accuracy by epoch."""
         if history:
             self._write("curves.png", plots.figure_png(plots.training_curves(history)))
 

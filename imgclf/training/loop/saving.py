@@ -99,7 +99,7 @@ class Saving:
         )
 
     def save_end(self, model: Any) -> None:
-        """Once more, when callbacks have gone back to the best weights; and the picture."""
+        """Once more, when callbacks have gone back to the best weights; and the image."""
         self._save(model, len(self.history.epoch), finished=True)
         # The log too: a run may have been killed between its last checkpoint and its log.
         self.folder.write_log(self.history.history)

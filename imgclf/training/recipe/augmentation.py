@@ -1,8 +1,8 @@
-"""`Augmentation`: random changes of the training pictures that leave their meaning alone.
+"""`Augmentation`: random changes of the training images that leave their meaning alone.
 
-It belongs to the flow of pictures, not to the model: a saved model that augments would answer
+It belongs to the flow of images, not to the model: a saved model that augments would answer
 differently at each call. Each batch's randomness follows from (seed, epoch, batch), so a resumed
-run sees exactly the pictures that it would have seen.
+run sees exactly the images that it would have seen.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ __all__ = ["Augmentation"]
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What is changed at random in each training picture.
+    """What is changed at random in each training image.
 
     Args:
-        flip: mirror half of the pictures left to right: True draws anew each time, "alternate"
-            mirrors each picture in every other epoch, half of them in the even ones, so that two
-            epochs show each picture in both ways (Jordan 2024, arXiv:2404.00498). Leave it off
-            where a mirrored picture means something else, as with digits and letters.
+        flip: mirror half of the images left to right: True draws anew each time, "alternate"
+            mirrors each image in every other epoch, half of them in the even ones, so that two
+            epochs show each image in both ways (Jordan 2024, arXiv:2404.00498). Leave it off
+            where a mirrored image means something else, as with digits and letters.
         shift: move by up to this many pixels in each direction; the edge is mirrored in.
         cutout: grey out a square of this many pixels at a random place (DeVries and Taylor 2017).
 
@@ -59,7 +59,7 @@ class Augmentation:
         Args:
             images: (batch, height, width, channels) tensor of any number type.
             seed: two integers; the same seed gives the same change.
-            mirrored: (batch,) booleans, the pictures that are mirrored; drawn if left out.
+            mirrored: (batch,) booleans, the images that are mirrored; drawn if left out.
 
         Returns:
             A tensor of the same shape and dtype.

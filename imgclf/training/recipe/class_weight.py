@@ -1,4 +1,4 @@
-"""Classes of uneven size: what each counts in the loss, and when to say that they are uneven."""
+"""Imbalanced classes: what each counts in the loss, and when to say that they are imbalanced."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from imgclf.data.split import Split
     from imgclf.training.recipe.recipe import Recipe
 
-__all__ = ["check_class_weight", "class_weights", "plain_weights", "uneven_note"]
+__all__ = ["check_class_weight", "class_weights", "imbalance_note", "plain_weights"]
 
-# The largest class has so many times the pictures of the smallest. From about here on a network
+# The largest class has so many times the images of the smallest. From about here on a network
 # that neglects the smallest class loses little in accuracy by it.
 _VERY_UNEVEN = 5
 
@@ -55,7 +55,7 @@ def class_weights(class_weight: Any, train: Split) -> dict[int, float] | None:
 
     Args:
         class_weight: as in the `Recipe`.
-        train: the pictures to learn from.
+        train: the images to learn from.
 
     Raises:
         ArgumentError: if a class is named that there is none, or twice, or no weight is above 0.
@@ -93,7 +93,7 @@ def class_weights(class_weight: Any, train: Split) -> dict[int, float] | None:
         weights[number] = float(weight)
     if not any(weights[label] for label in np.unique(train.labels).tolist()):
         raise ArgumentError(
-            "`class_weight` must give some class with pictures a weight above 0. "
+            "`class_weight` must give some class with images a weight above 0. "
             + checks.received("class_weight", class_weight)
         )
     return weights
@@ -105,15 +105,15 @@ def _number_of(key: Any, class_names: Any) -> int:
     return checks.integer("class in class_weight", key, low=0, high=len(class_names) - 1)
 
 
-def uneven_note(train: Split, recipe: Recipe) -> str:
-    """A sentence if classes are very uneven and the recipe does nothing about it, else ""."""
+def imbalance_note(train: Split, recipe: Recipe) -> str:
+    """A sentence if classes are very imbalanced and the recipe does nothing about it, else ""."""
     counts = {name: count for name, count in train.label_counts().items() if count}
     few, many = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
     evened = recipe.class_weight is not None or recipe.sampling is not None
     if evened or counts[many] < _VERY_UNEVEN * counts[few]:
         return ""
-    least = "1 picture" if counts[few] == 1 else f"{counts[few]:,} pictures"
+    least = "1 image" if counts[few] == 1 else f"{counts[few]:,} images"
     return (
-        f"Classes are uneven, from {least} ({few}) to {counts[many]:,} ({many}): "
+        f"Classes are imbalanced, from {least} ({few}) to {counts[many]:,} ({many}): "
         "class_weight='balanced' lets each count alike."
     )

@@ -55,8 +55,8 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int, head: str = "") -> Any:
 
     rate = _learning_rate(recipe, steps_per_epoch)
     settings: dict[str, Any] = {"weight_decay": recipe.weight_decay or None}
-    if recipe.averaging:
-        settings |= {"use_ema": True, "ema_momentum": recipe.averaging}
+    if recipe.ema_momentum:
+        settings |= {"use_ema": True, "ema_momentum": recipe.ema_momentum}
     if recipe.optimizer in ("sgd", "muon"):
         from imgclf.training.recipe.optimizers import FilterMuon, GroupedSGD
 

@@ -36,17 +36,17 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "momentum": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
     "weight_decay": lambda name, value: checks.number(name, value, low=0),
     "label_smoothing": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
-    "averaging": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
-    "exact_statistics": checks.flag,
-    "early_size": lambda name, value: checks.number(name, value, low=0, high=1, above=True),
-    "early_part": lambda name, value: checks.number(name, value, low=0, high=1),
+    "ema_momentum": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
+    "precise_batch_norm": checks.flag,
+    "progressive_size": lambda name, value: checks.number(name, value, low=0, high=1, above=True),
+    "progressive_fraction": lambda name, value: checks.number(name, value, low=0, high=1),
     "class_weight": check_class_weight,
     "sampling": lambda name, value: checks.one_of(name, value, [None, "balanced"]),
     "precision": lambda name, value: checks.one_of(name, value, PRECISIONS),
     "patience": lambda name, value: value and checks.integer(name, value, low=1),
     "fine_tune_epochs": lambda name, value: checks.integer(name, value, low=0),
     "fine_tune_learning_rate": lambda name, value: checks.number(name, value, low=0, above=True),
-    "fine_tune_part": lambda name, value: checks.number(name, value, low=0, high=1, above=True),
+    "fine_tune_fraction": lambda name, value: checks.number(name, value, low=0, high=1, above=True),
     "seed": lambda name, value: checks.integer(name, value, low=0),
 }
 
@@ -58,8 +58,8 @@ class Recipe:
     In a search any field but `precision` and `seed` may be a `choice` or `between`.
 
     Args:
-        epochs: how often all training pictures are seen.
-        batch_size: pictures in one step.
+        epochs: how often all training images are seen.
+        batch_size: images in one step.
         optimizer: "adam", "adamw", "sgd" (Nesterov), "rmsprop", or "muon", which makes each step of
             a convolution's filters orthogonal and trains the rest by "sgd": it needs the fewest
             epochs where a normalisation follows each convolution. For another one, compile the
@@ -73,21 +73,21 @@ class Recipe:
         weight_decay: taken off the weights at each step, times the learning rate.
         label_smoothing: the part of the label that is spread over all classes (Szegedy et al.
             2015).
-        augmentation: random changes of the training pictures.
+        augmentation: random changes of the training images.
         averaging: above 0 the trained weights are an average over the steps, each step taking this
             part of the average on and the rest from its weights, such as 0.99 (Keras's
             `use_ema`).
-        exact_statistics: behind the last step running means and variances of batch normalisation
-            are taken anew, from 5,000 of the training pictures: worth it where batches are small.
-        early_size: pictures are scaled to this part of their sides in early epochs, which makes
+        precise_batch_norm: behind the last step running means and variances of batch normalisation
+            are taken anew, from 5,000 of the training images: worth it where batches are small.
+        progressive_size: images are scaled to this part of their sides in early epochs, which makes
             those faster (progressive resizing). The network must end in a global pool.
-        early_part: the part of all steps that counts as early.
-        class_weight: how much the pictures of each class count in the loss of the training: a dict
+        progressive_fraction: the part of all steps that counts as early.
+        class_weight: how much the images of each class count in the loss of the training: a dict
             of class name or number and weight, 1 for those that it leaves out, or "balanced":
-            pictures / (classes × pictures of the class), scikit-learn's formula. None: all alike.
-        sampling: "balanced" gives as many pictures of each class in an epoch, which stays as long:
+            images / (classes × images of the class), scikit-learn's formula. None: all alike.
+        sampling: "balanced" gives as many images of each class in an epoch, which stays as long:
             those of small classes several times, of large ones another part each time. None gives
-            each picture once.
+            each image once.
         precision: "float32", "bfloat16" for the heavy products, or "auto": bfloat16 where the
             processor has instructions for it.
         patience: stop after so many epochs without a better validation accuracy, and go back to the
@@ -97,9 +97,9 @@ class Recipe:
             learned already are trained too; only for `Classifier.from_preset` with a pretrained
             backbone and for `Classifier.from_model`.
         fine_tune_learning_rate: the highest learning rate in them.
-        fine_tune_part: the part of the body's layers, counted from the output, that is trained in
-            them. Batch normalisation stays as it was.
-        seed: decides the first weights, dropout, augmentation and the order of the pictures.
+        fine_tune_fraction: the fraction of the body's layers, counted from the output, that is
+            trained in them. Batch normalisation stays as it was.
+        seed: decides the first weights, dropout, augmentation and the order of the images.
 
     Example:
         >>> recipe = Recipe(epochs=3, learning_rate=0.01)
@@ -118,17 +118,17 @@ class Recipe:
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     augmentation: Augmentation = _NO_AUGMENTATION
-    averaging: float = 0.0
-    exact_statistics: bool = False
-    early_size: float = 1.0
-    early_part: float = 0.0
+    ema_momentum: float = 0.0
+    precise_batch_norm: bool = False
+    progressive_size: float = 1.0
+    progressive_fraction: float = 0.0
     class_weight: Any = None
     sampling: str | None = None
     precision: str = "auto"
     patience: int | None = None
     fine_tune_epochs: int = 0
     fine_tune_learning_rate: float = 0.0001
-    fine_tune_part: float = 0.3
+    fine_tune_fraction: float = 0.3
     seed: int = 0
 
     def __post_init__(self) -> None:

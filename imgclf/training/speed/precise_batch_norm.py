@@ -11,20 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["make_exact_statistics", "take_statistics"]
+__all__ = ["make_precise_batch_norm", "take_statistics"]
 
-# Pictures that the statistics are taken from. Those of 2,500 were as good as those of 20,000 in
-# `fast` on CIFAR-10, trained on 5,000 pictures and, at half its epochs, on all.
-PICTURES = 5000
+# Images that the statistics are taken from. Those of 2,500 were as good as those of 20,000 in
+# `fast` on CIFAR-10, trained on 5,000 images and, at half its epochs, on all.
+IMAGES = 5000
 
 
-def make_exact_statistics(epochs: int, steps: int, batches: Callable[[], Iterable[Any]]) -> Any:
+def make_precise_batch_norm(epochs: int, steps: int, batches: Callable[[], Iterable[Any]]) -> Any:
     """A Keras callback that takes them behind the last step, before the last validation.
 
     Args:
         epochs: of the whole run; one that ends earlier keeps the statistics that it has.
         steps: batches in an epoch.
-        batches: gives batches of training pictures (images, labels).
+        batches: gives batches of training images (images, labels).
     """
     import keras
 
@@ -36,7 +36,7 @@ def make_exact_statistics(epochs: int, steps: int, batches: Callable[[], Iterabl
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
             if (self.epoch, batch) == (epochs - 1, steps - 1):
-                # An average of the weights (`averaging`) counts from here on, not only in the end.
+                # The average of weights (`ema_momentum`) counts from here on, not at the end alone.
                 self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
                 take_statistics(self.model, batches())
 

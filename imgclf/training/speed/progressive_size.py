@@ -1,4 +1,4 @@
-"""Smaller pictures in early epochs: what is coarse can be learned from few pixels, and faster.
+"""Smaller images in early epochs: what is coarse can be learned from few pixels, and faster.
 
 The idea is known as progressive resizing (fastai; Touvron et al. 2019 on train and test sizes). A
 network that ends in a global pool takes maps of any size, so the same weights go on at full size.
@@ -13,23 +13,26 @@ from typing import Any
 from imgclf.errors import ArgumentError
 from imgclf.training.recipe.recipe import Recipe
 
-__all__ = ["any_input_size", "early_sizes"]
+__all__ = ["any_input_size", "progressive_sizes"]
 
 
-def early_sizes(
+def progressive_sizes(
     recipe: Recipe, image_shape: tuple[int, int, int], steps_per_epoch: int
 ) -> Callable[[int], tuple[int, int]] | None:
-    """(height, width) by the number of the step; None where it is always the pictures' own.
+    """(height, width) by the number of the step; None where it is always the images' own.
 
     Example:
-        >>> recipe = Recipe(epochs=4, early_size=0.75, early_part=0.5)
-        >>> size_at = early_sizes(recipe, (32, 32, 3), steps_per_epoch=10)
+        >>> recipe = Recipe(epochs=4, progressive_size=0.75, progressive_fraction=0.5)
+        >>> size_at = progressive_sizes(recipe, (32, 32, 3), steps_per_epoch=10)
         >>> size_at(19), size_at(20)
         ((24, 24), (32, 32))
     """
     height, width, _ = image_shape
-    small = (max(1, round(height * recipe.early_size)), max(1, round(width * recipe.early_size)))
-    until = round(recipe.early_part * recipe.epochs * steps_per_epoch)
+    small = (
+        max(1, round(height * recipe.progressive_size)),
+        max(1, round(width * recipe.progressive_size)),
+    )
+    until = round(recipe.progressive_fraction * recipe.epochs * steps_per_epoch)
     if small == (height, width) or not until:
         return None
     return lambda step: small if step < until else (height, width)
@@ -37,7 +40,7 @@ def early_sizes(
 
 @contextlib.contextmanager
 def any_input_size(model: Any) -> Iterator[None]:
-    """Within it, a model takes pictures of any height and width.
+    """Within it, a model takes images of any height and width.
 
     Args:
         model: a functional `keras.Model`.
@@ -51,8 +54,9 @@ def any_input_size(model: Any) -> Iterator[None]:
     for layer in model.layers:
         if isinstance(layer, fixed):
             raise ArgumentError(
-                f"`early_size` needs a network for pictures of any size, but the layer "
-                f"{layer.name!r} needs one. Use global_pool() in its place, or early_size=1.0."
+                f"`progressive_size` needs a network for images of any size, but the layer "
+                f"{layer.name!r} needs one. Use global_pool() in its place, or "
+                "progressive_size=1.0."
             )
     model.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: model.input_shape[-1]})
     try:

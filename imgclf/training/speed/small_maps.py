@@ -2,9 +2,9 @@
 
 For the gradient of a kernel, oneDNN (the library behind TensorFlow's convolutions) needs up to ten
 times as long as for the convolution itself where maps are small: it goes along their rows, and its
-tiles of bfloat16 hold 32 pixels, most of which a row of 3 or 7 leaves empty. (The same pictures
+tiles of bfloat16 hold 32 pixels, most of which a row of 3 or 7 leaves empty. (The same images
 laid side by side in wide rows take it a third of the time.) The same gradient is a matrix product
-for each pixel of the kernel, over all pixels of all pictures at once. The layers stay Keras's own:
+for each pixel of the kernel, over all pixels of all images at once. The layers stay Keras's own:
 only what they call is replaced, and only for the length of a training. The rows `small-maps-…` of
 `benchmarks/` measure what it brings.
 """

@@ -43,11 +43,11 @@ class Backbone:
         name: what `Classifier.from_preset` is called with.
         constructor: its name in `keras.applications`.
         image_size: the side in pixels that its weights were trained at.
-        features: how many numbers it makes of a picture.
+        features: how many numbers it makes of an image.
         file: name of the weights without the output layer, in the cache of Keras.
         folder: where Keras fetches that file, below its address for such files.
         rescaling: (scale, offset) for pixels from 0 to 255; None if the network does it itself.
-        smallest: smaller pictures are enlarged to this side inside the model.
+        smallest: smaller images are enlarged to this side inside the model.
 
     Example:
         >>> BACKBONES["mobilenetv3-small"].features
@@ -152,7 +152,7 @@ def build_body(
 
     Args:
         backbone: which.
-        image_shape: (height, width, channels) of the pictures; channels 1 or 3.
+        image_shape: (height, width, channels) of the images; channels 1 or 3.
         weights: "imagenet", the path of a file of weights without the output layer, or None for
             random ones.
         recipe: its seed decides random weights, its precision the dtype.
@@ -170,7 +170,7 @@ def build_body(
     height, width, channels = image_shape
     if channels not in (1, 3):
         raise ArgumentError(
-            f"The backbone {backbone.name!r} takes pictures of 1 or 3 channels. "
+            f"The backbone {backbone.name!r} takes images of 1 or 3 channels. "
             + checks.received("image_shape", image_shape)
         )
     path = _file_of(weights)
@@ -207,7 +207,7 @@ def _file_of(weights: Any) -> Path | None:
 
 
 def _construct(backbone: Backbone, weights: str | None) -> Any:
-    """The network for pictures of any size, so that Keras takes the file that the table names.
+    """The network for images of any size, so that Keras takes the file that the table names.
 
     Of MobileNetV2 it has files for several sizes, and picks by the one that it is asked for.
     """

@@ -1,4 +1,4 @@
-"""What the frozen body of a network makes of pictures: computed once, kept in a run folder."""
+"""What the frozen body of a network makes of images: computed once, kept in a run folder."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _TIMED = 2.0
 
 
 class Features:
-    """The features of pictures by one body.
+    """The features of images by one body.
 
     Args:
-        body: a `keras.Model` from pictures to (batch, features).
+        body: a `keras.Model` from images to (batch, features).
         folder: a run folder to keep them in; None keeps them in memory alone.
         verbose: as in `fit`.
     """
@@ -38,10 +38,10 @@ class Features:
         self._key = _digest(body) if folder else ""
 
     def of(self, split: Split, name: str) -> Split:
-        """The features in the place of the pictures, (N, 1, 1, features) float32.
+        """The features in the place of the images, (N, 1, 1, features) float32.
 
         Args:
-            split: the pictures.
+            split: the images.
             name: of the split, for the file and for progress.
         """
         values = self._stored(split, name)
@@ -75,15 +75,15 @@ class Features:
         return tracing, each * sum(map(len, missing))
 
     def _pace(self, split: Split) -> tuple[float, float]:
-        """Seconds of tracing, and of a picture."""
+        """Seconds of tracing, and of an image."""
         first = self._time_batch(split, 0)
-        pictures, seconds = 0, 0.0
+        images, seconds = 0, 0.0
         for start in range(0, len(split), _BATCH):
             seconds += self._time_batch(split, start)
-            pictures += min(_BATCH, len(split) - start)
+            images += min(_BATCH, len(split) - start)
             if seconds >= _TIMED:
                 break
-        each = seconds / pictures
+        each = seconds / images
         return max(0.0, first - each * min(_BATCH, len(split))), each
 
     def _time_batch(self, split: Split, start: int) -> float:
@@ -106,11 +106,11 @@ class Features:
                 left = (shown - started) * (len(split) - done) / done
                 announce(
                     self.verbose,
-                    f"features of {done:,} of {len(split):,} {name} pictures, {left:,.0f} s left",
+                    f"features of {done:,} of {len(split):,} {name} images, {left:,.0f} s left",
                 )
         announce(
             self.verbose,
-            f"features of {len(split):,} {name} pictures in {time.monotonic() - started:.1f} s, "
+            f"features of {len(split):,} {name} images in {time.monotonic() - started:.1f} s, "
             f"{values.nbytes / 1e6:,.1f} MB",
         )
         return values
@@ -149,7 +149,7 @@ def _digest(body: Any) -> str:
 
 
 def _split_of(features: np.ndarray, split: Split) -> Split:
-    """Features in the place of pictures."""
+    """Features in the place of images."""
     return unchecked_split(
         features.reshape(len(features), 1, 1, -1), split.labels, split.class_names
     )

@@ -1,6 +1,6 @@
 """Learning on from a network that has learned already: first a new output layer, then more.
 
-In the first phase the body is frozen, so what it makes of each picture is computed once; the output
+In the first phase the body is frozen, so what it makes of each image is computed once; the output
 layer is trained on these features by the ordinary `fit`, in seconds. In the second, optional phase
 the upper layers of the body are trained with it, by the ordinary `fit` again.
 """
@@ -37,7 +37,7 @@ __all__ = [
     "with_new_head",
 ]
 
-# Steps of the output layer cost next to nothing, so there are enough of them for few pictures too.
+# Steps of the output layer cost next to nothing, so there are enough of them for few images too.
 _STEPS = 1_000
 _MOST_EPOCHS = 300
 
@@ -53,14 +53,14 @@ TRANSFER = Recipe(
 )
 
 
-def transfer_recipe(pictures: int, *, flip_safe: bool, **changes: Any) -> Recipe:
-    """The recipe for so many training pictures, with some fields changed.
+def transfer_recipe(images: int, *, flip_safe: bool, **changes: Any) -> Recipe:
+    """The recipe for so many training images, with some fields changed.
 
     Example:
         >>> transfer_recipe(320, flip_safe=True).epochs
         200
     """
-    steps = -(-pictures // TRANSFER.batch_size)
+    steps = -(-images // TRANSFER.batch_size)
     epochs = max(TRANSFER.epochs, min(_MOST_EPOCHS, -(-_STEPS // steps)))
     recipe = TRANSFER.replace(epochs=epochs, augmentation=Augmentation(flip=flip_safe))
     return recipe.replace(**changes)
@@ -204,7 +204,9 @@ def _train_phases(
     epochs, fine_tune_epochs = history.recipe.epochs, 0
     model.get_layer(_HEAD).set_weights(head.layers[-1].get_weights())
     if recipe.fine_tune_epochs:
-        announce(verbose, f"phase 2: fine-tuning {recipe.fine_tune_part:.0%} of the body's layers")
+        announce(
+            verbose, f"phase 2: fine-tuning {recipe.fine_tune_fraction:.0%} of the body's layers"
+        )
         try:
             with _upper_layers(model, recipe):
                 later = training.fit(
@@ -268,7 +270,7 @@ def plan_in_phases(
                 fine_tuning = None
     splits = _named(train, validation).values()
     return TransferPlan(
-        pictures=sum(map(len, splits)),
+        images=sum(map(len, splits)),
         features_seconds=tracing + computing,
         features_bytes=sum(map(features.nbytes, splits)),
         head=make_plan(head, calm, pace),
@@ -282,16 +284,18 @@ def _named(train: Split, validation: Split | None) -> dict[str, Split]:
 
 
 def _for_head(recipe: Recipe) -> Recipe:
-    """Features are no pictures: nothing is augmented or made smaller."""
-    return recipe.replace(augmentation=Augmentation(), early_size=1.0, early_part=0.0)
+    """Features are no images: nothing is augmented or made smaller."""
+    return recipe.replace(
+        augmentation=Augmentation(), progressive_size=1.0, progressive_fraction=0.0
+    )
 
 
 def _for_fine_tuning(recipe: Recipe) -> Recipe:
     return recipe.replace(
         epochs=max(1, recipe.fine_tune_epochs),
         learning_rate=recipe.fine_tune_learning_rate,
-        early_size=1.0,
-        early_part=0.0,
+        progressive_size=1.0,
+        progressive_fraction=0.0,
     )
 
 
@@ -309,8 +313,8 @@ def _check_time_for_features(budget: Budget, seconds: float) -> None:
     needed = (budget.spent + seconds) / 60
     if seconds and needed > budget.minutes:  # of features that are kept already, nothing is needed
         raise TooFewMinutesError(
-            f"`minutes` must be enough for the features of all pictures, which need {needed:.2g} "
-            "minutes here with the start. Give more, take a smaller backbone or smaller pictures. "
+            f"`minutes` must be enough for the features of all images, which need {needed:.2g} "
+            "minutes here with the start. Give more, take a smaller backbone or smaller images. "
             + checks.received("minutes", budget.minutes),
             needed,
         )
@@ -339,7 +343,7 @@ def _upper_layers(model: Any, recipe: Recipe) -> Iterator[None]:
     """Within it only upper layers are trained; batch normalisation stays as the body brought it."""
     layers = list(_leaves(model))
     before = [(layer, layer.trainable) for layer in layers]
-    _freeze(layers, recipe.fine_tune_part)
+    _freeze(layers, recipe.fine_tune_fraction)
     try:
         yield
     finally:

@@ -95,7 +95,7 @@ def test_the_last_tenth_of_each_batch_is_for_validation(tiny_cifar10):
     assert np.array_equal(data.test.images, test.images)
 
 
-def test_one_batch_gives_its_own_pictures_and_all_of_the_test_batch(tiny_cifar10):
+def test_one_batch_gives_its_own_images_and_all_of_the_test_batch(tiny_cifar10):
     data = imgclf.load_cifar10(archive=tiny_cifar10, batches=(3,))
 
     third = imgclf.load_cifar10_batch(3, archive=tiny_cifar10)

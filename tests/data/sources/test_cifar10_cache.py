@@ -1,4 +1,4 @@
-"""Kept decoded batches: the same pictures as without them, and never a reason to fail."""
+"""Kept decoded batches: the same images as without them, and never a reason to fail."""
 
 import os
 import shutil
@@ -70,7 +70,7 @@ def test_only_the_missing_batches_are_decoded(archive, kept):
     assert len(kept()) == 3
 
 
-def test_the_real_pictures_are_the_same_with_and_without(cifar10_archive):
+def test_the_real_images_are_the_same_with_and_without(cifar10_archive):
     first = imgclf.load_cifar10(archive=cifar10_archive)
     assert fingerprints(imgclf.load_cifar10(archive=cifar10_archive)) == fingerprints(first)
 
@@ -187,7 +187,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(archive, cache):
 
     assert len(data.train) == 135
     assert about_reading(data)[1:] == (
-        f"The decoded pictures could not be kept in {cache / 'cifar10-decoded'} "
+        f"The decoded images could not be kept in {cache / 'cifar10-decoded'} "
         "(Not a directory): each start reads the archive again.",
     )
 

@@ -35,5 +35,5 @@ def test_the_seed_decides_the_cut():
 
 
 def test_parts_that_leave_nothing_are_refused():
-    with pytest.raises(ArgumentError, match="must leave pictures to train on"):
+    with pytest.raises(ArgumentError, match="must leave images to train on"):
         imgclf.load_digits(validation=0.5, test=0.5)

@@ -13,7 +13,7 @@ def excluded(data):
     return {row.path: row.reason for row in data.ledger if row.fate == "excluded"}
 
 
-def test_a_file_as_inspect_writes_it_leaves_pictures_out(photo_folder, tmp_path):
+def test_a_file_as_inspect_writes_it_leaves_images_out(photo_folder, tmp_path):
     Image.new("RGB", (40, 40)).save(photo_folder / "sky" / "=1.png")
     Image.new("RGB", (40, 41)).save(photo_folder / "sky" / os.fsdecode(b"\xff.png"))
     table = tmp_path / "exclude.csv"
@@ -40,7 +40,7 @@ def test_a_list_of_paths_does_too_and_broken_files_no_longer_count(photo_folder)
     assert len(excluded(data)) == 9
 
 
-def test_a_table_of_pictures_takes_it_relative_to_its_folder(photo_folder):
+def test_a_table_of_images_takes_it_relative_to_its_folder(photo_folder):
     rows = [f"{p.relative_to(photo_folder)},{p.parent.name}" for p in photo_folder.glob("*/*.*")]
     (photo_folder / "labels.csv").write_text("\n".join(["path,label", *rows]))
 
@@ -59,7 +59,7 @@ def test_a_class_that_is_excluded_whole_is_an_error(photo_folder):
     with pytest.raises(DataError) as caught:
         imgclf.load_folder(photo_folder, exclude=list((photo_folder / "sky").rglob("*.*")))
     assert str(caught.value) == (
-        f"{photo_folder}: no picture of class 'sky' can be read: all its files are damaged or "
+        f"{photo_folder}: no image of class 'sky' can be read: all its files are damaged or "
         "excluded."
     )
 

@@ -38,7 +38,7 @@ def split_folder(photo_folder, tmp_path):
     return root
 
 
-def test_folders_are_classes_and_every_picture_is_in_one_split(photo_folder):
+def test_folders_are_classes_and_every_image_is_in_one_split(photo_folder):
     data = imgclf.load_folder(photo_folder)
 
     assert data.class_names == ("blossom", "meadow", "sky")
@@ -52,14 +52,14 @@ def test_folders_are_classes_and_every_picture_is_in_one_split(photo_folder):
             assert Path(path).relative_to(photo_folder).parts[0] == data.class_names[label]
 
 
-def test_pictures_come_in_the_size_and_colour_that_the_notes_say(photo_folder):
+def test_images_come_in_the_size_and_colour_that_the_notes_say(photo_folder):
     data = imgclf.load_folder(photo_folder)
 
     assert data.image_shape == (40, 40, 3)
     assert data.notes == (
-        "Pictures are resized to 40×40 pixels, chosen from their median shorter side of 36; "
+        "Images are resized to 40×40 pixels, chosen from their median shorter side of 36; "
         "`image_size` sets another size.",
-        "Pictures are read in colour; color='gray' reads one channel.",
+        "Images are read in colour; color='gray' reads one channel.",
     )
     image, label = data.train[0]
     assert image.shape == (40, 40, 3)
@@ -86,7 +86,7 @@ def test_the_chosen_size_is_a_multiple_of_eight_within_bounds(tmp_path, side, ch
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "I;16", "LA"])
-def test_grey_pictures_are_read_as_grey(tmp_path, mode):
+def test_grey_images_are_read_as_grey(tmp_path, mode):
     fill(tmp_path / "a", mode=mode)
     fill(tmp_path / "b", mode="L")
 
@@ -94,7 +94,7 @@ def test_grey_pictures_are_read_as_grey(tmp_path, mode):
 
     assert data.image_shape[2] == 1
     assert data.notes[1] == (
-        "Pictures are read as grey, since all of them are; color='rgb' reads three channels."
+        "Images are read as grey, since all of them are; color='rgb' reads three channels."
     )
     Image.new("RGB", (20, 20)).save(tmp_path / "a" / "colour.png")
     assert imgclf.load_folder(tmp_path).image_shape[2] == 3
@@ -164,7 +164,7 @@ def test_a_class_called_train_among_others_is_a_class(tmp_path):
     assert imgclf.load_folder(tmp_path).class_names == ("car", "plane", "train")
 
 
-def test_given_class_names_decide_the_order_and_may_lack_pictures(photo_folder):
+def test_given_class_names_decide_the_order_and_may_lack_images(photo_folder):
     names = ["sky", "sea", "meadow", "blossom"]
     data = imgclf.load_folder(photo_folder, class_names=names, validation=None, test=None)
 
@@ -182,7 +182,7 @@ def test_a_folder_with_one_of_the_given_classes_is_enough(photo_folder):
     assert len(data.train) == 10
 
 
-def test_what_systems_leave_behind_is_no_class_and_no_picture(photo_folder):
+def test_what_systems_leave_behind_is_no_class_and_no_image(photo_folder):
     clean = imgclf.load_folder(photo_folder)
     for name in (".git", "__MACOSX", ".ipynb_checkpoints", "@eaDir"):
         fill(photo_folder / name, count=2)
@@ -198,14 +198,14 @@ def test_what_systems_leave_behind_is_no_class_and_no_picture(photo_folder):
     assert data.notes == clean.notes
 
 
-def test_files_that_are_no_pictures_by_name_are_counted(photo_folder):
+def test_files_that_are_no_images_by_name_are_counted(photo_folder):
     (photo_folder / "sky" / "readme.txt").write_text("words")
     (photo_folder / "sky" / "boxes.json").write_text("{}")
 
     data = imgclf.load_folder(photo_folder)
 
     assert len(data.train) + len(data.validation) + len(data.test) == 30
-    assert data.notes[0] == "Files that are no pictures by their names, passed over: 2."
+    assert data.notes[0] == "Files that are no images by their names, passed over: 2."
 
 
 def test_unusable_files_are_skipped_and_listed_with_the_reason(photo_folder, monkeypatch):
@@ -221,9 +221,9 @@ def test_unusable_files_are_skipped_and_listed_with_the_reason(photo_folder, mon
     assert dict(data.skipped)[heic] == (
         "is HEIC, which needs an extra: pip install 'imgclf[heic]', or save it as JPEG or PNG."
     )
-    assert dict(data.skipped)[bad].startswith("damaged picture (")
+    assert dict(data.skipped)[bad].startswith("damaged image (")
     assert data.notes[-1].startswith(
-        f"2 of 32 files cannot be used and were skipped. {bad}: damaged picture ("
+        f"2 of 32 files cannot be used and were skipped. {bad}: damaged image ("
     )
     assert str(bad) not in set().union(*paths_of(data).values())
 
@@ -245,19 +245,19 @@ def test_too_many_unusable_files_stop_it(photo_folder):
     assert len(imgclf.load_folder(photo_folder, max_skipped=0.2).skipped) == 7
 
 
-def test_a_class_whose_pictures_are_all_damaged_is_named(photo_folder):
+def test_a_class_whose_images_are_all_damaged_is_named(photo_folder):
     for path in (photo_folder / "sky").rglob("*.*"):
         path.write_bytes(b"")
 
     with pytest.raises(DataError) as caught:
         imgclf.load_folder(photo_folder, max_skipped=1)
     assert str(caught.value) == (
-        f"{photo_folder}: no picture of class 'sky' can be read: all its files are damaged or "
+        f"{photo_folder}: no image of class 'sky' can be read: all its files are damaged or "
         "excluded."
     )
 
 
-def test_a_picture_with_another_format_than_its_name_is_read_and_counted(photo_folder):
+def test_a_image_with_another_format_than_its_name_is_read_and_counted(photo_folder):
     Image.new("RGB", (40, 40)).save(photo_folder / "sky" / "x.jpg", "PNG")
 
     data = imgclf.load_folder(photo_folder)
@@ -269,7 +269,7 @@ def test_a_picture_with_another_format_than_its_name_is_read_and_counted(photo_f
     assert data.skipped == ()
 
 
-def test_a_jpeg_of_a_telephone_with_a_second_picture_in_it_is_read(photo_folder):
+def test_a_jpeg_of_a_telephone_with_a_second_image_in_it_is_read(photo_folder):
     first, second = Image.new("RGB", (40, 40), "red"), Image.new("L", (20, 20))
     target = photo_folder / "sky" / "phone.jpg"
     first.save(target, "MPO", save_all=True, append_images=[second])
@@ -287,7 +287,7 @@ def test_twins_among_the_classes_are_pointed_out(tmp_path):
 
     assert imgclf.load_folder(tmp_path).notes[-1] == (
         "Classes 'Cat' and 'cat' differ only in case or blanks: if they are one, put their "
-        "pictures together."
+        "images together."
     )
 
 
@@ -322,7 +322,7 @@ def test_names_that_are_no_text_are_used_and_shown_escaped(tmp_path):
     np.asarray(data.train.images)
 
 
-def test_a_picture_that_goes_missing_later_is_named(photo_folder):
+def test_a_image_that_goes_missing_later_is_named(photo_folder):
     data = imgclf.load_folder(photo_folder)
     gone = data.train.images.paths[3]
     Path(gone).unlink()
@@ -332,7 +332,7 @@ def test_a_picture_that_goes_missing_later_is_named(photo_folder):
     assert str(caught.value) == f"{gone}: there is no such file."
 
 
-def test_a_picture_damaged_in_its_middle_is_named_when_it_is_decoded(photo_folder, rng):
+def test_a_image_damaged_in_its_middle_is_named_when_it_is_decoded(photo_folder, rng):
     path = photo_folder / "sky" / "1.png"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
@@ -341,7 +341,7 @@ def test_a_picture_damaged_in_its_middle_is_named_when_it_is_decoded(photo_folde
 
     with pytest.raises(ImageError) as caught:
         list(data.train.batches())
-    assert str(caught.value).startswith(f"{path}: damaged picture (")
+    assert str(caught.value).startswith(f"{path}: damaged image (")
 
 
 def test_the_files_of_the_user_are_not_touched(photo_folder):
@@ -378,18 +378,18 @@ def test_a_file_is_no_folder(tmp_path):
     )
 
 
-def test_pictures_without_class_folders_are_an_error(tmp_path):
+def test_images_without_class_folders_are_an_error(tmp_path):
     fill(tmp_path, count=5)
 
     assert message_of(tmp_path) == (
-        f"{tmp_path}: has 5 pictures directly inside, but no folders of classes. Put the pictures "
+        f"{tmp_path}: has 5 images directly inside, but no folders of classes. Put the images "
         "of each class in a folder with its name, such as cat/ and dog/."
     )
 
 
 def test_an_empty_folder_is_an_error(tmp_path):
     assert message_of(tmp_path) == (
-        f"{tmp_path}: has no pictures and no folders of classes. Put the pictures of each class in "
+        f"{tmp_path}: has no images and no folders of classes. Put the images of each class in "
         "a folder with its name, such as cat/ and dog/."
     )
 
@@ -398,19 +398,19 @@ def test_a_single_class_is_an_error(tmp_path):
     fill(tmp_path / "cat")
 
     assert message_of(tmp_path) == (
-        f"{tmp_path}: there must be pictures of at least 2 classes to tell apart. Found: 'cat'."
+        f"{tmp_path}: there must be images of at least 2 classes to tell apart. Found: 'cat'."
     )
 
 
-def test_a_class_without_pictures_is_an_error(photo_folder):
+def test_a_class_without_images_is_an_error(photo_folder):
     (photo_folder / "void").mkdir()
 
     assert message_of(photo_folder) == (
-        f"{photo_folder / 'void'}: this class has no pictures. Add some, or remove the folder."
+        f"{photo_folder / 'void'}: this class has no images. Add some, or remove the folder."
     )
 
 
-def test_classes_with_one_and_two_pictures_are_trained_on_and_the_gaps_noted(photo_folder):
+def test_classes_with_one_and_two_images_are_trained_on_and_the_gaps_noted(photo_folder):
     fill(photo_folder / "rare", count=1)
     fill(photo_folder / "seldom", count=2)
 
@@ -420,9 +420,9 @@ def test_classes_with_one_and_two_pictures_are_trained_on_and_the_gaps_noted(pho
     assert [counts[title]["rare"] for title in counts] == [1, 0, 0]
     assert [counts[title]["seldom"] for title in counts] == [1, 0, 1]
     assert data.notes[-2:] == (
-        "Classes 'rare', 'seldom' have no pictures in validation: the figures there say nothing of "
+        "Classes 'rare', 'seldom' have no images in validation: the figures there say nothing of "
         "them.",
-        "Class 'rare' has no pictures in test: the figures there say nothing of it.",
+        "Class 'rare' has no images in test: the figures there say nothing of it.",
     )
     assert data.ledger.totals()["used"] == sum(map(len, data.splits().values()))
 
@@ -431,7 +431,7 @@ def test_a_class_that_a_folder_of_a_split_lacks_is_noted(split_folder):
     shutil.rmtree(split_folder / "test" / "sky")
 
     assert imgclf.load_folder(split_folder).notes[-1] == (
-        "Class 'sky' has no pictures in test: the figures there say nothing of it."
+        "Class 'sky' has no images in test: the figures there say nothing of it."
     )
 
 

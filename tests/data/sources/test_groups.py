@@ -12,7 +12,7 @@ from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 
 @pytest.fixture
 def patients(tmp_path):
-    """Two classes; 8 patients a class with 5 pictures each, and one picture of nobody."""
+    """Two classes; 8 patients a class with 5 images each, and one image of nobody."""
     root = tmp_path / "scans"
     for place, name in enumerate(["ill", "well"]):
         (root / name).mkdir(parents=True)
@@ -43,7 +43,7 @@ def test_a_pattern_keeps_patients_on_one_side(patients, seed):
 
     check_apart(data)
     assert data.notes[0] == (
-        "Groups that stay on one side of a cut: 16; 2 pictures match none and are alone."
+        "Groups that stay on one side of a cut: 16; 2 images match none and are alone."
     )
     again = imgclf.load_folder(patients, groups=r"/([iw]\d+)_", seed=seed)
     assert again.test.fingerprint() == data.test.fingerprint()
@@ -91,7 +91,7 @@ def test_arrays_take_groups_too():
     with pytest.raises(DataError) as caught:
         imgclf.Dataset.from_arrays(images, np.arange(60) % 2, groups=[1, 2])
     assert str(caught.value) == (
-        "`groups` must have one entry a picture. Received: shape=(2,) for 60 pictures."
+        "`groups` must have one entry an image. Received: shape=(2,) for 60 images."
     )
 
 
@@ -139,8 +139,8 @@ def test_a_class_in_one_group_is_trained_on_and_the_gaps_noted(patients):
     data = imgclf.load_folder(patients, groups=r"(ill|/w\d+_)")
     assert [split.label_counts()["ill"] for split in data.splits().values()] == [41, 0, 0]
     assert data.notes[-2:] == (
-        "Class 'ill' has no pictures in validation: the figures there say nothing of it.",
-        "Class 'ill' has no pictures in test: the figures there say nothing of it.",
+        "Class 'ill' has no images in validation: the figures there say nothing of it.",
+        "Class 'ill' has no images in test: the figures there say nothing of it.",
     )
 
 
@@ -165,7 +165,7 @@ def test_a_pattern_that_cannot_be_used_is_refused(patients):
     )
     assert message_of(patients, "(p").startswith("`groups` is not a regular expression (missing )")
     assert message_of(patients, r"visit(\d+)") == (
-        "`groups` matches none of the 82 pictures, the first of which is 'ill/i0_0.png'."
+        "`groups` matches none of the 82 images, the first of which is 'ill/i0_0.png'."
     )
     assert message_of(patients, 3, ArgumentTypeError) == (
         "`groups` must be a regular expression or a function of the path. Received: groups=3."
@@ -184,5 +184,5 @@ def test_a_group_in_two_given_splits_is_an_error(patients):
     assert message_of(patients, r"/([iw]\d+)_", DataError) == (
         f"{patients}: the group 'i0' is in the train split "
         f"({patients / 'train' / 'ill' / 'i0_1.png'}) and in the test split ({moved}). Move its "
-        "pictures to one of them, or `exclude` those of one side."
+        "images to one of them, or `exclude` those of one side."
     )

@@ -34,7 +34,7 @@ def test_an_unknown_source_is_told_what_there_is(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
 
     assert message_of("cifar-10") == (
-        "`source` must be 'cifar10', 'digits', a folder of pictures or a .csv file; there is no "
+        "`source` must be 'cifar10', 'digits', a folder of images or a .csv file; there is no "
         "such file or folder. Received: source='cifar-10'. Did you mean 'cifar10'?"
     )
     assert message_of("fotos").endswith("Received: source='fotos'. Did you mean 'photos'?")

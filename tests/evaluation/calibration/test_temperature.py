@@ -86,10 +86,10 @@ def test_no_other_temperature_has_a_lower_loss(rng):
 def test_where_all_are_right_or_no_more_than_by_chance_none_fits(rng):
     with pytest.raises(
         errors.DataError,
-        match=r"No temperature from 0.02 to 50 fits: of the 2 pictures 2 are right. To tell how",
+        match=r"No temperature from 0.02 to 50 fits: of the 2 images 2 are right. To tell how",
     ):
         fit_temperature([[3.0, 0.0], [0.0, 3.0]], [0, 1])
-    with pytest.raises(errors.DataError, match="of the 2 pictures 0 are right"):
+    with pytest.raises(errors.DataError, match="of the 2 images 0 are right"):
         fit_temperature([[3.0, 0.0], [0.0, 3.0]], [1, 0])
     with pytest.raises(errors.DataError, match="at least one label"):
         fit_temperature(np.empty((0, 3)), [])
@@ -100,12 +100,10 @@ def test_it_says_what_it_found_in_words_numbers_and_a_figure(rng):
     temperature, interval = fit_temperature(logits, labels)
     before, after = (reliability_at(logits, labels, one) for one in (1.0, temperature))
     found = Calibration(temperature, interval, 2000, before, after)
-    assert "fitted on 2,000 pictures: the network was too sure\n  on the same pictures" in str(
-        found
-    )
+    assert "fitted on 2,000 images: the network was too sure\n  on the same images" in str(found)
     assert json.loads(json.dumps(found.to_dict()))["after"]["count"] == 2000
     others = Calibration(temperature, (0.9, 1.1), 2000, before, after, on_others=True)
-    assert "on 2,000 other pictures" in str(others)
+    assert "on 2,000 other images" in str(others)
     assert "no correction can be told from none" in str(others)
     axes = found.plot()
     names = [text.get_text() for text in axes.get_legend().get_texts()]

@@ -1,4 +1,4 @@
-"""Thresholds hold what they promise, on pictures that they were not fitted on."""
+"""Thresholds hold what they promise, on images that they were not fitted on."""
 
 import json
 
@@ -27,7 +27,7 @@ def true_precision(threshold, power=1.0):
 @pytest.mark.parametrize(
     ("count", "wanted", "power"), [(400, 0.8, 1), (3000, 0.95, 1), (400, 0.7, 2)]
 )
-def test_new_pictures_reach_the_precision_as_certainly_as_was_said(rng, count, wanted, power):
+def test_new_images_reach_the_precision_as_certainly_as_was_said(rng, count, wanted, power):
     held = found = 0
     for _ in range(300):
         try:
@@ -64,7 +64,7 @@ def test_figures_are_counted(rng):
     assert Threshold.from_dict(json.loads(json.dumps(threshold.to_dict()))) == threshold
     assert "on new ones too, with 95% certainty" in str(threshold)
     lucky = find_threshold(confidences, correct, precision=0.85, certainty=None)
-    assert "of the answers are right on these pictures" in str(lucky)
+    assert "of the answers are right on these images" in str(lucky)
     assert lucky.probability <= threshold.probability
 
 
@@ -82,13 +82,13 @@ def test_what_cannot_be_promised_is_an_error_that_names_what_can(rng):
         find_threshold(*sample)
     message = str(caught.value)
     assert message.startswith(
-        "`precision` of 99.0% cannot be promised with 95% certainty by these 200 pictures. The "
+        "`precision` of 99.0% cannot be promised with 95% certainty by these 200 images. The "
         "highest that can: 0."
     )
     assert "For 99.0% it takes at least 477 answers, all of them right." in message
     best = float(message.split("The highest that can: ")[1].split(". ", maxsplit=1)[0])
     assert find_threshold(*sample, precision=best).wanted == best
-    with pytest.raises(errors.DataError, match="is reached at no threshold on these 2 pictures"):
+    with pytest.raises(errors.DataError, match="is reached at no threshold on these 2 images"):
         find_threshold([0.9, 0.8], [False, True], precision=0.9, certainty=None)
 
 
@@ -128,7 +128,7 @@ def test_an_evaluation_has_its_curve(rng):
     assert curve.accuracy_at(0.2) > ev.accuracy
     assert len(json.loads(json.dumps(curve.to_dict()))["coverages"]) == 200
     assert str(curve).splitlines()[-1].startswith("  100.0%")
-    assert ev.plot_coverage().get_xlabel() == "answered pictures, the surest first"
+    assert ev.plot_coverage().get_xlabel() == "answered images, the surest first"
     with pytest.raises(errors.ArgumentError, match="`coverage` must be a number above 0"):
         curve.accuracy_at(0)
 

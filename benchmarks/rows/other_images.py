@@ -1,4 +1,4 @@
-"""The presets with their defaults on pictures that they were not tuned on.
+"""The presets with their defaults on images that they were not tuned on.
 
 Digits (scikit-learn's, 8×8, grey), and a folder of colour photos: each of scikit-image's and
 scikit-learn's sample photos is a class, cut into tiles of 48×48 pixels that do not overlap. Which
@@ -38,12 +38,12 @@ def main() -> None:
         }
     recorder.write(
         figures=figures,
-        pictures={name: [len(data.train), len(data.test)] for name, data in sets.items()},
+        images={name: [len(data.train), len(data.test)] for name, data in sets.items()},
     )
 
 
 def judged(preset: str, data: imgclf.Dataset, seed: int) -> dict[str, Any]:
-    """Trains once, and judges on the test pictures."""
+    """Trains once, and judges on the test images."""
     clf = imgclf.Classifier.from_preset(preset, data, seed=seed)
     clf.fit(data, verbose=0)
     accuracy = clf.evaluate(data.test).accuracy
@@ -66,7 +66,7 @@ def cut_photos(folder: Path) -> None:
 
 
 def photos() -> Any:
-    """Pairs of a name and a (height, width, 3) uint8 picture."""
+    """Pairs of a name and a (height, width, 3) uint8 image."""
     import skimage.data
     from sklearn.datasets import load_sample_image
 

@@ -7,7 +7,9 @@ from imgclf import Classifier, Recipe, conv, errors, flatten, global_pool
 from imgclf.training.loop import batches as flow
 
 BLOCKS = [conv(8, normalization="batch"), global_pool()]
-RECIPE = Recipe(epochs=4, batch_size=64, early_size=0.5, early_part=0.5, precision="float32")
+RECIPE = Recipe(
+    epochs=4, batch_size=64, progressive_size=0.5, progressive_fraction=0.5, precision="float32"
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def test_early_batches_are_smaller_and_later_ones_whole(data):
     assert sizes == [(4, 4)] * 6 + [(8, 8)] * 3
 
 
-def test_a_smaller_picture_keeps_its_mean(data):
+def test_a_smaller_image_keeps_its_mean(data):
     small, whole = (
         np.mean(next(iter(batches(data, size_at).take(1)))[0])
         for size_at in (lambda step: (4, 4), None)
@@ -79,6 +81,6 @@ def test_a_network_of_one_size_is_refused_with_the_layer(data):
     with pytest.raises(errors.ArgumentError) as caught:
         clf.fit(data, verbose=0)
     assert str(caught.value) == (
-        "`early_size` needs a network for pictures of any size, but the layer 'flatten_1.flatten' "
-        "needs one. Use global_pool() in its place, or early_size=1.0."
+        "`progressive_size` needs a network for images of any size, but the layer "
+        "'flatten_1.flatten' needs one. Use global_pool() in its place, or progressive_size=1.0."
     )

@@ -15,7 +15,7 @@ RECIPE = Recipe(
     optimizer="sgd",
     learning_rate=0.5,
     precision="float32",
-    exact_statistics=True,
+    precise_batch_norm=True,
 )
 
 
@@ -32,7 +32,7 @@ def norm_of(model):
 
 
 def what_it_sees(model, images):
-    """The input of the normalisation: (pictures, height, width, channels)."""
+    """The input of the normalisation: (images, height, width, channels)."""
     return np.asarray(keras.Model(model.input, norm_of(model).input)(images.astype(np.float32)))
 
 
@@ -62,12 +62,12 @@ def test_a_network_without_normalisation_is_left_as_it_is(rng):
     take_statistics(model, [(rng.normal(size=(8, 4, 4, 2)), None)])
 
 
-@pytest.mark.parametrize("averaging", [0.0, 0.8])
+@pytest.mark.parametrize("ema_momentum", [0.0, 0.8])
 def test_a_training_ends_with_the_statistics_of_its_last_weights(data, averaging):
-    recipe = RECIPE.replace(averaging=averaging)
+    recipe = RECIPE.replace(ema_momentum=averaging)
     found = {}
     for exact in (True, False):
-        clf = imgclf.Classifier.from_blocks(BLOCKS, data, recipe.replace(exact_statistics=exact))
+        clf = imgclf.Classifier.from_blocks(BLOCKS, data, recipe.replace(precise_batch_norm=exact))
         clf.fit(data, verbose=0)
         seen = what_it_sees(clf.model, data.train.images)
         found[exact] = np.abs(norm_of(clf.model).moving_mean - seen.mean(axis=(0, 1, 2))).max()

@@ -1,4 +1,4 @@
-"""The record of looks at test pictures: whole under many processes, and told when damaged."""
+"""The record of looks at test images: whole under many processes, and told when damaged."""
 
 import subprocess
 import sys
@@ -9,14 +9,14 @@ import pytest
 
 import imgclf
 from imgclf.errors import ArgumentError, RunFolderError
-from imgclf.evaluation.test_evaluations import count_look, is_run, read_looks
+from imgclf.evaluation.test_evaluations import count_test_evaluation, is_run, read_test_evaluations
 
 CODE = """
 import sys
 from pathlib import Path
-from imgclf.evaluation.test_evaluations import count_look
+from imgclf.evaluation.test_evaluations import count_test_evaluation
 for number in range(10):
-    count_look(Path(sys.argv[1]), 100, 0.5)
+    count_test_evaluation(Path(sys.argv[1]), 100, 0.5)
 """
 
 
@@ -26,25 +26,25 @@ def test_looks_of_many_processes_are_all_counted(tmp_path):
         subprocess.Popen([sys.executable, "-c", CODE, str(tmp_path)], cwd=root) for _ in range(3)
     ]
     assert [process.wait() for process in processes] == [0, 0, 0]
-    looks = read_looks(tmp_path)
+    looks = read_test_evaluations(tmp_path)
     assert len(looks) == 30
     assert sorted(looks) == sorted(looks, key=lambda look: look.date)
-    assert count_look(tmp_path, 7, 0.25) == 31
-    assert read_looks(tmp_path)[-1][1:] == (7, 0.25)
+    assert count_test_evaluation(tmp_path, 7, 0.25) == 31
+    assert read_test_evaluations(tmp_path)[-1][1:] == (7, 0.25)
     assert not list(tmp_path.glob(".imgclf-*"))
 
 
 def test_a_damaged_record_is_an_error_and_stays_as_it_is(tmp_path):
-    (tmp_path / "test-looks.csv").write_text("date,num_images,accuracy\n2026,many,0.5\n")
+    (tmp_path / "test-evaluations.csv").write_text("date,num_images,accuracy\n2026,many,0.5\n")
     with pytest.raises(RunFolderError, match="is damaged"):
-        read_looks(tmp_path)
+        read_test_evaluations(tmp_path)
     with pytest.raises(RunFolderError, match="delete it to count from one again"):
-        count_look(tmp_path, 1, 0.5)
-    assert "many" in (tmp_path / "test-looks.csv").read_text()
+        count_test_evaluation(tmp_path, 1, 0.5)
+    assert "many" in (tmp_path / "test-evaluations.csv").read_text()
 
 
 def test_a_folder_without_a_record_has_no_looks(tmp_path):
-    assert read_looks(tmp_path) == []
+    assert read_test_evaluations(tmp_path) == []
     assert not is_run(tmp_path)
 
 
