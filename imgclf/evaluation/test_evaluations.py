@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imgclf.errors import RunFolderError
 from imgclf.files import atomic
+from imgclf.files.migrations import stored_under
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +55,7 @@ def read_test_evaluations(run: Path) -> list[EvaluationRecord]:
     Raises:
         RunFolderError: if the record is damaged.
     """
-    path = run / _NAME
+    path = stored_under(run, _NAME)
     if not path.is_file():
         return []
     try:

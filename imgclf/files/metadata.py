@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imgclf.errors import ModelFileError
+from imgclf.files.migrations import migrate_threshold
 
 __all__ = ["FORMAT_VERSION", "KEY", "MAX_NAME", "read_entry", "storable_history"]
 
@@ -14,7 +15,7 @@ __all__ = ["FORMAT_VERSION", "KEY", "MAX_NAME", "read_entry", "storable_history"
 KEY = "imgclf"
 
 # Raised when an older imgclf could not read what a newer one writes.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 MAX_NAME = 255  # characters
 _MAX_CLASSES = 100_000
@@ -52,7 +53,7 @@ def storable_history(history: Mapping[str, Any]) -> dict[str, list[float | None]
 
 
 def _check_format(entry: Mapping[str, Any]) -> None:
-    number, version = entry.get("format", FORMAT_VERSION), entry.get("version")
+    number, version = entry.get("format", 1), entry.get("version")
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise _wrong(".format", "a whole number above 0")
     if number > FORMAT_VERSION:
@@ -120,6 +121,7 @@ def _threshold(value: Any) -> dict[str, Any] | None:
     """What `Threshold.to_dict` writes: parts of images, and how many there were."""
     if value is None:
         return None
+    value = migrate_threshold(value) if isinstance(value, dict) else value
     if not isinstance(value, dict) or not set(value) >= _THRESHOLD:
         raise _wrong(".threshold", f"null, or an object of {', '.join(sorted(_THRESHOLD))}")
     for name in _THRESHOLD:
@@ -128,9 +130,9 @@ def _threshold(value: Any) -> dict[str, Any] | None:
 
 
 def _check_threshold(name: str, value: Any) -> None:
-    if name == "count":
+    if name == "num_images":
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**53:
-            raise _wrong(".threshold.count", "a whole number above 0")
+            raise _wrong(".threshold.num_images", "a whole number above 0")
     elif name.endswith("_interval"):
         if not (isinstance(value, list) and len(value) == 2 and all(map(_is_part, value))):
             raise _wrong(f".threshold.{name}", "two numbers from 0 to 1")
@@ -149,7 +151,7 @@ def _is_figure(value: Any) -> bool:
 
 _THRESHOLD = {
     "certainty",
-    "count",
+    "num_images",
     "coverage",
     "coverage_interval",
     "precision",

@@ -9,6 +9,7 @@ from typing import Any
 
 from imgclf.errors import RunFolderError
 from imgclf.evaluation.test_evaluations import EvaluationRecord, read_test_evaluations
+from imgclf.files.migrations import migrate_run_config
 from imgclf.training.loop.run_time import seconds_of
 
 __all__ = ["RunFacts", "read_run"]
@@ -52,7 +53,7 @@ def _looks(folder: Path) -> tuple[EvaluationRecord, ...]:
 
 def _config(folder: Path) -> dict[str, Any]:
     try:
-        stored = json.loads((folder / "config.json").read_text())
+        stored = migrate_run_config(json.loads((folder / "config.json").read_text()))
     except (OSError, ValueError):
         return {}
     return stored if isinstance(stored, dict) else {}

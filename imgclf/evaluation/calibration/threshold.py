@@ -39,7 +39,7 @@ class Threshold:
         precision_interval: 95% Wilson interval of `precision`.
         coverage: the part of the images that was answered.
         coverage_interval: 95% Wilson interval of `coverage`.
-        count: how many images it was fitted on.
+        num_images: how many images it was fitted on.
         wanted: the precision that was asked for.
         certainty: how certain it is that new images reach it; None if that was not asked for.
         curve: coverage and accuracy at every threshold; not stored in model files.
@@ -50,7 +50,7 @@ class Threshold:
     precision_interval: tuple[float, float]
     coverage: float
     coverage_interval: tuple[float, float]
-    count: int
+    num_images: int
     wanted: float
     certainty: float | None = 0.95
     curve: CoverageCurve | None = dataclasses.field(default=None, repr=False, compare=False)
@@ -68,7 +68,7 @@ class Threshold:
             f"of the answers are right {sure}\n"
             f"  right     {self.precision:.1%} of the answers ({low:.1%} to {high:.1%}, "
             "95% interval)\n"
-            f"  answered  {self.coverage:.1%} of {self.count:,} images ({least:.1%} to "
+            f"  answered  {self.coverage:.1%} of {self.num_images:,} images ({least:.1%} to "
             f"{most:.1%})"
         )
 
@@ -152,7 +152,7 @@ def find_threshold(
         precision_interval=wilson_interval(_right(curve, place), count),
         coverage=count / total,
         coverage_interval=wilson_interval(count, total),
-        count=total,
+        num_images=total,
         wanted=wanted,
         certainty=certainty,
         curve=curve,

@@ -7,6 +7,7 @@ from typing import Any
 
 from imgclf.architecture.blocks.block import block_from_dict
 from imgclf.errors import RunFolderError
+from imgclf.files.migrations import migrate_job
 from imgclf.training.recipe.recipe import Recipe
 
 __all__ = ["Job"]
@@ -54,6 +55,7 @@ class Job:
         Raises:
             RunFolderError: if it is not that.
         """
+        values = migrate_job(values)
         try:
             plain = {
                 "blocks": tuple(block_from_dict(block) for block in values["blocks"]),

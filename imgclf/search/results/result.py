@@ -18,6 +18,7 @@ from imgclf.export.imgclf_script import imgclf_script
 from imgclf.export.keras_script import eject
 from imgclf.files import atomic
 from imgclf.files.csv_file import write_csv
+from imgclf.files.migrations import migrate_trial
 from imgclf.search.results.network_summary import short_blocks
 from imgclf.search.results.pareto import cost_of, pareto_front, within
 from imgclf.training.recipe.recipe import Recipe
@@ -121,6 +122,7 @@ class Trial:
         Raises:
             RunFolderError: if it is not that.
         """
+        values = migrate_trial(values)
         try:
             blocks = tuple(block_from_dict(block) for block in values["blocks"])
             recipe = Recipe.from_dict(values["recipe"])

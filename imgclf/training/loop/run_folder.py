@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from imgclf import checks, plots
 from imgclf.errors import RunFolderError
 from imgclf.files import atomic
+from imgclf.files.migrations import migrate_run_config
 from imgclf.training.loop.checkpoint import Checkpoints
 from imgclf.training.loop.failed_write import naming_failed_write
 
@@ -124,7 +125,7 @@ class RunFolder:
             stored = json.loads(path.read_text())
         except ValueError as error:
             raise RunFolderError(f"{path}: is damaged ({error}). Use another run_dir.") from error
-        return stored if isinstance(stored, dict) else {}
+        return migrate_run_config(stored) if isinstance(stored, dict) else {}
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import Any
 from imgclf import checks
 from imgclf.architecture.choices import Between, Choice, holds_choices
 from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.files.migrations import migrate_recipe
 from imgclf.training.recipe.augmentation import Augmentation
 from imgclf.training.recipe.class_weight import check_class_weight, plain_weights
 
@@ -195,7 +196,7 @@ class Recipe:
             raise ArgumentTypeError(
                 "A stored recipe must be a dict. " + checks.received("values", values)
             )
-        return cls().replace(**values)
+        return cls().replace(**migrate_recipe(values))
 
 
 def changed_settings(recipe: Recipe) -> dict[str, Any]:

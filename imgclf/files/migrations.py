@@ -1,0 +1,101 @@
+"""Renames what files of earlier versions call by other names; all in one place.
+
+Model files, run folders and journals of each version stay readable. `tests/saved_models` has some
+of each, and the tests beside them read them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "migrate_job",
+    "migrate_recipe",
+    "migrate_run_config",
+    "migrate_threshold",
+    "migrate_trial",
+    "stored_under",
+]
+
+# Names of 0.1.0 and what they are called since 0.2.0.
+_RECIPE = {
+    "averaging": "ema_momentum",
+    "exact_statistics": "precise_batch_norm",
+    "early_size": "progressive_size",
+    "early_part": "progressive_fraction",
+    "fine_tune_part": "fine_tune_fraction",
+}
+_SEARCH = {"parts": "train_fractions"}
+_TRIAL = {"values": "hyperparameters", "part": "train_fraction"}
+_THRESHOLD = {"count": "num_images"}
+_FILES = {"test-evaluations.csv": "test-looks.csv"}
+
+
+def migrate_recipe(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored recipe under the names of today.
+
+    Example:
+        >>> migrate_recipe({"epochs": 3, "averaging": 0.9})
+        {'epochs': 3, 'ema_momentum': 0.9}
+    """
+    return _renamed(values, _RECIPE)
+
+
+def migrate_threshold(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored threshold under the names of today."""
+    return _renamed(values, _THRESHOLD)
+
+
+def migrate_trial(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a trial in a journal under the names of today.
+
+    Example:
+        >>> migrate_trial({"number": 1, "values": {"recipe.early_size": 0.5}, "part": 1.0})
+        {'number': 1, 'hyperparameters': {'recipe.progressive_size': 0.5}, 'train_fraction': 1.0}
+    """
+    trial = _renamed(values, _TRIAL)
+    if isinstance(trial.get("hyperparameters"), Mapping):
+        trial["hyperparameters"] = {
+            _renamed_path(name): value for name, value in trial["hyperparameters"].items()
+        }
+    return trial
+
+
+def migrate_job(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan of a trial under the names of today: it has those of a trial."""
+    return migrate_trial(values)
+
+
+def migrate_run_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The `config.json` of a run or of a search under the names of today."""
+    migrated = dict(config)
+    if isinstance(config.get("recipe"), Mapping):
+        migrated["recipe"] = migrate_recipe(config["recipe"])
+    search = config.get("search")
+    if isinstance(search, Mapping):
+        migrated["search"] = _renamed(search, _SEARCH)
+        if isinstance(search.get("recipe"), Mapping):
+            migrated["search"]["recipe"] = migrate_recipe(search["recipe"])
+    return migrated
+
+
+def stored_under(folder: Path, name: str) -> Path:
+    """The path of a file, or of the one that an earlier version wrote in its place.
+
+    Args:
+        folder: in which it is.
+        name: of today, such as "test-evaluations.csv".
+    """
+    old = folder / _FILES.get(name, name)
+    return old if old.is_file() and not (folder / name).is_file() else folder / name
+
+
+def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in values.items()}
+
+
+def _renamed_path(path: str) -> str:
+    """A dotted name, such as "recipe.averaging", of which any part may have been renamed."""
+    return ".".join(_RECIPE.get(word, word) for word in path.split("."))

@@ -1,0 +1,38 @@
+"""Names for the types of public parameters, and the one place that names types of Keras.
+
+Keras and TensorFlow ship no type information, so type checkers see these names as `Any`; readers
+see what is meant, and the day they ship it only this file changes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import keras
+    import numpy.typing
+
+    ArrayLike: TypeAlias = numpy.typing.ArrayLike
+    KerasModel: TypeAlias = keras.Model
+    KerasLayer: TypeAlias = keras.layers.Layer
+    KerasTensor: TypeAlias = keras.KerasTensor
+    KerasCallback: TypeAlias = keras.callbacks.Callback
+    KerasHistory: TypeAlias = keras.callbacks.History
+else:
+    ArrayLike = KerasModel = KerasLayer = KerasTensor = KerasCallback = KerasHistory = Any
+
+__all__ = [
+    "ArrayLike",
+    "KerasCallback",
+    "KerasHistory",
+    "KerasLayer",
+    "KerasModel",
+    "KerasTensor",
+    "StrPath",
+    "Verbose",
+]
+
+StrPath: TypeAlias = str | os.PathLike[str]
+
+Verbose: TypeAlias = Literal["auto", 0, 1, 2]
