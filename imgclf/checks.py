@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imgclf.errors import ArgumentError, ArgumentTypeError, MissingFileError
+from imgclf.formatting import shorten
 
 _UNITS = {"": 1, "b": 1} | {
     name: base**power
@@ -27,10 +28,7 @@ _UNITS = {"": 1, "b": 1} | {
 
 def received(name: str, value: object) -> str:
     """The last sentence of every message: what came, cut to a readable length."""
-    text = repr(value)
-    if len(text) > 120:
-        text = f"{text[:117]}..."
-    return f"Received: {name}={text}."
+    return f"Received: {name}={shorten(repr(value), 120, 'end')}."
 
 
 def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:

@@ -9,9 +9,9 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.grouping import check_groups, cut_labels
-from imgclf.data.sources.image_notes import list_names
 from imgclf.data.split import Split, check_class_names, check_images, check_labels
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
+from imgclf.formatting import list_names
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from imgclf.data.images import ImageSpec, decode_image, reason_of, show_path
+from imgclf.data.images import ImageSpec, decode_image, reason_of
 from imgclf.errors import ImageError, ImgclfError
+from imgclf.formatting import show_path
 
 __all__ = ["decode_batches", "looking_batch"]
 

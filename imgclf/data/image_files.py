@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf.data.cache import CacheSettings, DiskPixels, MemoryPixels, open_pixels
-from imgclf.data.images import ImageSpec, decode_image, show_path
+from imgclf.data.images import ImageSpec, decode_image
 from imgclf.errors import ArgumentError, ImageError, MissingFileError
 from imgclf.files.in_threads import in_threads
+from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

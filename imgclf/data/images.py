@@ -27,6 +27,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.errors import ImageError, ImgclfError, MissingFileError
+from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -45,7 +46,6 @@ __all__ = [
     "decode_with_facts",
     "read_header",
     "reason_of",
-    "show_path",
 ]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
@@ -420,12 +420,6 @@ def _resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
     if spec.resize == "pad":
         return ImageOps.pad(image, (width, height), method, color=0)
     return image.resize((width, height), method)
-
-
-def show_path(path: Any) -> str:
-    """A path for messages: control characters and bytes that are no text are escaped."""
-    text = os.fspath(path).encode("utf-8", "backslashreplace").decode()
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def reason_of(path: str | Path, error: ImgclfError | OSError) -> str:

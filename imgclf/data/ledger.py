@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from imgclf.data.images import show_path
 from imgclf.errors import ArgumentError
 from imgclf.files.csv_file import write_csv
+from imgclf.formatting import plural, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -118,8 +118,7 @@ class Ledger:
                 if fate == "used":
                     split = ", ".join(f"{some:,} {name}" for name, some in self.splits().items())
                     parts[-1] += f" ({split})"
-        files = "file" if len(self) == 1 else "files"
-        lines = [f"{len(self):,} {files}: {', '.join(parts)}."]
+        lines = [f"{plural(len(self), 'file')}: {', '.join(parts)}."]
         for fate in FATES[1:3]:
             lines += self._examples(fate)
         return "\n".join(lines)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from imgclf.data.images import show_path
 from imgclf.files.in_threads import in_threads
+from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence

@@ -14,6 +14,7 @@ from imgclf.data.image_files import ImageFiles
 from imgclf.errors import ArgumentError, DataError
 from imgclf.evaluation.intervals.by_formula import wilson_interval
 from imgclf.evaluation.paired import holm, mcnemar, paired_interval, sample_size
+from imgclf.formatting import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +30,6 @@ _LEVEL = 0.05
 
 # The difference in accuracy that is asked for where none was seen: one point.
 _ASKED = 0.01
-
-_NAME_WIDTH = 28
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,14 +120,14 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """One sentence: which is better and by how much, or how many images it would take."""
-        first, second = map(_short, self.names)
+        first, second = (shorten(name, cut="start") for name in self.names)
         if self.better is None:
             needed = _about(self.sample_size())
             return (
                 f"cannot tell apart {first} and {second}; to see a difference of 1 point you need "
                 f"about {needed:,} images"
             )
-        return f"{_short(self.better)} is better by {self._lead}"
+        return f"{shorten(self.better, cut='start')} is better by {self._lead}"
 
     @property
     def better_than(self) -> str | None:
@@ -136,7 +135,8 @@ class Comparison:
         if self.better is None:
             return None
         other = self.names[self.better == self.names[0]]
-        return f"{_short(self.better)} is better than {_short(other)} by {self._lead}"
+        better, other = (shorten(name, cut="start") for name in (self.better, other))
+        return f"{better} is better than {other} by {self._lead}"
 
     @property
     def _lead(self) -> str:
@@ -147,7 +147,7 @@ class Comparison:
         return _points(abs(self.difference), low, high)
 
     def __str__(self) -> str:
-        first, second = map(_short, self.names)
+        first, second = (shorten(name, cut="start") for name in self.names)
         width = max(len(first), len(second))
         lines = [
             self.verdict,
@@ -206,12 +206,12 @@ class ComparisonTable:
     comparisons: tuple[Comparison, ...]
 
     def __str__(self) -> str:
-        width = max(len(_short(name)) for name in self.names)
+        width = max(len(shorten(name, cut="start")) for name in self.names)
         order = sorted(range(len(self.names)), key=lambda i: -self.accuracies[i])
         lines = [f"{len(self.names)} classifiers on {len(self.comparisons[0]):,} images"]
         for index in order:
             low, high = self.accuracy_intervals[index]
-            name = _short(self.names[index])
+            name = shorten(self.names[index], cut="start")
             lines.append(
                 f"  {name:<{width}}  {self.accuracies[index]:6.1%}  ({low:.1%} to {high:.1%})"
             )
@@ -223,7 +223,7 @@ class ComparisonTable:
         ]
         alike = [one for one in self.comparisons if one.better is None]
         for one in alike:
-            first, second = map(_short, one.names)
+            first, second = (shorten(name, cut="start") for name in one.names)
             lines.append(
                 f"  cannot tell apart {first} and {second}: "
                 f"{_points(one.difference, *one.interval)}; p = {one.corrected_p_value:.2g}"
@@ -348,7 +348,10 @@ def _what_differs(first: Evaluation, second: Evaluation) -> str | None:
 
 def _forest(comparisons: Any, ax: Axes | None) -> Axes:
     return plots.differences(
-        [f"{_short(one.names[1])} − {_short(one.names[0])}" for one in comparisons],
+        [
+            f"{shorten(one.names[1], cut='start')} − {shorten(one.names[0], cut='start')}"
+            for one in comparisons
+        ],
         [one.difference for one in comparisons],
         [one.interval for one in comparisons],
         [one.better is not None for one in comparisons],
@@ -365,9 +368,3 @@ def _about(number: int) -> int:
     """Two figures: what is known of the disagreement gives no more."""
     step = 10 ** max(0, len(str(number)) - 2)
     return -(-number // step) * step
-
-
-def _short(name: str) -> str:
-    """A name fit for a line: control characters escaped, cut in front if long."""
-    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
-    return text if len(text) <= _NAME_WIDTH else f"…{text[-(_NAME_WIDTH - 1) :]}"

@@ -11,10 +11,9 @@ from imgclf import checks, plots
 from imgclf.duplicates.across_splits import find_copies
 from imgclf.errors import DataError
 from imgclf.evaluation.intervals.by_formula import wilson_interval
+from imgclf.formatting import show_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.figure import Figure
 
     from imgclf.data.split import Split
@@ -89,13 +88,15 @@ class DeduplicatedScore:
         )
 
     def __str__(self) -> str:
-        everything = f"{_percent(self.accuracy, self.interval)} on all {self.num_images:,} images"
+        everything = (
+            f"{show_percent(self.accuracy, self.interval)} on all {self.num_images:,} images"
+        )
         if not self.copies:
             return f"{everything}; none of them is among the training images"
         share = self.copies / self.num_images
         lines = [
             everything,
-            f"{_percent(self.clean_accuracy, self.clean_interval)} without the {self.copies:,} "
+            f"{show_percent(self.clean_accuracy, self.clean_interval)} without the {self.copies:,} "
             f"({share:.1%}) that are among the training images, too",
             f"  {self.exact:,} exactly, {self.near:,} nearly; {self.other_class:,} of them with "
             f"another class there; accuracy on them {self.copies_accuracy:.1%}",
@@ -218,11 +219,6 @@ def _share(right: np.ndarray) -> float:
 
 def _interval(right: np.ndarray) -> tuple[float, float]:
     return wilson_interval(int(np.sum(right)), len(right))
-
-
-def _percent(value: float, interval: Sequence[float]) -> str:
-    low, high = interval
-    return f"{value:.1%} ({low:.1%} to {high:.1%})"
 
 
 def _title(score: DeduplicatedScore, index: int) -> str:

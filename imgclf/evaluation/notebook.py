@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from imgclf.evaluation.summary import headline
+from imgclf.formatting import show_percent
 from imgclf.markup import notebook, table
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def figure_rows(evaluation: Evaluation) -> list[list[str]]:
     for name, value in evaluation.metrics.items():
         if math.isfinite(value):
             low, high = evaluation.interval(name)
-            show = _plain if name in _PLAIN else _percent
+            show = _plain if name in _PLAIN else show_percent
             rows.append([_title(name), show(value), f"{show(low)} to {show(high)}"])
     return rows
 
@@ -68,10 +69,6 @@ def _title(name: str) -> str:
 
 def _plain(value: float) -> str:
     return f"{value:.3f}"
-
-
-def _percent(value: float) -> str:
-    return f"{value:.1%}"
 
 
 def _classes(evaluation: Evaluation) -> Any:

@@ -11,12 +11,13 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.images import read_header, show_path
+from imgclf.data.images import read_header
 from imgclf.data.thumbnails import thumbnails
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.evaluation.intervals.by_formula import wilson_intervals
 from imgclf.evaluation.paired import holm
 from imgclf.files.in_threads import in_threads
+from imgclf.formatting import show_path
 
 __all__ = ["Slice", "columns_by", "slice_records"]
 

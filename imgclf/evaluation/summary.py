@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from imgclf.data.images import show_path
+from imgclf.formatting import ordinal, plural, shorten, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from imgclf.evaluation.label_errors import LabelError
     from imgclf.evaluation.slices import Slice
 
-__all__ = ["headline", "ordinal", "summarize", "what_to_look_at"]
+__all__ = ["headline", "summarize", "what_to_look_at"]
 
 # A table of more rows scrolls away; the weakest classes are what people look for in it.
 _MAX_ROWS = 40
 _WEAKEST = 20
-_NAME_WIDTH = 28
 _PAIRS = 5
 _SHOWN_SLICES = 3
 
@@ -43,10 +42,9 @@ def summarize(evaluation: Evaluation) -> str:
 def headline(evaluation: Evaluation) -> str:
     """One line: 91.2% accuracy (90.6% to 91.7%, 95% interval) on 10,000 images."""
     low, high = evaluation.accuracy_interval
-    count = len(evaluation)
     return (
         f"{evaluation.accuracy:.1%} accuracy ({low:.1%} to {high:.1%}, 95% interval) "
-        f"on {count:,} image{'' if count == 1 else 's'}"
+        f"on {plural(len(evaluation), 'image')}"
     )
 
 
@@ -72,12 +70,6 @@ def _overall(evaluation: Evaluation) -> list[str]:
     return lines
 
 
-def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th, …; 11th to 13th."""
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10)
-    return f"{number:,}{ending or 'th'}"
-
-
 def _table(evaluation: Evaluation) -> list[str]:
     records: list[dict[str, Any]] = evaluation.per_class
     title = "class"
@@ -93,7 +85,7 @@ def _table(evaluation: Evaluation) -> list[str]:
         {"class_name": f"{kind} average", **figures}
         for kind, figures in evaluation.averages.items()
     ]
-    names = [_short(record["class_name"]) for record in [*records, *averages]]
+    names = [shorten(record["class_name"]) for record in [*records, *averages]]
     width = max(map(_columns, [title, *names]))
     heads = f"{'precision':>9}  {'recall':>6}  {'95% interval':^17}  {'F1':>6}  {'images':>7}"
     lines = [f"{_pad(title, width)}  {heads}"]
@@ -122,7 +114,7 @@ def _pairs(evaluation: Evaluation) -> list[str]:
     return [
         "  most confused",
         *(
-            f"  {count:{width},} × {_short(true)} taken for {_short(predicted)}"
+            f"  {count:{width},} × {shorten(true)} taken for {shorten(predicted)}"
             for true, predicted, count in pairs
         ),
     ]
@@ -139,33 +131,24 @@ def what_to_look_at(slices: Sequence[Slice], label_errors: Sequence[LabelError])
     for by in dict.fromkeys(one.by for one in slices):
         worse = [one for one in slices if one.by == by and one.is_worse]
         lines += [
-            f"{_short(one.by)} {_short(one.name)}: {one.accuracy:.1%} of {one.count:,}, "
+            f"{shorten(one.by)} {shorten(one.name)}: {one.accuracy:.1%} of {one.count:,}, "
             f"the rest {one.rest_accuracy:.1%}"
             for one in worse[:_SHOWN_SLICES]
         ]
         if len(worse) > _SHOWN_SLICES:
-            lines.append(f"… and {len(worse) - _SHOWN_SLICES} more by {_short(by)}")
+            lines.append(f"… and {len(worse) - _SHOWN_SLICES} more by {shorten(by)}")
     if lines:
         lines.insert(0, "really worse than the rest")
     if label_errors:
         first = label_errors[0]
         place = f"image {first.index}" if first.path is None else show_path(first.path)
-        count = len(label_errors)
-        labels = "label" if count == 1 else "labels"
         lines += [
-            f"{count:,} {labels} in doubt (or the classifier is: look at them), first {place}:",
-            f"  {_short(first.label)}, perhaps {_short(first.suggested)} "
+            f"{plural(len(label_errors), 'label')} in doubt (or the classifier is: look at them), "
+            f"first {place}:",
+            f"  {shorten(first.label)}, perhaps {shorten(first.suggested)} "
             f"({first.suggested_probability:.0%})",
         ]
     return "\n".join(f"  {line}" for line in lines)
-
-
-def _short(name: str) -> str:
-    """A class name fit for a terminal: control characters escaped, cut in the middle if long."""
-    text = show_path(name)
-    if len(text) <= _NAME_WIDTH:
-        return text
-    return f"{text[: _NAME_WIDTH // 2]}…{text[-(_NAME_WIDTH // 2 - 1) :]}"
 
 
 def _columns(text: str) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks, plots
+from imgclf.formatting import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +71,7 @@ class Explanation:
 
     def __str__(self) -> str:
         where = f", layer {self.layer}" if self.layer else ""
-        images = "1 image" if len(self) == 1 else f"{len(self):,} images"
+        images = plural(len(self), "image")
         return (
             f"{self.method} of {images}{where}\n"
             f"  covering the hot part lowers the probability more than covering another part: "

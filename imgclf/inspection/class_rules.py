@@ -5,7 +5,8 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING
 
-from imgclf.data.sources.image_notes import list_names, twin_names
+from imgclf.data.sources.image_notes import twin_names
+from imgclf.formatting import list_names
 from imgclf.inspection.finding import Finding
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from imgclf.data.images import Facts, decode_with_facts, reason_of, show_path
+from imgclf.data.images import Facts, decode_with_facts, reason_of
 from imgclf.errors import ImgclfError
+from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from PIL import Image

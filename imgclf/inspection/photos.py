@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
-from imgclf.data.images import show_path
 from imgclf.data.ledger import relative_path
 from imgclf.data.sources.exclusion import Exclusion
 from imgclf.data.sources.folder import scan_folder
@@ -16,6 +15,7 @@ from imgclf.data.sources.labelled_files import sort_names
 from imgclf.data.sources.table import scan_csv
 from imgclf.duplicates.exact import SPLIT_RANKS, find_copies
 from imgclf.duplicates.near import find_near_copies
+from imgclf.formatting import show_path
 from imgclf.inspection import contact_sheet, copy_rules, tables
 from imgclf.inspection import text as report
 from imgclf.inspection.class_rules import find_in_classes

@@ -7,6 +7,7 @@ import statistics
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from imgclf.formatting import plural, shorten, show_bytes
 from imgclf.inspection.finding import SEVERITIES, Finding
 
 if TYPE_CHECKING:
@@ -51,13 +52,9 @@ def summary(photos: Sequence[Photo]) -> dict[str, Any]:
 
 def _heading(found: PhotoInspection) -> str:
     counts = collections.Counter(finding.severity for finding in found.findings)
-    told = [
-        f"{counts[severity]} {severity}{'s' * (counts[severity] > 1)}"
-        for severity in SEVERITIES
-        if counts[severity]
-    ]
+    told = [plural(counts[severity], severity) for severity in SEVERITIES if counts[severity]]
     files, classes = len(found.photos), len(found.class_names)
-    what = f"{files:,} files, {classes} class{'es' * (classes != 1)}"
+    what = f"{files:,} files, {plural(classes, 'class')}"
     if found.left_out:
         what += f", {len(found.left_out):,} more left out"
     return f"{found.name}: {what}; {', '.join(told) or 'nothing to complain about'}"
@@ -105,17 +102,14 @@ def _counts(found: PhotoInspection) -> list[str]:
     lines = [f"{'class':<{width}}" + "".join(f"{title:>12}" for title in titles)]
     for name, row in shown:
         lines.append(
-            f"{_cut(name, width):<{width}}" + "".join(f"{row[split]:>12,}" for split in splits)
+            f"{shorten(name, width, 'end'):<{width}}"
+            + "".join(f"{row[split]:>12,}" for split in splits)
         )
     if len(counts) > len(shown):
         lines.append(f"… and {len(counts) - len(shown):,} classes more")
     totals = [sum(row[split] for row in counts.values()) for split in splits]
     lines.append(f"{'all':<{width}}" + "".join(f"{total:>12,}" for total in totals))
     return lines
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _facts(found: PhotoInspection) -> list[str]:
@@ -144,16 +138,8 @@ def _facts(found: PhotoInspection) -> list[str]:
 
 def _bytes_text(facts: dict[str, Any]) -> str:
     sizes = facts["bytes"]
-    low, middle, high = (_size(sizes[key]) for key in ("min", "median", "max"))
-    return f"{low} to {high}, median {middle}; {_size(facts['total_bytes'])} in all"
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:,.1f} GB"
+    low, middle, high = (show_bytes(sizes[key]) for key in ("min", "median", "max"))
+    return f"{low} to {high}, median {middle}; {show_bytes(facts['total_bytes'])} in all"
 
 
 def _listed(counts: dict[str, int]) -> str:

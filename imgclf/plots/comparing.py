@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf.errors import ArgumentError
+from imgclf.formatting import shorten
 from imgclf.plots.style import (
     BLUE,
     GREY,
@@ -19,7 +20,6 @@ from imgclf.plots.style import (
     new_axes,
     new_figure,
     percent_format,
-    plain_text,
 )
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def slice_accuracies(
                 label=label,
             )
     axes.axvline(overall, color=GREY, linewidth=1, linestyle="--", label=f"all {overall:.1%}")
-    labels = [f"{plain_text(names[place], 28)} ({counts[place]:,})" for place in shown]
+    labels = [f"{shorten(names[place], 28)} ({counts[place]:,})" for place in shown]
     axes.set_yticks(shown, labels, parse_math=False)
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(percent_format())
@@ -157,7 +157,7 @@ def differences(
             linewidth=2,
             capsize=3,
         )
-    axes.set_yticks(range(len(names)), [plain_text(name, 60) for name in names], parse_math=False)
+    axes.set_yticks(range(len(names)), [shorten(name, 60) for name in names], parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
     finish(axes, "difference in accuracy, points (95% interval)", "")
     axes.grid(visible=False, axis="y")
@@ -205,7 +205,7 @@ def robustness_card(
         axes.axhline(chance, color=VERMILLION, linewidth=1, linestyle=":", label="guessing")
         axes.fill_between(steps, low, high, color=BLUE, alpha=0.18, linewidth=0)
         axes.plot(steps, [clean, *values], color=BLUE, marker="o", markersize=4)
-        axes.set_title(plain_text(name, 24), fontsize=10, color=INK, parse_math=False)
+        axes.set_title(shorten(name, 24), fontsize=10, color=INK, parse_math=False)
         axes.set_ylim(0, 1.02)
         axes.set_xticks(steps)
         axes.yaxis.set_major_formatter(percent_format())

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf.errors import ArgumentError
-from imgclf.plots.style import GREY, INK, new_axes, percent_format, plain_text
+from imgclf.formatting import shorten
+from imgclf.plots.style import GREY, INK, new_axes, percent_format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,7 @@ def confusion_matrix(matrix: Any, class_names: Sequence[str], ax: Axes | None = 
 
 def _name_classes(axes: Any, class_names: Sequence[str]) -> None:
     ticks = range(0, len(class_names), math.ceil(len(class_names) / _MAX_CLASS_TICKS))
-    names = [plain_text(class_names[tick], 24) for tick in ticks]
+    names = [shorten(class_names[tick], 24) for tick in ticks]
     fontsize = float(np.clip(220 / len(names), 5.5, 9.5))
     slanted = max(map(len, names)) * 0.65 * fontsize > _cell_points(axes, len(names))
     turn = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}

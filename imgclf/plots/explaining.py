@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks
+from imgclf.formatting import shorten
 from imgclf.plots.style import (
     BLUE,
     INK,
@@ -16,7 +17,6 @@ from imgclf.plots.style import (
     check_length,
     new_axes,
     new_figure,
-    plain_text,
     show_image,
 )
 
@@ -134,7 +134,7 @@ def _beside(image: np.ndarray, overlay: np.ndarray) -> np.ndarray:
 
 def _show_pair(axes: Any, pair: np.ndarray, title: str, note: str) -> None:
     show_image(axes, pair)
-    axes.set_title(plain_text(title, 34), fontsize=9, color=INK, pad=4, parse_math=False)
+    axes.set_title(shorten(title, 34), fontsize=9, color=INK, pad=4, parse_math=False)
     if note:
         below = {"ha": "center", "va": "top", "fontsize": 8, "color": VERMILLION}
         axes.text(0.5, -0.03, note, transform=axes.transAxes, **below)
@@ -188,10 +188,10 @@ def _neighbour_row(
     image: np.ndarray, name: str, others: Any, other_names: Sequence[str], distances: Any
 ) -> list[tuple[np.ndarray, str, str]]:
     """Image, text and colour of the text of each cell."""
-    cells = [(image, f"taken for\n{plain_text(name, 17)}", BLUE)]
+    cells = [(image, f"taken for\n{shorten(name, 17)}", BLUE)]
     for one, other, distance in zip(as_images(others), other_names, distances, strict=True):
         same = other == name
-        text = f"{'' if same else '≠ '}{plain_text(other, 15)}\n{distance:.3f}"
+        text = f"{'' if same else '≠ '}{shorten(other, 15)}\n{distance:.3f}"
         cells.append((one, text, INK if same else VERMILLION))
     return cells
 

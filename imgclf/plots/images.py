@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
+from imgclf.formatting import shorten
 from imgclf.plots.style import (
     BLUE,
     GREY,
@@ -14,7 +15,6 @@ from imgclf.plots.style import (
     as_images,
     check_length,
     new_figure,
-    plain_text,
     show_image,
 )
 
@@ -69,7 +69,7 @@ def image_grid(
     columns = min(columns, len(image_list))
     rows = math.ceil(len(image_list) / columns)
     lines = max((text.count("\n") + 1 for text in titles), default=0) if titles else 0
-    heading = plain_text(title, 80) if title else ""
+    heading = shorten(title, 80) if title else ""
     tallest = max(image.shape[0] / image.shape[1] for image in image_list)
     cell = 1.75 * min(max(tallest, 0.4), 2.0)
     width = max(1.9 * columns, 0.11 * len(heading))
@@ -81,7 +81,7 @@ def image_grid(
         axes = figure.add_subplot(rows, columns, position + 1)
         show_image(axes, image)
         if titles is not None:
-            text = "\n".join(plain_text(line, 26) for line in titles[position].split("\n"))
+            text = "\n".join(shorten(line, 26) for line in titles[position].split("\n"))
             axes.set_title(text, fontsize=8.5, color=INK, pad=4, parse_math=False)
     return figure
 
@@ -125,7 +125,7 @@ def mistakes(
     if len(images) == 0:
         return message("No mistakes")
     titles = [
-        f"{plain_text(predicted, 15)}, {confidence:.0%} sure\ntrue: {plain_text(true, 20)}"
+        f"{shorten(predicted, 15)}, {confidence:.0%} sure\ntrue: {shorten(true, 20)}"
         for true, predicted, confidence in zip(
             true_names, predicted_names, confidences, strict=True
         )
@@ -147,7 +147,7 @@ def message(text: str) -> Figure:
         'No mistakes'
     """
     figure = new_figure(max(5.0, 0.12 * len(text)), 1.5)
-    figure.text(0.5, 0.5, plain_text(text, 80), ha="center", va="center", fontsize=14, color=INK)
+    figure.text(0.5, 0.5, shorten(text, 80), ha="center", va="center", fontsize=14, color=INK)
     return figure
 
 
@@ -184,7 +184,7 @@ def softmax_predictions(
     for row, (image, true_name, likely) in enumerate(zip(image_list, true_names, top, strict=True)):
         left = figure.add_subplot(grid[row, 0])
         show_image(left, image)
-        title = f"true: {plain_text(true_name, 16)}"
+        title = f"true: {shorten(true_name, 16)}"
         left.set_title(title, fontsize=9, color=INK, parse_math=False)
         right = figure.add_subplot(grid[row, 1])
         _probability_bars(right, true_name, likely)
@@ -197,7 +197,7 @@ def _probability_bars(axes: Any, true_name: str, likely: Sequence[tuple[str, flo
     places = range(len(names))
     colours = [BLUE if name == true_name else ORANGE for name in names]
     axes.barh(places, shares, color=colours, height=0.62)
-    axes.set_yticks(places, [plain_text(name, 20) for name in names], parse_math=False)
+    axes.set_yticks(places, [shorten(name, 20) for name in names], parse_math=False)
     axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=INK)
     axes.set_xticks([])
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -241,7 +241,7 @@ def label_errors(
     if len(images) == 0:
         return message("No likely label errors")
     titles = [
-        f"labelled {plain_text(label, 17)}\nlikely {plain_text(other, 12)} ({share:.0%})"
+        f"labelled {shorten(label, 17)}\nlikely {shorten(other, 12)} ({share:.0%})"
         for label, other, share in zip(labels, suggested, probabilities, strict=True)
     ]
     return image_grid(images, titles, columns=4, title="Likely label errors")

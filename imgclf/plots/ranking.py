@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imgclf.errors import ArgumentError
+from imgclf.formatting import shorten
 from imgclf.plots.style import (
     BLUE,
     GREEN,
@@ -17,7 +18,6 @@ from imgclf.plots.style import (
     finish,
     new_axes,
     percent_format,
-    plain_text,
 )
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _named_curves(axes: Any, curves: Mapping[str, tuple[Any, Any, float]], style
     colours = [BLUE, ORANGE, VERMILLION, GREEN, PURPLE]
     for place, (name, (across, up, area)) in enumerate(curves.items()):
         if place < len(colours):
-            label = f"{plain_text(name, 24)}, area {area:.3f}"
+            label = f"{shorten(name, 24)}, area {area:.3f}"
             look = {"color": colours[place], "linewidth": 1.8, "label": label, "zorder": 3}
         else:
             look = {"color": PALE, "linewidth": 1}

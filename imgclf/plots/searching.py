@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf.errors import ArgumentError
+from imgclf.formatting import shorten
 from imgclf.plots.style import (
     BLUE,
     GREY,
@@ -19,7 +20,6 @@ from imgclf.plots.style import (
     legend_above,
     new_axes,
     percent_format,
-    plain_text,
     whole_numbers,
 )
 
@@ -148,7 +148,7 @@ def search_trade_off(
     )  # fmt: skip
     for place in chosen:
         axes.annotate(
-            plain_text(names[place], 12), (prices[place], reached[place]), xytext=(0, 6),
+            shorten(names[place], 12), (prices[place], reached[place]), xytext=(0, 6),
             textcoords="offset points", ha="center", fontsize=8.5, color=INK, parse_math=False,
         )  # fmt: skip
     axes.margins(y=0.12)
@@ -186,7 +186,7 @@ def search_importance(
     places = np.arange(len(names))
     style = {"elinewidth": 1.2, "ecolor": INK, "capsize": 3}
     axes.barh(places, points, xerr=spreads, color=BLUE, height=0.6, error_kw=style)
-    axes.set_yticks(places, [plain_text(name, 34) for name in names], parse_math=False)
+    axes.set_yticks(places, [shorten(name, 34) for name in names], parse_math=False)
     axes.invert_yaxis()
     axes.axvline(0, color=GREY, linewidth=1)
     finish(axes, "points of accuracy, ± standard deviation", "")
@@ -242,11 +242,11 @@ def search_parallel(
         axes.axvline(place, color=GREY, linewidth=0.8, zorder=0)
         for height, text in ticks:
             axes.annotate(
-                plain_text(text, 12), (place, height), xytext=(-4, 0), textcoords="offset points",
+                shorten(text, 12), (place, height), xytext=(-4, 0), textcoords="offset points",
                 ha="right", va="center", fontsize=7.5, color=INK, parse_math=False,
             )  # fmt: skip
     axes.set_xticks(
-        places, [plain_text(label, 30) for label in labels], parse_math=False, rotation=30,
+        places, [shorten(label, 30) for label in labels], parse_math=False, rotation=30,
         ha="right", rotation_mode="anchor", fontsize=8.5, color=INK,
     )  # fmt: skip
     axes.set_xlim(-0.6, len(labels) - 0.8)

@@ -34,7 +34,6 @@ __all__ = [
     "new_axes",
     "new_figure",
     "percent_format",
-    "plain_text",
     "show_image",
     "shown_in_notebooks",
     "whole_numbers",
@@ -142,14 +141,6 @@ def show_image(axes: Any, image: np.ndarray) -> None:
     # "antialiased" keeps the pixels of a thumbnail square and smooths a photo that is made smaller.
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
     axes.set_axis_off()
-
-
-def plain_text(name: str, width: int) -> str:
-    """A text that is safe to draw: control characters escaped, cut in the middle to `width`."""
-    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(name))
-    if len(text) <= width:
-        return text
-    return f"{text[: width // 2]}…{text[len(text) - (width - width // 2 - 1) :]}"
 
 
 def check_length(name: str, values: Any, wanted: int) -> None:

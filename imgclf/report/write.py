@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from imgclf.architecture.describe import describe
 from imgclf.errors import ImgclfError
-from imgclf.evaluation.summary import ordinal
 from imgclf.files import atomic
+from imgclf.formatting import ordinal, show_duration
 from imgclf.report.model_card import CardFacts, model_card
 from imgclf.report.page import Section, page
 from imgclf.report.report_data import Material, gather
@@ -156,7 +156,7 @@ def _facts(material: Material) -> CardFacts:
     training = []
     if material.facts.seconds:
         training.append(
-            f"Time: {run.duration(material.facts.seconds)}. Energy, estimated at "
+            f"Time: {show_duration(material.facts.seconds)}. Energy, estimated at "
             f"{material.watts:g} W: {run.energy(material.facts.seconds * material.watts / 3600)}."
         )
     if material.facts.versions:

@@ -19,6 +19,7 @@ from imgclf.classifier.classifier import Classifier
 from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.files import atomic
+from imgclf.formatting import plural
 from imgclf.studies.growth import LearningCurve
 
 __all__ = ["LearningCurvePlan", "learning_curve", "plan_learning_curve"]
@@ -50,7 +51,7 @@ class LearningCurvePlan:
         few, many = min(self.epochs), max(self.epochs)
         epochs = f"{few} to {many} epochs each"
         if few == many:
-            epochs = "1 epoch each" if few == 1 else f"{few} epochs each"
+            epochs = f"{plural(few, 'epoch')} each"
         cost = "" if self.seconds is None else f": about {self.seconds / 60:.1f} minutes"
         return (
             f"{len(self.sizes)} trainings on {min(self.sizes):,} to {max(self.sizes):,} images, "

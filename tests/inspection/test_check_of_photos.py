@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 
 import imgclf
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, MissingFileError
+from imgclf.formatting import show_bytes
 
 
 def finding(found, kind):
@@ -37,7 +38,7 @@ def test_the_report_reads_whole(photos):
     (photos / "dog" / "empty.jpg").touch()
     (photos / "dog" / "notes.txt").touch()
     sizes = sorted(path.stat().st_size for path in photos.rglob("*.png"))
-    low, middle, high = (f"{sizes[at] / 1000:.3g} kB" for at in (0, 23, -1))
+    low, middle, high = (show_bytes(sizes[at]) for at in (0, 23, -1))
 
     assert str(imgclf.inspect(photos)) == "\n".join(
         [
@@ -53,7 +54,7 @@ def test_the_report_reads_whole(photos):
             "all            48",
             "",
             "width×height    48×40 to 48×40, median 48×40",
-            f"file sizes      {low} to {high}, median {middle}; {sum(sizes) / 1000:.3g} kB in all",
+            f"file sizes      {low} to {high}, median {middle}; {show_bytes(sum(sizes))} in all",
             "formats         PNG 48",
             "modes           RGB 48",
             "no images     1 by their names, passed over",

@@ -40,7 +40,7 @@ def test_elsewhere_it_is_a_line_an_epoch_with_speed_and_time_left(data, capfd):
     new(data).fit(data, verbose="auto")
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("epoch ")]
     assert len(lines) == 3
-    assert re.search(r" \d+\.\d s, [\d,]+ images/s, \d+ s left$", lines[0])
+    assert re.search(r" \d+\.\d s, [\d,]+ images/s, [\d.]+ s left$", lines[0])
     assert re.search(r" \d+\.\d s, [\d,]+ images/s$", lines[2])
 
 

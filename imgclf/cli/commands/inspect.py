@@ -11,6 +11,7 @@ import click
 from imgclf.cli import data_options as sources
 from imgclf.cli.file_progress import FileProgress
 from imgclf.cli.outputs import echo_json, json_option, write_figure
+from imgclf.formatting import plural
 
 if TYPE_CHECKING:
     from imgclf.inspection.photos import PhotoInspection
@@ -150,7 +151,7 @@ def _inspect_photos(
 def _excluded_text(found: PhotoInspection) -> str:
     earlier = len(found.left_out)
     count = len(found.excluded) + earlier
-    text = f"{count:,} file{'s' * (count != 1)}"
+    text = plural(count, "file")
     return f"{text}, {earlier:,} of them left out before" if earlier else text
 
 

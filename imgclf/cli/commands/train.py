@@ -12,6 +12,7 @@ from imgclf.cli import data_options as sources
 from imgclf.cli.outputs import echo_json, free_folder, json_option
 from imgclf.cli.process import PROCESS_STARTED
 from imgclf.cli.quiet import load_tensorflow
+from imgclf.formatting import plural
 
 if TYPE_CHECKING:
     from imgclf.classifier.classifier import Classifier
@@ -215,7 +216,7 @@ def _echo_report(title: str, report: dict[str, Any]) -> None:
         balanced, macro = report["macro"].values()
         shown += f" (balanced {balanced:.1%}, macro F1 {macro:.1%})"
     epochs = report["epochs"]
-    trained = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    trained = plural(epochs, "epoch")
     click.echo(
         f"{title}: {report['train_images']:,} images, {trained}, loss {final['loss']:.4f}, {shown}"
     )

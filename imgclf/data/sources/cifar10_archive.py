@@ -23,6 +23,7 @@ import numpy as np
 
 from imgclf.data.sources.download import file_sha256
 from imgclf.errors import DataError
+from imgclf.formatting import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -321,5 +322,4 @@ def _short(value: object) -> str:
     if isinstance(value, _Parts):
         return "an array"
     # A list in itself many times over is short in a file, and endless as text.
-    text = reprlib.repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return shorten(reprlib.repr(value), 80, "end")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from imgclf import checks
-from imgclf.data.images import show_path
 from imgclf.errors import ArgumentTypeError, DataError
 from imgclf.files.csv_file import text_of
+from imgclf.formatting import show_path
 
 __all__ = ["Exclusion"]
 

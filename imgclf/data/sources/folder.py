@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgclf import checks
-from imgclf.data.images import IMAGE_SUFFIXES, MAX_PIXELS, show_path
+from imgclf.data.images import IMAGE_SUFFIXES, MAX_PIXELS
 from imgclf.data.ledger import relative_path
 from imgclf.data.sources.labelled_files import (
     SPLIT_NAMES,
@@ -22,6 +22,7 @@ from imgclf.data.sources.labelled_files import (
     make_dataset,
 )
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
+from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgclf.data.images import SUFFIXES, Header, show_path
+from imgclf.data.images import SUFFIXES, Header
 from imgclf.duplicates.exact import Copies
+from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from imgclf.data.sources.labelled_files import LabelledFile
 
 __all__ = [
-    "list_names",
     "list_skipped",
     "note_copies",
     "note_formats",
@@ -132,11 +132,3 @@ def list_skipped(skipped: Sequence[tuple[Path, str]]) -> str:
     first = " ".join(f"{show_path(path)}: {reason}" for path, reason in skipped[:_SHOWN])
     more = len(skipped) - _SHOWN
     return f"{first} And {more} more." if more > 0 else first
-
-
-def list_names(names: Sequence[str]) -> str:
-    """Some names, as they stand in a sentence."""
-    if not names:
-        return "none"
-    first = ", ".join(map(repr, names[:_SHOWN]))
-    return f"{first} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else first

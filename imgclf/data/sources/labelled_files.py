@@ -26,12 +26,10 @@ from imgclf.data.images import (
     ImageSpec,
     check_image,
     reason_of,
-    show_path,
 )
 from imgclf.data.ledger import Ledger, LedgerRow, relative_path
 from imgclf.data.sources.exclusion import Exclusion
 from imgclf.data.sources.image_notes import (
-    list_names,
     list_skipped,
     note_copies,
     note_formats,
@@ -43,6 +41,7 @@ from imgclf.data.split import Split, check_class_names
 from imgclf.duplicates.exact import Copies, find_copies, judge_copies, tie
 from imgclf.errors import DataError, ImgclfError
 from imgclf.files.in_threads import in_threads
+from imgclf.formatting import list_names, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from imgclf import checks
-from imgclf.data.images import MAX_PIXELS, show_path
+from imgclf.data.images import MAX_PIXELS
 from imgclf.data.sources.labelled_files import (
     SPLIT_NAMES,
     ImageOptions,
@@ -17,6 +17,7 @@ from imgclf.data.sources.labelled_files import (
     make_dataset,
 )
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
+from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from imgclf.formatting import plural
 from imgclf.markup import table
 from imgclf.report.page import Section, render
 
@@ -61,5 +62,5 @@ def _lead(evaluation: Evaluation, records: list[dict[str, Any]]) -> str:
     )
     without = len(evaluation.class_names) - len(records)
     if without:
-        words += f" {without:,} class{'' if without == 1 else 'es'} without an image left out."
+        words += f" {plural(without, 'class')} without an image left out."
     return words

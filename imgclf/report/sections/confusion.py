@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from imgclf.formatting import plural
 from imgclf.report.page import Section, render
 from imgclf.report.thumbnails import thumbnail
 
@@ -97,7 +98,7 @@ def _cell(
         "right": true == predicted,
         "depth": round(_DEEPEST * math.sqrt(share / (1 if true == predicted else deep)), 3),
         "what": what,
-        "title": f"{what}: {_images(count)}, {share:.1%} of {name}",
+        "title": f"{what}: {plural(count, 'image')}, {share:.1%} of {name}",
     }
 
 
@@ -128,9 +129,5 @@ def _lead(evaluation: Evaluation, shown: int) -> str:
     pairs = evaluation.confused_pairs(1)
     if pairs:
         true, predicted, count = pairs[0]
-        words += f" Most often, {true} is taken for {predicted}: {_images(count)}."
+        words += f" Most often, {true} is taken for {predicted}: {plural(count, 'image')}."
     return words
-
-
-def _images(count: int) -> str:
-    return f"{count:,} image{'' if count == 1 else 's'}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from imgclf.formatting import plural, show_percent
 from imgclf.markup import table
 from imgclf.report.charts import Chart, Line, draw
 from imgclf.report.page import Section, render
@@ -38,7 +39,7 @@ def _chart(history: Mapping[str, Sequence[float]], metric: str) -> Chart:
         for name, label, kind in named
         if _finite(history.get(name, ()))
     ]
-    show = _percent if metric == "accuracy" else _plain
+    show = show_percent if metric == "accuracy" else "{:.3f}".format
     ends = ", ".join(f"{line.label} {show(_finite(line.y)[-1])}" for line in lines)
     return Chart(
         alt=f"{metric.capitalize()} by epoch, at the end: {ends}.",
@@ -52,7 +53,7 @@ def _chart(history: Mapping[str, Sequence[float]], metric: str) -> Chart:
 
 def _lead(history: Mapping[str, Sequence[float]]) -> str:
     epochs = max(len(values) for values in history.values())
-    words = f"{epochs} epoch{'' if epochs == 1 else 's'} of training."
+    words = f"{plural(epochs, 'epoch')} of training."
     train = _finite(history.get("accuracy", ()))
     validation = _finite(history.get("val_accuracy", ()))
     if train and validation and train[-1] - validation[-1] > 0.1:
@@ -79,11 +80,3 @@ def _cell(values: Sequence[float], epoch: int) -> str:
 
 def _finite(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None and math.isfinite(value)]
-
-
-def _percent(value: float) -> str:
-    return f"{value:.1%}"
-
-
-def _plain(value: float) -> str:
-    return f"{value:.3f}"

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgclf.formatting import hours_minutes_seconds
+from imgclf.formatting import show_duration
 from imgclf.markup import table
 from imgclf.report.page import Section, render
 
 if TYPE_CHECKING:
     from imgclf.evaluation.test_evaluations import EvaluationRecord
 
-__all__ = ["WATTS", "cost", "duration", "energy", "environment", "listed", "looks"]
+__all__ = ["WATTS", "cost", "energy", "environment", "listed", "looks"]
 
 # A desktop computer with its processor busy. Laptops take 20 to 45, servers several hundred.
 WATTS = 100.0
@@ -37,11 +37,11 @@ def cost(seconds: float | None, watts: float, images: int | None = None) -> Sect
     """
     if not seconds:
         return None
-    facts = {"time in training": duration(seconds)}
+    facts = {"time in training": show_duration(seconds)}
     if images:
         facts["pace"] = f"{images / seconds:,.0f} training images a second, validation included"
     facts["energy, estimated"] = (
-        f"{energy(seconds * watts / 3600)} = {duration(seconds)} × {watts:g} W"
+        f"{energy(seconds * watts / 3600)} = {show_duration(seconds)} × {watts:g} W"
     )
     note = (
         f"Nothing measured the energy: {watts:g} W for the whole machine is an assumption "
@@ -95,19 +95,6 @@ def environment(versions: Mapping[str, str] | None = None, left_out: Sequence[st
     return Section(
         "environment", "Environment", render("facts.html", facts=facts, note=" ".join(left_out))
     )
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them.
-
-    Example:
-        >>> duration(8.25), duration(204), duration(7300)
-        ('8.2 s', '3 min 24 s', '2 h 1 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    hours, minutes, rest = hours_minutes_seconds(seconds)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def energy(watt_hours: float) -> str:

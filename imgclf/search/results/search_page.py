@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from imgclf import plots
 from imgclf.errors import ImgclfError
+from imgclf.formatting import show_duration
 from imgclf.markup import join, table
 from imgclf.report.page import Section, page, render
 
@@ -130,7 +131,7 @@ def _summary(result: SearchResult) -> Markup:
         "space": "the space was exhausted",
     }.get(result.stopped_by, result.stopped_by)
     seconds = sum(trial.seconds for trial in result.trials)
-    took = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+    took = show_duration(seconds)
     text = (
         f"Trial {best.number} named {best.score:.1%}{reach} of the validation images right. "
         f"{len(result.trials)} trials took {took}; the search ended since {why}."

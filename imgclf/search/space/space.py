@@ -19,9 +19,9 @@ from imgclf.architecture.blocks.block import Block, check_blocks
 from imgclf.architecture.choices import Between, Choice, holds_choices, resolve
 from imgclf.architecture.describe import Description, describe
 from imgclf.errors import ArgumentError, ArgumentTypeError, BlockError
+from imgclf.formatting import show_bytes
 from imgclf.search.space.footprint import training_bytes
 from imgclf.search.space.latency import Speed
-from imgclf.training.budget.memory import show_bytes
 from imgclf.training.recipe.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ import numpy as np
 from imgclf.data.image_batches import looking_batch
 from imgclf.data.split import Split, unchecked_split
 from imgclf.files.atomic import LEFTOVER
-from imgclf.training.budget.memory import peak_memory, show_bytes
+from imgclf.formatting import plural, show_bytes
+from imgclf.training.budget.memory import peak_memory
 from imgclf.training.loop import batches as flow
 from imgclf.training.loop.checkpoint import Checkpoints, TrainingState, state_variables
 from imgclf.training.recipe.compile import wants_one_hot
@@ -82,8 +83,7 @@ class Plan:
     @property
     def work(self) -> str:
         """What is done, in words."""
-        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
-        steps = "1 step" if self.steps == 1 else f"{self.steps} steps"
+        epochs, steps = plural(self.epochs, "epoch"), plural(self.steps, "step")
         return f"{epochs} × {steps} of {self.batch_size} images"
 
     def to_dict(self) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from imgclf.formatting import clock_time, hours_minutes_seconds
-from imgclf.training.budget.memory import peak_memory, show_bytes
+from imgclf.formatting import clock_time, show_bytes, show_duration
+from imgclf.training.budget.memory import peak_memory
 
 __all__ = ["Work", "announce", "make_progress"]
 
@@ -110,7 +110,7 @@ def _estimate(clock: _Clock) -> str | None:
         return None
     clock.told = True
     left = clock.seconds_left
-    facts = [] if left is None else [f"about {_duration(left)} to go, validation not counted"]
+    facts = [] if left is None else [f"about {show_duration(left)} to go, validation not counted"]
     memory = peak_memory()
     if memory is not None:
         facts.append(f"{show_bytes(memory)} of memory so far")
@@ -153,13 +153,6 @@ def _figures(logs: dict[str, Any] | None) -> str:
     return " ".join(words)
 
 
-def _duration(seconds: float) -> str:
-    hours, minutes, rest = hours_minutes_seconds(seconds)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
 def _epoch_line(epoch: int, clock: _Clock, logs: dict[str, Any] | None) -> str:
     work = clock.work
     line = f"epoch {epoch + 1}/{work.epochs} {_figures(logs)} {clock.epoch_seconds:.1f} s"
@@ -167,7 +160,7 @@ def _epoch_line(epoch: int, clock: _Clock, logs: dict[str, Any] | None) -> str:
         line += f", {clock.images_per_second:,.0f} images/s"
     left = clock.seconds_left
     if left is not None and epoch + 1 < work.epochs:
-        line += f", {_duration(left)} left"
+        line += f", {show_duration(left)} left"
     return line
 
 

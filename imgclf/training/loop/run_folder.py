@@ -28,6 +28,7 @@ from imgclf import checks, plots
 from imgclf.errors import RunFolderError
 from imgclf.files import atomic
 from imgclf.files.migrations import migrate_run_config
+from imgclf.formatting import shorten, show_bytes
 from imgclf.training.loop.checkpoint import Checkpoints
 from imgclf.training.loop.failed_write import naming_failed_write
 
@@ -113,8 +114,8 @@ class RunFolder:
         free = shutil.disk_usage(self.path).free
         if free < needed:
             raise RunFolderError(
-                f"Run folder {str(self.path)!r} needs {needed / 1e6:,.0f} MB for checkpoints, but "
-                f"there are {free / 1e6:,.0f} MB left. Free some space, or use another run_dir."
+                f"Run folder {str(self.path)!r} needs {show_bytes(needed)} for checkpoints, but "
+                f"there are {show_bytes(free)} left. Free some space, or use another run_dir."
             )
 
     def _stored_config(self) -> dict[str, Any] | None:
@@ -191,9 +192,5 @@ def _differences(stored: Any, wanted: Any, name: str = "") -> list[str]:
         return found
     if stored == wanted:
         return []
-    return [f"{name} ({_short(stored)} there, {_short(wanted)} now)"]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    was, now = (shorten(json.dumps(value), 60, "end") for value in (stored, wanted))
+    return [f"{name} ({was} there, {now} now)"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.formatting import plural
 
 if TYPE_CHECKING:
     from imgclf.data.split import Split
@@ -112,7 +113,7 @@ def imbalance_note(train: Split, recipe: Recipe) -> str:
     evened = recipe.class_weight is not None or recipe.sampling is not None
     if evened or counts[many] < _VERY_UNEVEN * counts[few]:
         return ""
-    least = "1 image" if counts[few] == 1 else f"{counts[few]:,} images"
+    least = plural(counts[few], "image")
     return (
         f"Classes are imbalanced, from {least} ({few}) to {counts[many]:,} ({many}): "
         "class_weight='balanced' lets each count alike."

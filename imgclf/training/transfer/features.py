@@ -11,6 +11,7 @@ import numpy as np
 
 from imgclf.data.split import Split, unchecked_split
 from imgclf.files import atomic
+from imgclf.formatting import show_bytes
 from imgclf.training.loop.failed_write import naming_failed_write
 from imgclf.training.loop.progress import announce
 
@@ -111,7 +112,7 @@ class Features:
         announce(
             self.verbose,
             f"features of {len(split):,} {name} images in {time.monotonic() - started:.1f} s, "
-            f"{values.nbytes / 1e6:,.1f} MB",
+            f"{show_bytes(values.nbytes)}",
         )
         return values
 
