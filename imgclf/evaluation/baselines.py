@@ -57,13 +57,13 @@ class Baselines:
 
     Args:
         results: the baselines.
-        num_train: how many images they learned from.
-        num_test: how many images they were judged on.
+        num_train_images: how many images they were trained on.
+        num_test_images: how many images they were evaluated on.
     """
 
     results: tuple[Baseline, ...]
-    num_train: int
-    num_test: int
+    num_train_images: int
+    num_test_images: int
 
     def __len__(self) -> int:
         return len(self.results)
@@ -99,11 +99,16 @@ class Baselines:
         results = [
             {**dataclasses.asdict(one), "interval": list(one.interval)} for one in self.results
         ]
-        return {"num_train": self.num_train, "num_test": self.num_test, "results": results}
+        return {
+            "num_train_images": self.num_train_images,
+            "num_test_images": self.num_test_images,
+            "results": results,
+        }
 
     def __str__(self) -> str:
         lines = [
-            f"Baselines: {self.num_train:,} images learned from, {self.num_test:,} judged on",
+            f"Baselines: {self.num_train_images:,} training images, "
+            f"evaluated on {self.num_test_images:,}",
             f"  {'':18}  {'accuracy':>8}  {'95% interval':^17}  {'seconds':>7}",
         ]
         for one in self.results:

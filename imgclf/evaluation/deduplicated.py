@@ -34,9 +34,9 @@ class DeduplicatedScore:
         num_images: all images that were judged.
         accuracy: on all of them, 0 to 1.
         interval: 95% Wilson interval of `accuracy`.
-        clean_accuracy: without those that are exactly or nearly among the training images; NaN if
-            all of them are.
-        clean_interval: 95% Wilson interval of `clean_accuracy`.
+        deduplicated_accuracy: without those that are exactly or nearly among the training images;
+            NaN if all of them are.
+        deduplicated_interval: 95% Wilson interval of `deduplicated_accuracy`.
         exact_indices: (exact,) which of the images are exactly there.
         near_indices: (near,) which are nearly there: brighter, shifted, mirrored, saved anew.
         partners: (N,) for each image the index of its copy in the training images, or -1.
@@ -53,8 +53,8 @@ class DeduplicatedScore:
     num_images: int
     accuracy: float
     interval: tuple[float, float]
-    clean_accuracy: float
-    clean_interval: tuple[float, float]
+    deduplicated_accuracy: float
+    deduplicated_interval: tuple[float, float]
     exact_indices: np.ndarray
     near_indices: np.ndarray
     partners: np.ndarray
@@ -83,7 +83,7 @@ class DeduplicatedScore:
 
     def __repr__(self) -> str:
         return (
-            f"DeduplicatedScore({self.accuracy:.1%}, {self.clean_accuracy:.1%} without "
+            f"DeduplicatedScore({self.accuracy:.1%}, {self.deduplicated_accuracy:.1%} without "
             f"{self.copies:,} copies)"
         )
 
@@ -96,7 +96,8 @@ class DeduplicatedScore:
         share = self.copies / self.num_images
         lines = [
             everything,
-            f"{show_percent(self.clean_accuracy, self.clean_interval)} without the {self.copies:,} "
+            f"{show_percent(self.deduplicated_accuracy, self.deduplicated_interval)} without the "
+            f"{self.copies:,} "
             f"({share:.1%}) that are among the training images, too",
             f"  {self.exact:,} exactly, {self.near:,} nearly; {self.other_class:,} of them with "
             f"another class there; accuracy on them {self.copies_accuracy:.1%}",
@@ -114,8 +115,8 @@ class DeduplicatedScore:
             "num_images": self.num_images,
             "accuracy": self.accuracy,
             "interval": list(self.interval),
-            "clean_accuracy": _or_none(self.clean_accuracy),
-            "clean_interval": list(self.clean_interval),
+            "deduplicated_accuracy": _or_none(self.deduplicated_accuracy),
+            "deduplicated_interval": list(self.deduplicated_interval),
             "exact": self.exact,
             "near": self.near,
             "other_class": self.other_class,
@@ -198,8 +199,8 @@ def deduplicated_score(
         num_images=len(test),
         accuracy=_share(right),
         interval=_interval(right),
-        clean_accuracy=_share(right[~found]),
-        clean_interval=_interval(right[~found]),
+        deduplicated_accuracy=_share(right[~found]),
+        deduplicated_interval=_interval(right[~found]),
         exact_indices=np.flatnonzero(copies.exact),
         near_indices=np.flatnonzero(copies.near),
         partners=copies.partners,

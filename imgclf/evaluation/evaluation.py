@@ -570,7 +570,7 @@ class Evaluation:
         return plots.calibration_curve(
             [one.confidence for one in self.calibration_bins],
             [one.accuracy for one in self.calibration_bins],
-            [one.count for one in self.calibration_bins],
+            [one.num_images for one in self.calibration_bins],
             [one.accuracy_interval for one in self.calibration_bins],
             ax=ax,
         )
@@ -641,7 +641,7 @@ class Evaluation:
             [f"{one.by}: {one.name}" if several else one.name for one in records],
             [one.accuracy for one in records],
             [one.interval for one in records],
-            [one.count for one in records],
+            [one.num_images for one in records],
             [one.is_worse for one in records],
             overall=self.accuracy,
             ax=ax,

@@ -31,7 +31,7 @@ class Robustness:
 
     Args:
         num_images: how many images were looked at, the same for every figure.
-        of_images: how many there were to draw them from.
+        num_available: how many there were to draw them from.
         num_classes: how many classes there are.
         accuracy: on the images as they are, 0 to 1.
         accuracies: by the name of the damage, the accuracy at each step.
@@ -46,7 +46,7 @@ class Robustness:
     """
 
     num_images: int
-    of_images: int
+    num_available: int
     num_classes: int
     accuracy: float
     accuracies: dict[str, tuple[float, ...]]
@@ -77,7 +77,9 @@ class Robustness:
 
     def __str__(self) -> str:
         low, high = self.accuracy_interval
-        drawn = "" if self.num_images == self.of_images else f" drawn from {self.of_images:,}"
+        drawn = (
+            "" if self.num_images == self.num_available else f" drawn from {self.num_available:,}"
+        )
         width = max(map(len, self.accuracies))
         heads = "".join(f"{step:>8}" for step in range(1, STEPS + 1))
         lines = [
@@ -96,7 +98,7 @@ class Robustness:
         """Plain values, for JSON."""
         return {
             "num_images": self.num_images,
-            "of_images": self.of_images,
+            "num_available": self.num_available,
             "seed": self.seed,
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
@@ -175,7 +177,7 @@ def measure_robustness(
                 hits[name][step - 1] += _hits(predict, worse, labels)
     return Robustness(
         num_images=count,
-        of_images=len(split),
+        num_available=len(split),
         num_classes=split.num_classes,
         accuracy=right / count,
         accuracies={name: tuple((found / count).tolist()) for name, found in hits.items()},

@@ -44,7 +44,7 @@ class Slice:
     Args:
         by: what they were sorted by: "class", "brightness", the name of a column.
         name: what they have in common.
-        count: how many there are.
+        num_images: how many there are.
         accuracy: the part of them that is right.
         interval: 95% Wilson interval of it.
         rest_accuracy: the part of all other images that is right; not a number if there are none.
@@ -55,7 +55,7 @@ class Slice:
 
     by: str
     name: str
-    count: int
+    num_images: int
     accuracy: float
     interval: tuple[float, float]
     rest_accuracy: float
@@ -66,7 +66,7 @@ class Slice:
         low, high = self.interval
         return (
             f"{self.by} {show_path(self.name)}: {self.accuracy:.1%} ({low:.1%} to {high:.1%}) "
-            f"of {self.count:,}; the rest {self.rest_accuracy:.1%}"
+            f"of {self.num_images:,}; the rest {self.rest_accuracy:.1%}"
             + (", really worse" if self.is_worse else "")
         )
 
@@ -108,7 +108,7 @@ def slice_records(
         Slice(
             by=by,
             name=names[there[place]],
-            count=int(counts[place]),
+            num_images=int(counts[place]),
             accuracy=float(right[place] / counts[place]),
             interval=(float(bounds[place, 0]), float(bounds[place, 1])),
             rest_accuracy=float(rest[place]),

@@ -131,7 +131,7 @@ def what_to_look_at(slices: Sequence[Slice], label_errors: Sequence[LabelError])
     for by in dict.fromkeys(one.by for one in slices):
         worse = [one for one in slices if one.by == by and one.is_worse]
         lines += [
-            f"{shorten(one.by)} {shorten(one.name)}: {one.accuracy:.1%} of {one.count:,}, "
+            f"{shorten(one.by)} {shorten(one.name)}: {one.accuracy:.1%} of {one.num_images:,}, "
             f"the rest {one.rest_accuracy:.1%}"
             for one in worse[:_SHOWN_SLICES]
         ]

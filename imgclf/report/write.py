@@ -130,8 +130,8 @@ def _more(material: Material) -> dict[str, str]:
     score = material.duplicates
     # The figure of a sample does not belong beside that of all.
     whole = score is not None and score.num_images == len(material.evaluation)
-    if score is not None and whole and score.copies and math.isfinite(score.clean_accuracy):
-        more["without duplicates"] = f"{score.clean_accuracy:.1%}"
+    if score is not None and whole and score.copies and math.isfinite(score.deduplicated_accuracy):
+        more["without duplicates"] = f"{score.deduplicated_accuracy:.1%}"
     if material.baselines is not None:
         best = material.baselines.best
         more[f"best baseline ({best.name})"] = f"{best.accuracy:.1%}"

@@ -73,7 +73,7 @@ def test_probabilities_change_and_classes_do_not(clf, data):
     assert calibration.before.calibration_error == pytest.approx(before.calibration_error, abs=1e-4)
     assert calibration.after.calibration_error == pytest.approx(after.calibration_error, abs=1e-4)
     assert calibration.after.loss == pytest.approx(after.loss, abs=1e-4)
-    assert calibration.count == len(data.validation)
+    assert calibration.num_images == len(data.validation)
     assert calibration.on_others
     assert clf.temperature == pytest.approx(calibration.temperature)
 

@@ -130,7 +130,7 @@ def test_evaluate_says_what_the_network_adds_and_where_it_is_weak(digits_run, he
     run, _ = digits_run
     options = ["--baselines", "--slices", "class", "--out", "."]
     text = succeed("evaluate", run, "digits", *options).stdout
-    assert "\nBaselines: 1,259 images learned from, 359 judged on\n" in text
+    assert "\nBaselines: 1,259 training images, evaluated on 359\n" in text
     assert "the best baseline (nearest thumbnails, 97.8%)" in text
     stored = json.loads((here / "evaluation.json").read_text())
     assert len(stored["baselines"]["results"]) == 4
@@ -202,7 +202,7 @@ def test_photos_are_trained_on_evaluated_and_predicted(photo_folder, here):
     own = json.loads(succeed("evaluate", "run", photo_folder, *by, "--json").stdout)
     assert own["num_images"] == 6  # of 30: those that were set aside
     assert {one["by"] for one in own["slices"]} == {"size", "folder"}
-    assert sum(one["count"] for one in own["slices"]) == 12
+    assert sum(one["num_images"] for one in own["slices"]) == 12
     elsewhere = here / "elsewhere"
     shutil.copytree(photo_folder / "sky", elsewhere / "sky")
     other = json.loads(succeed("evaluate", "run", elsewhere, "--json").stdout)

@@ -101,9 +101,11 @@ def test_two_numbers(rng):
     score = deduplicated_score(imgclf.Evaluation(labels, scores, NAMES), train, split)
     assert (score.exact, score.near, score.other_class) == (6, 4, 1)
     assert score.accuracy == pytest.approx(20 / 30)
-    assert score.clean_accuracy == pytest.approx(10 / 20)
+    assert score.deduplicated_accuracy == pytest.approx(10 / 20)
     assert score.copies_accuracy == 1
-    assert score.clean_interval == imgclf.evaluation.intervals.by_formula.wilson_interval(10, 20)
+    assert score.deduplicated_interval == imgclf.evaluation.intervals.by_formula.wilson_interval(
+        10, 20
+    )
     assert score.exact_indices.tolist() == list(range(6))
     assert score.near_indices.tolist() == list(range(6, 10))
     assert score.to_dict()["partners"] == list(range(10))
@@ -119,15 +121,15 @@ def test_nothing_found_and_everything_found(rng):
     none = deduplicated_score(
         imgclf.Evaluation(labels, scores, NAMES), split_of(images[:10]), split_of(images[10:])
     )
-    assert none.accuracy == none.clean_accuracy
+    assert none.accuracy == none.deduplicated_accuracy
     assert str(none).endswith("none of them is among the training images")
     assert none.plot().texts
     every = deduplicated_score(
         imgclf.Evaluation(labels, scores, NAMES), split_of(images), split_of(images[10:])
     )
-    assert np.isnan(every.clean_accuracy)
-    assert every.clean_interval == (0, 1)
-    assert every.to_dict()["clean_accuracy"] is None
+    assert np.isnan(every.deduplicated_accuracy)
+    assert every.deduplicated_interval == (0, 1)
+    assert every.to_dict()["deduplicated_accuracy"] is None
 
 
 def test_images_that_are_alike_by_nature_are_said_to_be():

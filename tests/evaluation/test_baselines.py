@@ -69,7 +69,7 @@ def test_what_the_network_adds_is_said_with_its_doubt(of_digits):
 
 def test_of_many_images_some_are_drawn_by_the_seed(digits):
     few = imgclf.baselines(digits, "validation", max_images=150, seed=1)
-    assert (few.num_train, few.num_test) == (150, 150)
+    assert (few.num_train_images, few.num_test_images) == (150, 150)
     again = imgclf.baselines(digits, "validation", max_images=150, seed=1)
     assert [one.accuracy for one in again] == [one.accuracy for one in few]
 
@@ -88,7 +88,7 @@ def test_only_what_is_drawn_is_decoded(photo_folder):
     for place in set(range(len(data.train))) - set(chosen.tolist()):
         (photo_folder / data.train.images.paths[place]).write_bytes(b"damaged")
     found = imgclf.baselines(data, max_images=10)
-    assert found.num_train == 10
+    assert found.num_train_images == 10
 
 
 def test_what_is_missing_is_said(digits):

@@ -100,7 +100,7 @@ def test_a_sample_is_drawn_by_the_seed(dark_and_bright):
     first = measure_robustness(watch, dark_and_bright, sample=10, damages=["noise"], seed=1)
     again = measure_robustness(watch, dark_and_bright, sample=10, damages=["noise"], seed=1)
     assert isinstance(first, Robustness)
-    assert (first.num_images, first.of_images) == (10, 80)
+    assert (first.num_images, first.num_available) == (10, 80)
     assert "drawn from 80" in str(first)
     assert first == again
     assert all((one == other).all() for one, other in zip(seen[:6], seen[6:], strict=True))

@@ -38,7 +38,7 @@ def test_slices_have_the_test_of_fisher_corrected_by_holm():
             [(correct & ~inside).sum(), (~correct & ~inside).sum()],
         ]
         plain[room] = fisher_exact(table, alternative="less").pvalue
-        assert records[room].count == inside.sum()
+        assert records[room].num_images == inside.sum()
         assert records[room].accuracy == correct[inside].mean()
         assert records[room].rest_accuracy == correct[~inside].mean()
         wilson = wilson_interval(int((correct & inside).sum()), int(inside.sum()))
@@ -68,8 +68,8 @@ def test_a_planted_shortcut_is_found_by_brightness():
     correct = rng.random(400) < np.where(brightness < 70, 0.4, 0.95)
     slices = judged(correct, images).slices("brightness")
     assert len(slices) == 4
-    assert sum(one.count for one in slices) == 400
-    assert max(one.count for one in slices) - min(one.count for one in slices) < 12
+    assert sum(one.num_images for one in slices) == 400
+    assert max(one.num_images for one in slices) - min(one.num_images for one in slices) < 12
     assert [one.is_worse for one in slices] == [True, False, False, False]
     low, high = map(float, slices[0].name.split(" to "))
     assert low < 25
@@ -79,7 +79,7 @@ def test_a_planted_shortcut_is_found_by_brightness():
 def test_by_class_every_class_with_images_is_a_slice():
     ev = judged([True, False, True], labels=[0, 0, 0])
     [only] = ev.slices()
-    assert (only.by, only.name, only.count) == ("class", "cat", 3)
+    assert (only.by, only.name, only.num_images) == ("class", "cat", 3)
     assert np.isnan(only.rest_accuracy)
     assert not only.is_worse
 
@@ -90,8 +90,8 @@ def test_numbers_texts_and_gaps_make_slices():
     assert [one.name for one in few] == ["2", "1"]
     assert few[0].is_worse
     many = ev.slices(np.r_[np.nan, np.arange(99.0)], bins=3)
-    assert sorted(one.count for one in many) == [1, 33, 33, 33]
-    assert [one.count for one in many if one.name == "unknown"] == [1]
+    assert sorted(one.num_images for one in many) == [1, 33, 33, 33]
+    assert [one.num_images for one in many if one.name == "unknown"] == [1]
     both = ev.slices({"day": ["mon", "tue"] * 50, "hour": [None, *range(1, 100)]})
     assert {one.by for one in both} == {"day", "hour"}
     assert "unknown" in {one.name for one in both}
@@ -115,13 +115,13 @@ def files(tmp_path):
 
 def test_files_are_sorted_by_folder_size_and_brightness(files):
     ev = judged([True] * 6 + [False] * 4, files)
-    assert {(one.name, one.count) for one in ev.slices("folder")} == {
+    assert {(one.name, one.num_images) for one in ev.slices("folder")} == {
         ("north", 6),
         ("south/inner", 4),
     }
-    assert {(one.name, one.count) for one in ev.slices("size")} == {("40 px", 5), ("80 px", 5)}
+    assert {(one.name, one.num_images) for one in ev.slices("size")} == {("40 px", 5), ("80 px", 5)}
     lightest = ev.slices("brightness", bins=5)[0]
-    assert lightest.count == 2
+    assert lightest.num_images == 2
     low, high = map(float, lightest.name.split(" to "))
     assert low == pytest.approx(150, abs=2) or low == pytest.approx(200, abs=2)
     assert high - low == pytest.approx(25, abs=2)

@@ -202,7 +202,7 @@ def _write(folder: Path, evaluation: Evaluation, figures: dict[str, Any]) -> lis
 
 
 _TABLES = {
-    "slices": ("by", "name", "count", "accuracy", "rest_accuracy", "p_value", "is_worse"),
+    "slices": ("by", "name", "num_images", "accuracy", "rest_accuracy", "p_value", "is_worse"),
     "label_errors": (
         "index",
         "path",

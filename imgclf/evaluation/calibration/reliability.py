@@ -30,7 +30,7 @@ class CalibrationBin:
     Args:
         low: the lower bound of the range, itself not in it (but 0 is in the first one).
         high: the upper bound, which is in it.
-        count: how many predictions there are.
+        num_images: how many predictions there are.
         confidence: their mean confidence.
         accuracy: the part of them that is right.
         accuracy_interval: 95% Wilson interval of `accuracy`.
@@ -38,7 +38,7 @@ class CalibrationBin:
 
     low: float
     high: float
-    count: int
+    num_images: int
     confidence: float
     accuracy: float
     accuracy_interval: tuple[float, float]
@@ -74,7 +74,7 @@ def calibration_bins(confidences: Any, correct: Any, *, bins: int = _BINS) -> li
         CalibrationBin(
             low=float(edges[index]),
             high=float(edges[index + 1]),
-            count=int(counts[index]),
+            num_images=int(counts[index]),
             confidence=float(sums[index] / counts[index]),
             accuracy=float(right[index] / counts[index]),
             accuracy_interval=wilson_interval(int(right[index]), int(counts[index])),
@@ -106,8 +106,8 @@ def expected_calibration_error(confidences: Any, correct: Any, *, bins: int = _B
         0.15
     """
     ranges = calibration_bins(confidences, correct, bins=bins)
-    total = sum(one.count for one in ranges)
-    return sum(one.count / total * abs(one.accuracy - one.confidence) for one in ranges)
+    total = sum(one.num_images for one in ranges)
+    return sum(one.num_images / total * abs(one.accuracy - one.confidence) for one in ranges)
 
 
 def check_confidences(confidences: Any, correct: Any) -> tuple[np.ndarray, np.ndarray]:

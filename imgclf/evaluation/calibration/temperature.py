@@ -34,14 +34,14 @@ class Reliability:
     """How far probabilities can be believed, on some labelled images.
 
     Args:
-        count: how many images.
+        num_images: how many images.
         calibration_error: expected calibration error, 15 bins of equal width, 0 to 1.
         loss: mean cross-entropy, natural logarithm.
         brier: mean squared distance between the probabilities of all classes and the truth, 0 to 2.
         bins: confidence and accuracy by range of confidence.
     """
 
-    count: int
+    num_images: int
     calibration_error: float
     loss: float
     brier: float
@@ -56,7 +56,7 @@ class Calibration:
         temperature: what the logits are divided by. Above 1 the network was too sure, below 1 too
             cautious.
         interval: 95% profile-likelihood interval of the temperature.
-        count: how many images it was fitted on.
+        num_images: how many images it was fitted on.
         before: the figures without it.
         after: the figures with it.
         on_others: whether the figures are of other images than those that it was fitted on.
@@ -64,7 +64,7 @@ class Calibration:
 
     temperature: float
     interval: tuple[float, float]
-    count: int
+    num_images: int
     before: Reliability
     after: Reliability
     on_others: bool = False
@@ -73,7 +73,7 @@ class Calibration:
     def measured(
         cls,
         fitted: tuple[float, tuple[float, float]],
-        count: int,
+        num_images: int,
         logits: Any,
         labels: Any,
         *,
@@ -83,18 +83,22 @@ class Calibration:
 
         Args:
             fitted: the temperature and its interval, as `fit_temperature` gives them.
-            count: how many images it was fitted on.
+            num_images: how many images it was fitted on.
             logits: (N, classes) of the images for the figures.
             labels: (N,) their true classes.
             on_others: whether these are other images.
         """
         temperature, interval = fitted
         before, after = (reliability_at(logits, labels, each) for each in (1.0, temperature))
-        return cls(temperature, interval, count, before, after, on_others)
+        return cls(temperature, interval, num_images, before, after, on_others)
 
     def __str__(self) -> str:
         low, high = self.interval
-        where = f"on {self.before.count:,} other images" if self.on_others else "on the same images"
+        where = (
+            f"on {self.before.num_images:,} other images"
+            if self.on_others
+            else "on the same images"
+        )
         rows = [
             ("calibration error", *(f"{one.calibration_error:.1%}" for one in self._both)),
             ("loss", *(f"{one.loss:.4f}" for one in self._both)),
@@ -102,7 +106,7 @@ class Calibration:
         ]
         lines = [
             f"temperature {self.temperature:.3f} ({low:.3f} to {high:.3f}, 95% interval), fitted "
-            f"on {self.count:,} images: {self._meaning}",
+            f"on {self.num_images:,} images: {self._meaning}",
             f"{f'  {where}':<32}{'before':>9}{'after':>9}",
             *(f"    {name:<28}{before:>9}{after:>9}" for name, before, after in rows),
         ]
@@ -143,7 +147,7 @@ class Calibration:
         """
         before, after = (
             [
-                (one.confidence, one.accuracy, *one.accuracy_interval, one.count)
+                (one.confidence, one.accuracy, *one.accuracy_interval, one.num_images)
                 for one in figures.bins
             ]
             for figures in self._both
@@ -220,7 +224,7 @@ def reliability_at(logits: Any, labels: Any, temperature: float = 1.0) -> Reliab
         temperature: above 0.
 
     Example:
-        >>> reliability_at([[2.0, 0.0], [0.0, 3.0]], [0, 1]).count
+        >>> reliability_at([[2.0, 0.0], [0.0, 3.0]], [0, 1]).num_images
         2
     """
     from scipy.special import softmax
@@ -233,7 +237,7 @@ def reliability_at(logits: Any, labels: Any, temperature: float = 1.0) -> Reliab
     misses = probabilities.copy()
     misses[np.arange(len(truth)), truth] -= 1
     return Reliability(
-        count=len(truth),
+        num_images=len(truth),
         calibration_error=expected_calibration_error(confidences, correct),
         loss=_loss(values, truth),
         brier=float(np.mean(np.sum(misses**2, axis=1))),

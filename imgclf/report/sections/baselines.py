@@ -28,7 +28,7 @@ def baselines_beaten(found: Baselines, evaluation: Evaluation) -> Section:
         body=table("", ["baseline", "accuracy", "95% interval"], rows),
     )
     lead = (
-        f"{found.compared_with(evaluation)} Baselines learned from {found.num_train:,} images at "
-        f"16×16 pixels and were judged on {found.num_test:,}."
+        f"{found.compared_with(evaluation)} Baselines were trained on {found.num_train_images:,} "
+        f"images at 16×16 pixels and evaluated on {found.num_test_images:,}."
     )
     return Section("baselines", "Baselines", body, lead)

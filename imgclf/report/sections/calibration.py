@@ -88,8 +88,9 @@ def _about_temperature(calibrated: Calibration | None, temperature: float) -> st
     if before - after < _SAME:
         return " A temperature from the validation images would hardly change that."
     return (
-        f" A temperature of {calibrated.temperature:.2f}, from {calibrated.count:,} validation "
-        f"images, would make it {after:.1%} and change no answer: clf.calibrate(data.validation)."
+        f" A temperature of {calibrated.temperature:.2f}, from {calibrated.num_images:,} "
+        f"validation images, would make it {after:.1%} and change no answer: "
+        "clf.calibrate(data.validation)."
     )
 
 

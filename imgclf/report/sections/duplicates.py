@@ -35,9 +35,9 @@ def duplicates(score: DeduplicatedScore, of_images: int) -> Section:
     if not score.copies:
         return Section("duplicates", title, f"None is among those trained on.{drawn}")
     clean = "none is left"
-    if math.isfinite(score.clean_accuracy):
-        low, high = score.clean_interval
-        clean = f"{score.clean_accuracy:.1%} ({low:.1%} to {high:.1%})"
+    if math.isfinite(score.deduplicated_accuracy):
+        low, high = score.deduplicated_interval
+        clean = f"{score.deduplicated_accuracy:.1%} ({low:.1%} to {high:.1%})"
     low, high = score.interval
     facts = {
         "all of them": f"{score.accuracy:.1%} ({low:.1%} to {high:.1%})",

@@ -75,7 +75,7 @@ def _row(one: Slice) -> list[object]:
     low, high = one.interval
     return [
         one.name,
-        f"{one.count:,}",
+        f"{one.num_images:,}",
         bar(one.accuracy),
         f"{low:.1%} to {high:.1%}",
         f"{one.rest_accuracy:.1%}",

@@ -57,12 +57,12 @@ def test_a_classifier_that_is_sure_and_wrong_has_the_error_one():
 
 def test_a_value_on_an_edge_belongs_to_the_range_below():
     ranges = calibration_bins([0.0, 0.5, 0.51, 1.0], [True, True, False, True], bins=2)
-    assert [(one.low, one.high, one.count) for one in ranges] == [(0.0, 0.5, 2), (0.5, 1.0, 2)]
+    assert [(one.low, one.high, one.num_images) for one in ranges] == [(0.0, 0.5, 2), (0.5, 1.0, 2)]
 
 
 def test_ranges_without_predictions_are_left_out():
     [only] = calibration_bins([0.94, 0.95, 0.96], [True, False, True])
-    assert (only.count, only.confidence) == (3, pytest.approx(0.95))
+    assert (only.num_images, only.confidence) == (3, pytest.approx(0.95))
     assert (only.low, only.high) == pytest.approx((14 / 15, 1))
     assert only.accuracy == pytest.approx(2 / 3)
     assert only.accuracy_interval == wilson_interval(2, 3)

@@ -101,7 +101,7 @@ def test_it_says_what_it_found_in_words_numbers_and_a_figure(rng):
     before, after = (reliability_at(logits, labels, one) for one in (1.0, temperature))
     found = Calibration(temperature, interval, 2000, before, after)
     assert "fitted on 2,000 images: the network was too sure\n  on the same images" in str(found)
-    assert json.loads(json.dumps(found.to_dict()))["after"]["count"] == 2000
+    assert json.loads(json.dumps(found.to_dict()))["after"]["num_images"] == 2000
     others = Calibration(temperature, (0.9, 1.1), 2000, before, after, on_others=True)
     assert "on 2,000 other images" in str(others)
     assert "no correction can be told from none" in str(others)

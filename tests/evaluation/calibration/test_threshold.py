@@ -60,7 +60,7 @@ def test_figures_are_counted(rng):
     assert threshold.precision == pytest.approx(correct[answered].mean())
     assert threshold.coverage_interval[0] < threshold.coverage < threshold.coverage_interval[1]
     assert threshold.precision_interval[0] < threshold.precision < threshold.precision_interval[1]
-    assert threshold.count == 2000
+    assert threshold.num_images == 2000
     assert Threshold.from_dict(json.loads(json.dumps(threshold.to_dict()))) == threshold
     assert "on new ones too, with 95% certainty" in str(threshold)
     lucky = find_threshold(confidences, correct, precision=0.85, certainty=None)
