@@ -11,7 +11,7 @@ import numpy as np
 from imgclf import checks
 from imgclf.backend.compiled_model import Network
 from imgclf.classifier.prediction import Prediction
-from imgclf.data.image_batches import decode_batches, looking_batch
+from imgclf.data.image_batches import decode_batches, inference_batch_size
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import MAX_PIXELS, ImageSpec, reason_of
 from imgclf.data.sources.folder import images_at
@@ -213,7 +213,7 @@ class Predictor:
         lowest: float | None = None,
     ) -> Iterator[Prediction]:
         spec = self._spec()
-        size = batch_size or looking_batch(self.image_shape)
+        size = batch_size or inference_batch_size(self.image_shape)
         unseen = iter(images)
         for batch in decode_batches(images, spec, size):
             if skipped is None:
@@ -256,7 +256,7 @@ class Predictor:
         if images is None:
             return np.asarray(self._array(source)[:])
         decoded: list[Any] = []
-        for batch in decode_batches(images, self._spec(), looking_batch(self.image_shape)):
+        for batch in decode_batches(images, self._spec(), inference_batch_size(self.image_shape)):
             _raise_first(batch, one_of_many=False)
             decoded += batch
         shapes = sorted({one.shape for one in decoded})
@@ -294,7 +294,7 @@ class Predictor:
             )
         if len(images) == 0:
             return np.empty((0, self.num_classes), np.float32)
-        batch_size = batch_size or looking_batch(given)
+        batch_size = batch_size or inference_batch_size(given)
         rows = [
             network(np.asarray(images[start : start + batch_size]))
             for start in range(0, len(images), batch_size)

@@ -1,31 +1,29 @@
-"""Images to be judged by that are among the images to train on, exactly or nearly.
+"""Finds images of one split that are in another, exactly or nearly, from their pixels.
 
-`imgclf.inspection` looks for copies among files by a perceptual hash. For images of 32×32 pixels
-such hashes are too coarse, and arrays have no files; here the pixels themselves are compared, of
-arrays and files alike, as the network sees them.
+The perceptual hashes of `near` are too coarse for images of 32×32 pixels, and arrays have no files.
+Here the pixels themselves are compared, of arrays and files alike, as the network sees them.
 
-Each image is brought to 32×32 pixels. Two measures, both blind to brightness and contrast:
+Each image is resized to 32×32 pixels. Two measures ignore brightness and contrast:
 
 - the colours: the correlation of 8×8 thumbnails, each channel from its own mean;
-- the details: the correlation of the grey images without what is finer than a pixel or wider
-  than some three, at the best of 25 shifts of up to two pixels. Skies, seas and meadows, which make
-  thumbnails of different scenes look alike, hold no such details.
+- the details: the correlation of the grey images without what is finer than a pixel or wider than
+  some three, at the best of 25 shifts of up to two pixels. Skies, seas and meadows, which make
+  thumbnails of different scenes alike, hold no such details.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgclf.data.split import Split
 
-__all__ = ["Copies", "find_copies"]
+__all__ = ["SplitCopies", "find_copies_across_splits"]
 
 _SIDE, _THUMBNAIL_SIDE, _COARSE_SIDE = 32, 8, 16
 
@@ -38,28 +36,28 @@ _SIDE, _THUMBNAIL_SIDE, _COARSE_SIDE = 32, 8, 16
 _COLOURS, _DETAILS = 0.90, 0.82
 _DETAILS_ALONE = 0.90
 
-# A pair is looked at closely from this correlation on of details of 16×16 pixels that are not
-# shifted: half of what is asked for in the end. At most so many for an image and a block.
+# Pairs are compared in full from this correlation of 16×16 details without shifts on; at most so
+# many for an image and a block.
 _COARSE_DETAILS = 0.5
-_MOST_CANDIDATES = 50
+_MAX_CANDIDATES = 50
 
-# Images with fewer pixels along a side hold no details to tell two of a kind from one twice: of
-# the 8×8 digits of scikit-learn, nine of ten would have a near copy.
+# Smaller images hold too few details: nine of ten of scikit-learn's 8×8 digits would have a near
+# copy.
 _SMALLEST = 16
 
 # Pixels of 32: wide enough that a shift by half a pixel changes little, and too wide for horizons.
 _FINE_BLUR, _WIDE_BLUR = 0.7, 3.0
 _SHIFTS = range(-2, 3)
 
-# Training images in a block, and judged ones that are compared with it at once (20 MB).
+# Images in a block, images compared with it at once (20 MB), and pairs compared in full at once.
 _BLOCK, _ROWS, _PAIRS = 10_000, 500, 1_000
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Copies:
-    """For each image that was looked at, the one that it repeats.
+class SplitCopies:
+    """For each image of a split, the one of the other split that it repeats.
 
     Args:
         partners: (N,) index of the image in the other split, or -1.
@@ -81,55 +79,67 @@ class Copies:
         return (self.partners >= 0) & ~self.exact
 
 
-def find_copies(split: Split, other: Split, *, mirrored: bool = True) -> Copies:
-    """Looks for each image of a split in another one.
+class Images(Protocol):
+    """An array of (N, height, width, channels), or what is read as one slice by slice."""
 
-    Every image is compared with every other one, a block at a time. The limits are set for
-    photos: drawings, letters and the like resemble each other without being copies. Images with a
-    side below 16 pixels are compared exactly only.
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, height, width, channels)."""
+
+    def __getitem__(self, index: slice, /) -> Any:
+        """Some of the images; `numpy.asarray` gives their pixels."""
+
+
+def find_copies_across_splits(
+    images: Images, others: Images, *, mirrored: bool = True
+) -> SplitCopies:
+    """Looks for each image of a split in another split.
+
+    Every image is compared with every other one, a block at a time. The limits are chosen for
+    photos: drawings and letters resemble each other without being copies. Images with a side below
+    16 pixels are only compared exactly.
 
     Args:
-        split: the images to look for.
-        other: where to look for them.
+        images: (N, height, width, channels), the images to look for.
+        others: the images to look among.
         mirrored: whether an image that is mirrored left to right is a copy, too.
 
     Example:
-        >>> import imgclf, numpy as np
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
-        >>> images = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
-        >>> train = imgclf.Split(images, [0, 1] * 10, ["cat", "dog"])
-        >>> brighter = np.concatenate([images[3:5], images[7:8] // 2 + 90])
-        >>> find_copies(imgclf.Split(brighter, [1, 0, 1], ["cat", "dog"]), train).partners
+        >>> train = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+        >>> test = np.concatenate([train[3:5], train[7:8] // 2 + 90])
+        >>> find_copies_across_splits(test, train).partners
         array([3, 4, 7])
     """
-    best = _Best(len(split))
+    best = _Best(images.shape[0])
     places: dict[bytes, list[int]] = {}
-    looks = []
-    for start, images in _blocks(split):
-        for place, image in enumerate(images):
+    features = []
+    for start, block in _blocks(images):
+        for place, image in enumerate(block):
             places.setdefault(_digest(image), []).append(start + place)
-        looks.append(_Looks.of(images))
-    wanted = _Looks.joined(looks)
-    orientations = [] if min(split.image_shape[:2]) < _SMALLEST else [(wanted, False)]
+        features.append(_Features.of(block))
+    wanted = _Features.joined(features)
+    orientations = [] if min(images.shape[1:3]) < _SMALLEST else [(wanted, False)]
     if mirrored and orientations:
         orientations.append((wanted.mirrored(), True))
-    for start, images in _blocks(other):
-        for place, image in enumerate(images):
+    for start, block in _blocks(others):
+        for place, image in enumerate(block):
             best.take_exact(places.get(_digest(image), []), start + place)
-        there = _Looks.of(images)
+        there = _Features.of(block)
         for looked_for, is_mirrored in orientations:
             for first, second, details in _pairs(looked_for, there):
                 best.take_near(first, start + second, details, is_mirrored)
-    return Copies(best.partners, best.similarity, best.exact, best.mirrored, best.counts)
+    return SplitCopies(best.partners, best.similarity, best.exact, best.mirrored, best.counts)
 
 
 class _Best:
-    """The most alike image so far, of each that is looked for."""
+    """The most similar image so far, for each that is looked for."""
 
-    def __init__(self, count: int) -> None:
-        self.partners, self.similarity = np.full(count, -1), np.full(count, -1.0)
-        self.exact, self.mirrored = np.zeros(count, bool), np.zeros(count, bool)
-        self.counts = np.zeros(count, int)
+    def __init__(self, size: int) -> None:
+        self.partners, self.similarity = np.full(size, -1), np.full(size, -1.0)
+        self.exact, self.mirrored = np.zeros(size, bool), np.zeros(size, bool)
+        self.counts = np.zeros(size, int)
 
     def take_exact(self, indices: list[int], partner: int) -> None:
         for index in indices:
@@ -142,7 +152,7 @@ class _Best:
     ) -> None:
         self.counts += np.bincount(first, minlength=len(self.counts))
         better = np.flatnonzero(~self.exact[first] & (details > self.similarity[first]))
-        # The last of several for one image stays, which is the most alike.
+        # Of several for one image the last stays, which is the most similar.
         better = better[np.argsort(details[better], kind="stable")]
         indices = first[better]
         self.partners[indices] = second[better]
@@ -150,11 +160,9 @@ class _Best:
         self.mirrored[indices] = mirrored
 
 
-def _blocks(split: Split) -> Iterator[tuple[int, np.ndarray]]:
-    start = 0
-    for images, _ in split.batches(_BLOCK):
-        yield start, images
-        start += len(images)
+def _blocks(images: Images) -> Iterator[tuple[int, np.ndarray]]:
+    for start in range(0, images.shape[0], _BLOCK):
+        yield start, np.asarray(images[start : start + _BLOCK])
 
 
 def _digest(image: np.ndarray) -> bytes:
@@ -162,7 +170,7 @@ def _digest(image: np.ndarray) -> bytes:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class _Looks:
+class _Features:
     """What is compared: colours and coarse details of length 1, and details of 32×32 pixels."""
 
     colours: np.ndarray
@@ -170,7 +178,7 @@ class _Looks:
     details: np.ndarray
 
     @classmethod
-    def of(cls, images: np.ndarray) -> _Looks:
+    def of(cls, images: np.ndarray) -> _Features:
         from scipy.ndimage import gaussian_filter
 
         pixels = _resized(images)
@@ -185,15 +193,15 @@ class _Looks:
         )
 
     @classmethod
-    def joined(cls, parts: list[_Looks]) -> _Looks:
+    def joined(cls, parts: list[_Features]) -> _Features:
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
-    def mirrored(self) -> _Looks:
+    def mirrored(self) -> _Features:
         side = _THUMBNAIL_SIDE
         thumbnails = self.colours.reshape(len(self.colours), side, side, -1)[:, :, ::-1]
         details = np.ascontiguousarray(self.details[:, :, ::-1])
-        return _Looks(
+        return _Features(
             np.ascontiguousarray(thumbnails).reshape(len(details), -1), _coarse(details), details
         )
 
@@ -227,7 +235,7 @@ def _coarse(details: np.ndarray) -> np.ndarray:
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
-    """Rows of length 1; one of an image without anything in it stays near 0."""
+    """Scales rows to length 1; the row of a blank image stays near 0."""
     rows = values.reshape(len(values), -1)
     lengths: np.ndarray = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: np.ndarray = rows / np.maximum(lengths, 1.0)
@@ -235,9 +243,9 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 
 def _pairs(
-    looked_for: _Looks, there: _Looks
+    looked_for: _Features, there: _Features
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Blocks of pairs that look alike: indices of both, and the correlation of their details."""
+    """Yields blocks of similar pairs: both indices, and the correlation of their details."""
     for start in range(0, len(looked_for.details), _ROWS):
         rows = slice(start, start + _ROWS)
         colours = looked_for.colours[rows] @ there.colours.T
@@ -252,14 +260,14 @@ def _pairs(
 
 
 def _candidates(colours: np.ndarray, coarse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs worth a close look, the likeliest of each row if there are very many."""
-    worth = (colours >= _COLOURS) | (coarse >= _COARSE_DETAILS)
-    for row in np.flatnonzero(worth.sum(axis=1) > _MOST_CANDIDATES):
-        likeliest = np.argpartition(-coarse[row], _MOST_CANDIDATES)[:_MOST_CANDIDATES]
-        kept = np.zeros(worth.shape[1], bool)
-        kept[likeliest] = worth[row, likeliest]
-        worth[row] = kept
-    first, second = np.nonzero(worth)
+    """Chooses the pairs to compare in full, the likeliest of each row if there are many."""
+    chosen = (colours >= _COLOURS) | (coarse >= _COARSE_DETAILS)
+    for row in np.flatnonzero(chosen.sum(axis=1) > _MAX_CANDIDATES):
+        likeliest = np.argpartition(-coarse[row], _MAX_CANDIDATES)[:_MAX_CANDIDATES]
+        kept = np.zeros(chosen.shape[1], bool)
+        kept[likeliest] = chosen[row, likeliest]
+        chosen[row] = kept
+    first, second = np.nonzero(chosen)
     return first, second
 
 
@@ -280,5 +288,5 @@ def _overlap(shift: int) -> slice:
     return slice(max(0, shift), _SIDE + min(0, shift))
 
 
-def _sum_of_products(one: np.ndarray, other: np.ndarray) -> Any:
+def _sum_of_products(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.einsum("nij,nij->n", one, other)

@@ -1,9 +1,9 @@
-"""Files with the very same content, found by SHA-256, and which of them may be used.
+"""Finds files with identical content by SHA-256, and decides which of them are used.
 
-An image that is in training and in testing makes the accuracy look better than it is, and one
-under two labels teaches nothing. So copies in one class stay together when splits are cut; where
-the splits are given, test comes before validation, and validation before train; and of an image
-with two labels no copy is used, since nobody but the user knows which label is right.
+An image in both train and test inflates the accuracy, and an image with two labels teaches nothing.
+So copies within a class stay together when splits are cut. Where the splits are given, test takes
+precedence over validation, and validation over train. Of an image with two labels no copy is used,
+since only the user knows which label is right.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from imgclf.formatting import show_path
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
-__all__ = ["SPLIT_RANKS", "Copies", "find_copies", "judge_copies", "tie"]
+__all__ = ["SPLIT_RANKS", "ResolvedCopies", "find_exact_copies", "resolve_copies", "tie"]
 
-# A copy in a later split keeps one in an earlier split out of it.
+# A copy in a higher split rules out one in a lower split.
 SPLIT_RANKS = {"train": 0, None: 0, "validation": 1, "test": 2}
 
 _CHUNK = 256
 
 
-class Copies(NamedTuple):
-    """What is to be done about files with the same content.
+class ResolvedCopies(NamedTuple):
+    """Which files with identical content are used, as indices into the list of files.
 
     Args:
-        groups: positions of files that are copies of each other and all used, in one class.
-        left_out: positions of files that must not be used, each with the reason.
-        two_labels: positions of files that share an image, but not the label.
+        groups: files that are copies of each other, all of one class and all used.
+        left_out: files that are not used, each with the reason.
+        two_labels: files that share an image, but not the label.
     """
 
     groups: list[list[int]]
@@ -43,18 +43,20 @@ class Copies(NamedTuple):
     two_labels: list[list[int]]
 
 
-def find_copies(paths: Sequence[str], marks: Sequence[Hashable] | None = None) -> list[list[int]]:
-    """Groups of positions of files with equal content.
+def find_exact_copies(
+    paths: Sequence[str], keys: Sequence[Hashable] | None = None
+) -> list[list[int]]:
+    """Groups the indices of files with identical content.
 
     Args:
         paths: the files.
-        marks: what is known of each file and the same for copies, so that only files with equal
-            ones are read; None for a file to leave alone. If left out, their sizes.
+        keys: a value for each file that is equal for copies, so that only files with equal keys are
+            read; None skips the file. The sizes of the files if left out.
     """
-    if marks is None:
-        marks = [_size(path) for path in paths]
-    counts = collections.Counter(marks)
-    chosen = [place for place, mark in enumerate(marks) if mark is not None and counts[mark] > 1]
+    if keys is None:
+        keys = [_size(path) for path in paths]
+    counts = collections.Counter(keys)
+    chosen = [place for place, key in enumerate(keys) if key is not None and counts[key] > 1]
     groups: dict[bytes, list[int]] = {}
     digests = in_threads(_digest, [paths[place] for place in chosen], _CHUNK)
     for place, digest in zip(chosen, digests, strict=True):
@@ -78,21 +80,21 @@ def _digest(path: str) -> bytes | None:
         return None
 
 
-def judge_copies(
+def resolve_copies(
     groups: Iterable[Sequence[int]],
     class_names: Sequence[str],
     splits: Sequence[str | None],
     names: Sequence[str],
-) -> Copies:
+) -> ResolvedCopies:
     """Decides which copies are used.
 
     Args:
-        groups: positions of files with equal content.
+        groups: indices of files with identical content.
         class_names: the class of each file.
-        splits: the split of each file, where it is given.
-        names: what each file is called in messages.
+        splits: the split of each file, None where none is given.
+        names: what messages call each file.
     """
-    found = Copies([], {}, [])
+    found = ResolvedCopies([], {}, [])
     for group in groups:
         if len({class_names[place] for place in group}) > 1:
             found.two_labels.append(list(group))
@@ -101,7 +103,7 @@ def judge_copies(
         for place in group:
             twin = _other(place, highest, class_names)
             if twin is None or (top == SPLIT_RANKS["test"] and place in highest):
-                continue  # the test split is the user's yardstick, and never changed
+                continue  # a test split that the user made is never changed
             if class_names[twin] != class_names[place]:
                 found.left_out[place] = (
                     f"is the same image as {show_path(names[twin])}, which has another label, "
@@ -119,7 +121,7 @@ def judge_copies(
 
 
 def _other(place: int, highest: Sequence[int], class_names: Sequence[str]) -> int | None:
-    """A copy that speaks against using this one: one with another label, or of a later split."""
+    """A copy that rules this one out: one with another label, or of a higher split."""
     for twin in highest:
         if class_names[twin] != class_names[place]:
             return twin
@@ -127,11 +129,11 @@ def _other(place: int, highest: Sequence[int], class_names: Sequence[str]) -> in
 
 
 def tie(groups: Sequence[str | None], copies: Iterable[Sequence[int]]) -> np.ndarray:
-    """One number for all files that must stay together: in one group, or copies of each other.
+    """Gives files that must stay together the same number: those of a group, and copies.
 
     Args:
-        groups: the group of each file, or None for a file that is alone.
-        copies: positions of files that are copies of each other.
+        groups: the group of each file; None for a file without one.
+        copies: indices of files that are copies of each other.
 
     Example:
         >>> tie(["a", None, "b", "a", None], [[1, 2]]).tolist()

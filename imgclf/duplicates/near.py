@@ -1,7 +1,7 @@
-"""Images that nearly repeat each other: re-encoded, resized, edited, or frames of one burst.
+"""Finds near copies by hashes and thumbnails: re-encoded, resized, edited, or frames of a burst.
 
-Candidates have a perceptual hash (`imagehash.phash`, 64 bits) that differs in few bits; they count
-if their thumbnails look alike, too. What is kept grows with the number of files, not of pairs.
+Candidates have perceptual hashes (`imagehash.phash`, 64 bits) that differ in few bits. They count
+if their thumbnails are alike, too. Memory grows with the number of images, not of pairs.
 """
 
 from __future__ import annotations
@@ -13,18 +13,14 @@ import numpy as np
 
 from imgclf.duplicates.exact import SPLIT_RANKS
 from imgclf.duplicates.hash_index import bit_counts, near_pairs
-from imgclf.inspection.photo import THUMBNAIL_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from imgclf.inspection.photo import Photo
-
 __all__ = ["NearCopies", "find_near_copies"]
 
-# By looking at pairs among the 60,000 images of CIFAR-10. Those of two classes show by chance
-# alone how alike two images get: up to 6 bits they reach a correlation of 0.88, up to 10 bits
-# 0.957. In grey, without colours to compare, two cars of one shape reach 0.95. Of 18 pairs within
+# From pairs among the 60,000 images of CIFAR-10. Those of two classes show by chance alone
+# how alike two images get: up to 6 bits they reach a correlation of 0.88, up to 10 bits 0.957. In grey, without colours to compare, two cars of one shape reach 0.95. Of 18 pairs within
 # a class right above the limits, one shows two scenes. All copies of 400 images saved as JPEG of
 # quality 50 to 90, resized by 0.75 or 2, or 10 levels brighter, were within 8 bits.
 _CLOSE_BITS, _CLOSE_CORRELATION, _CLOSE_GREY_CORRELATION = 6, 0.92, 0.96
@@ -38,12 +34,12 @@ _LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R BT.601, as Pi
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class NearCopies:
-    """For each file, one that nearly repeats it: an index, or -1.
+    """For each image, the index of one that nearly repeats it, or -1.
 
     Args:
-        other_class: one of another class.
-        other_split: one of the same class in another split; of the highest split there is.
-        groups: files of one class and split that hang together, at least two each.
+        other_class: (N,) an image of another class.
+        other_split: (N,) an image of the same class in another split, the highest there is.
+        groups: connected images of one class and split, at least two in each group.
     """
 
     other_class: np.ndarray
@@ -51,24 +47,34 @@ class NearCopies:
     groups: tuple[tuple[int, ...], ...]
 
 
-def find_near_copies(photos: Sequence[Photo], chosen: Sequence[int]) -> NearCopies:
-    """Compares the chosen files.
+def find_near_copies(
+    hashes: np.ndarray,
+    thumbnails: np.ndarray,
+    is_grey: np.ndarray,
+    class_names: Sequence[str],
+    splits: Sequence[str | None],
+) -> NearCopies:
+    """Compares images with each other.
 
     Args:
-        photos: all files.
-        chosen: indices of usable ones whose hash means something (a blank image's does not).
+        hashes: (N,) uint64 perceptual hashes; that of a blank image means nothing.
+        thumbnails: (N, height, width, 3) uint8.
+        is_grey: (N,) whether an image has no colours.
+        class_names: the class of each image.
+        splits: the split of each image, None where none is given.
     """
-    indices = np.asarray(chosen, np.int64)
-    looks = _Looks(photos, indices)
-    classes, splits, ranks = _places(photos)
-    leaders = _leaders(looks, classes[indices], splits[indices])
-    follows = np.flatnonzero(leaders != np.arange(len(indices)))
-    links = _join(np.arange(len(photos)), indices[leaders[follows]], indices[follows])
-    other_class, other_split = (np.full(len(photos), -1) for _ in range(2))
-    for near, far in looks.pairs(np.flatnonzero(leaders == np.arange(len(indices)))):
-        first, second = indices[near], indices[far]
+    images = _Images(hashes, thumbnails, is_grey)
+    _, classes = np.unique(class_names, return_inverse=True)
+    _, places = np.unique([str(split) for split in splits], return_inverse=True)
+    ranks = np.array([SPLIT_RANKS[split] for split in splits])
+    everyone = np.arange(len(hashes))
+    leaders = _leaders(images, classes, places)
+    follows = np.flatnonzero(leaders != everyone)
+    links = _join(everyone, leaders[follows], follows)
+    other_class, other_split = (np.full(len(hashes), -1) for _ in range(2))
+    for first, second in images.pairs(np.flatnonzero(leaders == everyone)):
         same_class = classes[first] == classes[second]
-        same_split = splits[first] == splits[second]
+        same_split = places[first] == places[second]
         for one, other in ((first, second), (second, first)):
             other_class[one[~same_class]] = other[~same_class]
             for rank in sorted(set(SPLIT_RANKS.values())):
@@ -78,49 +84,40 @@ def find_near_copies(photos: Sequence[Photo], chosen: Sequence[int]) -> NearCopi
         inside = same_class & same_split
         links = _join(links, first[inside], second[inside])
     for partners in (other_class, other_split):
-        partners[indices[follows]] = partners[indices[leaders[follows]]]
+        partners[follows] = partners[leaders[follows]]
     return NearCopies(other_class, other_split, _groups(links))
 
 
-def _places(photos: Sequence[Photo]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The class and the split of each file as numbers, and the rank of the split."""
-    _, classes = np.unique([photo.class_name for photo in photos], return_inverse=True)
-    _, splits = np.unique([str(photo.split) for photo in photos], return_inverse=True)
-    return classes, splits, np.array([SPLIT_RANKS[photo.split] for photo in photos])
+def _leaders(images: _Images, classes: np.ndarray, splits: np.ndarray) -> np.ndarray:
+    """For each image, the first with its hash, class and split if both are alike, else itself.
 
-
-def _leaders(looks: _Looks, classes: np.ndarray, splits: np.ndarray) -> np.ndarray:
-    """For each image the first with its hash, class and split if it looks like it, else itself.
-
-    It stands for all of them: of 10,000 frames of a camera that stands still, not every pair is to
-    be compared.
+    It is compared in place of them all: a camera that stands still gives 10,000 frames, and 50
+    million pairs.
     """
-    places = np.stack([looks.hashes, classes.astype(np.uint64), splits.astype(np.uint64)])
+    places = np.stack([images.hashes, classes.astype(np.uint64), splits.astype(np.uint64)])
     _, firsts, members = np.unique(places, axis=1, return_index=True, return_inverse=True)
     leaders = firsts[members.ravel()]
     everyone = np.arange(len(leaders))
-    return np.where(looks.alike(leaders, everyone), leaders, everyone)
+    return np.where(images.alike(leaders, everyone), leaders, everyone)
 
 
-class _Looks:
+class _Images:
     """Compares images by hash and by the correlation of thumbnails, whatever their brightness."""
 
-    def __init__(self, photos: Sequence[Photo], indices: np.ndarray) -> None:
-        measures = [one for index in indices if (one := photos[index].measures) is not None]
-        data = b"".join(one.thumbnail for one in measures)
-        self.hashes = np.array([one.perceptual_hash for one in measures], np.uint64)
-        self.pixels = np.frombuffer(data, np.uint8).reshape(-1, THUMBNAIL_SIDE**2, 3)
-        self.is_grey = np.array([one.is_grey for one in measures], bool)
+    def __init__(self, hashes: np.ndarray, thumbnails: np.ndarray, is_grey: np.ndarray) -> None:
+        self.hashes = hashes
+        self.pixels = thumbnails.reshape(len(hashes), -1, 3)
+        self.is_grey = is_grey
 
     def pairs(self, some: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Blocks of all pairs among some images that look alike."""
+        """Yields all pairs of similar images among some, in blocks."""
         for first, second in near_pairs(self.hashes[some], _MAX_BITS):
             one, other = some[first], some[second]
             good = self.alike(one, other)
             yield one[good], other[good]
 
     def alike(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Whether each pair shows the same: in colour, or in grey where one has none."""
+        """Whether each pair is alike: in colour, or in grey where one has no colours."""
         good = np.zeros(len(first), bool)
         for start in range(0, len(first), _COMPARED):
             part = slice(start, start + _COMPARED)
@@ -140,7 +137,7 @@ class _Looks:
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Of (N, pixels, 3) or (N, pixels, 1); what is the same everywhere in a channel is no look."""
+    """Correlates (N, pixels, channels), each channel from its own mean."""
     one = one - one.mean(axis=1, keepdims=True)
     other = other - other.mean(axis=1, keepdims=True)
     scale = np.sqrt((one**2).sum(axis=(1, 2)) * (other**2).sum(axis=(1, 2)))
@@ -148,7 +145,7 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _join(links: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Gives files that hang together one number."""
+    """Gives connected images the same number."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

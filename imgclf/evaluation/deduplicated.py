@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks, plots
-from imgclf.duplicates.across_splits import find_copies
+from imgclf.duplicates.across_splits import find_copies_across_splits
 from imgclf.errors import DataError
 from imgclf.evaluation.intervals.by_formula import wilson_interval
 from imgclf.formatting import show_percent
@@ -191,7 +191,9 @@ def deduplicated_score(
                 f"`train` and `test` must have the same {what}. Received: "
                 f"{getattr(train, what)} and {getattr(test, what)}."
             )
-    copies = find_copies(test, train, mirrored=checks.flag("mirrored", mirrored))
+    copies = find_copies_across_splits(
+        test.images, train.images, mirrored=checks.flag("mirrored", mirrored)
+    )
     found = copies.partners >= 0
     right = np.asarray(evaluation.correct, bool)
     labels = train.labels[copies.partners[found]]

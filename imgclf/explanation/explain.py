@@ -9,7 +9,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.backend.compiled_model import Network
-from imgclf.data.image_batches import looking_batch
+from imgclf.data.image_batches import inference_batch_size
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, DataError
 from imgclf.explanation.explanation import Explanation
@@ -61,7 +61,7 @@ def explain(
         found = tap(model, layer)
         used = found.layer
         # Gradients hold the maps of all layers behind the one that is looked at.
-        size = batch_size or max(1, looking_batch(images.shape[1:]) // 4)
+        size = batch_size or max(1, inference_batch_size(images.shape[1:]) // 4)
         places = range(0, len(images), size)
         heatmaps = np.concatenate(
             [grad_cam(found, images[at : at + size], numbers[at : at + size]) for at in places]
@@ -117,7 +117,7 @@ def nearest(
         raise DataError("`source` must hold at least one image. Received: none.")
     predictions = np.argmax(probabilities(images), axis=1)
     network = Network(features_model(model))
-    size = batch_size or looking_batch(images.shape[1:])
+    size = batch_size or inference_batch_size(images.shape[1:])
 
     def features(batch_images: Any, at: int) -> np.ndarray:
         return network(np.asarray(batch_images[at : at + size]))

@@ -1,31 +1,61 @@
-"""Does one thing with many files on every core."""
+"""Applies one function to many items on every core: the only thread pool of imgclf."""
 
 from __future__ import annotations
 
+import collections
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["in_threads"]
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-def in_threads(function: Callable[[Any], Any], things: Any, chunk: int) -> Iterator[Any]:
-    """What a function gives for each thing, in order.
 
-    Threads serve for reading and decoding, which give up the interpreter lock.
+def in_threads(
+    function: Callable[[Item], Result],
+    items: Sequence[Item] | np.ndarray,
+    chunk: int,
+    max_waiting: int | None = None,
+) -> Iterator[Result]:
+    """Calls a function with each item and yields the results in order.
+
+    Threads suit reading and decoding, which release the interpreter lock. If the caller stops, or
+    an item raises, no further chunk is begun.
 
     Args:
-        function: is called with one thing.
-        things: a sequence or an array.
-        chunk: how many a thread takes at a time; handing over each alone takes as long as reading
-            a small file.
+        function: is called with one item.
+        items: a sequence or an array.
+        chunk: how many items a thread takes at a time. Handing over a single item costs as much as
+            reading a small file.
+        max_waiting: how many chunks may be done or under way before the caller takes the first
+            result, which bounds the memory; 4 for each core if left out.
+
+    Example:
+        >>> list(in_threads(abs, [-2, 1, -3], chunk=2))
+        [2, 1, 3]
     """
+    num_threads = os.cpu_count() or 1
+    if max_waiting is None:
+        max_waiting = 4 * num_threads
 
-    def do(some: Any) -> list[Any]:
-        return [function(thing) for thing in some]
+    def apply(some: Sequence[Item] | np.ndarray) -> list[Result]:
+        return [function(item) for item in some]
 
-    chunks = [things[start : start + chunk] for start in range(0, len(things), chunk)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for results in pool.map(do, chunks):
-            yield from results
+    waiting: collections.deque[Future[list[Result]]] = collections.deque()
+    with ThreadPoolExecutor(num_threads) as pool:
+        try:
+            for start in range(0, len(items), chunk):
+                waiting.append(pool.submit(apply, items[start : start + chunk]))
+                if len(waiting) > max_waiting:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

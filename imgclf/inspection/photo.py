@@ -12,25 +12,31 @@ import numpy as np
 
 from imgclf.data.images import Facts, decode_with_facts, reason_of
 from imgclf.errors import ImgclfError
+from imgclf.files.in_threads import in_threads
 from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from PIL import Image
 
     from imgclf.data.sources.labelled_files import LabelledFile
 
-__all__ = ["THUMBNAIL_SIDE", "Measures", "Photo", "measure"]
+__all__ = ["THUMBNAIL_SIDE", "Measures", "Photo", "measure_all"]
 
 # Images are measured at this longer side, in pixels; smaller ones as they are. The networks of
 # the presets see at most 224 pixels: blur that is gone at 256 is none to them.
 _SIDE = 256
 
-# Enough to tell two images with a similar hash apart, and 192 bytes a file.
+# Enough to distinguish images with similar hashes; 192 bytes a file.
 THUMBNAIL_SIDE = 8
 
 # Pixels of the second blur. Source: F. Crété et al., "The Blur Effect: Perception and Estimation
 # with a New No-Reference Perceptual Blur Metric", Proc. SPIE 6492 (2007).
 _BLUR_WINDOW = 11
+
+# Files that a thread takes at a time; after Ctrl-C those at hand are still finished.
+_CHUNK = 16
 
 _GREY_TOLERANCE = 4
 _GREY_VALUES = np.arange(256)
@@ -88,8 +94,29 @@ class Photo:
     measures: Measures | None
 
 
-def measure(file: LabelledFile, root: Path) -> Photo:
-    """Decodes one file, once and small, and measures it; whatever is wrong becomes the reason."""
+def measure_all(
+    files: Sequence[LabelledFile],
+    root: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Photo]:
+    """Decodes and measures every file on all cores, in the given order.
+
+    Args:
+        files: the files.
+        root: the folder that the shown names are relative to.
+        progress: called with the number of files measured so far and the number of all.
+    """
+    chunk = min(_CHUNK, max(1, len(files) // (8 * (os.cpu_count() or 1))))
+    photos: list[Photo] = []
+    for photo in in_threads(lambda file: _measure(file, root), files, chunk):
+        photos.append(photo)
+        if progress is not None and (len(photos) % chunk == 0 or len(photos) == len(files)):
+            progress(len(photos), len(files))
+    return photos
+
+
+def _measure(file: LabelledFile, root: Path) -> Photo:
+    """Decodes one file, once and small, and measures it; an error becomes the reason."""
     size, changed, reason, facts, measures = 0, 0.0, None, None, None
     with contextlib.suppress(OSError):  # the reason is what the decoder says
         status = os.stat(file.path)

@@ -7,21 +7,23 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from imgclf import checks
 from imgclf.data.ledger import relative_path
 from imgclf.data.sources.exclusion import Exclusion
 from imgclf.data.sources.folder import scan_folder
 from imgclf.data.sources.labelled_files import sort_names
 from imgclf.data.sources.table import scan_csv
-from imgclf.duplicates.exact import SPLIT_RANKS, find_copies
-from imgclf.duplicates.near import find_near_copies
+from imgclf.duplicates.exact import SPLIT_RANKS, find_exact_copies
+from imgclf.duplicates.near import NearCopies, find_near_copies
 from imgclf.formatting import show_path
 from imgclf.inspection import contact_sheet, copy_rules, tables
 from imgclf.inspection import text as report
 from imgclf.inspection.class_rules import find_in_classes
 from imgclf.inspection.file_rules import find_in_files, is_blank
 from imgclf.inspection.finding import SEVERITIES, Finding
-from imgclf.inspection.measuring import measure_all
+from imgclf.inspection.photo import THUMBNAIL_SIDE, measure_all
 from imgclf.inspection.shortcuts import find_shortcuts
 
 if TYPE_CHECKING:
@@ -204,14 +206,15 @@ def _look(
 ) -> tuple[list[Finding], list[tuple[Photo, str]]]:
     """All findings, and the files that are best left out."""
     # Of equal size small images are too often: by size alone nearly all would be read once more.
-    marks = [None if one.measures is None else (one.size, one.measures) for one in photos]
-    copies = find_copies([photo.path for photo in photos], marks)
-    near = find_near_copies(photos, _to_compare(photos, copies))
+    keys = [None if one.measures is None else (one.size, one.measures) for one in photos]
+    copies = find_exact_copies([photo.path for photo in photos], keys)
+    compared = [photos[index] for index in _to_compare(photos, copies)]
+    near = _find_near_copies(compared)
     findings = [
         *find_in_files(photos),
         *find_in_classes(photos, names),
         *copy_rules.find_in_exact_copies(photos, copies),
-        *copy_rules.find_in_near_copies(photos, near),
+        *copy_rules.find_in_near_copies(compared, near),
         *find_shortcuts(photos),
     ]
     # The first reason counts.
@@ -223,7 +226,7 @@ def _look(
             reasons[photo.path] = photo, "shows nothing but one colour"
     for photo, reason in copy_rules.surplus(photos, copies):
         reasons.setdefault(photo.path, (photo, reason))
-    for photo, reason in copy_rules.surplus_near(photos, near):
+    for photo, reason in copy_rules.surplus_near(compared, near):
         reasons.setdefault(photo.path, (photo, reason))
     return findings, list(reasons.values())
 
@@ -239,6 +242,18 @@ def _to_compare(photos: Sequence[Photo], copies: Sequence[Sequence[int]]) -> lis
         for index, photo in enumerate(photos)
         if photo.reason is None and index not in left_out and not is_blank(photo)
     ]
+
+
+def _find_near_copies(photos: Sequence[Photo]) -> NearCopies:
+    measures = [photo.measures for photo in photos if photo.measures is not None]
+    pixels = np.frombuffer(b"".join(one.thumbnail for one in measures), np.uint8)
+    return find_near_copies(
+        np.array([one.perceptual_hash for one in measures], np.uint64),
+        pixels.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3),
+        np.array([one.is_grey for one in measures], bool),
+        [photo.class_name for photo in photos],
+        [photo.split for photo in photos],
+    )
 
 
 def _unreadable(folders: Sequence[tuple[Path, str]]) -> Finding:

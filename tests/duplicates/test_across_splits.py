@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, shift, zoom
 
 import imgclf
-from imgclf.duplicates.across_splits import find_copies
+from imgclf.duplicates.across_splits import find_copies_across_splits
 from imgclf.errors import DataError
 from imgclf.evaluation.deduplicated import deduplicated_score
 
@@ -25,6 +25,10 @@ def scenes(rng, count, side=32, channels=3):
 
 def split_of(images, labels=None):
     return imgclf.Split(images, np.arange(len(images)) % 2 if labels is None else labels, NAMES)
+
+
+def find(split, other, **settings):
+    return find_copies_across_splits(split.images, other.images, **settings)
 
 
 def jpeg(image, quality=70):
@@ -54,7 +58,7 @@ def test_planted_near_copies_are_found_and_nothing_else(change, rng):
     test = images[80:].copy()
     for place in range(10):
         test[place] = CHANGES[change](images[3 * place])
-    copies = find_copies(split_of(test), split_of(images[:80]))
+    copies = find(split_of(test), split_of(images[:80]))
     assert copies.partners[:10].tolist() == [3 * place for place in range(10)]
     assert (copies.partners[10:] == -1).all()
     assert copies.near.sum() == 10
@@ -65,7 +69,7 @@ def test_planted_near_copies_are_found_and_nothing_else(change, rng):
 def test_exact_copies_are_found_at_any_size_and_in_grey(rng):
     for side, channels in ((8, 1), (40, 1), (48, 3)):
         images = scenes(rng, 30, side, channels)
-        copies = find_copies(split_of(images[15:]), split_of(images[:18]))
+        copies = find(split_of(images[15:]), split_of(images[:18]))
         assert copies.partners[:3].tolist() == [15, 16, 17]
         assert copies.exact.tolist() == [True] * 3 + [False] * 12
         assert (copies.partners[3:] == -1).all()
@@ -74,17 +78,17 @@ def test_exact_copies_are_found_at_any_size_and_in_grey(rng):
 def test_mirrored_images_are_left_alone_where_they_mean_something_else(rng):
     images = scenes(rng, 40)
     mirrored = split_of(images[:5, :, ::-1])
-    assert (find_copies(mirrored, split_of(images)).partners == np.arange(5)).all()
-    assert (find_copies(mirrored, split_of(images), mirrored=False).partners == -1).all()
+    assert (find(mirrored, split_of(images)).partners == np.arange(5)).all()
+    assert (find(mirrored, split_of(images), mirrored=False).partners == -1).all()
 
 
 def test_blocks_change_nothing(rng, monkeypatch):
     images = scenes(rng, 60)
     test = split_of(np.concatenate([images[:4] // 2 + 60, images[50:]]))
-    whole = find_copies(test, split_of(images[:50]))
+    whole = find(test, split_of(images[:50]))
     for name, value in (("_BLOCK", 7), ("_ROWS", 3), ("_PAIRS", 2)):
         monkeypatch.setattr(f"imgclf.duplicates.across_splits.{name}", value)
-    parts = find_copies(test, split_of(images[:50]))
+    parts = find(test, split_of(images[:50]))
     assert np.array_equal(whole.partners, parts.partners)
     assert np.allclose(whole.similarity, parts.similarity, atol=1e-5)
 
@@ -160,7 +164,7 @@ def test_files_are_compared_as_the_network_sees_them(photo_folder, tmp_path):
     where = {path: number for number, path in enumerate(data.train.images.paths)}
     assert len(where) == len(data.train)
     again = imgclf.Split(data.train.images[:5], data.train.labels[:5], data.class_names)
-    copies = find_copies(again, data.train)
+    copies = find(again, data.train)
     assert copies.exact.all()
     assert copies.partners.tolist() == list(range(5))
 
@@ -168,7 +172,7 @@ def test_files_are_compared_as_the_network_sees_them(photo_folder, tmp_path):
 def test_cifar10_has_about_as_many_as_were_published(cifar10_archive):
     data = imgclf.load_cifar10(archive=cifar10_archive, validation=None)
     # 3.3% of 10,000 among 50,000 are some 13 of 2,000 among a fifth of these.
-    copies = find_copies(data.test[:2000], data.train[:10_000])
+    copies = find(data.test[:2000], data.train[:10_000])
     assert 5 <= copies.near.sum() <= 25
     same = data.train.labels[copies.partners] == data.test.labels[:2000]
     assert same[copies.near].mean() > 0.9

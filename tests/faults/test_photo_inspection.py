@@ -159,7 +159,7 @@ def test_a_header_that_lies_and_exif_that_is_rubbish(photos, rng):
 
 def test_a_file_that_goes_while_it_is_checked_is_not_a_crash(photos):
     from imgclf.data.sources.folder import scan_folder
-    from imgclf.inspection.measuring import measure_all
+    from imgclf.inspection.photo import measure_all
 
     files = scan_folder(photos).files
     (photos / "cat" / "00.png").unlink()

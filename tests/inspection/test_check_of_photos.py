@@ -48,7 +48,7 @@ def test_the_report_reads_whole(photos):
             "           dog/empty.jpg: is empty (0 bytes).",
             "         Mend, replace or remove them; training skips them, up to 5%.",
             "",
-            "class    images",
+            "class      images",
             "cat            24",
             "dog            24",
             "all            48",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgclf.data.images import SUFFIXES, Header
-from imgclf.duplicates.exact import Copies
+from imgclf.duplicates.exact import ResolvedCopies
 from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def note_shapes(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tupl
     )
 
 
-def note_copies(copies: Copies, readable: Sequence[LabelledFile]) -> tuple[str, ...]:
+def note_copies(copies: ResolvedCopies, readable: Sequence[LabelledFile]) -> tuple[str, ...]:
     """Files with the same content, and what was done about them."""
     notes = []
     if copies.groups:

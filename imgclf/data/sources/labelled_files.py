@@ -38,7 +38,7 @@ from imgclf.data.sources.image_notes import (
     note_twins,
 )
 from imgclf.data.split import Split, check_class_names
-from imgclf.duplicates.exact import Copies, find_copies, judge_copies, tie
+from imgclf.duplicates.exact import ResolvedCopies, find_exact_copies, resolve_copies, tie
 from imgclf.errors import DataError, ImgclfError
 from imgclf.files.in_threads import in_threads
 from imgclf.formatting import list_names, show_path
@@ -169,8 +169,8 @@ def _make(
     skipped = [*unreadable, *((file.path, reason) for file, reason in broken)]
     _check_skipped(skipped, len(files) + len(unreadable), options.max_skipped)
     _check_classes_remain(readable, [*files, *(file for file, _ in excluded)], class_names)
-    copies = judge_copies(
-        find_copies([file.name for file in readable]),
+    copies = resolve_copies(
+        find_exact_copies([file.name for file in readable]),
         [file.class_name for file in readable],
         [file.split for file in readable],
         [relative_path(file.name, root) for file in readable],
@@ -353,7 +353,7 @@ def _choose_spec(
 def _to_splits(
     used: Sequence[LabelledFile],
     readable: Sequence[LabelledFile],
-    copies: Copies,
+    copies: ResolvedCopies,
     class_names: Sequence[str],
     spec: ImageSpec,
     cache: Any,
@@ -389,7 +389,7 @@ def _to_rows(
     data: Dataset,
     root: str | os.PathLike[str],
     readable: Sequence[LabelledFile],
-    copies: Copies,
+    copies: ResolvedCopies,
     broken: Sequence[tuple[LabelledFile, str]],
     excluded: Sequence[tuple[LabelledFile, str]],
 ) -> list[LedgerRow]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from imgclf.data.image_batches import looking_batch
+from imgclf.data.image_batches import inference_batch_size
 from imgclf.data.split import Split, unchecked_split
 from imgclf.files.atomic import LEFTOVER
 from imgclf.formatting import plural, show_bytes
@@ -385,7 +385,7 @@ def _make_stopwatch() -> Any:
 
 def _time_validation(model: Any, validation: Split, recipe: Recipe) -> tuple[float, float]:
     """Seconds of all validation images, and of tracing."""
-    batch_size = max(recipe.batch_size, looking_batch(validation.image_shape))
+    batch_size = max(recipe.batch_size, inference_batch_size(validation.image_shape))
     some = slice(0, 2 * batch_size)
     images = np.asarray(validation.images[some])
     few = unchecked_split(images, validation.labels[some], validation.class_names)

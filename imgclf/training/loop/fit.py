@@ -15,7 +15,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.dataset import Dataset
-from imgclf.data.image_batches import looking_batch
+from imgclf.data.image_batches import inference_batch_size
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError, NotFiniteError, OutOfMemoryError
@@ -440,7 +440,7 @@ class _Training:
     def _validation_flow(self, one_hot: bool) -> Any:
         if self.validation is None:
             return None
-        batch_size = max(self.recipe.batch_size, looking_batch(self.train.image_shape))
+        batch_size = max(self.recipe.batch_size, inference_batch_size(self.train.image_shape))
         return flow.ordered(
             self.validation, batch_size=batch_size, one_hot=one_hot, faults=self.faults
         )
