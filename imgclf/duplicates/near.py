@@ -7,6 +7,7 @@ if their thumbnails are alike, too. Memory grows with the number of images, not 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["NearCopies", "find_near_copies"]
 
-# From pairs among the 60,000 images of CIFAR-10. Those of two classes show by chance alone
-# how alike two images get: up to 6 bits they reach a correlation of 0.88, up to 10 bits 0.957. In grey, without colours to compare, two cars of one shape reach 0.95. Of 18 pairs within
-# a class right above the limits, one shows two scenes. All copies of 400 images saved as JPEG of
-# quality 50 to 90, resized by 0.75 or 2, or 10 levels brighter, were within 8 bits.
+# From pairs among the 60,000 images of CIFAR-10. Those of two classes show how alike images get by
+# chance: up to 6 bits they reach a correlation of 0.88, up to 10 bits 0.957. In grey, without
+# colours to compare, two cars of one shape reach 0.95. Of 18 pairs within a class right above the
+# limits, one shows two scenes. All copies of 400 images saved as JPEG of quality 50 to 90, resized
+# by 0.75 or 2, or 10 levels brighter, were within 8 bits.
 _CLOSE_BITS, _CLOSE_CORRELATION, _CLOSE_GREY_CORRELATION = 6, 0.92, 0.96
 _MAX_BITS, _FAR_CORRELATION = 10, 0.96
 
@@ -106,7 +108,7 @@ class _Images:
 
     def __init__(self, hashes: np.ndarray, thumbnails: np.ndarray, is_grey: np.ndarray) -> None:
         self.hashes = hashes
-        self.pixels = thumbnails.reshape(len(hashes), -1, 3)
+        self.pixels = thumbnails.reshape(len(hashes), math.prod(thumbnails.shape[1:3]), 3)
         self.is_grey = is_grey
 
     def pairs(self, some: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

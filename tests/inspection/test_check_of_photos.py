@@ -57,7 +57,7 @@ def test_the_report_reads_whole(photos):
             f"file sizes      {low} to {high}, median {middle}; {show_bytes(sum(sizes))} in all",
             "formats         PNG 48",
             "modes           RGB 48",
-            "no images     1 by their names, passed over",
+            "no images       1 by their names, passed over",
         ]
     )
 
