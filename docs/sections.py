@@ -1,4 +1,4 @@
-"""Shows the headings of docstrings that griffe does not know as what they are."""
+"""Translates the sections of our docstrings that griffe does not know."""
 
 from __future__ import annotations
 
@@ -8,17 +8,27 @@ from typing import Any
 import griffe
 
 _EXAMPLE = re.compile(r"^Example:$", re.MULTILINE)
+_ARGUMENTS = re.compile(r"^Args:$", re.MULTILINE)
 _PARAGRAPH = re.compile(r"^(Shape|Source):\n((?: {4}.*\n?)+)", re.MULTILINE)
 
 
 class Sections(griffe.Extension):
-    """`Example:` holds code, `Shape:` and `Source:` a sentence; griffe makes boxes of them."""
+    """Renders `Example:` as code, `Shape:` and `Source:` as a sentence, instead of as boxes.
+
+    griffe finds no parameters in a `NamedTuple`: its fields are documented as attributes.
+    """
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rewrites one docstring before it is parsed."""
         if obj.docstring is not None:
             text = _EXAMPLE.sub("Examples:", obj.docstring.value)
+            if _is_named_tuple(obj):
+                text = _ARGUMENTS.sub("Attributes:", text)
             obj.docstring.value = _PARAGRAPH.sub(_to_paragraph, text)
+
+
+def _is_named_tuple(obj: griffe.Object) -> bool:
+    return isinstance(obj, griffe.Class) and "NamedTuple" in map(str, obj.bases)
 
 
 def _to_paragraph(found: re.Match[str]) -> str:
