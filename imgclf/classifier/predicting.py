@@ -23,6 +23,7 @@ from imgclf.errors import (
     ImgclfError,
 )
 from imgclf.evaluation.calibration.threshold import Threshold
+from imgclf.evaluation.scores.probabilities import are_probabilities
 from imgclf.files.metadata import MAX_NAME
 
 if TYPE_CHECKING:
@@ -324,7 +325,7 @@ def _check_probabilities(scores: np.ndarray) -> None:
     if not np.isfinite(scores).all():
         raise DataError("The model gives values that are not finite: its weights are unusable.")
     sums = scores.sum(axis=1)
-    if scores.min() < 0 or np.abs(sums - 1).max() > 1e-2:
+    if not are_probabilities(scores):
         raise DataError(
             "The model must give probabilities, rows that sum to 1. Received: sums from "
             f"{sums.min():.3g} to {sums.max():.3g}. If it gives logits, add keras.layers.Softmax()."

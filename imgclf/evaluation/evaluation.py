@@ -28,6 +28,7 @@ from imgclf.evaluation.intervals.by_resampling import resample_means
 from imgclf.evaluation.label_errors import LabelError, label_error_records
 from imgclf.evaluation.metrics import TOP_K, class_intervals, figure_names, find_interval
 from imgclf.evaluation.ranking import Area, average_precision, macro_area, roc_auc
+from imgclf.evaluation.scores.probabilities import are_probabilities
 from imgclf.evaluation.slices import Slice, columns_by, slice_records
 from imgclf.evaluation.summary import headline, summarize
 
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Evaluation", "are_imbalanced"]
-
-# Half-precision softmax over a thousand classes strays this far from 1, logits stray further.
-_ROW_SUM_TOLERANCE = 1e-3
 
 # A probability of 0 for the true class would make the loss infinite. scikit-learn's `log_loss`
 # clips 64-bit probabilities at this value too, so that one such image costs at most 36.04.
@@ -847,7 +845,7 @@ def _check_probabilities(probabilities: Any, num_classes: int) -> np.ndarray:
     if not np.isfinite(array).all():
         raise DataError("`probabilities` holds values that are not finite (NaN or infinity).")
     sums = array.sum(axis=1, dtype=np.float64)
-    if array.size and (array.min() < 0 or np.abs(sums - 1).max() > _ROW_SUM_TOLERANCE):
+    if not are_probabilities(array):
         raise DataError(
             "`probabilities` must be 0 or above, each row with the sum 1 (outputs of a softmax, "
             f"not logits). Received: a lowest value of {array.min():g}, "
