@@ -81,7 +81,16 @@ def killing(owner, method, call, *, after):
 
 def records(run_dir):
     lines = (run_dir / "journal.jsonl").read_text().splitlines()
-    kept = ("number", "values", "blocks", "recipe", "score", "status", "curve", "epochs_run")
+    kept = (
+        "number",
+        "hyperparameters",
+        "blocks",
+        "recipe",
+        "score",
+        "status",
+        "curve",
+        "epochs_run",
+    )
     return [{name: json.loads(line)[name] for name in kept} for line in lines]
 
 

@@ -209,9 +209,9 @@ def test_hyperband_trains_its_last_round_on_the_last_part():
 @pytest.mark.parametrize(
     "train_fractions", [(), 0.5, (0.5,), (1.0, 0.5), (0.2, 0.2, 1.0), (0.0, 1.0)]
 )
-def test_parts_that_do_not_rise_to_one_are_refused(parts):
+def test_fractions_that_do_not_rise_to_one_are_refused(train_fractions):
     with pytest.raises(ArgumentError, match=r"^`train_fractions` must "):
-        check_train_fractions(parts)
+        check_train_fractions(train_fractions)
 
 
 # Limits before a weight is made

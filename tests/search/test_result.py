@@ -52,7 +52,7 @@ def result(data):
             values["2.dense.units"] = int(rng.choice([16, 32]))
         score = 0.5 + 0.1 * np.log2(values["0.conv.filters"] / 8)
         score += 10 * values["recipe.learning_rate"] + 0.01 * rng.normal()
-        changes = {"values": values, "num_validation": 200, "epochs_run": 1}
+        changes = {"hyperparameters": values, "num_validation": 200, "epochs_run": 1}
         if number % 20 == 0:
             trials.append(trial(number, None, status="failed", reason="<b>bad</b>", **changes))
         else:

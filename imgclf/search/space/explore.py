@@ -66,7 +66,7 @@ def explore(build: Callable[[Any], Any]) -> Any:
 def _options(hp: Any, tried: set[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
     """The values under which others may be asked for: each of a few, or the largest of many."""
     for one in hp.space:
-        options = list(one.hyperparameters)
+        options = list(one.values)
         if len(options) > _MOST_OPTIONS:
             options = options[-1:]
         for value in options:
