@@ -11,7 +11,7 @@ Each error also inherits the builtin that Python would have raised, so that `exc
     │   └── ImageError                      … one image cannot be decoded
     ├── MissingFileError (FileNotFoundError)
     ├── DownloadError (OSError)             nothing usable came over the network
-    ├── ModelFileError (ValueError)         a model file is damaged, foreign or newer than imgclf
+    ├── ModelFileError (ValueError)         a model file is damaged, unsafe or newer than imgclf
     ├── RunFolderError (RuntimeError)       a run folder belongs to another run, or is in use
     ├── TrainingError (RuntimeError)        training cannot go on
     │   ├── NotFiniteError (ArithmeticError) … because the loss is not a finite number

@@ -1,4 +1,4 @@
-"""Our entry in the `metadata.json` of a model file: its version, and what it may hold."""
+"""imgclf's entry in the `metadata.json` of a model file: its version, and what it may hold."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from imgclf.errors import ModelFileError
 from imgclf.files.migrations import migrate_threshold
+from imgclf.untrusted.errors import UnsafeFileError
 
 __all__ = ["FORMAT_VERSION", "KEY", "MAX_NAME", "read_entry", "storable_history"]
 
@@ -21,20 +21,20 @@ MAX_NAME = 255  # characters
 _MAX_CLASSES = 100_000
 
 
-def read_entry(metadata: Any) -> dict[str, Any]:
-    """Checks our entry.
+def read_entry(metadata: object) -> dict[str, Any]:
+    """Reads imgclf's entry and checks it.
 
     Args:
-        metadata: what was read from `metadata.json`.
+        metadata: the parsed `metadata.json`.
 
     Returns:
-        The entry; empty if plain Keras wrote the file. Keys that are not known are left out.
+        The entry without unknown keys; empty if plain Keras wrote the file.
 
     Raises:
-        ModelFileError: if it is not as `Classifier.save` writes it.
+        UnsafeFileError: if it is not as `Classifier.save` writes it.
     """
     if not isinstance(metadata, dict):
-        raise ModelFileError("metadata.json must hold an object.")
+        raise UnsafeFileError("metadata.json must hold an object.")
     entry = metadata.get(KEY)
     if entry is None:
         return {}
@@ -45,7 +45,7 @@ def read_entry(metadata: Any) -> dict[str, Any]:
 
 
 def storable_history(history: Mapping[str, Any]) -> dict[str, list[float | None]]:
-    """Figures as JSON can hold them: what is not finite as null."""
+    """Writes a history as JSON can hold it, with null for what is not finite."""
     return {
         str(name): [float(value) if math.isfinite(value) else None for value in values]
         for name, values in history.items()
@@ -57,14 +57,14 @@ def _check_format(entry: Mapping[str, Any]) -> None:
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise _wrong(".format", "a whole number above 0")
     if number > FORMAT_VERSION:
-        raise ModelFileError(
+        raise UnsafeFileError(
             f"It was written in format {number} by imgclf {str(version)[:40]!r}; this imgclf reads "
             f"up to format {FORMAT_VERSION}. Upgrade imgclf."
         )
 
 
-def _wrong(name: str, expected: str) -> ModelFileError:
-    return ModelFileError(f"metadata.json: imgclf{name} must be {expected}.")
+def _wrong(name: str, expected: str) -> UnsafeFileError:
+    return UnsafeFileError(f"metadata.json: imgclf{name} must be {expected}.")
 
 
 def _text(name: str, value: Any) -> str:
@@ -107,18 +107,18 @@ def _blocks(value: Any) -> list[dict[str, Any]] | None:
 def _history(value: Any) -> dict[str, list[float]]:
     if not isinstance(value, dict):
         raise _wrong(".history", "an object")
-    for name, figures in value.items():
+    for name, epochs in value.items():
         _text(".history names", name)
-        if not isinstance(figures, list) or not all(map(_is_figure, figures)):
+        if not isinstance(epochs, list) or not all(map(_is_number, epochs)):
             raise _wrong(f".history[{name!r}]", "a list of numbers")
     return {
-        name: [math.nan if figure is None else figure for figure in figures]
-        for name, figures in value.items()
+        name: [math.nan if number is None else number for number in epochs]
+        for name, epochs in value.items()
     }
 
 
 def _threshold(value: Any) -> dict[str, Any] | None:
-    """What `Threshold.to_dict` writes: parts of images, and how many there were."""
+    """Checks what `Threshold.to_dict` writes: fractions of images, and how many there were."""
     if value is None:
         return None
     value = migrate_threshold(value) if isinstance(value, dict) else value
@@ -134,18 +134,18 @@ def _check_threshold(name: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**53:
             raise _wrong(".threshold.num_images", "a whole number above 0")
     elif name.endswith("_interval"):
-        if not (isinstance(value, list) and len(value) == 2 and all(map(_is_part, value))):
+        if not (isinstance(value, list) and len(value) == 2 and all(map(_is_fraction, value))):
             raise _wrong(f".threshold.{name}", "two numbers from 0 to 1")
-    elif not (_is_part(value) or (name == "certainty" and value is None)):
+    elif not (_is_fraction(value) or (name == "certainty" and value is None)):
         raise _wrong(f".threshold.{name}", "a number from 0 to 1")
 
 
-def _is_part(value: Any) -> bool:
+def _is_fraction(value: Any) -> bool:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return is_number and 0 <= value <= 1
 
 
-def _is_figure(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 

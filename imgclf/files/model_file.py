@@ -1,8 +1,8 @@
-"""Writes and loads `.keras` files with our entry in them.
+"""Writes and loads `.keras` files with our entry in their metadata.
 
 A `.keras` file is a zip archive of `metadata.json`, `config.json` and `model.weights.h5`. Our entry
-stands in `metadata.json` under the key `imgclf`: plain Keras ignores it, and there is no further
-member, which would make Keras unpack the archive at each load.
+is stored in `metadata.json` under the key `imgclf`, which plain Keras ignores. A fourth member
+would make Keras unpack the archive at each load.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ from imgclf import checks
 from imgclf.errors import ArgumentError, ModelFileError
 from imgclf.files.atomic import LEFTOVER, replacing
 from imgclf.files.metadata import FORMAT_VERSION, KEY
+from imgclf.files.model_check import check_model
+from imgclf.typing import KerasModel, StrPath
 from imgclf.untrusted.archive import CONFIG, MEMBERS, METADATA
 from imgclf.untrusted.building import building_within
-from imgclf.untrusted.check import Checked, check
+from imgclf.untrusted.check import CheckedFile
+from imgclf.untrusted.errors import UnsafeFileError
 
 __all__ = ["load_model", "write_model"]
 
 _LEFT = "The file was left as it is."
 
 
-def write_model(model: Any, path: str | Path, entry: Mapping[str, Any]) -> None:
+def write_model(model: KerasModel, path: StrPath, entry: Mapping[str, Any]) -> None:
     """Saves a Keras model with our entry in its metadata, atomically.
 
     Args:
@@ -52,12 +55,12 @@ def write_model(model: Any, path: str | Path, entry: Mapping[str, Any]) -> None:
         _copy(plain, temporary, {"format": FORMAT_VERSION, **entry})
 
 
-def load_model(path: Any, *, trust: bool = False) -> tuple[Any, Mapping[str, Any], Path]:
-    """Checks a file, and has Keras load what is in it.
+def load_model(path: StrPath, *, trust: bool = False) -> tuple[KerasModel, Mapping[str, Any], Path]:
+    """Checks a file and has Keras load it.
 
     Args:
-        path: a `.keras` file, or the folder of a run.
-        trust: whether layers that are not known may be loaded, and code in the file may run.
+        path: a `.keras` file or a run folder.
+        trust: whether unrecognized layers may be loaded, and code in the file may run.
 
     Returns:
         The `keras.Model`, our entry (empty for a model that plain Keras saved), and the file.
@@ -65,20 +68,20 @@ def load_model(path: Any, *, trust: bool = False) -> tuple[Any, Mapping[str, Any
     Raises:
         MissingFileError: if there is no such file.
         ModelFileError: if it is damaged, no model, written by a newer imgclf, too large to load, or
-            holds more than known layers and is not trusted.
+            holds unrecognized layers and is not trusted.
     """
-    checked = check(path)
+    checked = check_model(path)
     for problem in checked.report.problems:
         raise ModelFileError(f"{checked.path}: {problem} {_LEFT}")
-    if checked.report.foreign and not trust:
-        raise ModelFileError(_foreign(checked))
+    if checked.report.unrecognized and not trust:
+        raise ModelFileError(_untrusted(checked))
 
     import keras
 
     try:
         with _to_load(checked) as file, building_within(checked.weights), _all_weights():
             model = keras.saving.load_model(file, compile=False, safe_mode=not trust)
-    except ModelFileError as error:
+    except UnsafeFileError as error:
         raise ModelFileError(f"{checked.path}: {error} {_LEFT}") from error
     except Exception as error:  # Keras raises many kinds for what it cannot read
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
@@ -87,13 +90,13 @@ def load_model(path: Any, *, trust: bool = False) -> tuple[Any, Mapping[str, Any
 
 
 def _verify(written: Path) -> None:
-    """A file that cannot be read again never takes the old one's place."""
-    for problem in check(written).report.problems:
+    """Refuses to replace the old file by one that cannot be read again."""
+    for problem in check_model(written).report.problems:
         raise ModelFileError(f"{written}: {problem}")
 
 
-def _foreign(checked: Checked) -> str:
-    found = checked.report.foreign
+def _untrusted(checked: CheckedFile) -> str:
+    found = checked.report.unrecognized
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     return (
         f"{checked.path}: holds what is not among the layers that are known to be harmless: "
@@ -103,10 +106,10 @@ def _foreign(checked: Checked) -> str:
 
 
 @contextlib.contextmanager
-def _to_load(checked: Checked) -> Iterator[Path]:
-    """The file to give to Keras: the one that was checked, or a copy that says nothing of training.
+def _to_load(checked: CheckedFile) -> Iterator[Path]:
+    """The file to give to Keras: the checked one, or a copy without training settings.
 
-    `compile=False` keeps Keras from compiling the outermost model only.
+    `compile=False` keeps Keras from compiling only the outermost model.
     """
     if not checked.compiled_within:
         yield checked.path
@@ -119,14 +122,14 @@ def _to_load(checked: Checked) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _all_weights() -> Iterator[None]:
-    """Where Keras only warns that weights are missing, and goes on without them, it fails."""
+    """Raises where Keras would only warn that weights are missing."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Skipping nested container")
         yield
 
 
-def _without_training(model: Any) -> Any:
-    """The same layers without optimiser, loss and metrics, which may be anyone's code."""
+def _without_training(model: KerasModel) -> KerasModel:
+    """The same layers without optimiser, loss and metrics, which may be custom code."""
     import keras
 
     if not isinstance(model, (keras.models.Sequential, keras.src.models.functional.Functional)):
@@ -138,7 +141,7 @@ def _without_training(model: Any) -> Any:
 
 
 def _copy(source: Path, target: Path, entry: Mapping[str, Any] | None) -> None:
-    """Copies an archive with our entry, and without a word on training."""
+    """Copies an archive with our entry and without training settings."""
     with zipfile.ZipFile(source) as before, zipfile.ZipFile(target, "w") as after:
         if sorted(before.namelist()) != sorted(MEMBERS):
             raise ArgumentError(

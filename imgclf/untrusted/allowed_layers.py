@@ -1,8 +1,8 @@
-"""What the network in a stranger's file may be made of: parts of Keras that only compute.
+"""The objects that a network from a stranger may consist of: parts of Keras that only compute.
 
-Each is named by the exact module and class that Keras writes. What is not here stays out: `Lambda`
-and wrappers of other frameworks run code, lookups read files, recurrent layers can be unrolled
-without end.
+Each is listed by the exact module and class that Keras writes. Everything else is unrecognized:
+`Lambda` and wrappers of other frameworks run code, lookups read files, recurrent layers can be
+unrolled without end.
 """
 
 from __future__ import annotations

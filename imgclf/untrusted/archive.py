@@ -1,8 +1,8 @@
-"""The zip archive that a `.keras` file is: three stored members, and nothing else.
+"""Reads the zip archive of a `.keras` file: three stored members and nothing else.
 
-What is read here is bounded before it is read: the directory of the archive to 64 KiB, a member to
-the room it has in the file. Keras stores its members without compression, so that one which claims
-more than it occupies does not pass.
+Every read is bounded: the directory of the archive to 64 KiB, a member to the room it has in the
+file. Keras stores its members without compression, so a member that claims more than it occupies is
+refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from imgclf.errors import ModelFileError
+from imgclf.untrusted.errors import UnsafeFileError
 
 __all__ = ["CONFIG", "MEMBERS", "METADATA", "WEIGHTS", "Member", "read_archive", "read_member"]
 
@@ -32,45 +32,45 @@ _BLOCK = 2**20
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """Where the content of a member lies in the file, in bytes."""
+    """The place of a member's content in the file, in bytes."""
 
     offset: int
     size: int
 
 
 def read_archive(file: BinaryIO) -> dict[str, Member]:
-    """Checks an archive, and finds its members; their checksums are right.
+    """Checks an archive and the checksums of its members, and locates them.
 
     Raises:
-        ModelFileError: if it is anything but the three members, stored one after the other.
+        UnsafeFileError: if it is anything but the three members, stored one after the other.
     """
     infos = _directory(file)
     names = [info.filename for info in infos]
     if sorted(names) != sorted(MEMBERS):
-        raise ModelFileError(_other_members(names))
+        raise UnsafeFileError(_other_members(names))
     members, end = {}, 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         _check_kind(info)
         members[info.filename] = member = _locate(file, info)
         if info.header_offset < end:
-            raise ModelFileError(f"Member {info.filename!r} overlaps another one.")
+            raise UnsafeFileError(f"Member {info.filename!r} overlaps another one.")
         end = member.offset + member.size
         _check_sum(file, info, member)
     return members
 
 
 def read_member(file: BinaryIO, member: Member) -> bytes:
-    """The content of a member."""
+    """Reads the content of a member."""
     file.seek(member.offset)
     return file.read(member.size)
 
 
 def _directory(file: BinaryIO) -> list[zipfile.ZipInfo]:
-    """The entries, read only after the end record has said that they are few."""
+    """Reads the entries, but only if the end record says that they are few."""
     length = file.seek(0, 2)
     end = _read(file, length - _END_SIZE, _END_SIZE)
     if end[:4] != _END:
-        raise ModelFileError(
+        raise UnsafeFileError(
             f"It is not a .keras file, or is damaged: expected a zip archive of "
             f"{', '.join(MEMBERS)}, found no end of one."
         )
@@ -81,19 +81,21 @@ def _directory(file: BinaryIO) -> list[zipfile.ZipInfo]:
         place -= _LOCATOR_SIZE + _END64_SIZE
         end64 = _read(file, place, _END64_SIZE)
         if end64[:4] != _END64 or struct.unpack("<4sLQL", locator)[2] != place:
-            raise ModelFileError("Its zip archive is damaged: the end record is not where it says.")
+            raise UnsafeFileError(
+                "Its zip archive is damaged: the end record is not where it says."
+            )
         *_, entries, size, offset = struct.unpack("<4sQ2H2L4Q", end64)
     if comment or offset + size != place or size > _MAX_DIRECTORY:
-        raise ModelFileError(
+        raise UnsafeFileError(
             "It is not a .keras file, or is damaged: Keras writes no such zip directory."
         )
     try:
         with zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
     except (zipfile.BadZipFile, ValueError, struct.error, EOFError, NotImplementedError) as error:
-        raise ModelFileError(f"Its zip archive is damaged ({error}).") from error
+        raise UnsafeFileError(f"Its zip archive is damaged ({error}).") from error
     if len(infos) != entries:
-        raise ModelFileError("Its zip archive is damaged: the number of members is wrong.")
+        raise UnsafeFileError("Its zip archive is damaged: the number of members is wrong.")
     return infos
 
 
@@ -120,11 +122,11 @@ def _other_members(names: Iterable[str]) -> str:
 def _check_kind(info: zipfile.ZipInfo) -> None:
     mode = info.external_attr >> 16
     if info.is_dir() or (stat.S_IFMT(mode) and not stat.S_ISREG(mode)):
-        raise ModelFileError(f"Member {info.filename!r} is not a regular file.")
+        raise UnsafeFileError(f"Member {info.filename!r} is not a regular file.")
     if info.flag_bits & ~_UTF8_NAME:
-        raise ModelFileError(f"Member {info.filename!r} is encrypted, or written as a stream.")
+        raise UnsafeFileError(f"Member {info.filename!r} is encrypted, or written as a stream.")
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-        raise ModelFileError(
+        raise UnsafeFileError(
             f"Member {info.filename!r} is compressed. Keras stores its members as they are: unpack "
             "the archive and pack it again without compression."
         )
@@ -133,13 +135,13 @@ def _check_kind(info: zipfile.ZipInfo) -> None:
 def _locate(file: BinaryIO, info: zipfile.ZipInfo) -> Member:
     header = _read(file, info.header_offset, _LOCAL_SIZE)
     if len(header) < _LOCAL_SIZE or header[:4] != _LOCAL:
-        raise ModelFileError(f"Member {info.filename!r} is damaged: it does not begin as one.")
+        raise UnsafeFileError(f"Member {info.filename!r} is damaged: it does not begin as one.")
     flags, method = struct.unpack_from("<2H", header, 6)
     name_size, extra_size = struct.unpack_from("<2H", header, 26)
     offset = info.header_offset + _LOCAL_SIZE + name_size + extra_size
     name = file.read(name_size)
     if (flags, method, name) != (info.flag_bits, zipfile.ZIP_STORED, info.filename.encode()):
-        raise ModelFileError(f"Member {info.filename!r} is described in two different ways.")
+        raise UnsafeFileError(f"Member {info.filename!r} is described in two different ways.")
     return Member(offset, info.file_size)
 
 
@@ -149,8 +151,8 @@ def _check_sum(file: BinaryIO, info: zipfile.ZipInfo, member: Member) -> None:
     while left:
         block = file.read(min(_BLOCK, left))
         if not block:
-            raise ModelFileError(f"Member {info.filename!r} is cut off.")
+            raise UnsafeFileError(f"Member {info.filename!r} is cut off.")
         found = zlib.crc32(block, found)
         left -= len(block)
     if found != info.CRC:
-        raise ModelFileError(f"Member {info.filename!r} is damaged: its checksum is wrong.")
+        raise UnsafeFileError(f"Member {info.filename!r} is damaged: its checksum is wrong.")

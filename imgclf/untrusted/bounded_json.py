@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from imgclf.errors import ModelFileError
+from imgclf.untrusted.errors import UnsafeFileError
 
 __all__ = ["MAX_BYTES", "parse"]
 
@@ -27,23 +27,23 @@ def parse(name: str, data: bytes) -> Any:
         data: at most `MAX_BYTES`.
 
     Raises:
-        ModelFileError: if it is no JSON, or out of bounds.
+        UnsafeFileError: if it is no JSON, or out of bounds.
     """
     if len(data) > MAX_BYTES:
-        raise ModelFileError(f"{name} is larger than {MAX_BYTES // 2**20} MiB.")
+        raise UnsafeFileError(f"{name} is larger than {MAX_BYTES // 2**20} MiB.")
 
     def refuse(constant: str) -> NoReturn:
-        raise ModelFileError(f"{name} holds {constant}, which is not a number.")
+        raise UnsafeFileError(f"{name} holds {constant}, which is not a number.")
 
     try:
         value = json.loads(data, parse_constant=refuse)
     except RecursionError as error:
-        raise ModelFileError(f"{name} is nested too deeply.") from error
-    except ModelFileError:
+        raise UnsafeFileError(f"{name} is nested too deeply.") from error
+    except UnsafeFileError:
         raise
     except ValueError as error:  # also bytes that are no text, and numbers of thousands of digits
         reason = str(error).split(";")[0]
-        raise ModelFileError(f"{name} is not JSON ({reason}).") from error
+        raise UnsafeFileError(f"{name} is not JSON ({reason}).") from error
     _check_bounds(name, value)
     return value
 
@@ -57,7 +57,7 @@ def _check_bounds(name: str, value: Any) -> None:
             open_parts.pop()
         elif isinstance(one, (dict, list)):
             if len(open_parts) > _MAX_DEPTH:
-                raise ModelFileError(f"{name} is nested more than {_MAX_DEPTH} deep.")
+                raise UnsafeFileError(f"{name} is nested more than {_MAX_DEPTH} deep.")
             parts = itertools.chain(one, one.values()) if isinstance(one, dict) else one
             open_parts.append(iter(parts))
         else:
@@ -66,8 +66,8 @@ def _check_bounds(name: str, value: Any) -> None:
 
 def _check_value(name: str, value: Any) -> None:
     if isinstance(value, str) and len(value) > _MAX_TEXT:
-        raise ModelFileError(f"{name} holds a text of {len(value):,} characters.")
+        raise UnsafeFileError(f"{name} holds a text of {len(value):,} characters.")
     if isinstance(value, float) and not math.isfinite(value):
-        raise ModelFileError(f"{name} holds a number beyond all bounds.")
+        raise UnsafeFileError(f"{name} holds a number beyond all bounds.")
     if isinstance(value, int) and abs(value) > _MAX_INT:
-        raise ModelFileError(f"{name} holds a number of {len(str(abs(value)))} digits.")
+        raise UnsafeFileError(f"{name} holds a number of {len(str(abs(value)))} digits.")

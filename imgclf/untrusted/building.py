@@ -1,7 +1,7 @@
-"""Keeps Keras from taking more memory for a network than its file can fill.
+"""Keeps Keras from allocating more memory for a network than its file can fill.
 
-Keras makes all weights of a network before it looks at those in the file, so that a small file can
-ask for any amount of memory. Therefore each weight is counted before a layer makes it.
+Keras makes all weights of a network before it reads those in the file, so a small file can ask for
+any amount of memory. Therefore each weight is counted before a layer makes it.
 """
 
 from __future__ import annotations
@@ -12,25 +12,28 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from imgclf.errors import ModelFileError
+from imgclf.untrusted.errors import UnsafeFileError
 from imgclf.untrusted.network_config import MAX_VALUES
 from imgclf.untrusted.weights import Weight
 
 __all__ = ["building_within"]
 
-# Keras is changed for the time of a load, so one load at a time.
+# Keras is patched during a load, so only one load runs at a time.
 _LOCK = threading.Lock()
 
 
 @contextlib.contextmanager
 def building_within(weights: Iterable[Weight]) -> Iterator[None]:
-    """Within the block, this thread makes no more weights than these, and no huge tensor.
+    """Bounds the weights and tensors that this thread makes within the block.
 
-    The weights begin as zeros, whatever the layer asks for: the file's values follow, and some
+    Weights start as zeros, whatever the layer asks for: the file's values follow, and some
     initialisers take long for large weights.
 
+    Args:
+        weights: the arrays in the file; layers may make as many values in all.
+
     Raises:
-        ModelFileError: once a layer would go beyond, before it takes memory.
+        UnsafeFileError: if a layer would exceed the bounds, before it takes memory.
     """
     import keras
 
@@ -59,7 +62,7 @@ def building_within(weights: Iterable[Weight]) -> Iterator[None]:
             if bounds.refusal is None:
                 raise
             # Keras has put the name of the layer and all its arguments around the reason.
-            raise ModelFileError(bounds.refusal) from error
+            raise UnsafeFileError(bounds.refusal) from error
         finally:
             layer.add_weight, tensor.__init__ = add_weight, make_tensor
 
@@ -86,4 +89,4 @@ class _Bounds:
 
     def _refuse(self, reason: str) -> None:
         self.refusal = reason
-        raise ModelFileError(reason)
+        raise UnsafeFileError(reason)

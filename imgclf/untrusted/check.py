@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from imgclf.errors import ModelFileError
-from imgclf.files.metadata import read_entry
-from imgclf.files.model_path import model_path
 from imgclf.untrusted import archive, bounded_json
+from imgclf.untrusted.errors import UnsafeFileError
 from imgclf.untrusted.file_report import LayerReport, ModelFileReport
 from imgclf.untrusted.network_config import NOTHING, Layer, Network, read_network
 from imgclf.untrusted.weights import Weight, read_weights
 
-__all__ = ["Checked", "check", "check_model_file"]
+__all__ = ["CheckedFile", "ReadEntry", "check"]
 
 T = TypeVar("T")
+
+# Reads what the caller stored in `metadata.json`, or raises `UnsafeFileError`. Of the entry, the
+# report shows "version", "class_names", "recipe" and "history".
+ReadEntry = Callable[[Any], dict[str, Any]]
 
 # The setting of a layer that must be one of the sizes of its weights.
 _WIDTHS = {
@@ -33,15 +35,15 @@ _WIDTHS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Checked:
-    """A file that was checked, for who is about to load it.
+class CheckedFile:
+    """A file that was checked, with what is needed to load it.
 
     Args:
         path: the file.
-        report: what there is to say about it.
-        entry: what imgclf wrote into it; empty if plain Keras did.
-        weights: the arrays in it.
-        compiled_within: whether a model within the model says how to train it.
+        report: its contents and problems.
+        entry: what the caller's reader found in its metadata.
+        weights: its arrays.
+        compiled_within: whether a nested model holds training settings.
     """
 
     path: Path
@@ -51,57 +53,41 @@ class Checked:
     compiled_within: bool
 
 
-def check_model_file(path: str | Path) -> ModelFileReport:
-    """Says what is in a `.keras` file, and what speaks against loading it.
-
-    The file is read within bounds, and neither TensorFlow nor Keras is needed.
+def check(path: Path, read_entry: ReadEntry) -> CheckedFile:
+    """Checks a `.keras` file within bounds; needs neither TensorFlow nor Keras.
 
     Args:
-        path: the file, or the folder of a run.
+        path: the file.
+        read_entry: reads the caller's entry from the parsed `metadata.json`.
 
     Returns:
-        The report. What is wrong with the file is in its `problems`.
+        The checked file; what is wrong with it is in `report.problems`.
 
     Raises:
-        MissingFileError: if there is no such file.
-        ModelFileError: if it is no `.keras` file at all, but a file of another kind.
-
-    Example:
-        >>> import imgclf, tempfile
-        >>> clf = imgclf.Classifier.from_preset("quick", imgclf.load_digits())
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     report = check_model_file(clf.save(f"{folder}/digits.keras"))
-        >>> report.is_safe, report.image_shape, report.problems
-        (True, (8, 8, 1), ())
+        UnsafeFileError: if the file cannot be opened.
     """
-    return check(path).report
-
-
-def check(path: Any) -> Checked:
-    """As `check_model_file`, with what is needed to load the file."""
-    found = model_path(path)
     try:
-        file = found.open("rb")
+        file = path.open("rb")
     except OSError as error:
-        raise ModelFileError(f"{found}: cannot be read ({error.strerror or error}).") from error
+        raise UnsafeFileError(f"{path}: cannot be read ({error.strerror or error}).") from error
     with file:
         try:
             members = archive.read_archive(file)
-        except ModelFileError as error:
-            report = ModelFileReport(str(found), problems=(str(error),))
-            return Checked(found, report, {}, (), compiled_within=False)
-        return _Parts(file, members).gather(found)
+        except UnsafeFileError as error:
+            report = ModelFileReport(str(path), problems=(str(error),))
+            return CheckedFile(path, report, {}, (), compiled_within=False)
+        return _Parts(file, members).gather(path, read_entry)
 
 
 class _Parts:
-    """The three members; a fault in one does not keep the others from being read."""
+    """The three members; a fault in one does not stop the others from being read."""
 
     def __init__(self, file: BinaryIO, members: Mapping[str, archive.Member]) -> None:
         self.file = file
         self.members = members
         self.problems: list[str] = []
 
-    def gather(self, path: Path) -> Checked:
+    def gather(self, path: Path, read_entry: ReadEntry) -> CheckedFile:
         metadata: Any = self._attempt(lambda: self._json(archive.METADATA), {})
         entry: dict[str, Any] = self._attempt(lambda: read_entry(metadata), {})
         network = self._attempt(lambda: read_network(self._json(archive.CONFIG)), NOTHING)
@@ -121,23 +107,23 @@ class _Parts:
             image_shape=network.image_shape,
             class_names=tuple(names),
             recipe=entry.get("recipe"),
-            figures={name: values[-1] for name, values in history.items() if values},
+            metrics={name: values[-1] for name, values in history.items() if values},
             problems=tuple(self.problems),
-            foreign=network.foreign,
+            unrecognized=network.unrecognized,
         )
-        return Checked(path, report, entry, weights, network.compiled_within)
+        return CheckedFile(path, report, entry, weights, network.compiled_within)
 
     def _attempt(self, read: Callable[[], T], otherwise: T) -> T:
         try:
             return read()
-        except ModelFileError as error:
+        except UnsafeFileError as error:
             self.problems.append(str(error))
             return otherwise
 
     def _json(self, name: str) -> Any:
         member = self.members[name]
         if member.size > bounded_json.MAX_BYTES:
-            raise ModelFileError(
+            raise UnsafeFileError(
                 f"{name} has {member.size:,} bytes; at most {bounded_json.MAX_BYTES:,} are read."
             )
         return bounded_json.parse(name, archive.read_member(self.file, member))
@@ -149,13 +135,13 @@ def _version(metadata: Any) -> str | None:
 
 
 def _is_parameter(weight: Weight) -> bool:
-    """Whether it belongs to the network: not to an optimiser, nor to a source of random numbers."""
+    """Whether it belongs to the network, not to an optimiser or a seed generator."""
     parts = weight.path.split("/")
     return "optimizer" not in parts and not any(part.startswith("seed_gen") for part in parts)
 
 
 def _describe(layers: Iterable[Layer], weights: Iterable[Weight]) -> Iterator[LayerReport]:
-    """Each layer that is not a model itself, with its weights."""
+    """Yields each layer that is not a model itself, with its weights."""
     plain = list(_plain_layers(layers))
     shapes: dict[str, list[tuple[int, ...]]] = {layer.store: [] for _, layer in plain}
     for weight in sorted(filter(_is_parameter, weights), key=_natural):
@@ -170,7 +156,7 @@ def _describe(layers: Iterable[Layer], weights: Iterable[Weight]) -> Iterator[La
 
 
 def _contradictions(network: Network, reports: Iterable[LayerReport], names: int) -> Iterator[str]:
-    """Where the network does not go with the weights, or with the names of the classes."""
+    """Yields where the network contradicts its weights or the class names."""
     for (name, layer), report in zip(_plain_layers(network.layers), reports, strict=True):
         key = _WIDTHS.get(layer.class_name, "")
         width = layer.config.get(key)
@@ -193,5 +179,5 @@ def _plain_layers(layers: Iterable[Layer], prefix: str = "") -> Iterator[tuple[s
 
 
 def _natural(weight: Weight) -> list[tuple[int, str]]:
-    """Weight 10 comes after weight 9."""
+    """Sorts weight 10 after weight 9."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in weight.path.split("/")]

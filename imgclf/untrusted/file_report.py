@@ -1,4 +1,4 @@
-"""`ModelFileReport`: what is in a model file, and what speaks against loading it."""
+"""`ModelFileReport`: what a model file holds, and why it should not be loaded, if so."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["LayerReport", "ModelFileReport"]
 
-_SHOWN = 20  # class names
+_MAX_SHOWN = 20  # class names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,9 +17,9 @@ class LayerReport:
     """One layer, as the file describes it.
 
     Args:
-        name: its name, after that of the model within the model that it is part of: "base/conv".
-        class_name: the class of Keras, such as "Conv2D".
-        input_shape: what it was built for, None where any size will do; None if it is not said.
+        name: its name, after that of the nested model it belongs to: "base/conv".
+        class_name: the Keras class, such as "Conv2D".
+        input_shape: the shape it was built for, None for a flexible size; None if not stored.
         weights: the shape of each of its weights.
     """
 
@@ -30,7 +30,7 @@ class LayerReport:
 
     @property
     def parameters(self) -> int:
-        """How many numbers its weights are."""
+        """The number of its parameters."""
         return sum(map(math.prod, self.weights))
 
 
@@ -40,17 +40,17 @@ class ModelFileReport:
 
     Args:
         path: the file.
-        keras_version: of the Keras that wrote it.
-        imgclf_version: of the imgclf that wrote it; None if plain Keras did.
+        keras_version: the version of Keras that wrote it.
+        imgclf_version: the version of imgclf that wrote it; None if plain Keras did.
         layers: in the order of the file.
-        parameters: how many numbers all weights are.
-        image_shape: (height, width, channels), None where any size will do; None if it is not said.
-        class_names: the names of the classes; empty if plain Keras wrote the file.
+        parameters: the number of parameters of all layers.
+        image_shape: (height, width, channels), None for a flexible size; None if not stored.
+        class_names: the class names; empty if plain Keras wrote the file.
         recipe: how it was trained.
-        figures: the last value of each figure of its training.
-        problems: why it is never loaded; empty if it can be.
-        foreign: what is in it besides layers of Keras that are known to be harmless;
-            `imgclf.load(path, trust=True)` loads it all the same.
+        metrics: the last value of each metric of its training.
+        problems: why it cannot be loaded; empty if it can.
+        unrecognized: what it holds besides Keras layers that are known to be harmless, and what
+            only `imgclf.load(path, trust=True)` loads.
     """
 
     path: str
@@ -61,24 +61,24 @@ class ModelFileReport:
     image_shape: tuple[int | None, int | None, int] | None = None
     class_names: tuple[str, ...] = ()
     recipe: dict[str, Any] | None = None
-    figures: dict[str, float] = dataclasses.field(default_factory=dict)
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    foreign: tuple[str, ...] = ()
+    unrecognized: tuple[str, ...] = ()
 
     @property
     def is_safe(self) -> bool:
-        """Whether `imgclf.load` opens it without being told to trust it."""
-        return not self.problems and not self.foreign
+        """Whether `imgclf.load` opens it without `trust=True`."""
+        return not self.problems and not self.unrecognized
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON and UTF-8 take them."""
+        """Returns plain values for JSON in UTF-8."""
         values = dataclasses.asdict(self)
         for record, layer in zip(values["layers"], self.layers, strict=True):
             record["parameters"] = layer.parameters
         finite = {
-            name: value if math.isfinite(value) else None for name, value in self.figures.items()
+            name: value if math.isfinite(value) else None for name, value in self.metrics.items()
         }
-        return _encodable(values | {"figures": finite, "is_safe": self.is_safe})
+        return _encodable(values | {"metrics": finite, "is_safe": self.is_safe})
 
     def __str__(self) -> str:
         parts = [self._head(), *self._facts(), *_table(self.layers), *self._verdict()]
@@ -92,27 +92,27 @@ class ModelFileReport:
     def _facts(self) -> list[str]:
         facts = []
         if self.image_shape:
-            facts.append(f"  images    {_by(self.image_shape)}")
+            facts.append(f"  images      {_by(self.image_shape)}")
         if self.class_names:
-            names = ", ".join(self.class_names[:_SHOWN])
-            more = ", …" if len(self.class_names) > _SHOWN else ""
+            names = ", ".join(self.class_names[:_MAX_SHOWN])
+            more = ", …" if len(self.class_names) > _MAX_SHOWN else ""
             facts.append(f"  classes     {len(self.class_names)}: {names}{more}")
         if self.layers:
             facts.append(f"  parameters  {self.parameters:,}")
-        if self.figures:
-            facts.append(f"  figures     {_pairs(self.figures)}")
+        if self.metrics:
+            facts.append(f"  metrics     {_pairs(self.metrics)}")
         if self.recipe:
             facts.append(f"  recipe      {_pairs(self.recipe)}")
         return facts
 
     def _verdict(self) -> list[str]:
         lines = [f"  problem: {problem}" for problem in self.problems]
-        lines += [f"  foreign: {what}" for what in self.foreign]
-        if self.foreign:
+        lines += [f"  unrecognized: {what}" for what in self.unrecognized]
+        if self.unrecognized:
             lines.append(
-                "  What is foreign may run code: load it with trust=True if you know who made it."
+                "  Unrecognized objects may run code: use trust=True if you know who made the file."
             )
-        return lines or ["  nothing speaks against loading it"]
+        return lines or ["  safe to load"]
 
 
 def _table(layers: Iterable[LayerReport]) -> list[str]:
@@ -154,7 +154,7 @@ def _pairs(values: dict[str, Any]) -> str:
 
 
 def _encodable(value: Any) -> Any:
-    """Names that came from files may hold bytes that are no text; these are written as escapes."""
+    """Escapes bytes that are no text, which names from files may hold."""
     if isinstance(value, dict):
         return {_encodable(key): _encodable(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -165,5 +165,5 @@ def _encodable(value: Any) -> Any:
 
 
 def _escape(line: str) -> str:
-    """Names are a stranger's: control characters would reach the terminal."""
+    """Escapes control characters, which would otherwise reach the terminal."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)

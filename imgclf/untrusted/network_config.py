@@ -1,7 +1,7 @@
 """Checks the description of a network, `config.json`, before Keras builds it.
 
-Two things are told apart: what is never loaded, such as a network too large to build, and what is
-foreign, loaded only by those who trust the file.
+Some networks are never loaded, such as one too large to build; unrecognized objects are loaded
+only if the caller trusts the file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from imgclf.errors import ModelFileError
 from imgclf.untrusted.allowed_layers import (
     ACTIVATIONS,
     ALLOWED,
@@ -21,12 +20,12 @@ from imgclf.untrusted.allowed_layers import (
     VALUES,
     is_known_text,
 )
+from imgclf.untrusted.errors import UnsafeFileError
 
 __all__ = ["MAX_VALUES", "NOTHING", "Layer", "Network", "read_network"]
 
-_MAX_CALLS = (
-    20_000  # of layers while the network is built; the largest of keras.applications: 1,041
-)
+# Of layers while the network is built; the largest of keras.applications: 1,041.
+_MAX_CALLS = 20_000
 _MAX_MODELS = 6  # models within models
 _MAX_SIZE = 2**24  # any number that may become a size
 _MAX_FACTOR = 2**16  # numbers by which an image grows or shrinks
@@ -35,9 +34,9 @@ _FACTORS = {
     "padding", "pool_size", "size", "strides", "width",
 }  # fmt: skip
 MAX_VALUES = 2**28  # of one image, anywhere in the network: 1 GiB as float32
-# What may follow the output layer; the last three come with a temperature.
+# Layers that may follow the output layer; a temperature adds the last three.
 _KEEPS_COUNT = {"Softmax", "Activation", "Rescaling", "Log", "Maximum"}
-_MAX_FOREIGN = 100  # told; one is enough to refuse
+_MAX_UNRECOGNIZED = 100  # listed; one is enough to refuse
 _NO_SIZES = {"seed", "shared_object_id"}
 
 
@@ -49,9 +48,9 @@ class Layer:
         name: its name.
         class_name: the class of Keras, such as "Conv2D".
         config: its settings.
-        input_shape: what it was built for, (None, height, width, channels); None if not said.
+        input_shape: what it was built for, (None, height, width, channels); None if not stored.
         store: the group of its weights in the weights file, "layers/conv2d".
-        inner: the layers of a model within the model.
+        inner: the layers of a nested model.
     """
 
     name: str
@@ -69,60 +68,60 @@ class Network:
     Args:
         layers: in the order of the file.
         image_shape: (height, width, channels) of the first input; None if it is no image.
-        foreign: what is loaded only if the file is trusted, one sentence each.
-        compiled_within: whether a model within the model says how to train it.
-        outputs: how many values it gives; None if that takes Keras to tell.
+        unrecognized: what is loaded only if the file is trusted.
+        compiled_within: whether a nested model holds training settings.
+        outputs: the number of output values; None if only Keras can tell.
     """
 
     layers: tuple[Layer, ...]
     image_shape: tuple[int | None, int | None, int] | None
-    foreign: tuple[str, ...]
+    unrecognized: tuple[str, ...]
     compiled_within: bool
     outputs: int | None = None
 
 
-# What is known of a file that does not say.
+# Stands for a description that cannot be read.
 NOTHING = Network((), None, (), compiled_within=False)
 
 
 def read_network(config: Any) -> Network:
-    """Checks `config.json`.
+    """Reads the description of a network and checks it.
 
     Args:
-        config: what was read from it, of bounded size and depth.
+        config: the parsed `config.json`, of bounded size and depth.
 
     Raises:
-        ModelFileError: if it describes no network of layers, or one beyond all bounds.
+        UnsafeFileError: if it describes no network, or one beyond the bounds.
     """
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
-        raise ModelFileError("config.json describes no Keras model.")
+        raise UnsafeFileError("config.json describes no Keras model.")
     walk = _Walk()
     # How the outermost model was compiled is never read: Keras is told not to.
     walk.through({key: value for key, value in config.items() if key != "compile_config"})
     if not _is_model(config):
-        foreign = f"the model is a {_class_of(config)}, of which no more is known"
-        return Network((), None, (*walk.foreign, foreign), walk.compiled_within)
+        unknown = f"the model is a {_class_of(config)}, of which no more is known"
+        return Network((), None, (*walk.unrecognized, unknown), walk.compiled_within)
     layers = tuple(_layers(config, "layers", 1))
     if walk.models != 1 + sum(map(_models, layers)):
-        raise ModelFileError("config.json describes a model where there can be none.")
+        raise UnsafeFileError("config.json describes a model where there can be none.")
     if _build_calls(config) > _MAX_CALLS:
-        raise ModelFileError(
+        raise UnsafeFileError(
             f"config.json describes a network that takes more than {_MAX_CALLS:,} calls of layers."
         )
     return Network(
         layers,
         _image_shape(layers, config),
-        tuple(walk.foreign),
+        tuple(walk.unrecognized),
         walk.compiled_within,
         _outputs(layers, config),
     )
 
 
 class _Walk:
-    """One pass over all values, which gathers what is foreign."""
+    """One pass over all values, which collects what is unrecognized."""
 
     def __init__(self) -> None:
-        self.foreign: list[str] = []
+        self.unrecognized: list[str] = []
         self.compiled_within = False
         self.models = 0
         self.shared: dict[int, tuple[Any, ...]] = {}
@@ -146,14 +145,14 @@ class _Walk:
             _check_number(key, value)
 
     def _note(self, what: str) -> None:
-        if what not in self.foreign and len(self.foreign) < _MAX_FOREIGN:
-            self.foreign.append(what)
+        if what not in self.unrecognized and len(self.unrecognized) < _MAX_UNRECOGNIZED:
+            self.unrecognized.append(what)
 
     def _object(self, value: Mapping[str, Any]) -> None:
         module, class_name = value.get("module"), value["class_name"]
         config, registered = value.get("config"), value.get("registered_name")
         if not isinstance(class_name, str) or not isinstance(module, str | None):
-            raise ModelFileError("config.json describes an object without the name of a class.")
+            raise UnsafeFileError("config.json describes an object without the name of a class.")
         if class_name in ("__numpy__", "__tensor__"):
             known = isinstance(config, dict) and _is_in(config.get("dtype"), DTYPES)
         elif class_name == "function":
@@ -170,7 +169,7 @@ class _Walk:
             # Keras builds the first of them only, so the others must not say anything else.
             number, told = value["shared_object_id"], (module, class_name, config)
             if not isinstance(number, int) or self.shared.setdefault(number, told) != told:
-                raise ModelFileError("config.json describes one shared object in two ways.")
+                raise UnsafeFileError("config.json describes one shared object in two ways.")
 
 
 def _is_in(value: Any, names: frozenset[str]) -> bool:
@@ -182,7 +181,7 @@ def _check_number(key: str, value: float) -> None:
     if isinstance(value, float) and key not in _FACTORS:
         return
     if key not in _NO_SIZES and abs(value) > bound:
-        raise ModelFileError(f"config.json: {key} is {value:,}, and at most {bound:,} is loaded.")
+        raise UnsafeFileError(f"config.json: {key} is {value:,}, and at most {bound:,} is loaded.")
 
 
 def _class_of(value: Mapping[str, Any]) -> str:
@@ -221,7 +220,7 @@ def _is_layer(value: Any) -> bool:
 def _layers(model: Mapping[str, Any], store: str, depth: int) -> Iterator[Layer]:
     """The layers of a model, each with the group in which Keras stores its weights."""
     if depth > _MAX_MODELS:
-        raise ModelFileError(
+        raise UnsafeFileError(
             f"config.json holds models within models, more than {_MAX_MODELS} deep."
         )
     used: dict[str, int] = {}
@@ -258,7 +257,7 @@ def _shape(value: Any) -> tuple[int | None, ...] | None:
         return None
     if math.prod(side for side in value if side is not None) > MAX_VALUES:
         shown = "×".join("?" if side is None else f"{side:,}" for side in value)
-        raise ModelFileError(
+        raise UnsafeFileError(
             f"config.json: a layer takes {shown} values at once, too many to load."
         )
     return tuple(value)

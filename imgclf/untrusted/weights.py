@@ -1,9 +1,9 @@
-"""Reads which arrays a weights file holds, and that it holds nothing else.
+"""Lists the arrays of a weights file, and refuses a file that holds anything else.
 
-`model.weights.h5` is an HDF5 file. Its library was not written for files from strangers: with one
-byte changed in a list of free space, h5py 3.14 runs until all memory is taken. So a file is first
-read by this module, which knows the small part of the format that h5py writes for Keras, and takes
-nothing else: groups, and arrays of numbers stored in one piece. No two parts may overlap; so every
+`model.weights.h5` is an HDF5 file. The HDF5 library was not written for files from strangers: with
+one byte changed in a list of free space, h5py 3.14 runs until all memory is taken. So this module
+reads the file first. It knows the small part of the format that h5py writes for Keras and accepts
+nothing else: groups, and arrays of numbers stored in one piece. No two parts may overlap, so every
 loop ends, and all arrays together fit into the file.
 
 Source: The HDF Group, "HDF5 File Format Specification Version 2.0", sections II.A, III.A, III.B,
@@ -19,8 +19,8 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from imgclf.errors import ModelFileError
 from imgclf.untrusted.archive import Member
+from imgclf.untrusted.errors import UnsafeFileError
 
 __all__ = ["Weight", "read_weights"]
 
@@ -104,7 +104,7 @@ def read_weights(file: BinaryIO, member: Member) -> tuple[Weight, ...]:
     """Lists the arrays of a weights file, without reading their values.
 
     Raises:
-        ModelFileError: if the file is anything but what Keras writes.
+        UnsafeFileError: if the file is anything but what Keras writes.
     """
     try:
         return _Reader(file, member).read()
@@ -147,7 +147,7 @@ class _Reader:
         while waiting:
             path, entry, depth = waiting.pop()
             if depth > _MAX_DEPTH or len(self.seen) >= _MAX_OBJECTS:
-                raise ModelFileError("model.weights.h5 holds too many groups and arrays.")
+                raise UnsafeFileError("model.weights.h5 holds too many groups and arrays.")
             messages = self._header(entry.header)
             for kind, data in messages:
                 if kind == _ATTRIBUTE:
@@ -189,13 +189,13 @@ class _Reader:
         """The entry of the outermost group."""
         self.file.seek(self.member.offset)
         if self.member.size < 56 + _ENTRY_SIZE or self.file.read(8) != _SIGNATURE:
-            raise ModelFileError("model.weights.h5 is not an HDF5 file.")
+            raise UnsafeFileError("model.weights.h5 is not an HDF5 file.")
         data = self._take(0, 56 + _ENTRY_SIZE)
         self.leaf_size, self.node_size, *rest = struct.unpack_from("<2HI4Q", data, 16)
         plain = data[8:16] == bytes([0, 0, 0, 0, 0, 8, 8, 0])
         usual = rest == [0, 0, _NOWHERE, self.member.size, _NOWHERE]
         if not (plain and usual and min(self.leaf_size, self.node_size) >= 1):
-            raise ModelFileError(
+            raise UnsafeFileError(
                 "model.weights.h5 is HDF5 of a kind that Keras never writes, or is damaged."
             )
         return _Entry.unpack(data, 56)
@@ -247,7 +247,7 @@ class _Reader:
             if not name or "/" in name or name == ".":
                 raise _damaged(f"{name!r} is not a name")
             if inner.kind == 2:
-                raise ModelFileError(f"model.weights.h5 holds a soft link, {name!r}.")
+                raise UnsafeFileError(f"model.weights.h5 holds a soft link, {name!r}.")
         return names
 
     def _leaves(self, address: int, text: bytes) -> list[tuple[int, bytes, bytes]]:
@@ -295,21 +295,21 @@ class _Reader:
     def _array(self, path: str, found: dict[int, bytes]) -> Weight:
         shape = _shape(found[_SPACE])
         if found[_TYPE] not in _TYPES:
-            raise ModelFileError(f"model.weights.h5: {path!r} is not an array of numbers.")
+            raise UnsafeFileError(f"model.weights.h5: {path!r} is not an array of numbers.")
         dtype, item = _TYPES[found[_TYPE]]
         version, early, when, defined = found[_FILL][:4]
         if version != 2 or early > 3 or when > 2 or defined > 1 or any(found[_FILL][4:]):
             raise _damaged(f"{path!r} has a fill value")
         layout = found[_LAYOUT]
         if layout[:2] != b"\3\1":
-            raise ModelFileError(
+            raise UnsafeFileError(
                 f"model.weights.h5: {path!r} is not stored in one piece, as Keras stores arrays."
             )
         address, size = struct.unpack_from("<2Q", layout, 2)
         if size != math.prod(shape) * item or (address == _NOWHERE and size):
             claimed = f"{'×'.join(map(str, shape)) or 1} values of {dtype}"
             stored = 0 if address == _NOWHERE else size
-            raise ModelFileError(
+            raise UnsafeFileError(
                 f"model.weights.h5: {path!r} claims {claimed}, but {stored:,} bytes are stored."
             )
         if size:
@@ -350,7 +350,7 @@ def _messages(block: bytes) -> Iterator[tuple[int, bytes]]:
             raise _damaged("an object's header is not one that Keras writes")
         if kind not in _KNOWN:
             what = _REFUSED.get(kind, f"a message of kind {kind}")
-            raise ModelFileError(f"model.weights.h5 holds {what}, which Keras never writes.")
+            raise UnsafeFileError(f"model.weights.h5 holds {what}, which Keras never writes.")
         yield kind, data
         place += 8 + length
 
@@ -395,5 +395,5 @@ def _name(text: bytes, start: int) -> str:
         raise _damaged("a name is not text") from error
 
 
-def _damaged(reason: str) -> ModelFileError:
-    return ModelFileError(f"model.weights.h5 is damaged, or not written by Keras: {reason}.")
+def _damaged(reason: str) -> UnsafeFileError:
+    return UnsafeFileError(f"model.weights.h5 is damaged, or not written by Keras: {reason}.")

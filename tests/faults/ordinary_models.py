@@ -104,7 +104,7 @@ def try_one(name: str, model: keras.Model, folder: Path) -> str:
     report = check_model_file(path)
     checked = time.perf_counter() - start
     if not report.is_safe:
-        return f"refused: {[*report.problems, *report.foreign][:3]}"
+        return f"refused: {[*report.problems, *report.unrecognized][:3]}"
     start = time.perf_counter()
     loaded = imgclf.load(path).model
     took = time.perf_counter() - start

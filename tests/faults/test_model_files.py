@@ -110,9 +110,9 @@ def test_a_file_that_is_no_archive_is_named_as_such(file):
 
 
 def test_a_newer_format_is_refused_with_both_versions(ordinary, file):
-    path = file(hostile.with_entry(ordinary, {"format": 2, "version": "9.0"}))
+    path = file(hostile.with_entry(ordinary, {"format": 3, "version": "9.0"}))
     assert refusal(path) == (
-        f"{path}: It was written in format 2 by imgclf '9.0'; this imgclf reads up to format 1. "
+        f"{path}: It was written in format 3 by imgclf '9.0'; this imgclf reads up to format 2. "
         "Upgrade imgclf. The file was left as it is."
     )
 
@@ -237,7 +237,7 @@ def test_networks_that_are_not_plain_layers_are_refused_unless_trusted(ordinary,
         path = file(data)
         assert "known to be harmless: " in refusal(path), name
         report = check_model_file(path)
-        assert report.foreign, name
+        assert report.unrecognized, name
         assert not report.problems, name
 
 
@@ -472,7 +472,7 @@ def test_inspect_prints_what_is_in_a_file(ordinary, file):
     result = call("inspect", file(ordinary))
     assert result.exit_code == 0
     assert "  classes     2: cat, dog\n" in result.stdout
-    assert result.stdout.endswith("  nothing speaks against loading it\n")
+    assert result.stdout.endswith("  safe to load\n")
     record = json.loads(call("inspect", file(ordinary), "--json").stdout)
     assert (record["is_safe"], record["class_names"]) == (True, ["cat", "dog"])
 
@@ -487,8 +487,8 @@ def test_inspect_exits_1_if_anything_speaks_against_loading(ordinary, file):
     result = call("inspect", file(hostile.with_config(ordinary, lambda _: network)))
     assert result.exit_code == 1
     assert result.stdout.endswith(
-        "  foreign: keras.layers.Lambda\n  foreign: keras.config.function.set_backend\n"
-        "  What is foreign may run code: load it with trust=True if you know who made it.\n"
+        "  unrecognized: keras.layers.Lambda\n  unrecognized: keras.config.function.set_backend\n"
+        "  Unrecognized objects may run code: use trust=True if you know who made the file.\n"
     )
     result = call("inspect", file(ordinary[:-1]), "--json")
     assert result.exit_code == 1

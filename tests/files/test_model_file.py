@@ -158,12 +158,12 @@ def test_a_report_says_what_is_in_the_file(model, tmp_path):
         f"{path}: written by imgclf {imgclf.__version__} (Keras {keras.__version__})"
     )
     assert lines[1:5] == [
-        "  images    4×4×1",
+        "  images      4×4×1",
         "  classes     2: cat, dog",
         "  parameters  34",
-        "  figures     accuracy 0.5",
+        "  metrics     accuracy 0.5",
     ]
-    assert lines[-1] == "  nothing speaks against loading it"
+    assert lines[-1] == "  safe to load"
     assert json.loads(json.dumps(report.to_dict()))["layers"][-2]["parameters"] == 34
 
 
@@ -196,7 +196,7 @@ def test_networks_of_keras_applications_are_known(make):
     with keras.StatelessScope(initialize_variables=False):  # no weights: the description is enough
         config = json.loads(make(weights=None).to_json())
     network = read_network(config)
-    assert network.foreign == ()
+    assert network.unrecognized == ()
     assert network.image_shape is not None
     assert len(network.layers) > 100
 
@@ -257,7 +257,7 @@ def test_what_imgclf_builds_it_loads_without_being_told_to_trust(dtype, tmp_path
     clf = imgclf.Classifier(model, ["a", "b", "c"], blocks=blocks)
     path = clf.save(tmp_path / "m.keras")
     report = check_model_file(path)
-    assert (report.problems, report.foreign) == ((), ())
+    assert (report.problems, report.unrecognized) == ((), ())
     assert sum(layer.parameters for layer in report.layers) == model.count_params()
     loaded = imgclf.load(path)
     assert loaded.blocks == clf.blocks
@@ -274,7 +274,7 @@ def test_what_a_preset_builds_is_loaded_without_being_told_to_trust(preset, tmp_
     for precision in ("float32", "bfloat16"):
         clf = imgclf.Classifier.from_preset(preset, data, precision=precision)
         report = check_model_file(clf.save(tmp_path / "m.keras"))
-        assert (report.problems, report.foreign) == ((), ())
+        assert (report.problems, report.unrecognized) == ((), ())
         assert report.parameters == clf.model.count_params()
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgclf.errors import ModelFileError
 from imgclf.untrusted.archive import Member
+from imgclf.untrusted.errors import UnsafeFileError
 from imgclf.untrusted.weights import Weight, read_weights
 
 DTYPES = ["float16", "float32", "float64", "int8", "uint8", "int64", "uint32", "bool"]
@@ -95,7 +95,7 @@ def test_any_byte_changed_ends_in_a_list_or_in_an_error():
             try:
                 read(bytes(changed))
                 outcomes.add("read")
-            except ModelFileError:
+            except UnsafeFileError:
                 outcomes.add("refused")
     assert outcomes == {"read", "refused"}
 
@@ -103,5 +103,5 @@ def test_any_byte_changed_ends_in_a_list_or_in_an_error():
 def test_any_cut_is_refused():
     data = written(lambda weights: weights.create_dataset("a", data=np.zeros(40)))
     for size in range(len(data)):
-        with pytest.raises(ModelFileError, match=r"^model\.weights\.h5 "):
+        with pytest.raises(UnsafeFileError, match=r"^model\.weights\.h5 "):
             read(data[:size])
