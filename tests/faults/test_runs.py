@@ -354,7 +354,7 @@ def test_too_little_space_is_said_before_the_first_epoch(data, tmp_path, monkeyp
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(
-        errors.RunFolderError, match=r"B for checkpoints, but there are 1\.0 kB left"
+        errors.RunFolderError, match=r"checkpoints, but there are 1\.0 kB left"
     ):
         new(data).fit(data, verbose=0, run_dir=tmp_path / "run")
 
