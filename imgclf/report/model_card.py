@@ -1,6 +1,6 @@
-"""A model card: Markdown for people, under a head of YAML whose fields Hugging Face's hub reads.
+"""Writes a model card: Markdown with YAML front matter that the Hugging Face Hub reads.
 
-The fields are those of the hub's specification of model cards (`modelcard.md` in its
+The fields are those of the Hub's specification of model cards (`modelcard.md` in its
 documentation): `license`, `library_name`, `pipeline_tag`, `tags`, `metrics`, and `model-index` with
 the results.
 """
@@ -11,14 +11,15 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imgclf.files.csv_file import escape
+from imgclf.formatting import show_interval, show_percent
+from imgclf.report.protocol import ReportableClassifier
 from imgclf.report.sections.network import recipe_code
 from imgclf.report.sections.summary import sentence
 
 if TYPE_CHECKING:
-    from imgclf.classifier.classifier import Classifier
     from imgclf.evaluation.evaluation import Evaluation
 
 __all__ = ["CardFacts", "model_card"]
@@ -32,31 +33,31 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]|~$#])")
 
 @dataclasses.dataclass(frozen=True)
 class CardFacts:
-    """What a card says besides the model and its figures.
+    """What a card says besides the model and its metrics.
 
     Args:
         name: of the model.
         dataset: the name of the data.
-        split: of the images that were evaluated; "" if that is not known.
-        train_images: how many images it was trained on; None if that is not known.
-        license: an identifier of the hub, such as "apache-2.0"; "unknown" until somebody decides.
-        warnings: what has to be known before the figures are believed.
-        results: further figures, by name.
+        split: that was evaluated; "" if that is not known.
+        num_train_images: None if that is not known.
+        license: an identifier of the Hub, such as "apache-2.0".
+        warnings: what readers must know to judge the metrics.
+        results: further metrics, as (name, value).
         training: sentences on time, energy and versions.
     """
 
     name: str
     dataset: str
     split: str = "test"
-    train_images: int | None = None
+    num_train_images: int | None = None
     license: str = "unknown"
     warnings: Sequence[str] = ()
     results: Sequence[tuple[str, str]] = ()
     training: Sequence[str] = ()
 
 
-def model_card(classifier: Classifier, evaluation: Evaluation, facts: CardFacts) -> str:
-    """The text of the card."""
+def model_card(classifier: ReportableClassifier, evaluation: Evaluation, facts: CardFacts) -> str:
+    """Returns the text of the card."""
     parts = [
         f"---\n{_front_matter(evaluation, facts)}\n---",
         f"# {_plain(facts.name)}",
@@ -109,15 +110,15 @@ def _front_matter(evaluation: Evaluation, facts: CardFacts) -> str:
     return "\n".join(lines)
 
 
-def _what_it_does(classifier: Classifier) -> str:
+def _what_it_does(classifier: ReportableClassifier) -> str:
     names = [f"{_plain(name)}" for name in classifier.class_names[:_CLASSES]]
     more = len(classifier.class_names) - len(names)
     listed = ", ".join(names) + (f" and {more:,} more" if more else "")
     shape = "×".join("any" if side is None else str(side) for side in classifier.image_shape)
     return (
         "## What it does\n\n"
-        f"It gives an image one of {len(classifier.class_names):,} names: {listed}. An image of "
-        "anything else gets one of these names, too.\n\n"
+        f"Classifies an image into one of {len(classifier.class_names):,} classes: {listed}. An "
+        "image of anything else gets one of these classes, too.\n\n"
         f"Input: images of {shape}, values 0 to 255. Output: a probability for each class. "
         f"{classifier.model.count_params():,} parameters."
     )
@@ -136,19 +137,19 @@ def _use() -> str:
 
 
 def _results(evaluation: Evaluation, facts: CardFacts) -> str:
-    low, high = evaluation.accuracy_interval
+    interval = show_interval(evaluation.accuracy_interval)
     rows = [
-        ("accuracy", f"{evaluation.accuracy:.1%} ({low:.1%} to {high:.1%}, 95% interval)"),
-        ("balanced accuracy", f"{evaluation.balanced_accuracy:.1%}"),
-        ("macro F1", f"{evaluation.macro_f1:.1%}"),
-        *((f"top-{k}", f"{share:.1%}") for k, share in evaluation.top_k_accuracies().items()),
+        ("accuracy", f"{show_percent(evaluation.accuracy)} ({interval}, 95% interval)"),
+        ("balanced accuracy", show_percent(evaluation.balanced_accuracy)),
+        ("macro F1", show_percent(evaluation.macro_f1)),
+        *((f"top-{k}", show_percent(top)) for k, top in evaluation.top_k_accuracies().items()),
         ("log loss", f"{evaluation.loss:.4f}"),
         ("expected calibration error", f"{evaluation.calibration_error:.1%}"),
         *facts.results,
     ]
     kind = f"{facts.split} images" if facts.split else "images"
     where = f"{len(evaluation):,} {kind} of {_plain(facts.dataset)}"
-    return f"## Results\n\nOn {where}.\n\n{_table(('figure', 'value'), rows)}"
+    return f"## Results\n\nOn {where}.\n\n{_table(('metric', 'value'), rows)}"
 
 
 def _limits(evaluation: Evaluation, facts: CardFacts) -> str:
@@ -156,38 +157,40 @@ def _limits(evaluation: Evaluation, facts: CardFacts) -> str:
         (record for record in evaluation.per_class if record["support"]),
         key=lambda record: record["recall"],
     )[:_WEAKEST]
-    rows = []
-    for record in weakest:
-        low, high = record["recall_interval"]
-        interval = f"{low:.1%} to {high:.1%}"
-        rows.append(
-            (record["class_name"], f"{record['recall']:.1%}", interval, f"{record['support']:,}")
+    rows = [
+        (
+            record["class_name"],
+            show_percent(record["recall"]),
+            show_interval(record["recall_interval"]),
+            f"{record['support']:,}",
         )
+        for record in weakest
+    ]
     lines = [f"- {_plain(warning)}" for warning in facts.warnings]
     lines += [
-        f"- {_plain(true)} is taken for {_plain(predicted)}: {count:,} times"
+        f"- {_plain(true)} is predicted as {_plain(predicted)}: {count:,} times"
         for true, predicted, count in evaluation.confused_pairs(_PAIRS)
     ]
     heads = ("weakest classes", "recall", "95% interval", "images")
     return "\n\n".join(["## Limits", _table(heads, rows), "\n".join(lines)]).rstrip()
 
 
-def _training(classifier: Classifier, facts: CardFacts) -> str:
+def _training(classifier: ReportableClassifier, facts: CardFacts) -> str:
     code = recipe_code(classifier.recipe)
     first = f"Data: {_plain(facts.dataset)}"
-    if facts.train_images is not None:
-        first += f", {facts.train_images:,} images"
+    if facts.num_train_images is not None:
+        first += f", {facts.num_train_images:,} images"
     lines = [f"- {first}.", *(f"- {_plain(line)}" for line in facts.training)]
     return "\n\n".join(["## Training", "\n".join(lines), f"```python\n{code}\n```"])
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [heads, ["---"] * len(heads), *([_plain(str(cell)) for cell in row] for row in rows)]
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *([_plain(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _plain(text: str) -> str:
-    r"""A text that Markdown shows as it is.
+    r"""Escapes a text for Markdown.
 
     Example:
         >>> _plain("<script> a_b | `c`")
@@ -198,5 +201,5 @@ def _plain(text: str) -> str:
 
 
 def _yaml(text: str) -> str:
-    """A text as YAML: between quotes, as in JSON, which YAML reads, too."""
+    """Quotes a text for YAML, which reads JSON strings."""
     return json.dumps(escape(text))

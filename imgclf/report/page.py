@@ -1,8 +1,8 @@
-"""`page`: the frame of every HTML page that imgclf writes, in one file that loads no other.
+"""Renders the frame of every HTML page that imgclf writes: one file that loads no other.
 
-Style, script, and images are in the page itself, and its content security policy forbids the
-browser to load anything or to run any other script. It is light or dark as the reader's system is,
-fits a phone and a desktop, prints, and can be used by keyboard and without JavaScript.
+Style, script and images are in the page itself, and its content security policy forbids the
+browser to load anything or to run any other script. The page follows the system's light or dark
+mode, fits a phone and a desktop, prints, and works by keyboard and without JavaScript.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from markupsafe import Markup
 
 from imgclf.markup import visible
 
-__all__ = ["Section", "page", "render"]
+__all__ = ["Section", "page", "render", "scrolling"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """One part of a page.
+    """A section of a page.
 
     Args:
-        id: a word by which links find it: letters, digits, hyphens.
-        title: its heading, also in the contents.
-        body: its HTML, such as `render` gives, or a text.
-        lead: what it shows, in a sentence or two above the body.
+        id: the anchor of its links: letters, digits, hyphens.
+        title: its heading, also shown in the contents.
+        body: HTML, such as `render` returns, or plain text.
+        lead: one or two sentences above the body.
     """
 
     id: str
@@ -42,21 +42,21 @@ class Section:
 def page(
     title: str, summary: Markup | str, sections: Iterable[Section | None], *, footer: str = ""
 ) -> str:
-    """A whole page.
+    """Returns the text of a page.
 
     Args:
         title: of the page.
-        summary: what the reader should know if nothing else is read; HTML or a text.
-        sections: in order; None where there is nothing to show.
-        footer: the last line, such as when and by what the page was made.
+        summary: what stands at the top; HTML or plain text.
+        sections: in order; None is skipped.
+        footer: the last line, such as when the page was made.
 
     Returns:
-        The text of a file in UTF-8. Whatever is not a `Markup` is escaped.
+        The text of a UTF-8 file. Whatever is not a `Markup` is escaped.
 
     Example:
         >>> from imgclf.markup import table
-        >>> sizes = Section("sizes", "Sizes", table("", ["part", "images"], [["<train>", 9]]))
-        >>> text = page("Cats & dogs", "91% of the images are named right.", [sizes, None])
+        >>> sizes = Section("sizes", "Sizes", table("", ["split", "images"], [["<train>", 9]]))
+        >>> text = page("Cats & dogs", "91% of the images are classified correctly.", [sizes, None])
         >>> "<h1>Cats &amp; dogs</h1>" in text, "&lt;train&gt;" in text
         (True, True)
     """
@@ -75,14 +75,24 @@ def page(
     return f"{visible(text)}\n"
 
 
-def render(template: str, **values: Any) -> Markup:
-    """A template of this folder with these values, which are escaped where they are text.
+def render(template: str, **values: object) -> Markup:
+    """Renders a template of this folder; values that are text are escaped.
 
     Args:
-        template: the name of its file.
-        **values: what the template asks for; one that is missing is an error.
+        template: the name of the file.
+        **values: what the template uses; a missing one is an error.
     """
     return Markup(_environment().get_template(template).render(**values))  # noqa: S704 - it escaped
+
+
+def scrolling(title: str, content: Markup) -> Markup:
+    """Returns content, such as a table, that scrolls sideways where the page is narrower.
+
+    Args:
+        title: what it is, for those who cannot see it.
+        content: HTML.
+    """
+    return render("scroll.html", title=title, body=content)
 
 
 @functools.cache

@@ -1,7 +1,7 @@
-"""What a report is made of: measured first, shown later.
+"""Collects what a report shows: measures first, so that sections only display.
 
-What costs much is looked at in a sample, so that a report takes some seconds more than the
-evaluation itself. What cannot be had is left out, with the reason.
+Expensive measurements use a sample, so that a report takes some seconds more than the evaluation.
+What cannot be measured is left out, with the reason.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -22,160 +22,169 @@ from imgclf.evaluation.baselines import Baselines, baselines
 from imgclf.evaluation.calibration.temperature import Calibration, fit_temperature
 from imgclf.evaluation.deduplicated import DeduplicatedScore, deduplicated_score
 from imgclf.evaluation.evaluation import Evaluation
+from imgclf.report.protocol import ReportableClassifier
 from imgclf.report.run_facts import RunFacts, read_run
 from imgclf.report.sections.slices import find_slices
 
 if TYPE_CHECKING:
-    from imgclf.classifier.classifier import Classifier
     from imgclf.evaluation.robustness import Robustness
     from imgclf.evaluation.slices import Slice
     from imgclf.explanation.explanation import Explanation
 
-__all__ = ["Material", "gather", "judged_split"]
+__all__ = ["ReportData", "collect_report_data", "evaluated_split"]
 
-# Images in the gallery of mistakes, and those of them with a heat map.
-_MISTAKES, _HEATED = 24, 12
+# Mistakes in the gallery, and those of them that get a heat map.
+_MISTAKES, _HEAT_MAPS = 24, 12
 
-# Training and test images that baselines see, of each at most.
-_FEW = 2_000
+# Training and test images for the baselines, each.
+_BASELINE_IMAGES = 2_000
 
-# Images that a temperature is fitted on, at most.
-_CALIBRATED_ON = 2_000
+# Images that a temperature is fitted on.
+_CALIBRATION_IMAGES = 2_000
 
-# Damaged images: of each kind and step; with fewer the figures say nothing.
-_DAMAGED, _TOO_FEW = 300, 50
+# Images for each kind and severity of damage; with fewer than the second the accuracy says nothing.
+_DAMAGED_IMAGES, _TOO_FEW = 300, 50
 
-# Images by which the pace is told.
-_TIMED = 200
+# Images that the time of a prediction is measured on.
+_TIMED_IMAGES = 200
 
-# Seconds that damaged images, and heat maps, may take by the pace of the evaluation.
+# Seconds that damaged images, and heat maps, may take, estimated from the time of a prediction.
 _SECONDS = 12.0
 
-# What one image costs in predictions: six kinds of damage in five steps, and as it is; a heat map
-# with its test by covering.
-_PASSES_DAMAGED, _PASSES_HEATED = 31, 40
+# Predictions per image: six kinds of damage at five severities, and undamaged; a heat map with its
+# occlusion test.
+_PREDICTIONS_DAMAGED, _PREDICTIONS_HEAT_MAP = 31, 40
 
-# Pairs of a judged and a training image that are compared: some 2,000 of CIFAR-10's test images
-# with all that were trained on, which takes 11 seconds of one core. And judged ones at least.
-_MOST_PAIRS, _LEAST_JUDGED = 100_000_000, 500
+# Pairs of an evaluated and a training image that are compared: some 2,000 of CIFAR-10's test images
+# with all training images, which takes 11 seconds of one core. The second is the least number of
+# evaluated images.
+_MAX_PAIRS, _MIN_IMAGES = 100_000_000, 500
 
-# Files that are read for the sake of duplicates, at most.
-_MOST_FILES = 5_000
+# Files that are read to find duplicates.
+_MAX_FILES = 5_000
 
 _SMALLEST = np.finfo(np.float32).tiny
 
+_Measured = TypeVar("_Measured")
+
 
 @dataclasses.dataclass(frozen=True)
-class Material:
-    """What was measured. Whatever is None could not be had; `missing` may say why.
+class ReportData:
+    """What a report shows. A field is None if it could not be measured; `missing` may say why.
 
     Args:
         title: of the page.
-        classifier: whose report it is.
-        evaluation: what it is worth.
-        split: the name of the split that was evaluated.
-        data: the whole data, if it is known.
-        facts: what the run folder says.
-        watts: what the machine is taken to draw while training.
-        mistakes: (N,) the images of the gallery.
-        explanation: of the first of them.
-        calibrated: what a temperature from the validation images would bring.
+        classifier: what the report is about.
+        evaluation: on `split`.
+        split: the name of the split that was evaluated; "" if it has no role.
+        data: the whole data set, if it is known.
+        run: what the run folder says.
+        watts: power that the machine is assumed to draw while training.
+        mistakes: (N,) indices of the images in the gallery.
+        explanation: heat maps of the first of them.
+        calibration: what a temperature fitted on the validation images would change.
         slices: by kind.
-        baselines: what can be had without a network.
-        duplicates: the accuracy without images that were trained on, too.
-        robustness: what is left of it when images are damaged.
+        baselines: what simple methods reach.
+        duplicates: the accuracy without images that are in the training data.
+        robustness: the accuracy on damaged images.
         missing: reasons, by the name of a field.
     """
 
     title: str
-    classifier: Classifier
+    classifier: ReportableClassifier
     evaluation: Evaluation
     split: str
     data: Dataset | None
-    facts: RunFacts
+    run: RunFacts
     watts: float
     mistakes: np.ndarray
     explanation: Explanation | None
-    calibrated: Calibration | None
+    calibration: Calibration | None
     slices: dict[str, list[Slice]]
     baselines: Baselines | None
     duplicates: DeduplicatedScore | None
     robustness: Robustness | None
     missing: dict[str, str]
 
+    @property
+    def num_images_seen(self) -> int | None:
+        """Training images times epochs, if both are known."""
+        epochs = max((len(values) for values in self.classifier.history.values()), default=0)
+        return epochs * len(self.data.train) if self.data is not None and epochs else None
 
-def gather(
-    classifier: Classifier,
-    data: Any,
+
+def collect_report_data(
+    classifier: ReportableClassifier,
+    data: Dataset | Split,
     *,
     split: str | None,
     title: str | None,
     watts: float,
-    tell: Callable[[str], None],
-) -> Material:
-    """Measures all of it.
+    announce: Callable[[str], None],
+) -> ReportData:
+    """Measures everything that a report shows.
 
     Args:
-        classifier: whose report it is.
+        classifier: what the report is about.
         data: a `Dataset`, or a `Split` of images that were not trained on.
-        split: which images of a data set are evaluated.
-        title: of the page; made of the data's name if None.
-        watts: what the machine is taken to draw while training.
-        tell: is told what is being done.
+        split: which split of a data set is evaluated.
+        title: of the page; made from the data's name if None.
+        watts: power that the machine is assumed to draw while training.
+        announce: called with a line on each step.
     """
     checks.number("watts", watts, low=0, above=True)
-    name, images = judged_split(data, split)
-    tell(f"Evaluating {len(images):,} {name} images")
+    name, images = evaluated_split(data, split)
+    announce(f"Evaluating {len(images):,} {name} images")
     evaluation = classifier.evaluate(images)
-    each = _seconds_each(classifier, images)
+    seconds = _seconds_per_image(classifier, images)
     whole = data if isinstance(data, Dataset) else None
     missing: dict[str, str] = {}
 
-    def tried(field: str, what: str, make: Callable[[], Any]) -> Any:
-        tell(what)
+    def attempt(field: str, step: str, measure: Callable[[], _Measured]) -> _Measured | None:
+        announce(step)
         try:
-            return make()
+            return measure()
         except ImgclfError as error:
             missing[field] = str(error)
             return None
 
-    chosen = evaluation.mistakes(_MISTAKES)
-    heated = chosen[: _affordable(_HEATED, _PASSES_HEATED, each)]
-    return Material(
+    mistakes = evaluation.mistakes(_MISTAKES)
+    explained = mistakes[: _affordable(_HEAT_MAPS, _PREDICTIONS_HEAT_MAP, seconds)]
+    return ReportData(
         title=title or ("Image classifier" if whole is None else f"Image classifier: {whole.name}"),
         classifier=classifier,
         evaluation=evaluation,
         split=name,
         data=whole,
-        facts=read_run(classifier.run_dir),
+        run=read_run(classifier.run_dir),
         watts=watts,
-        mistakes=chosen,
-        explanation=tried(
-            "explanation",
-            "Looking at the mistakes",
-            lambda: _explain(classifier, images, heated),
+        mistakes=mistakes,
+        explanation=attempt(
+            "explanation", "Explaining mistakes", lambda: _explain(classifier, images, explained)
         ),
-        calibrated=tried(
-            "calibrated",
-            "Looking at the calibration",
+        calibration=attempt(
+            "calibration",
+            "Measuring calibration",
             lambda: _calibrate(classifier, evaluation, whole, name),
         ),
         slices=find_slices(evaluation),
-        baselines=tried("baselines", "Training the baselines", lambda: _baselines(whole, name)),
-        duplicates=tried(
+        baselines=attempt("baselines", "Training baselines", lambda: _baselines(whole, name)),
+        duplicates=attempt(
             "duplicates",
-            "Looking for the images among those trained on",
+            "Searching the training images for duplicates",
             lambda: _duplicates(evaluation, whole, images, name),
         ),
-        robustness=tried(
-            "robustness", "Damaging images", lambda: _robustness(classifier, images, each)
+        robustness=attempt(
+            "robustness",
+            "Evaluating on damaged images",
+            lambda: _robustness(classifier, images, seconds),
         ),
         missing=missing,
     )
 
 
-def judged_split(data: Any, split: str | None = None) -> tuple[str, Split]:
-    """The images to judge by: those that are asked for, else test, validation, or all there are.
+def evaluated_split(data: Dataset | Split, split: str | None = None) -> tuple[str, Split]:
+    """Returns the split to evaluate on: the one asked for, else test, validation or train.
 
     Args:
         data: a `Dataset` or a `Split`.
@@ -197,32 +206,34 @@ def judged_split(data: Any, split: str | None = None) -> tuple[str, Split]:
     return next((name, splits[name]) for name in ("test", "validation", "train") if name in splits)
 
 
-def _seconds_each(classifier: Classifier, images: Split) -> float:
-    """What one image takes, without what the first of all takes once."""
-    few = images[:_TIMED]
+def _seconds_per_image(classifier: ReportableClassifier, images: Split) -> float:
+    """Times a prediction, start-up not counted: `evaluate` has run before."""
+    few = images[:_TIMED_IMAGES]
     started = time.perf_counter()
     classifier.predict_proba(few)
     return (time.perf_counter() - started) / len(few)
 
 
-def _affordable(wanted: int, passes: int, each: float) -> int:
-    """So many images as the time is enough for, at most those wanted."""
-    return int(min(wanted, _SECONDS / (passes * each)))
+def _affordable(wanted: int, predictions: int, seconds: float) -> int:
+    """Returns how many of the images wanted fit the time."""
+    return int(min(wanted, _SECONDS / (predictions * seconds)))
 
 
-def _explain(classifier: Classifier, images: Split, chosen: np.ndarray) -> Explanation | None:
+def _explain(
+    classifier: ReportableClassifier, images: Split, chosen: np.ndarray
+) -> Explanation | None:
     return classifier.explain(np.asarray(images.images[chosen])) if len(chosen) else None
 
 
 def _calibrate(
-    classifier: Classifier, evaluation: Evaluation, data: Dataset | None, split: str
+    classifier: ReportableClassifier, evaluation: Evaluation, data: Dataset | None, split: str
 ) -> Calibration | None:
-    """What `Classifier.calibrate` would find; the classifier stays as it is."""
+    """Measures what `Classifier.calibrate` would change; leaves the classifier as it is."""
     if data is None or data.validation is None or split == "validation":
         return None
     if classifier.temperature != 1.0:
         return None
-    validation = _draw(data.validation, _CALIBRATED_ON)
+    validation = _sample(data.validation, _CALIBRATION_IMAGES)
     scores = classifier.predict_proba(validation)
     fitted = fit_temperature(_logits(scores), validation.labels)
     logits = _logits(evaluation.probabilities)
@@ -230,14 +241,14 @@ def _calibrate(
 
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:
-    """Logarithms: logits but for a constant an image, which the softmax takes off."""
+    """Returns logits up to a constant per image, which a softmax cancels."""
     return np.log(np.maximum(probabilities, _SMALLEST))
 
 
 def _baselines(data: Dataset | None, split: str) -> Baselines | None:
     if data is None or split == "train":
         return None
-    return baselines(data, split, max_images=_FEW)
+    return baselines(data, split, max_images=_BASELINE_IMAGES)
 
 
 def _duplicates(
@@ -246,34 +257,36 @@ def _duplicates(
     if data is None or split == "train":
         return None
     files = len(data.train) + len(images)
-    if isinstance(data.train.images, ImageFiles) and files > _MOST_FILES:
+    if isinstance(data.train.images, ImageFiles) and files > _MAX_FILES:
         raise DataError(
-            f"all {files:,} files would have to be read. `imgclf evaluate --duplicates` does it."
+            f"all {files:,} files would have to be read. `imgclf evaluate --duplicates` does so."
         )
-    rows = _rows(len(images), max(_MOST_PAIRS // len(data.train), _LEAST_JUDGED))
-    judged = Evaluation(
+    rows = _rows(len(images), max(_MAX_PAIRS // len(data.train), _MIN_IMAGES))
+    sampled = Evaluation(
         evaluation.labels[rows], evaluation.probabilities[rows], evaluation.class_names
     )
-    return deduplicated_score(judged, data.train, images[rows], mirrored=data.flip_safe)
+    return deduplicated_score(sampled, data.train, images[rows], mirrored=data.flip_safe)
 
 
-def _robustness(classifier: Classifier, images: Split, each: float) -> Robustness | None:
-    count = _affordable(_DAMAGED, _PASSES_DAMAGED, each)
+def _robustness(
+    classifier: ReportableClassifier, images: Split, seconds: float
+) -> Robustness | None:
+    count = _affordable(_DAMAGED_IMAGES, _PREDICTIONS_DAMAGED, seconds)
     if count < _TOO_FEW:
-        seconds = _DAMAGED * _PASSES_DAMAGED * each
+        total = _DAMAGED_IMAGES * _PREDICTIONS_DAMAGED * seconds
         raise DataError(
-            f"it would take {seconds:,.0f} s. `imgclf evaluate --robustness` measures it."
+            f"it would take {total:,.0f} s. `imgclf evaluate --robustness` measures it."
         )
-    # Without a role: the look at these images is counted already.
+    # Without a role: this evaluation of the test images has been counted already.
     return classifier.evaluate_robustness(dataclasses.replace(images, role=None), sample=count)
 
 
-def _draw(split: Split, most: int) -> Split:
+def _sample(split: Split, most: int) -> Split:
     return split if len(split) <= most else split[_rows(len(split), most)]
 
 
 def _rows(count: int, most: int) -> np.ndarray:
-    """All rows, or so many drawn at random."""
+    """Returns all rows, or a random sample of them."""
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).choice(count, most, replace=False))

@@ -1,9 +1,10 @@
-"""What a run folder knows that a model does not: versions, the time it took, looks at the test."""
+"""Reads what a run folder knows and a model does not: versions, training time, test evaluations."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,21 @@ __all__ = ["RunFacts", "read_run"]
 
 @dataclasses.dataclass(frozen=True)
 class RunFacts:
-    """As far as it is known.
+    """What a run folder holds, as far as it is known.
 
     Args:
-        seconds: in training.
-        versions: of the packages that it was trained with.
-        looks: at the test images, the first one first.
+        seconds: spent in training.
+        versions: of the packages that the model was trained with.
+        test_evaluations: the oldest first.
     """
 
     seconds: float | None = None
-    versions: dict[str, str] = dataclasses.field(default_factory=dict)
-    looks: tuple[EvaluationRecord, ...] = ()
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    test_evaluations: tuple[EvaluationRecord, ...] = ()
 
 
 def read_run(folder: Path | None) -> RunFacts:
-    """Reads a run folder; whatever is not there or damaged is left out."""
+    """Reads a run folder; skips whatever is missing or damaged."""
     if folder is None:
         return RunFacts()
     config = _config(folder) or _config(folder / "head")
@@ -39,12 +40,12 @@ def read_run(folder: Path | None) -> RunFacts:
     known = versions if isinstance(versions, dict) else {}
     return RunFacts(
         seconds_of(folder),
-        {str(name): str(one) for name, one in known.items()},
-        _looks(folder),
+        {str(name): str(version) for name, version in known.items()},
+        _test_evaluations(folder),
     )
 
 
-def _looks(folder: Path) -> tuple[EvaluationRecord, ...]:
+def _test_evaluations(folder: Path) -> tuple[EvaluationRecord, ...]:
     try:
         return tuple(read_test_evaluations(folder))
     except (OSError, RunFolderError):

@@ -1,34 +1,37 @@
-"""Small images within a page: encoded anew, so that no place or camera comes along."""
+"""Shows small images within a page, encoded anew: no location and no camera model remain."""
 
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
 from imgclf.markup import data_url
+from imgclf.plots.style import as_pixels
 
-__all__ = ["SIDE", "pixels", "thumbnail"]
+if TYPE_CHECKING:
+    from imgclf.typing import ArrayLike
+
+__all__ = ["SIDE", "thumbnail"]
 
 # Pixels of the longer side: sharp at the size at which pages show them, some 2 kB each.
 SIDE = 112
 
-# Up to here images are shown as the squares that they are, and kept without loss.
-_TINY = 16
-_SQUARES = 64
+# Up to the first size, images are kept lossless; up to the second, their pixels are shown square.
+_LOSSLESS, _PIXELATED = 16, 64
 
 _QUALITY = 78
 
 
-def thumbnail(pixel_array: Any, alt: str, *, side: int = SIDE) -> Markup:
-    """An image of a page.
+def thumbnail(image: ArrayLike, alt: str, *, side: int = SIDE) -> Markup:
+    """Returns an image of a page.
 
     Args:
-        pixel_array: (height, width, channels) of 1, 3 or more channels, values 0 to 255.
+        image: (height, width, channels) of 1, 3 or more channels, values 0 to 255.
         alt: what it shows.
-        side: pixels that its longer side has at most.
+        side: maximum length of its longer side, pixels.
 
     Example:
         >>> str(thumbnail(np.zeros((8, 8, 1), np.uint8), "a <digit>"))[-42:]
@@ -36,22 +39,12 @@ def thumbnail(pixel_array: Any, alt: str, *, side: int = SIDE) -> Markup:
     """
     from PIL import Image
 
-    image = Image.fromarray(pixels(pixel_array))
-    longest = max(image.size)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    small = Image.fromarray(np.ascontiguousarray(as_pixels(image)))
+    longest = max(small.size)
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     file = io.BytesIO()
-    image.save(file, "WEBP", lossless=longest <= _TINY, quality=_QUALITY, method=4)
-    kind = "thumb tiny" if longest <= _SQUARES else "thumb"
+    small.save(file, "WEBP", lossless=longest <= _LOSSLESS, quality=_QUALITY, method=4)
+    kind = "thumb tiny" if longest <= _PIXELATED else "thumb"
     return Markup('<img src="{}" alt="{}" class="{}">').format(
         data_url(file.getvalue(), "image/webp"), alt, kind
     )
-
-
-def pixels(image: Any) -> np.ndarray:
-    """One image as uint8: (height, width) of one or two channels, else (height, width, 3)."""
-    array = np.asarray(image)
-    if array.ndim == 3:
-        array = array[..., 0] if array.shape[2] < 3 else array[..., :3]
-    if array.dtype != np.uint8:
-        array = np.clip(np.rint(np.nan_to_num(array)), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(array)

@@ -1,4 +1,4 @@
-"""Writes what is known about a classifier as one page, with a model card beside it."""
+"""Writes the report on a classifier: one HTML page, and a model card beside it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import datetime
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imgclf.architecture.describe import describe
 from imgclf.errors import ImgclfError
 from imgclf.files import atomic
-from imgclf.formatting import ordinal, show_duration
+from imgclf.formatting import ordinal, plural, show_duration, show_percent
 from imgclf.report.model_card import CardFacts, model_card
 from imgclf.report.page import Section, page
-from imgclf.report.report_data import Material, gather
+from imgclf.report.protocol import ReportableClassifier
+from imgclf.report.report_data import ReportData, collect_report_data
 from imgclf.report.sections import run
-from imgclf.report.sections.baselines import baselines_beaten
+from imgclf.report.sections.baselines import baselines
 from imgclf.report.sections.calibration import calibration
 from imgclf.report.sections.classes import classes
 from imgclf.report.sections.confusion import confusion
 from imgclf.report.sections.curves import curves
-from imgclf.report.sections.data import data_ledger
+from imgclf.report.sections.data import data_set
 from imgclf.report.sections.duplicates import duplicates
 from imgclf.report.sections.label_errors import label_errors
-from imgclf.report.sections.metrics import figures
+from imgclf.report.sections.metrics import metrics
 from imgclf.report.sections.mistakes import mistakes
 from imgclf.report.sections.network import architecture, recipe_used
 from imgclf.report.sections.robustness import robustness
@@ -33,7 +34,9 @@ from imgclf.report.sections.summary import summary
 from imgclf.training.loop.progress import announce
 
 if TYPE_CHECKING:
-    from imgclf.classifier.classifier import Classifier
+    from imgclf.data.dataset import Dataset
+    from imgclf.data.split import Split
+    from imgclf.typing import Verbose
 
 __all__ = ["CARD", "write_report"]
 
@@ -45,138 +48,148 @@ _FEW = 200
 
 
 def write_report(
-    classifier: Classifier,
+    classifier: ReportableClassifier,
     path: Path,
-    data: Any,
+    data: Dataset | Split,
     *,
     split: str | None = None,
     title: str | None = None,
     watts: float = run.WATTS,
-    verbose: Any = "auto",
+    verbose: Verbose = "auto",
 ) -> Path:
-    """`Classifier.report`: the page, and beside it `model-card.md`."""
+    """Writes the page to `path`, and `model-card.md` beside it.
 
-    def tell(what: str) -> None:
-        announce(verbose, what)
+    Args:
+        classifier: what the report is about.
+        path: of the page.
+        data: a `Dataset`, or a `Split` of images that were not trained on.
+        split: which split of a data set is evaluated.
+        title: of the page; made from the data's name if None.
+        watts: power that the machine is assumed to draw while training.
+        verbose: 0 for silence; otherwise each step is announced on stderr.
 
-    material = gather(classifier, data, split=split, title=title, watts=watts, tell=tell)
-    tell("Writing the page")
+    Returns:
+        The path.
+    """
+
+    def say(line: str) -> None:
+        announce(verbose, line)
+
+    found = collect_report_data(
+        classifier, data, split=split, title=title, watts=watts, announce=say
+    )
+    say("Writing the page")
     text = page(
-        material.title,
-        summary(material.evaluation, material.split, _warnings(material), _more(material)),
-        _sections(material),
+        found.title,
+        summary(found.evaluation, found.split, _warnings(found), _more_metrics(found)),
+        _sections(found),
         footer=_footer(),
     )
     atomic.write_text(path, text)
-    card = model_card(classifier, material.evaluation, _facts(material))
+    card = model_card(classifier, found.evaluation, _card_facts(found))
     atomic.write_text(path.with_name(CARD), card)
     return path
 
 
-def _sections(material: Material) -> Iterator[Section | None]:
-    evaluation, classifier = material.evaluation, material.classifier
+def _sections(found: ReportData) -> Iterator[Section | None]:
+    """Yields the sections in order; a new one is one file in `sections` and one line here."""
+    evaluation, classifier = found.evaluation, found.classifier
     yield confusion(evaluation)
     yield classes(evaluation)
-    yield mistakes(evaluation, material.mistakes, material.explanation)
+    yield mistakes(evaluation, found.mistakes, found.explanation)
     yield label_errors(evaluation, evaluation.label_errors())
-    yield calibration(evaluation, material.calibrated, classifier.temperature)
-    yield slices(material.slices)
-    if material.robustness is not None:
-        yield robustness(material.robustness)
-    if material.baselines is not None:
-        yield baselines_beaten(material.baselines, evaluation)
-    if material.duplicates is not None:
-        yield duplicates(material.duplicates, len(evaluation))
-    yield figures(evaluation)
-    yield curves(classifier.history) if classifier.history else None
-    yield None if material.data is None else data_ledger(material.data)
+    yield calibration(evaluation, found.calibration, classifier.temperature)
+    yield slices(found.slices)
+    yield robustness(found.robustness)
+    yield baselines(found.baselines, evaluation)
+    yield duplicates(found.duplicates, len(evaluation))
+    yield metrics(evaluation)
+    yield curves(classifier.history)
+    yield data_set(found.data)
     yield _network(classifier)
     yield recipe_used(classifier.recipe)
-    yield run.looks(material.facts.looks)
-    yield run.cost(material.facts.seconds, material.watts, _seen(material))
-    yield run.environment(material.facts.versions, _left_out(material))
+    yield run.test_evaluations(found.run.test_evaluations)
+    yield run.cost(found.run.seconds, found.watts, found.num_images_seen)
+    yield run.environment(found.run.versions, _left_out(found))
 
 
-def _network(classifier: Classifier) -> Section:
+def _network(classifier: ReportableClassifier) -> Section:
     try:
         return architecture(describe(classifier), classifier.blocks)
     except ImgclfError as error:
         return Section("network", "Network", f"It cannot be described: {error}")
 
 
-def _warnings(material: Material) -> list[str]:
+def _warnings(found: ReportData) -> list[str]:
     warnings = []
-    if material.split == "validation":
+    if found.split == "validation":
         warnings.append(
-            "These images were looked at while training: for stopping, and for choosing between "
-            "runs. On new ones the accuracy will be lower, if anything."
+            "Training used these images, for early stopping or to compare runs: the accuracy on "
+            "new images is likely lower."
         )
-    if material.split == "train":
-        warnings.append("It was trained on these images: the figure says little about new ones.")
-    look = material.evaluation.test_evaluation_number
-    if look is not None and look > 1:
+    if found.split == "train":
         warnings.append(
-            f"This is the {ordinal(look)} look at the test images of this run. Each look that "
-            "changes what is done next makes the figure a little too good."
+            "The model was trained on these images: the accuracy says little about new ones."
         )
-    few = len(material.evaluation)
-    if few < _FEW:
-        warnings.append(f"{few:,} images are few: mind the interval.")
+    number = found.evaluation.test_evaluation_number
+    if number is not None and number > 1:
+        warnings.append(
+            f"This is the {ordinal(number)} evaluation on the test images of this run. Each test "
+            "evaluation that guides what you do next makes the accuracy a little too optimistic."
+        )
+    if len(found.evaluation) < _FEW:
+        warnings.append(
+            f"Only {plural(len(found.evaluation), 'image')} were evaluated: the interval is wide."
+        )
     return warnings
 
 
-def _more(material: Material) -> dict[str, str]:
+def _more_metrics(found: ReportData) -> dict[str, str]:
     more = {}
-    score = material.duplicates
-    # The figure of a sample does not belong beside that of all.
-    whole = score is not None and score.num_images == len(material.evaluation)
+    score = found.duplicates
+    # The accuracy on a sample does not belong beside that on all images.
+    whole = score is not None and score.num_images == len(found.evaluation)
     if score is not None and whole and score.copies and math.isfinite(score.deduplicated_accuracy):
-        more["without duplicates"] = f"{score.deduplicated_accuracy:.1%}"
-    if material.baselines is not None:
-        best = material.baselines.best
-        more[f"best baseline ({best.name})"] = f"{best.accuracy:.1%}"
+        more["without duplicates"] = show_percent(score.deduplicated_accuracy)
+    if found.baselines is not None:
+        best = found.baselines.best
+        more[f"best baseline ({best.name})"] = show_percent(best.accuracy)
     return more
 
 
-def _left_out(material: Material) -> list[str]:
-    """What could not be had, in words."""
-    return [f"No {_IN_WORDS[name]}: {reason}" for name, reason in material.missing.items()]
+def _left_out(found: ReportData) -> list[str]:
+    """Says what could not be measured, and why."""
+    return [f"No {_NAMES[name]}: {reason}" for name, reason in found.missing.items()]
 
 
-_IN_WORDS = {
+_NAMES = {
     "explanation": "heat maps",
-    "calibrated": "temperature",
+    "calibration": "temperature",
     "baselines": "baselines",
     "duplicates": "duplicates",
     "robustness": "damaged images",
 }
 
 
-def _facts(material: Material) -> CardFacts:
+def _card_facts(found: ReportData) -> CardFacts:
     training = []
-    if material.facts.seconds:
+    if found.run.seconds:
+        energy = run.energy(found.run.seconds * found.watts / 3600)
         training.append(
-            f"Time: {show_duration(material.facts.seconds)}. Energy, estimated at "
-            f"{material.watts:g} W: {run.energy(material.facts.seconds * material.watts / 3600)}."
+            f"Time: {show_duration(found.run.seconds)}. Energy, estimated at {found.watts:g} W: "
+            f"{energy}."
         )
-    if material.facts.versions:
-        training.append(f"With {run.listed(material.facts.versions)}.")
+    if found.run.versions:
+        training.append(f"With {run.list_versions(found.run.versions)}.")
     return CardFacts(
-        name=material.title,
-        dataset=material.data.name if material.data else "data",
-        split=material.split,
-        train_images=len(material.data.train) if material.data else None,
-        warnings=_warnings(material),
-        results=list(_more(material).items()),
+        name=found.title,
+        dataset=found.data.name if found.data else "data",
+        split=found.split,
+        num_train_images=len(found.data.train) if found.data else None,
+        warnings=_warnings(found),
+        results=list(_more_metrics(found).items()),
         training=training,
     )
-
-
-def _seen(material: Material) -> int | None:
-    epochs = max((len(values) for values in material.classifier.history.values()), default=0)
-    if material.data is None or not epochs:
-        return None
-    return epochs * len(material.data.train)
 
 
 def _footer() -> str:

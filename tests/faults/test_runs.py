@@ -353,9 +353,7 @@ def test_a_file_that_cannot_be_written_whole_is_never_put_in_place(data, tmp_pat
 def test_too_little_space_is_said_before_the_first_epoch(data, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(
-        errors.RunFolderError, match=r"checkpoints, but there are 1\.0 kB left"
-    ):
+    with pytest.raises(errors.RunFolderError, match=r"checkpoints, but there are 1\.0 kB left"):
         new(data).fit(data, verbose=0, run_dir=tmp_path / "run")
 
 

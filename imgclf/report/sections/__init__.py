@@ -1,1 +1,1 @@
-"""The sections of a report: each is a function of one thing, and None where there is nothing."""
+"""The sections of a report: a function each, which returns None where there is nothing to show."""

@@ -1,34 +1,31 @@
-"""What can be had without a network, and what the network adds."""
+"""Compares the network with simple baselines."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgclf.formatting import show_interval
 from imgclf.markup import table
-from imgclf.report.page import Section, render
+from imgclf.report.page import Section, scrolling
 from imgclf.report.sections.classes import bar
 
 if TYPE_CHECKING:
     from imgclf.evaluation.baselines import Baselines
     from imgclf.evaluation.evaluation import Evaluation
 
-__all__ = ["baselines_beaten"]
+__all__ = ["baselines"]
 
 
-def baselines_beaten(found: Baselines, evaluation: Evaluation) -> Section:
-    """A row a baseline, the network last."""
-    rows = [
-        [one.name, bar(one.accuracy), "{:.1%} to {:.1%}".format(*one.interval)] for one in found
-    ]
-    low, high = evaluation.accuracy_interval
-    rows.append(["the network", bar(evaluation.accuracy), f"{low:.1%} to {high:.1%}"])
-    body = render(
-        "scroll.html",
-        title="Baselines",
-        body=table("", ["baseline", "accuracy", "95% interval"], rows),
-    )
+def baselines(found: Baselines | None, evaluation: Evaluation) -> Section | None:
+    """Shows a row for each baseline, the network last."""
+    if found is None:
+        return None
+    rows = [[one.name, bar(one.accuracy), show_interval(one.interval)] for one in found]
+    interval = show_interval(evaluation.accuracy_interval)
+    rows.append(["the network", bar(evaluation.accuracy), interval])
     lead = (
         f"{found.compared_with(evaluation)} Baselines were trained on {found.num_train_images:,} "
-        f"images at 16×16 pixels and evaluated on {found.num_test_images:,}."
+        f"images of 16×16 pixels and evaluated on {found.num_test_images:,}."
     )
+    body = scrolling("Baselines", table("", ["baseline", "accuracy", "95% interval"], rows))
     return Section("baselines", "Baselines", body, lead)

@@ -1,116 +1,80 @@
-"""Whether what it says of its own doubt can be believed."""
+"""Shows whether the predicted probabilities can be trusted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from imgclf.report.charts import Chart, Line, draw
+from imgclf.report.charts import chart
 from imgclf.report.page import Section, render
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from imgclf.evaluation.calibration.temperature import Calibration
     from imgclf.evaluation.evaluation import Evaluation
 
 __all__ = ["calibration"]
 
-# Points of the curve; accuracies of fewer images jump about.
-_POINTS, _FEW = 60, 20
-
-# Below this the two figures are called the same.
-_SAME = 0.01
+# Differences below this are not worth a word.
+_SMALL = 0.01
 
 
 def calibration(
     evaluation: Evaluation, calibrated: Calibration | None = None, temperature: float = 1.0
 ) -> Section:
-    """The reliability diagram.
+    """Shows the reliability diagram, and accuracy by coverage.
 
     Args:
         evaluation: of the classifier as it is.
-        calibrated: what a temperature would bring.
-        temperature: what the classifier has already; 1 without.
+        calibrated: what a temperature would change.
+        temperature: of the classifier; 1 if it is not calibrated.
     """
-    bins = evaluation.calibration_bins
-    lines = [
-        Line("as it should be", [0, 1], [0, 1], kind="grey"),
-        Line(
-            "accuracy, 95% interval",
-            [one.confidence for one in bins],
-            [one.accuracy for one in bins],
-            [one.accuracy_interval for one in bins],
-        ),
-    ]
-    if calibrated is not None:
-        after = calibrated.after.bins
-        lines.append(
-            Line(
-                "with a temperature",
-                [one.confidence for one in after],
-                [one.accuracy for one in after],
-                kind="second",
-            )
-        )
-    claimed = float(evaluation.confidences.mean())
-    gap = claimed - evaluation.accuracy
-    way = "about as sure as it is right"
-    if abs(gap) > _SAME:
-        way = "surer than it is right" if gap > 0 else "less sure than it is right"
-    chart = Chart(
-        alt=f"On average it is {claimed:.1%} sure, and right in {evaluation.accuracy:.1%}: {way}. "
-        "A point below the dashed line: too sure.",
-        lines=lines,
-        x_label="how sure it is",
-        y_label="how often it is right",
-        percent=True,
-        x_percent=True,
-        x_range=(0, 1),
-        y_range=(0, 1),
-    )
-    charts = [chart, _if_it_may_pass(evaluation)]
+    charts = [_reliability(evaluation, calibrated), _coverage(evaluation)]
     return Section(
         "calibration",
         "Calibration",
-        render("charts.html", charts=[(one, draw(one)) for one in charts]),
-        f"Of what it is 80% sure of, it should get 80% right. The mean distance from that is "
-        f"{evaluation.calibration_error:.1%} (expected calibration error, 15 ranges)."
+        render("charts.html", charts=charts),
+        "Of the predictions with 80% confidence, 80% should be correct. The mean distance from "
+        f"that is {evaluation.calibration_error:.1%} (expected calibration error, 15 bins)."
         + _about_temperature(calibrated, temperature),
     )
 
 
+def _reliability(evaluation: Evaluation, calibrated: Calibration | None) -> Markup:
+    confidence = float(evaluation.confidences.mean())
+    gap = confidence - evaluation.accuracy
+    verdict = "well calibrated on average"
+    if abs(gap) > _SMALL:
+        verdict = "overconfident" if gap > 0 else "underconfident"
+    caption = (
+        f"Mean confidence {confidence:.1%}, accuracy {evaluation.accuracy:.1%}: {verdict}. "
+        "Points below the dashed line are overconfident."
+    )
+    drawing = evaluation.plot_calibration() if calibrated is None else calibrated.plot()
+    return chart(drawing, "Reliability diagram", caption=caption)
+
+
 def _about_temperature(calibrated: Calibration | None, temperature: float) -> str:
     if temperature != 1.0:
-        return f" It is calibrated: its logits are divided by {temperature:.3f}."
+        return f" The classifier is calibrated: its logits are divided by {temperature:.3f}."
     if calibrated is None:
         return ""
     before, after = calibrated.before.calibration_error, calibrated.after.calibration_error
-    if before - after < _SAME:
-        return " A temperature from the validation images would hardly change that."
+    if before - after < _SMALL:
+        return " A temperature fitted on the validation images would hardly change that."
     return (
-        f" A temperature of {calibrated.temperature:.2f}, from {calibrated.num_images:,} "
-        f"validation images, would make it {after:.1%} and change no answer: "
+        f" A temperature of {calibrated.temperature:.2f}, fitted on {calibrated.num_images:,} "
+        f"validation images, would reduce it to {after:.1%} and change no prediction: "
         "clf.calibrate(data.validation)."
     )
 
 
-def _if_it_may_pass(evaluation: Evaluation) -> Chart:
-    """How often it is right in the surest part of the images, for parts up to all of them."""
-    order = np.argsort(-evaluation.confidences, kind="stable")
-    right = np.cumsum(evaluation.correct[order])
-    few = min(_FEW, len(evaluation))
-    counts = np.unique(np.linspace(few, len(evaluation), _POINTS).astype(int))
-    accuracies = right[counts - 1] / counts
-    half = float(right[max(few, len(evaluation) // 2) - 1] / max(few, len(evaluation) // 2))
-    return Chart(
-        alt="If it may say “I don't know” where it is least sure: of the surer half of the "
-        f"images it gets {half:.1%} right, of all {evaluation.accuracy:.1%}.",
-        lines=[
-            Line("accuracy", [float(one) for one in counts / len(evaluation)], list(accuracies))
-        ],
-        x_label="part of the images that it answers",
-        y_label="how often it is right",
-        percent=True,
-        x_percent=True,
-        x_range=(0, 1),
+def _coverage(evaluation: Evaluation) -> Markup:
+    curve = evaluation.coverage_curve()
+    accuracy = curve.accuracy_at(0.5)
+    return chart(
+        curve.plot(),
+        "Accuracy by coverage",
+        caption="Accuracy if the least confident images are left unanswered: "
+        f"{accuracy:.1%} on the more confident half, {evaluation.accuracy:.1%} on all images.",
     )

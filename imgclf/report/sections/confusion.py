@@ -1,4 +1,4 @@
-"""What is taken for what: the confusion matrix, whose cells show their images."""
+"""Shows the confusion matrix, whose cells show their images."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 __all__ = ["confusion"]
 
-# A wider matrix does not fit a page: then the classes of the most mistakes are shown.
+# A wider matrix does not fit a page: only the classes with the most mistakes are shown.
 _MOST_CLASSES = 20
 
-# Images of one cell, and of all cells: a page has to stay small.
+# Images of a cell, and of all cells, so that the page stays small.
 _IMAGES = 6
 _ALL_IMAGES = 420
 
-# Of the deepest colour; texts on it can be read still.
+# Opacity of the deepest color; text on it stays readable.
 _DEEPEST = 0.65
 
-# The part of a class that is taken for another from which on the colour may be the deepest.
+# The share of a class that is confused with another from which on the color is deepest.
 _DEEP = 0.1
 
 
 def confusion(evaluation: Evaluation) -> Section:
-    """The matrix, and under it the images of the cell that is pointed at."""
+    """Shows the matrix, and beside it the images of the selected cell."""
     matrix = evaluation.confusion_matrix
     chosen = _chosen(matrix)
     images = _images_each(int(np.count_nonzero(matrix[np.ix_(chosen, chosen)])))
@@ -55,7 +55,7 @@ def confusion(evaluation: Evaluation) -> Section:
         rows=rows,
         panels=panels,
     )
-    return Section("confusion", "Confusion", body, _lead(evaluation, len(chosen)))
+    return Section("confusion", "Confusion matrix", body, _lead(evaluation, len(chosen)))
 
 
 def _chosen(matrix: np.ndarray) -> np.ndarray:
@@ -67,7 +67,7 @@ def _chosen(matrix: np.ndarray) -> np.ndarray:
 
 
 def _most_frequent(matrix: np.ndarray, chosen: np.ndarray) -> tuple[int, int]:
-    """The cell that is shown at first: the commonest mistake, or without any the first class."""
+    """Returns the cell selected at first: the most common confusion, or else the first class."""
     wrong = matrix - np.diag(np.diag(matrix))
     if not wrong.any():
         return int(chosen[0]), int(chosen[0])
@@ -90,7 +90,7 @@ def _cell(
     count = int(evaluation.confusion_matrix[true, predicted])
     share = count / total if total else 0.0
     name, other = evaluation.class_names[true], evaluation.class_names[predicted]
-    what = f"{name} named right" if true == predicted else f"{name} taken for {other}"
+    what = f"{name} predicted correctly" if true == predicted else f"{name} predicted as {other}"
     return {
         "true": true,
         "predicted": predicted,
@@ -103,7 +103,7 @@ def _cell(
 
 
 def _panel(evaluation: Evaluation, cell: dict[str, Any], images: int) -> dict[str, Any]:
-    """The surest of mistakes; of what is right the least sure."""
+    """Chooses the most confident mistakes, or the least confident correct predictions."""
     members = np.flatnonzero(
         (evaluation.labels == cell["true"]) & (evaluation.predictions == cell["predicted"])
     )
@@ -112,15 +112,15 @@ def _panel(evaluation: Evaluation, cell: dict[str, Any], images: int) -> dict[st
     shown: list[Markup] = []
     if evaluation.images is not None:
         for number in members[order[:images]]:
-            sure = f"{evaluation.confidences[number]:.0%} sure"
-            alt = f"image {number}: {cell['what']}, {sure}"
-            image = thumbnail(np.asarray(evaluation.images[int(number)]), alt)
-            shown.append(render("captioned.html", image=image, caption=sure))
+            confidence = f"{evaluation.confidences[number]:.0%}"
+            alt = f"image {number}: {cell['what']}, {confidence} confident"
+            image = thumbnail(evaluation.images[int(number)], alt)
+            shown.append(render("captioned.html", image=image, caption=confidence))
     return {**cell, "images": shown, "more": len(members) - len(shown)}
 
 
 def _lead(evaluation: Evaluation, shown: int) -> str:
-    words = "A row is a true class, a column what it was taken for."
+    words = "Rows are true classes, columns predicted ones."
     if shown < len(evaluation.class_names):
         words += (
             f" Of {len(evaluation.class_names):,} classes, the {shown} with the most mistakes "
@@ -129,5 +129,5 @@ def _lead(evaluation: Evaluation, shown: int) -> str:
     pairs = evaluation.confused_pairs(1)
     if pairs:
         true, predicted, count = pairs[0]
-        words += f" Most often, {true} is taken for {predicted}: {plural(count, 'image')}."
+        words += f" Most often, {true} is predicted as {predicted}: {plural(count, 'image')}."
     return words

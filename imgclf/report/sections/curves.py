@@ -1,4 +1,4 @@
-"""How the training went: loss and accuracy by epoch."""
+"""Shows loss and accuracy by epoch."""
 
 from __future__ import annotations
 
@@ -9,62 +9,59 @@ from markupsafe import Markup
 
 from imgclf.formatting import plural, show_percent
 from imgclf.markup import table
-from imgclf.report.charts import Chart, Line, draw
+from imgclf.plots import training_curves
+from imgclf.report.charts import chart
 from imgclf.report.page import Section, render
 
 __all__ = ["curves"]
 
-# A table of more epochs is thinned out.
+# A table of more epochs shows only some of them.
 _ROWS = 30
 
+# A training accuracy that is higher than the validation accuracy by more than this is overfitting.
+_OVERFITTING = 0.1
 
-def curves(history: Mapping[str, Sequence[float]]) -> Section | None:
-    """Learning curves.
+
+def curves(history: Mapping[str, Sequence[float | None]]) -> Section | None:
+    """Shows the learning curves.
 
     Args:
-        history: values by epoch, as `Classifier.history` has them.
+        history: values by epoch, as in `Classifier.history`.
     """
     metrics = [name for name in ("loss", "accuracy") if _finite(history.get(name, ()))]
-    charts = [_chart(history, metric) for metric in metrics]
-    if not charts:
+    if not metrics:
         return None
-    body = render("charts.html", charts=[(chart, draw(chart)) for chart in charts])
+    body = render("charts.html", charts=[_chart(history, metric) for metric in metrics])
     return Section("curves", "Learning curves", body + _numbers(history), _lead(history))
 
 
-def _chart(history: Mapping[str, Sequence[float]], metric: str) -> Chart:
-    named = [(metric, "train", "first"), (f"val_{metric}", "validation", "second")]
-    lines = [
-        Line(label, range(1, len(history[name]) + 1), history[name], kind=kind)
-        for name, label, kind in named
+def _chart(history: Mapping[str, Sequence[float | None]], metric: str) -> Markup:
+    labels = {metric: "train", f"val_{metric}": "validation"}
+    drawn = {
+        name: [math.nan if value is None else value for value in history[name]]
+        for name in labels
         if _finite(history.get(name, ()))
-    ]
+    }
     show = show_percent if metric == "accuracy" else "{:.3f}".format
-    ends = ", ".join(f"{line.label} {show(_finite(line.y)[-1])}" for line in lines)
-    return Chart(
-        alt=f"{metric.capitalize()} by epoch, at the end: {ends}.",
-        lines=lines,
-        x_label="epoch",
-        y_label=metric,
-        percent=metric == "accuracy",
-        whole=True,
-    )
+    ends = ", ".join(f"{labels[name]} {show(_finite(drawn[name])[-1])}" for name in drawn)
+    caption = f"{metric.capitalize()} by epoch; last: {ends}."
+    return chart(training_curves(drawn), f"{metric.capitalize()} by epoch", caption=caption)
 
 
-def _lead(history: Mapping[str, Sequence[float]]) -> str:
+def _lead(history: Mapping[str, Sequence[float | None]]) -> str:
     epochs = max(len(values) for values in history.values())
     words = f"{plural(epochs, 'epoch')} of training."
     train = _finite(history.get("accuracy", ()))
     validation = _finite(history.get("val_accuracy", ()))
-    if train and validation and train[-1] - validation[-1] > 0.1:
+    if train and validation and train[-1] - validation[-1] > _OVERFITTING:
         words += (
-            f" At the end it knows {train[-1]:.0%} of the images that it learned from, but "
-            f"{validation[-1]:.0%} of those set aside: it has learned some by heart."
+            f" It overfits: in the last epoch the accuracy is {train[-1]:.0%} on the training "
+            f"images, but {validation[-1]:.0%} on the validation images."
         )
     return words
 
 
-def _numbers(history: Mapping[str, Sequence[float]]) -> Markup:
+def _numbers(history: Mapping[str, Sequence[float | None]]) -> Markup:
     names = list(history)
     epochs = max(len(values) for values in history.values())
     step = math.ceil(epochs / _ROWS)
@@ -73,7 +70,7 @@ def _numbers(history: Mapping[str, Sequence[float]]) -> Markup:
     return render("folded.html", title="As numbers", body=table("", ["epoch", *names], rows))
 
 
-def _cell(values: Sequence[float], epoch: int) -> str:
+def _cell(values: Sequence[float | None], epoch: int) -> str:
     value = values[epoch] if epoch < len(values) else None
     return "–" if value is None else f"{value:.4f}"
 

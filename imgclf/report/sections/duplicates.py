@@ -1,12 +1,14 @@
-"""Two numbers: the accuracy as it is, and without images that were trained on, too."""
+"""Shows the accuracy without images that are in the training data, too."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from markupsafe import Markup
 
+from imgclf.formatting import show_percent
 from imgclf.report.page import Section, render
 from imgclf.report.thumbnails import thumbnail
 
@@ -18,62 +20,56 @@ __all__ = ["duplicates"]
 _PAIRS = 10
 
 
-def duplicates(score: DeduplicatedScore, of_images: int) -> Section:
-    """What was found, with some of the pairs.
+def duplicates(score: DeduplicatedScore | None, num_images: int) -> Section | None:
+    """Shows what was found, with some of the pairs.
 
     Args:
-        score: as `deduplicated_score` gives it.
-        of_images: how many images there are, if the score is of a sample.
+        score: as `deduplicated_score` returns it.
+        num_images: how many images there are; the score may be of a sample.
     """
-    title = "Duplicates"
-    drawn = ""
-    if score.num_images < of_images:
-        drawn = (
-            f" Looked at: {score.num_images:,} of {of_images:,}, drawn at random; "
-            "imgclf evaluate --duplicates looks at all."
+    if score is None:
+        return None
+    title, sampled = "Duplicates", ""
+    if score.num_images < num_images:
+        sampled = (
+            f" Searched: a random sample of {score.num_images:,} of {num_images:,}; "
+            "imgclf evaluate --duplicates searches all."
         )
     if not score.copies:
-        return Section("duplicates", title, f"None is among those trained on.{drawn}")
-    clean = "none is left"
+        return Section("duplicates", title, f"No image is in the training data.{sampled}")
+    clean = "none left"
     if math.isfinite(score.deduplicated_accuracy):
-        low, high = score.deduplicated_interval
-        clean = f"{score.deduplicated_accuracy:.1%} ({low:.1%} to {high:.1%})"
-    low, high = score.interval
+        clean = show_percent(score.deduplicated_accuracy, score.deduplicated_interval)
     facts = {
-        "all of them": f"{score.accuracy:.1%} ({low:.1%} to {high:.1%})",
+        "all images": show_percent(score.accuracy, score.interval),
         "without duplicates": clean,
-        "duplicates alone": f"{score.copies_accuracy:.1%} of {score.copies:,}",
-        "with another class in training": f"{score.other_class:,}",
+        "duplicates only": f"{score.copies_accuracy:.1%} of {score.copies:,}",
+        "with another label in training": f"{score.other_class:,}",
     }
     body = render("facts.html", facts=facts, note="")
     body += render("pairs.html", pairs=_pairs(score))
     lead = (
-        f"{score.copies:,} of {score.num_images:,} images are among those trained on: "
-        f"{score.exact:,} exactly, {score.near:,} nearly (brighter, shifted, saved anew).{drawn}"
+        f"{score.copies:,} of {score.num_images:,} images are in the training data: "
+        f"{score.exact:,} exactly, {score.near:,} nearly (brighter, shifted, compressed again)."
+        f"{sampled}"
     )
     return Section("duplicates", title, body, lead)
 
 
-def _pairs(score: DeduplicatedScore) -> list[dict[str, Any]]:
+def _pairs(score: DeduplicatedScore) -> list[dict[str, Markup | str]]:
     found = np.flatnonzero(score.partners >= 0)
     found = found[np.argsort(-score.similarity[found], kind="stable")]
     if len(found) > _PAIRS:
         found = found[np.linspace(0, len(found) - 1, _PAIRS).astype(int)]
-    pairs = []
-    for index in map(int, found):
-        other = int(score.partners[index])
-        name = score.test.class_names[score.test.labels[index]]
-        named = score.train.class_names[score.train.labels[other]]
-        pairs.append(
-            {
-                "image": thumbnail(
-                    np.asarray(score.test.images[index]), f"judged image {index}: {name}"
-                ),
-                "other": thumbnail(
-                    np.asarray(score.train.images[other]), f"training image {other}: {named}"
-                ),
-                "names": name if name == named else f"{name} / {named}",
-                "alike": f"{score.similarity[index]:.2f} alike",
-            }
-        )
-    return pairs
+    return [_pair(score, int(index), int(score.partners[index])) for index in found]
+
+
+def _pair(score: DeduplicatedScore, index: int, partner: int) -> dict[str, Markup | str]:
+    name = score.test.class_names[score.test.labels[index]]
+    other = score.train.class_names[score.train.labels[partner]]
+    return {
+        "image": thumbnail(score.test.images[index], f"evaluated image {index}: {name}"),
+        "other": thumbnail(score.train.images[partner], f"training image {partner}: {other}"),
+        "names": name if name == other else f"{name} / {other}",
+        "similarity": f"similarity {score.similarity[index]:.2f}",
+    }

@@ -1,11 +1,9 @@
-"""Labels that are likely wrong: a person has to look."""
+"""Shows label error candidates: labels that a person should check."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from imgclf.report.page import Section, render
 from imgclf.report.sections.mistakes import image_name
@@ -20,33 +18,33 @@ __all__ = ["label_errors"]
 _SHOWN = 12
 
 
-def label_errors(evaluation: Evaluation, suspected: Sequence[LabelError]) -> Section | None:
-    """The likeliest, as images.
+def label_errors(evaluation: Evaluation, candidates: Sequence[LabelError]) -> Section | None:
+    """Shows the likeliest as images.
 
     Args:
         evaluation: with the images.
-        suspected: as `Evaluation.label_errors` gives them.
+        candidates: as `Evaluation.label_errors` returns them.
     """
     if evaluation.images is None:
         return None
-    title = "Labels in doubt"
-    if not suspected:
-        return Section("labels", title, "None, by confident learning.")
+    title = "Label error candidates"
+    if not candidates:
+        return Section("label-errors", title, "None found by confident learning.")
     cards = []
-    for one in suspected[:_SHOWN]:
+    for one in candidates[:_SHOWN]:
         name = image_name(evaluation.images, one.index)
         alt = f"{name}: labelled {one.label}, perhaps {one.suggested}"
         cards.append(
             {
-                "image": thumbnail(np.asarray(evaluation.images[one.index]), alt),
+                "image": thumbnail(evaluation.images[one.index], alt),
                 "label": one.label,
                 "suggested": one.suggested,
-                "sure": f"{one.suggested_probability:.0%}",
+                "probability": f"{one.suggested_probability:.0%}",
                 "name": name,
             }
         )
     lead = (
-        f"{len(suspected):,} of {len(evaluation):,} labels may be wrong, by confident learning. "
-        "The network's own systematic mistakes are among them: only looking tells."
+        f"{len(candidates):,} of {len(evaluation):,} labels may be wrong, by confident learning. "
+        "Systematic mistakes of the network look the same: check the images."
     )
-    return Section("labels", title, render("doubts.html", cards=cards), lead)
+    return Section("label-errors", title, render("label_errors.html", cards=cards), lead)

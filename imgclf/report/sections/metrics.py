@@ -1,4 +1,4 @@
-"""Every single figure with its doubt."""
+"""Shows every metric with its 95% interval."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 from imgclf.evaluation.notebook import figure_rows
 from imgclf.markup import table
-from imgclf.report.page import Section, render
+from imgclf.report.page import Section, scrolling
 
 if TYPE_CHECKING:
     from imgclf.evaluation.evaluation import Evaluation
 
-__all__ = ["figures"]
+__all__ = ["metrics"]
 
 
-def figures(evaluation: Evaluation) -> Section:
-    """A row a figure."""
-    rows = table("", ["figure", "value", "95% interval"], figure_rows(evaluation))
+def metrics(evaluation: Evaluation) -> Section:
+    """Shows a row for each metric."""
+    rows = table("", ["metric", "value", "95% interval"], figure_rows(evaluation))
     lead = (
-        "Macro: each class counts alike. Weighted: as often as it has images. Other images of "
-        "the same kind would give other figures; the interval says how far off."
+        "Macro averages weight all classes equally, weighted averages by their number of images. "
+        "The interval says how far off the metric may be on other images of the same kind."
     )
-    return Section("figures", "Figures", render("scroll.html", title="Figures", body=rows), lead)
+    return Section("metrics", "Metrics", scrolling("Metrics", rows), lead)

@@ -1,9 +1,9 @@
-"""The mistakes that the classifier is surest of, and where it looked."""
+"""Shows the most confident mistakes, with heat maps."""
 
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,74 +11,70 @@ from imgclf.report.page import Section, render
 from imgclf.report.thumbnails import thumbnail
 
 if TYPE_CHECKING:
+    from imgclf.data.image_files import ImageFiles
     from imgclf.evaluation.evaluation import Evaluation
     from imgclf.explanation.explanation import Explanation
 
 __all__ = ["image_name", "mistakes"]
 
-# Of the heat over an image; with more the small image under it cannot be seen.
+# Opacity of the heat; with more, the small image under it cannot be recognised.
 _STRENGTH = 0.55
 
 
 def mistakes(
-    evaluation: Evaluation, chosen: Any, explanation: Explanation | None = None
+    evaluation: Evaluation, chosen: np.ndarray, explanation: Explanation | None = None
 ) -> Section | None:
-    """A gallery.
+    """Shows a gallery.
 
     Args:
         evaluation: with the images.
-        chosen: (N,) which, as `Evaluation.mistakes` gives them.
+        chosen: (N,) indices, as `Evaluation.mistakes` returns them.
         explanation: heat maps of the first of them.
     """
     if evaluation.images is None:
         return None
     if not len(chosen):
         return Section("mistakes", "Mistakes", "There are none.")
-    overlays = () if explanation is None else explanation.overlay(_STRENGTH)
+    heat_maps = [] if explanation is None else list(explanation.overlay(_STRENGTH))
     cards = []
-    for place, number in enumerate(chosen):
+    for place, number in enumerate(map(int, chosen)):
         true = evaluation.class_names[evaluation.labels[number]]
         predicted = evaluation.class_names[evaluation.predictions[number]]
-        sure = f"{evaluation.confidences[number]:.0%}"
-        name = image_name(evaluation.images, int(number))
-        image = thumbnail(
-            np.asarray(evaluation.images[int(number)]), f"{name}: {true}, taken for {predicted}"
-        )
-        heat, unsure = "", False
-        if explanation is not None and place < len(overlays):
-            heat = thumbnail(overlays[place], f"{name}: where it looked for {predicted}")
-            unsure = not explanation.agreement[place]
-        cards.append(
-            {
-                "image": image,
-                "heat": heat,
-                "unsure": unsure,
-                "true": true,
-                "predicted": predicted,
-                "sure": sure,
-                "name": name,
-            }
-        )
+        name = image_name(evaluation.images, number)
+        alt = f"{name}: {true}, predicted as {predicted}"
+        card = {
+            "image": thumbnail(evaluation.images[number], alt),
+            "heat": "",
+            "unconfirmed": False,
+            "true": true,
+            "predicted": predicted,
+            "confidence": f"{evaluation.confidences[number]:.0%}",
+            "name": name,
+        }
+        if explanation is not None and place < len(heat_maps):
+            card["heat"] = thumbnail(heat_maps[place], f"{name}: heat map for {predicted}")
+            card["unconfirmed"] = not explanation.agreement[place]
+        cards.append(card)
+    body = render("gallery.html", cards=cards, paired=bool(heat_maps))
+    method = explanation.method if explanation is not None and heat_maps else None
+    return Section("mistakes", "Mistakes", body, _lead(evaluation, len(chosen), method))
+
+
+def _lead(evaluation: Evaluation, shown: int, method: str | None) -> str:
     wrong = int(np.sum(~evaluation.correct))
-    lead = f"{wrong:,} of {len(evaluation):,} images are named wrongly. "
-    lead += "All are shown." if len(chosen) == wrong else "These are the surest of them."
-    if explanation is not None and len(overlays):
+    lead = f"{wrong:,} of {len(evaluation):,} images are misclassified. "
+    lead += "All are shown." if shown == wrong else "These are the most confident mistakes."
+    if method is not None:
         lead += (
-            f" Beside an image: where it looked for the wrong answer ({explanation.method}). "
-            "“Not confirmed”: covering that place does not lower the probability more than "
-            "covering another."
+            f" The heat map beside an image shows what led to the prediction ({method}). “Not "
+            "confirmed”: covering that region does not lower the probability more than covering "
+            "another."
         )
-    lead += " Some may be the label's mistake, not the network's."
-    return Section(
-        "mistakes",
-        "Mistakes",
-        render("gallery.html", cards=cards, paired=bool(len(overlays))),
-        lead,
-    )
+    return f"{lead} In some, the label may be wrong."
 
 
-def image_name(images: Any, number: int) -> str:
-    """The end of a file's path, or which image it is."""
+def image_name(images: np.ndarray | ImageFiles, number: int) -> str:
+    """Returns the end of a file's path, or the index of an image without a file."""
     paths = getattr(images, "paths", None)
     if paths is None:
         return f"image {number}"

@@ -1,4 +1,4 @@
-"""What is left of the accuracy when images are blurred, dark, askew."""
+"""Shows the accuracy on damaged images: blurred, dark, rotated."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
+from imgclf.formatting import show_percent
 from imgclf.markup import table
-from imgclf.report.page import Section, render
+from imgclf.report.page import Section, scrolling
 
 if TYPE_CHECKING:
     from imgclf.evaluation.robustness import Robustness
@@ -16,30 +17,31 @@ if TYPE_CHECKING:
 __all__ = ["robustness"]
 
 
-def robustness(card: Robustness) -> Section:
-    """A row a kind of damage, a column a step.
+def robustness(card: Robustness | None) -> Section | None:
+    """Shows a row for each kind of damage, a column for each severity.
 
     Args:
-        card: as `Classifier.robustness` gives it.
+        card: as `Classifier.evaluate_robustness` returns it.
     """
+    if card is None:
+        return None
     rows = []
     for name, accuracies in card.accuracies.items():
         cells = [_cell(value, card.accuracy) for value in accuracies]
-        rows.append([name, *cells, f"{np.mean(accuracies):.1%}"])
+        rows.append([name, *cells, show_percent(float(np.mean(accuracies)))])
     steps = len(next(iter(card.accuracies.values())))
-    heads = ["damage", *(f"step {step}" for step in range(1, steps + 1)), "mean"]
-    body = render("scroll.html", title="Robustness", body=table("", heads, rows))
-    low, high = card.accuracy_interval
+    heads = ["damage", *(f"severity {step}" for step in range(1, steps + 1)), "mean"]
+    body = scrolling("Robustness", table("", heads, rows))
+    undamaged = show_percent(card.accuracy, card.accuracy_interval)
     lead = (
-        f"Accuracy on {card.num_images:,} images that were damaged in steps from mild (1) to "
-        f"severe ({steps}); as they are: {card.accuracy:.1%} ({low:.1%} to {high:.1%}). "
-        f"Worst: {card.weakest}."
+        f"Accuracy on {card.num_images:,} damaged images, from mild (1) to severe ({steps}). "
+        f"Undamaged: {undamaged}. Weakest against {card.weakest}."
     )
     return Section("robustness", "Robustness", body, lead)
 
 
 def _cell(accuracy: float, whole: float) -> Markup:
-    """The colour says how much of the accuracy is lost."""
+    """Colors a cell by the share of the accuracy that is lost."""
     lost = min(max(1 - accuracy / whole, 0.0), 1.0) if whole else 0.0
     return Markup('<span class="lost" style="--a:{:.3f}">{:.1%}</span>').format(
         0.65 * lost, accuracy

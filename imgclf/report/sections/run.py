@@ -1,4 +1,4 @@
-"""The run behind the model: time, an estimate of energy, the machine, versions."""
+"""Shows the run: test evaluations, time, an estimate of energy, the machine, versions."""
 
 from __future__ import annotations
 
@@ -7,81 +7,81 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imgclf.formatting import show_duration
 from imgclf.markup import table
-from imgclf.report.page import Section, render
+from imgclf.report.page import Section, render, scrolling
 
 if TYPE_CHECKING:
     from imgclf.evaluation.test_evaluations import EvaluationRecord
 
-__all__ = ["WATTS", "cost", "energy", "environment", "listed", "looks"]
+__all__ = ["WATTS", "cost", "energy", "environment", "list_versions", "test_evaluations"]
 
 # A desktop computer with its processor busy. Laptops take 20 to 45, servers several hundred.
 WATTS = 100.0
 
-# Rows of the table of looks.
-_LOOKS = 10
+# Rows of the table of test evaluations.
+_SHOWN = 10
 
 _PACKAGES = ("imgclf", "keras", "tensorflow", "numpy")
 
 
-def cost(seconds: float | None, watts: float, images: int | None = None) -> Section | None:
-    """Time and energy of the training.
+def cost(seconds: float | None, watts: float, num_images: int | None = None) -> Section | None:
+    """Shows time and energy of the training.
 
     Args:
-        seconds: that were spent in `fit`; None if nobody noted them.
-        watts: what the machine is taken to draw meanwhile.
-        images: training images that were seen, each as often as it was.
+        seconds: spent in `fit`; None if not recorded.
+        watts: power that the machine is assumed to draw meanwhile.
+        num_images: training images times epochs.
     """
     if not seconds:
         return None
-    facts = {"time in training": show_duration(seconds)}
-    if images:
-        facts["pace"] = f"{images / seconds:,.0f} training images a second, validation included"
+    facts = {"training time": show_duration(seconds)}
+    if num_images:
+        pace = f"{num_images / seconds:,.0f} training images a second, validation included"
+        facts["throughput"] = pace
     facts["energy, estimated"] = (
         f"{energy(seconds * watts / 3600)} = {show_duration(seconds)} × {watts:g} W"
     )
     note = (
-        f"Nothing measured the energy: {watts:g} W for the whole machine is an assumption "
-        "(a laptop draws some 20 to 45 W, a desktop computer 60 to 150 W, a server several "
-        "hundred). Searches and earlier runs are not in it."
+        f"The energy was not measured: {watts:g} W for the whole machine is an assumption (a "
+        "laptop draws some 20 to 45 W, a desktop computer 60 to 150 W, a server several hundred). "
+        "Searches and earlier runs are not included."
     )
     return Section("cost", "Time and energy", render("facts.html", facts=facts, note=note))
 
 
-def looks(found: Sequence[EvaluationRecord]) -> Section | None:
-    """How often the test images were looked at.
+def test_evaluations(records: Sequence[EvaluationRecord]) -> Section | None:
+    """Shows how often the run was evaluated on test images.
 
     Args:
-        found: as the run folder has them, the first one first.
+        records: from the run folder, the oldest first.
     """
-    if not found:
+    if not records:
         return None
     rows = [
         [one.date[:19].replace("T", " "), f"{one.num_images:,}", f"{one.accuracy:.1%}"]
-        for one in found[-_LOOKS:]
+        for one in records[-_SHOWN:]
     ]
-    times = "once" if len(found) == 1 else f"{len(found):,} times"
+    times = "once" if len(records) == 1 else f"{len(records):,} times"
     lead = (
-        f"The test images of this run have been looked at {times}, this report included. A look "
-        "that changes what is done next makes the next figure a little too good."
+        f"This run has been evaluated on test images {times}, this report included. Each test "
+        "evaluation that guides what you do next makes the next one a little too optimistic."
     )
-    if len(found) > _LOOKS:
-        lead += f" The last {_LOOKS}:"
+    if len(records) > _SHOWN:
+        lead += f" The last {_SHOWN}:"
     body = table("", ["when (UTC)", "images", "accuracy"], rows)
-    return Section(
-        "looks", "Looks at the test", render("scroll.html", title="Looks", body=body), lead
-    )
+    title = "Test evaluations"
+    return Section("test-evaluations", title, scrolling(title, body), lead)
 
 
 def environment(versions: Mapping[str, str] | None = None, left_out: Sequence[str] = ()) -> Section:
-    """The machine and the versions that made this report, and those of the training.
+    """Shows the machine and the versions, of this report and of the training.
 
     Args:
-        versions: by package, of the training, as the run folder has them.
-        left_out: what the report lacks, and why.
+        versions: of the training, by package.
+        left_out: sentences on what the report lacks, and why.
     """
     facts = {
         "Python": platform.python_version(),
@@ -89,16 +89,16 @@ def environment(versions: Mapping[str, str] | None = None, left_out: Sequence[st
         "processor": f"{_processor()}, {os.cpu_count()} cores",
     }
     now = {name: version for name in _PACKAGES if (version := _version(name))}
-    facts["packages"] = listed(now)
+    facts["packages"] = list_versions(now)
     if versions:
-        facts["trained with"] = listed(versions)
+        facts["trained with"] = list_versions(versions)
     return Section(
         "environment", "Environment", render("facts.html", facts=facts, note=" ".join(left_out))
     )
 
 
 def energy(watt_hours: float) -> str:
-    """Watt hours as people say them.
+    """Shows watt-hours.
 
     Example:
         >>> energy(0.776), energy(100), energy(2500)
@@ -109,8 +109,8 @@ def energy(watt_hours: float) -> str:
     return f"{watt_hours:.0f} Wh" if watt_hours >= 10 else f"{watt_hours:.2g} Wh"
 
 
-def listed(versions: Mapping[str, Any]) -> str:
-    """Packages and their versions in one line."""
+def list_versions(versions: Mapping[str, str]) -> str:
+    """Lists packages with their versions in one line."""
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 

@@ -1,4 +1,4 @@
-"""Parts of the images that have something in common, and which of them are really worse."""
+"""Shows the accuracy on slices: images that have something in common."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from imgclf.data.image_files import ImageFiles
 from imgclf.errors import ImgclfError
+from imgclf.formatting import show_interval, show_percent
 from imgclf.markup import table
-from imgclf.report.page import Section, render
+from imgclf.report.page import Section, scrolling
 from imgclf.report.sections.classes import bar
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _TITLES = {
 
 
 def find_slices(evaluation: Evaluation) -> dict[str, list[Slice]]:
-    """The slices that can be made of the images themselves; more than one each, or none."""
+    """Finds the slices that the images themselves define, where there are at least two."""
     if evaluation.images is None:
         return {}
     kinds = ["brightness"]
@@ -48,36 +49,38 @@ def find_slices(evaluation: Evaluation) -> dict[str, list[Slice]]:
 
 
 def slices(found: Mapping[str, Sequence[Slice]]) -> Section | None:
-    """A table a kind of slice.
+    """Shows a table for each kind of slice.
 
     Args:
-        found: by kind, such as "brightness": as `Evaluation.slices` gives them.
+        found: by kind, such as "brightness": as `Evaluation.slices` returns them.
     """
     if not found:
         return None
     body = Markup()
     for kind, some in found.items():
         rows = [_row(one) for one in some[:_SHOWN]]
-        heads = [kind, "images", "accuracy", "95% interval", "the rest", ""]
+        heads = [kind, "images", "accuracy", "95% interval", "other images", ""]
         title = _TITLES.get(kind, f"By {kind}")
         if len(some) > _SHOWN:
             title += f": the {_SHOWN} least accurate of {len(some):,}"
-        body += render("scroll.html", title=title, body=table(title, heads, rows))
+        body += scrolling(title, table(title, heads, rows))
     worse = [one for some in found.values() for one in some if one.is_worse]
-    lead = "No part is worse than the rest beyond what chance does."
+    lead = "No slice is significantly worse than the other images."
     if worse:
         names = ", ".join(f"{one.by} {one.name}" for one in worse[:3])
-        lead = f"Really worse than the rest (Fisher's exact test, corrected by Holm): {names}."
+        lead = (
+            "Significantly worse than the other images (Fisher's exact test with Holm correction): "
+            f"{names}."
+        )
     return Section("slices", "Slices", body, lead)
 
 
-def _row(one: Slice) -> list[object]:
-    low, high = one.interval
+def _row(one: Slice) -> list[Markup | str]:
     return [
         one.name,
         f"{one.num_images:,}",
         bar(one.accuracy),
-        f"{low:.1%} to {high:.1%}",
-        f"{one.rest_accuracy:.1%}",
+        show_interval(one.interval),
+        show_percent(one.rest_accuracy),
         "worse" if one.is_worse else "",
     ]

@@ -1,4 +1,4 @@
-"""What the reader should know if nothing else is read."""
+"""Shows the result at a glance."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from imgclf.formatting import show_interval, show_percent
 from imgclf.report.page import render
 
 if TYPE_CHECKING:
@@ -18,10 +19,10 @@ __all__ = ["plus_minus", "sentence", "summary"]
 _PAIRS = 2
 
 _KINDS = {
-    "test": "unseen images",
+    "test": "test images",
     "validation": "validation images",
-    "train": "images that it was trained on",
-}  # else nobody knows whether it has seen them
+    "train": "training images",
+}  # else the role of the images is unknown
 
 
 def summary(
@@ -30,46 +31,45 @@ def summary(
     warnings: Sequence[str] = (),
     more: Mapping[str, str] | None = None,
 ) -> Markup:
-    """The first card of a report.
+    """Shows the first card of a report.
 
     Args:
-        evaluation: what was measured.
-        split: the name of the split that it was measured on.
-        warnings: what else has to be known before the figure is believed.
-        more: figures by name, to stand among the others.
+        evaluation: on the split.
+        split: its name.
+        warnings: what readers must know to judge the accuracy.
+        more: further metrics by name.
     """
-    low, high = evaluation.accuracy_interval
-    figures: dict[str, str] = {}
+    metrics: dict[str, str] = {}
     if evaluation.imbalanced:
-        figures["balanced accuracy"] = f"{evaluation.balanced_accuracy:.1%}"
-        figures["macro F1"] = f"{evaluation.macro_f1:.1%}"
-    figures |= more or {}
+        metrics["balanced accuracy"] = show_percent(evaluation.balanced_accuracy)
+        metrics["macro F1"] = show_percent(evaluation.macro_f1)
+    metrics |= more or {}
     tops = evaluation.top_k_accuracies()
-    figures |= {f"top-{k}": f"{tops[k]:.1%}" for k in list(tops)[:2]}
-    figures["log loss"] = f"{evaluation.loss:.3f}"
-    figures["calibration error"] = f"{evaluation.calibration_error:.1%}"
+    metrics |= {f"top-{k}": show_percent(tops[k]) for k in list(tops)[:2]}
+    metrics["log loss"] = f"{evaluation.loss:.3f}"
+    metrics["calibration error"] = show_percent(evaluation.calibration_error)
     weakest = _weakest(evaluation)
     return render(
         "summary.html",
-        accuracy=f"{evaluation.accuracy:.1%}",
+        accuracy=show_percent(evaluation.accuracy),
         margin=f"± {plus_minus(evaluation):.1f}",
         on=f"on {len(evaluation):,} {_KINDS.get(split, 'images')}",
-        interval=f"95% interval: {low:.1%} to {high:.1%}",
+        interval=f"95% interval: {show_interval(evaluation.accuracy_interval)}",
         weakest=weakest and f"{weakest['class_name']}, {weakest['recall']:.0%}",
         pairs=_pairs(evaluation),
-        figures=figures,
+        metrics=metrics,
         warnings=warnings,
     )
 
 
 def sentence(evaluation: Evaluation, split: str) -> str:
-    """The same in one line.
+    """Says the same in one line.
 
     Example:
         >>> from imgclf import Evaluation
         >>> ev = Evaluation([0, 1, 1], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]], ["cat", "dog"])
         >>> sentence(ev, "test")
-        '66.7% ± 36.5 on 3 unseen images; weakest: dog, 50%; mistakes it shows: cat for dog'
+        '66.7% ± 36.5 on 3 test images; weakest class: dog, 50%; most confused: dog as cat'
     """
     parts = [
         f"{evaluation.accuracy:.1%} ± {plus_minus(evaluation):.1f} on {len(evaluation):,} "
@@ -77,15 +77,15 @@ def sentence(evaluation: Evaluation, split: str) -> str:
     ]
     weakest = _weakest(evaluation)
     if weakest:
-        parts.append(f"weakest: {weakest['class_name']}, {weakest['recall']:.0%}")
+        parts.append(f"weakest class: {weakest['class_name']}, {weakest['recall']:.0%}")
     pairs = _pairs(evaluation)
     if pairs:
-        parts.append(f"mistakes it shows: {', '.join(pairs)}")
+        parts.append(f"most confused: {', '.join(pairs)}")
     return "; ".join(parts)
 
 
 def plus_minus(evaluation: Evaluation) -> float:
-    """Half of the accuracy's 95% interval, in points of per cent."""
+    """Returns half the width of the accuracy's 95% interval, in percentage points."""
     low, high = evaluation.accuracy_interval
     return 50 * (high - low)
 
@@ -99,4 +99,4 @@ def _weakest(evaluation: Evaluation) -> dict[str, Any] | None:
 def _pairs(evaluation: Evaluation) -> list[str]:
     if np.all(evaluation.correct):
         return []
-    return [f"{predicted} for {true}" for true, predicted, _ in evaluation.confused_pairs(_PAIRS)]
+    return [f"{true} as {predicted}" for true, predicted, _ in evaluation.confused_pairs(_PAIRS)]

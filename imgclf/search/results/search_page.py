@@ -12,7 +12,8 @@ from imgclf import plots
 from imgclf.errors import ImgclfError
 from imgclf.formatting import show_duration
 from imgclf.markup import join, table
-from imgclf.report.page import Section, page, render
+from imgclf.report.charts import chart
+from imgclf.report.page import Section, page, scrolling
 
 if TYPE_CHECKING:
     from imgclf.search.results.confirm import Confirmation
@@ -60,7 +61,7 @@ def report_page(result: SearchResult) -> str:
             Section(
                 "trials",
                 "Trials",
-                _scrolling(trials_table(result.ranked()), "trials"),
+                scrolling("trials", trials_table(result.ranked())),
                 "Accuracy is the highest of all epochs on the validation images: that of the "
                 "best trial owes something to luck.",
             ),
@@ -118,7 +119,7 @@ def confirmation_part(confirmation: Confirmation) -> Markup:
     says = join(Markup("<li>{}</li>").format(text) for text in confirmation.statements())
     notes = join(Markup('<p class="note">{}</p>').format(text) for text in confirmation.notes())
     listed = Markup('<ul class="plain">{}</ul>').format(says)
-    return join([_scrolling(table("", heads, rows), "networks"), listed, notes])
+    return join([scrolling("networks", table("", heads, rows)), listed, notes])
 
 
 def _summary(result: SearchResult) -> Markup:
@@ -174,8 +175,8 @@ def _winner(result: SearchResult) -> Markup:
 
 def _progress(result: SearchResult) -> Markup:
     figures = [
-        _svg(result.plot(), "validation accuracy of each trial and the best so far, by trial"),
-        _svg(result.plot(by="time"), "validation accuracy of each trial, and the best, by time"),
+        chart(result.plot(), "validation accuracy of each trial and the best so far, by trial"),
+        chart(result.plot(by="time"), "validation accuracy of each trial, and the best, by time"),
     ]
     return Markup('<div class="charts">{}</div>').format(join(figures))
 
@@ -189,7 +190,7 @@ def _importance(result: SearchResult) -> Section:
             [setting.points for setting in found.settings],
             [setting.spread for setting in found.settings],
         )
-        figure = _svg(axes, "how much each setting mattered")
+        figure = chart(axes, "how much each setting mattered")
         body = Markup('{}\n<p class="note">{}</p>').format(figure, found.note)
     return Section(
         "importance",
@@ -202,20 +203,10 @@ def _importance(result: SearchResult) -> Section:
 
 def _figure_section(name: str, title: str, draw: Callable[[], Any], lead: str) -> Section | None:
     try:
-        figure = _svg(draw(), title)
+        figure = chart(draw(), title)
     except ImgclfError:
         return None
     return Section(name, title, figure, lead)
-
-
-def _svg(axes: Any, alt: str) -> Markup:
-    # matplotlib escapes what it writes, and colours and ids are ours.
-    svg = Markup(plots.figure_svg(axes, alt))  # noqa: S704
-    return Markup("<figure>{}</figure>").format(_scrolling(svg, alt))
-
-
-def _scrolling(content: Markup, title: str) -> Markup:
-    return render("scroll.html", title=title, body=content)
 
 
 def _number(value: float | None, form: str) -> Markup:
