@@ -2,17 +2,28 @@
 
     `kernel_size` must be an int above 0 or a pair of them. Received: kernel_size=0.
 
-Each check returns the value, so that it can be used in an assignment.
+A check is a function that returns the value, so that it can be used in an assignment; or a
+constraint, a value that stands in the annotation of a field:
+
+    epochs: Annotated[int, Integer(low=1)] = 10
+
+as scikit-learn states its own in `_param_validation`.
 """
 
 from __future__ import annotations
 
+import abc
+import builtins
+import dataclasses
 import difflib
+import functools
+import inspect
 import math
 import numbers
 import os
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +42,223 @@ def received(name: str, value: object) -> str:
     return f"Received: {name}={shorten(repr(value), 120, 'end')}."
 
 
+class Constraint(abc.ABC):
+    """What a value must be: a value itself, that can stand in the annotation of a field.
+
+    A constraint says what it allows (`allowed`) and takes a value or refuses it (`accept`);
+    `check` makes the message.
+    """
+
+    @property
+    @abc.abstractmethod
+    def allowed(self) -> str:
+        """The end of the sentence "`name` must be …"."""
+
+    @abc.abstractmethod
+    def accept(self, value: Any) -> Any:
+        """The value as it is used; raises `TypeError` or `ValueError` for one that is refused."""
+
+    def hint(self, value: object) -> str:  # noqa: ARG002
+        """What may have been meant; "" if nothing is known."""
+        return ""
+
+    def check(self, name: str, value: Any) -> Any:
+        """The value as it is used.
+
+        Args:
+            name: of the argument, for the message.
+            value: what was given for it.
+
+        Raises:
+            ArgumentTypeError: if it is of a wrong type.
+            ArgumentError: if it is of the right type, but not allowed.
+        """
+        try:
+            return self.accept(value)
+        except ArgumentError:  # of something inside, with a message of its own
+            raise
+        except (TypeError, ValueError) as error:
+            kind = ArgumentTypeError if isinstance(error, TypeError) else ArgumentError
+        message = f"`{name}` must be {self.allowed}. {received(name, value)}"
+        raise kind(f"{message} {self.hint(value)}".rstrip())
+
+
+@dataclasses.dataclass(frozen=True)
+class Integer(Constraint):
+    """An int (or numpy integer) from `low` to `high`, both included.
+
+    Example:
+        >>> Integer(low=1).check("epochs", 3)
+        3
+    """
+
+    low: int
+    high: int | None = None
+
+    @property
+    def allowed(self) -> str:
+        if self.high is None:
+            return f"an int of at least {self.low}"
+        return f"an int from {self.low} to {self.high}"
+
+    def accept(self, value: Any) -> int:
+        if not _is_integer(value):
+            raise TypeError
+        if value < self.low or (self.high is not None and value > self.high):
+            raise ValueError
+        return int(value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Number(Constraint):
+    """A finite number from `low` to `high`; `above` and `below` leave out the bound itself.
+
+    Example:
+        >>> Number(low=0, high=1, below=True).allowed
+        'a number at least 0 and below 1'
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+    below: bool = False
+
+    @property
+    def allowed(self) -> str:
+        bounds = []
+        if self.low > -math.inf:
+            bounds.append(f"{'above' if self.above else 'at least'} {self.low:g}")
+        if self.high < math.inf:
+            bounds.append(f"{'below' if self.below else 'at most'} {self.high:g}")
+        return f"a number {' and '.join(bounds)}".rstrip()
+
+    def accept(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise TypeError
+        number = float(value)
+        too_low = number <= self.low if self.above else number < self.low
+        too_high = number >= self.high if self.below else number > self.high
+        if not math.isfinite(number) or too_low or too_high:
+            raise ValueError
+        return number
+
+
+@dataclasses.dataclass(frozen=True)
+class Flag(Constraint):
+    """True or False, nothing that merely counts as one."""
+
+    allowed = "True or False"
+
+    def accept(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise TypeError
+        return value
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class OneOf(Constraint):
+    """One of some options; the message proposes the nearest one.
+
+    Example:
+        >>> OneOf("same", "valid").check("padding", "same")
+        'same'
+    """
+
+    options: tuple[Any, ...]
+
+    def __init__(self, *options: Any) -> None:
+        object.__setattr__(self, "options", options)
+
+    @property
+    def allowed(self) -> str:
+        texts = ", ".join(map(repr, self.options))
+        return texts if len(self.options) == 1 else f"one of {texts}"
+
+    def accept(self, value: Any) -> Any:
+        # What cannot be hashed, such as an array, may not be comparable either.
+        if not isinstance(value, Hashable) or value not in self.options:
+            raise ValueError if isinstance(value, str) else TypeError
+        return value
+
+    def hint(self, value: object) -> str:
+        near = difflib.get_close_matches(str(value), map(str, self.options), n=1)
+        return f"Did you mean {near[0]!r}?" if near else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class SizePair(Constraint):
+    """An int above 0, or a pair of them (height, width); it becomes a pair."""
+
+    allowed = "an int above 0 or a pair of them"
+
+    def accept(self, value: Any) -> tuple[int, int]:
+        pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+        if not all(_is_integer(side) for side in pair):
+            raise TypeError
+        if len(pair) != 2 or min(pair) < 1:
+            raise ValueError
+        return int(pair[0]), int(pair[1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Maybe(Constraint):
+    """None, or what another constraint allows.
+
+    Example:
+        >>> Maybe(Integer(low=1)).allowed
+        'None or an int of at least 1'
+    """
+
+    constraint: Constraint
+
+    @property
+    def allowed(self) -> str:
+        inner = self.constraint.allowed
+        return f"None{',' if ' or ' in inner else ' or'} {inner}"
+
+    def accept(self, value: Any) -> Any:
+        return None if value is None else self.constraint.accept(value)
+
+    def hint(self, value: object) -> str:
+        return self.constraint.hint(value)
+
+
+@functools.cache
+def constraints_of(kind: type) -> dict[str, Constraint]:
+    """The constraints in the annotations of a class, by field.
+
+    A class decides on the fields that it declares itself, whatever another class says of fields
+    of that name.
+
+    Raises:
+        ArgumentTypeError: if an annotation has a name that its module does not know at run time.
+    """
+    found: dict[str, Constraint] = {}
+    for base in reversed(kind.__mro__):
+        scope = vars(sys.modules.get(base.__module__, builtins))
+        for name, annotation in inspect.get_annotations(base).items():
+            found.pop(name, None)
+            if isinstance(annotation, str):
+                annotation = _resolved(annotation, scope, f"{base.__qualname__}.{name}")  # noqa: PLW2901
+            for item in getattr(annotation, "__metadata__", ()):
+                if isinstance(item, Constraint):
+                    found[name] = item
+    return found
+
+
+def _resolved(annotation: str, scope: dict[str, Any], field: str) -> Any:
+    try:
+        return eval(annotation, dict(scope))  # noqa: S307 - as typing.get_type_hints does
+    except NameError as error:
+        raise ArgumentTypeError(
+            f"The annotation {annotation!r} of {field} cannot be read: {error}. Import the name at "
+            "the top of the module, outside of `if TYPE_CHECKING`."
+        ) from None
+
+
 def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
     """An int (or numpy integer) from `low` to `high`, both included."""
-    allowed = f"an int from {low} to {high}" if high is not None else f"an int of at least {low}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise ArgumentTypeError(f"`{name}` must be {allowed}. {received(name, value)}")
-    value = int(value)
-    if value < low or (high is not None and value > high):
-        raise ArgumentError(f"`{name}` must be {allowed}. {received(name, value)}")
-    return value
+    return Integer(low, high).check(name, value)  # type: ignore[no-any-return]
 
 
 def number(
@@ -52,56 +271,26 @@ def number(
     below: bool = False,
 ) -> float:
     """A finite number from `low` to `high`; `above` and `below` leave out the bound itself."""
-    bounds = []
-    if low > -math.inf:
-        bounds.append(f"above {low:g}" if above else f"at least {low:g}")
-    if high < math.inf:
-        bounds.append(f"below {high:g}" if below else f"at most {high:g}")
-    allowed = " ".join(["a number", " and ".join(bounds)]).strip()
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ArgumentTypeError(f"`{name}` must be {allowed}. {received(name, value)}")
-    value = float(value)
-    too_low = value <= low if above else value < low
-    too_high = value >= high if below else value > high
-    if not math.isfinite(value) or too_low or too_high:
-        raise ArgumentError(f"`{name}` must be {allowed}. {received(name, value)}")
-    return value
+    return Number(low, high, above, below).check(name, value)  # type: ignore[no-any-return]
 
 
 def flag(name: str, value: Any) -> bool:
     """True or False, nothing that merely counts as one."""
-    if not isinstance(value, bool):
-        raise ArgumentTypeError(f"`{name}` must be True or False. {received(name, value)}")
-    return value
+    return Flag().check(name, value)  # type: ignore[no-any-return]
 
 
 def one_of(name: str, value: Any, options: Iterable[Any]) -> Any:
     """One of `options`; the message proposes the nearest one."""
-    known = list(options)
-    if value in known:
-        return value
-    texts = [repr(option) for option in known]
-    message = f"`{name}` must be one of {', '.join(texts)}. {received(name, value)}"
-    near = difflib.get_close_matches(str(value), [str(option) for option in known], n=1)
-    if near:
-        message += f" Did you mean {near[0]!r}?"
-    kind = ArgumentError if isinstance(value, str) else ArgumentTypeError
-    raise kind(message)
+    return OneOf(*options).check(name, value)
 
 
 def size_pair(name: str, value: Any) -> tuple[int, int]:
     """An int above 0, or a pair of them (height, width), as a pair."""
-    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    for size in pair:
-        if isinstance(size, bool) or not isinstance(size, numbers.Integral):
-            raise ArgumentTypeError(
-                f"`{name}` must be an int above 0 or a pair of them. {received(name, value)}"
-            )
-    if len(pair) != 2 or min(pair) < 1:
-        raise ArgumentError(
-            f"`{name}` must be an int above 0 or a pair of them. {received(name, value)}"
-        )
-    return int(pair[0]), int(pair[1])
+    return SizePair().check(name, value)  # type: ignore[no-any-return]
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def byte_size(name: str, value: Any) -> int:
@@ -125,7 +314,7 @@ def image_shape(name: str, value: Any) -> tuple[int | None, int | None, int]:
         raise ArgumentTypeError(f"`{name}` must be {needs}. {received(name, value)}")
     *size, channels = value
     for side in [channels, *(side for side in size if side is not None)]:
-        if isinstance(side, bool) or not isinstance(side, numbers.Integral):
+        if not _is_integer(side):
             raise ArgumentTypeError(f"`{name}` must be {needs}. {received(name, value)}")
         if side < 1:
             raise ArgumentError(f"`{name}` must be {needs}. {received(name, value)}")

@@ -10,8 +10,8 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.architecture.blocks.block import check_blocks, fit_block
-from imgclf.architecture.initializer import Initializer, check_initializer, is_dirac, to_keras
-from imgclf.architecture.layers import Shape, show_shape
+from imgclf.architecture.initializer import Initializer, InitializerSetting, to_keras
+from imgclf.architecture.shapes import Shape, show_shape
 from imgclf.errors import ArgumentError, BlockError
 
 if TYPE_CHECKING:
@@ -69,13 +69,9 @@ def build_classifier(
     blocks = check_blocks(blocks)
     check_fit(blocks, shape)
     scale, offset = _rescaling(pixel_mean, pixel_std, shape[2])
-    kernel_initializer = check_initializer("kernel_initializer", kernel_initializer)
-    bias_initializer = check_initializer("bias_initializer", bias_initializer)
-    if is_dirac(kernel_initializer):
-        raise ArgumentError(
-            "`kernel_initializer` of the output layer cannot be 'dirac', which is for conv and "
-            "conv_maxpool. " + checks.received("kernel_initializer", kernel_initializer)
-        )
+    plain = InitializerSetting()
+    kernel_initializer = plain.check("kernel_initializer", kernel_initializer)
+    bias_initializer = plain.check("bias_initializer", bias_initializer)
 
     import keras
 

@@ -14,7 +14,8 @@ from typing import Any
 from imgclf import checks
 from imgclf.architecture.blocks.block import check_blocks
 from imgclf.architecture.build import check_fit
-from imgclf.architecture.layers import Dense, Part, Shape, show_shape, steps, total, widen
+from imgclf.architecture.layers import Dense, Part, steps, widen
+from imgclf.architecture.shapes import Shape, show_shape, total
 from imgclf.errors import ArgumentError
 
 __all__ = ["Description", "Row", "describe"]

@@ -1,4 +1,4 @@
-"""`initializer`: how the weights of a block start, as a value that can be compared and stored."""
+"""`initializer`: the initial weights of a block, as a value that can be compared and stored."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 
 from imgclf import checks
-from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.checks import Constraint, Number, OneOf
+from imgclf.errors import ArgumentError
 
-__all__ = ["INITIALIZERS", "Initializer", "dirac_kernel", "initializer", "is_dirac", "to_keras"]
+__all__ = [
+    "INITIALIZERS",
+    "Initializer",
+    "InitializerSetting",
+    "dirac_kernel",
+    "initializer",
+    "is_dirac",
+    "to_keras",
+]
 
 # Keras's initialisers by name, and the settings that each takes (beside the seed, which the
 # recipe's seed decides). "dirac" is the one that Keras does not have.
@@ -33,14 +42,20 @@ INITIALIZERS: dict[str, tuple[str, ...]] = {
     "zeros": (),
 }
 
+# Settings that are no numbers.
+_SETTINGS: dict[str, Constraint] = {
+    "mode": OneOf("fan_in", "fan_out", "fan_avg"),
+    "distribution": OneOf("truncated_normal", "untruncated_normal", "uniform"),
+}
+
 
 @dataclasses.dataclass(frozen=True, init=False, repr=False)
 class Initializer:
-    """A Keras initialiser with settings; where none are needed its name alone will do.
+    """A Keras initialiser with settings; without settings its name alone is enough.
 
-    "dirac" is ours: a convolution starts as the identity, filter i passing channel i on, and only
-    the filters beyond the number of channels start at random. So a deep network starts as a
-    shallow one (Zagoruyko and Komodakis 2017, "DiracNets").
+    "dirac" is our own: a convolution starts as the identity, with filter i passing channel i
+    through; only filters beyond the number of channels start at random. So a deep network starts
+    as a shallow one (Zagoruyko and Komodakis 2017, "DiracNets").
 
     Args:
         name: a name of Keras, such as "he_normal" or "truncated_normal", or "dirac".
@@ -65,8 +80,7 @@ class Initializer:
                 raise ArgumentError(
                     f"`initializer` {name!r} takes {known}. Received: {setting}={value!r}."
                 )
-            if not isinstance(value, str):
-                checks.number(setting, value)
+            _SETTINGS.get(setting, Number()).check(setting, value)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "settings", tuple(sorted(settings.items())))
 
@@ -75,10 +89,10 @@ class Initializer:
         return f"initializer({self.name!r}{settings})"
 
     def to_keras(self) -> Any:
-        """A new `keras.initializers.Initializer`.
+        """Makes a `keras.initializers.Initializer`.
 
-        For "dirac" that of the random filters: `dirac_kernel` puts in the others, so that a saved
-        layer names nothing but Keras's own.
+        For "dirac" it is that of the random filters, and `dirac_kernel` sets the others: so a
+        saved layer refers to Keras's own initialisers only.
         """
         import keras
 
@@ -101,21 +115,21 @@ def is_dirac(value: str | Initializer) -> bool:
 
 
 def to_keras(value: str | Initializer) -> Any:
-    """What a Keras layer takes for an initialiser given by its name or as a value."""
+    """Converts a name or an `Initializer` to what Keras layers take."""
     if is_dirac(value):
         value = Initializer("dirac")
     return value.to_keras() if isinstance(value, Initializer) else value
 
 
 def dirac_kernel(kernel: np.ndarray) -> np.ndarray:
-    """A convolution's kernel whose first filters pass one channel on each.
+    """Sets the first filters of a convolution's kernel to pass one channel through each.
 
     Args:
-        kernel: (height, width, channels, filters), for what remains random.
+        kernel: (height, width, channels, filters); the other filters stay as they are.
 
     Returns:
-        The same shape and dtype. With more channels than filters, the last channels are not
-        passed on.
+        A new array of the same shape and dtype. With more channels than filters, the last
+        channels are dropped.
 
     Example:
         >>> dirac_kernel(np.full((1, 1, 2, 3), 0.5)).tolist()
@@ -130,30 +144,41 @@ def dirac_kernel(kernel: np.ndarray) -> np.ndarray:
     return kernel
 
 
-def check_initializer(name: str, value: Any) -> str | Initializer:
-    """A known name, an `Initializer`, or a Keras initialiser, which becomes an `Initializer`."""
-    checked = _initializer_of(name, value)
-    if name == "bias_initializer" and is_dirac(checked):
-        raise ArgumentError(
-            "`bias_initializer` cannot be 'dirac', which is for kernels. "
-            + checks.received(name, value)
-        )
-    return checked
+@dataclasses.dataclass(frozen=True)
+class InitializerSetting(Constraint):
+    """A known name, an `Initializer`, or a Keras initialiser, which becomes an `Initializer`.
 
+    Args:
+        dirac: whether "dirac" is allowed; it is for the kernels of convolutions.
+    """
 
-def _initializer_of(name: str, value: Any) -> str | Initializer:
-    if isinstance(value, Initializer):
+    dirac: bool = False
+
+    allowed = "the name of a Keras initialiser, or initializer(...)"
+
+    def accept(self, value: Any) -> Initializer:
+        """An initialiser that is given as more than its name."""
+        if isinstance(value, dict) and isinstance(value.get("name"), str):
+            return Initializer(**value)
+        if not isinstance(value, Initializer):
+            raise TypeError
         return value
-    if isinstance(value, str):
-        return str(checks.one_of(name, value, INITIALIZERS))
-    if isinstance(value, dict) and isinstance(value.get("name"), str):
-        return Initializer(**value)
-    if hasattr(value, "get_config") and not inspect.isclass(value):
-        return _from_keras(name, value)
-    raise ArgumentTypeError(
-        f"`{name}` must be the name of a Keras initialiser, or initializer(...). "
-        + checks.received(name, value)
-    )
+
+    def check(self, name: str, value: Any) -> str | Initializer:
+        """The name or `Initializer` that a block keeps."""
+        checked: str | Initializer
+        if isinstance(value, str):
+            checked = checks.one_of(name, value, INITIALIZERS)
+        elif hasattr(value, "get_config") and not inspect.isclass(value):
+            checked = _from_keras(name, value)
+        else:
+            checked = super().check(name, value)
+        if not self.dirac and is_dirac(checked):
+            raise ArgumentError(
+                f"`{name}` cannot be 'dirac' here: it is for the kernels of conv and "
+                f"conv_maxpool. {checks.received(name, value)}"
+            )
+        return checked
 
 
 def _from_keras(name: str, value: Any) -> Initializer:

@@ -1,12 +1,11 @@
 """The parts that blocks are made of: one Keras layer each, with the arithmetic of its shapes.
 
-A part knows what comes out of it, how many parameters and multiply-adds it costs and how far it
-sees, all without TensorFlow; and it makes its Keras layer. So a network can be checked, described
-and priced before a single weight exists, which a search does thousands of times.
+A part knows its output shape, its parameters, its multiply-adds and its receptive field without
+TensorFlow, and makes its Keras layer. So a network is checked, described and priced before it has
+a single weight, which a search does thousands of times.
 
-Shapes are (height, width, channels) or (features,), without the batch; height and width may be
-None. Multiply-adds count the products of convolutions and dense layers, for one image; what
-biases, normalisation, pooling and activations add is left out, as is usual.
+Multiply-adds count the products of convolutions and dense layers for one image. Biases,
+normalisation, pooling and activations are left out, as is usual.
 """
 
 from __future__ import annotations
@@ -14,12 +13,21 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 
 from imgclf.architecture.initializer import Initializer, dirac_kernel, is_dirac, to_keras
+from imgclf.architecture.shapes import (
+    Shape,
+    channels,
+    need_map,
+    product,
+    show_shape,
+    slide,
+    total,
+)
 from imgclf.errors import BlockError
 
 __all__ = [
@@ -31,15 +39,33 @@ __all__ = [
     "Dropout",
     "Flatten",
     "GlobalPool",
+    "Namer",
     "Part",
     "Pool",
-    "Shape",
     "Shortcut",
     "Whiten",
+    "named",
+    "out_of",
+    "steps",
+    "widen",
 ]
 
-Shape = tuple[int | None, ...]
-Namer = Callable[[str], str]
+
+class Namer:
+    """Names layers, each once: `conv_0.conv`, `conv_0.norm`, then `conv_0.conv_1`.
+
+    Args:
+        prefix: of all names, such as `conv_0`.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.used: dict[str, int] = {}
+
+    def __call__(self, kind: str) -> str:
+        used = self.used.get(kind, 0)
+        self.used[kind] = used + 1
+        return f"{self.prefix}.{kind}" + (f"_{used}" if used else "")
 
 
 class Part(abc.ABC):
@@ -71,6 +97,10 @@ class Part(abc.ABC):
         """Calls a new layer on a Keras tensor."""
         return self.make(namer(self.kind))(tensor)
 
+    def named(self, shape: Shape, namer: Namer) -> Iterator[tuple[str, Part]]:  # noqa: ARG002
+        """Each layer's name and its part, with the names that `apply` gives."""
+        yield namer(self.kind), self
+
 
 @dataclasses.dataclass(frozen=True)
 class Convolve(Part):
@@ -86,17 +116,18 @@ class Convolve(Part):
     bias_initializer: str | Initializer = "zeros"
 
     def output_shape(self, shape: Shape) -> Shape:
-        size = _slide(self, "the kernel", _need_map(shape, "a convolution"))
+        need_map(shape, "a convolution")
+        size = slide(shape, self.kernel_size, self.strides, self.padding, what="the kernel")
         return (*size, self.filters)
 
     def parameters(self, shape: Shape) -> int:
-        return math.prod(self.kernel_size) * _channels(shape) * self.filters + self._biases()
+        return math.prod(self.kernel_size) * channels(shape) * self.filters + self._biases()
 
     def _biases(self) -> int:
         return self.filters if self.use_bias else 0
 
     def macs(self, shape: Shape) -> int | None:
-        return _product(self.output_shape(shape), *self.kernel_size, _channels(shape))
+        return product(self.output_shape(shape), *self.kernel_size, channels(shape))
 
     def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
         return self.kernel_size, self.strides
@@ -136,7 +167,7 @@ class Whiten(Part):
     kernel_size: tuple[int, int]
 
     def _convolve(self, shape: Shape) -> Convolve:
-        filters = 2 * math.prod(self.kernel_size) * _channels(_need_map(shape, "whitening"))
+        filters = 2 * math.prod(self.kernel_size) * channels(need_map(shape, "whitening"))
         return Convolve(filters, self.kernel_size, padding="valid", use_bias=False)
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -175,14 +206,15 @@ class Depthwise(Part):
     kernel_initializer: str | Initializer = "glorot_uniform"
 
     def output_shape(self, shape: Shape) -> Shape:
-        size = _slide(self, "the kernel", _need_map(shape, "a convolution"))
-        return (*size, _channels(shape))
+        need_map(shape, "a convolution")
+        size = slide(shape, self.kernel_size, self.strides, self.padding, what="the kernel")
+        return (*size, channels(shape))
 
     def parameters(self, shape: Shape) -> int:
-        return math.prod(self.kernel_size) * _channels(shape)
+        return math.prod(self.kernel_size) * channels(shape)
 
     def macs(self, shape: Shape) -> int | None:
-        return _product(self.output_shape(shape), *self.kernel_size)
+        return product(self.output_shape(shape), *self.kernel_size)
 
     def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
         return self.kernel_size, self.strides
@@ -210,20 +242,16 @@ class Pool(Part):
     padding: str = "same"
     average: bool = False
 
-    @property
-    def kernel_size(self) -> tuple[int, int]:
-        """The window, under the name that all sliding parts share."""
-        return self.pool_size
-
     def output_shape(self, shape: Shape) -> Shape:
-        *size, channels = _need_map(shape, "pooling")
+        size = need_map(shape, "pooling")[:2]
         for side, window in zip(size, self.pool_size, strict=True):
             if side is not None and side < window:
                 raise BlockError(
-                    f"pooling needs at least {_times(self.pool_size)}, got {_times(size)}. "
+                    f"pooling needs at least {show_shape(self.pool_size)}, got {show_shape(size)}. "
                     "Remove a pool or use larger images."
                 )
-        return (*_slide(self, "the pool", shape), channels)
+        sides = slide(shape, self.pool_size, self.strides, self.padding, what="the pool")
+        return (*sides, channels(shape))
 
     def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
         return self.pool_size, self.strides
@@ -243,7 +271,7 @@ class GlobalPool(Part):
     average: bool
 
     def output_shape(self, shape: Shape) -> Shape:
-        return (_channels(_need_map(shape, "global pooling")),)
+        return (channels(need_map(shape, "global pooling")),)
 
     def make(self, name: str) -> Any:
         import keras
@@ -265,7 +293,7 @@ class BatchNorm(Part):
 
     def parameters(self, shape: Shape) -> int:
         # The running mean and variance are always there.
-        return _channels(shape) * (2 + self.scale + self.center)
+        return channels(shape) * (2 + self.scale + self.center)
 
     def make(self, name: str) -> Any:
         import keras
@@ -314,10 +342,10 @@ class Flatten(Part):
     def output_shape(self, shape: Shape) -> Shape:
         if None in shape:
             raise BlockError(
-                f"flatten needs a known height and width, got {_times(shape)}. "
+                f"flatten needs a known height and width, got {show_shape(shape)}. "
                 "Use global_pool() for images of any size."
             )
-        return (_product(shape),)
+        return (product(shape),)
 
     def make(self, name: str) -> Any:
         import keras
@@ -338,16 +366,16 @@ class Dense(Part):
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
             raise BlockError(
-                f"a dense layer needs a flat tensor, got {_times(shape)}. "
+                f"a dense layer needs a flat tensor, got {show_shape(shape)}. "
                 "Put flatten() or global_pool() before it."
             )
         return (self.units,)
 
     def parameters(self, shape: Shape) -> int:
-        return _channels(shape) * self.units + (self.units if self.use_bias else 0)
+        return channels(shape) * self.units + (self.units if self.use_bias else 0)
 
     def macs(self, shape: Shape) -> int | None:
-        return _channels(shape) * self.units
+        return channels(shape) * self.units
 
     def make(self, name: str) -> Any:
         import keras
@@ -373,15 +401,15 @@ class Shortcut(Part):
     inner: tuple[Part, ...]
 
     def output_shape(self, shape: Shape) -> Shape:
-        inside = out_of(self.inner, _need_map(shape, "residual"))
+        inside = out_of(self.inner, need_map(shape, "residual"))
         if len(inside) != 3:
             raise BlockError("residual needs inner blocks that give a map, not a flat tensor.")
         around = self._projection(shape)
         outside = around.output_shape(shape) if around else shape
         if inside != outside:
             raise BlockError(
-                f"residual gives {_times(inside)} inside and {_times(outside)} on the way around. "
-                'Use padding="same" in the inner blocks.'
+                f"residual gives {show_shape(inside)} inside and {show_shape(outside)} on the way "
+                'around. Use padding="same" in the inner blocks.'
             )
         return inside
 
@@ -390,7 +418,7 @@ class Shortcut(Part):
         strides = self.window()[1]
         if strides == (1, 1) and inside[-1] == shape[-1]:
             return None
-        return Convolve(_channels(inside), (1, 1), strides=strides, use_bias=False)
+        return Convolve(channels(inside), (1, 1), strides=strides, use_bias=False)
 
     def parameters(self, shape: Shape) -> int:
         around = self._projection(shape)
@@ -423,6 +451,12 @@ class Shortcut(Part):
         outside = around.apply(tensor, namer) if around else tensor
         return self.make(namer(self.kind))([inside, outside])
 
+    def named(self, shape: Shape, namer: Namer) -> Iterator[tuple[str, Part]]:
+        around = self._projection(shape)
+        yield from named(self.inner, shape, namer)
+        yield from around.named(shape, namer) if around else ()
+        yield namer(self.kind), self
+
 
 def steps(parts: tuple[Part, ...], shape: Shape) -> list[tuple[Part, Shape]]:
     """Each part with the shape that reaches it."""
@@ -431,6 +465,12 @@ def steps(parts: tuple[Part, ...], shape: Shape) -> list[tuple[Part, Shape]]:
         pairs.append((part, shape))
         shape = part.output_shape(shape)
     return pairs
+
+
+def named(parts: tuple[Part, ...], shape: Shape, namer: Namer) -> Iterator[tuple[str, Part]]:
+    """The name of each layer that parts make for an input of this shape, with its part."""
+    for part, before in steps(parts, shape):
+        yield from part.named(before, namer)
 
 
 def out_of(parts: tuple[Part, ...], shape: Shape) -> Shape:
@@ -453,53 +493,3 @@ def widen(
         (high + (window[0] - 1) * down, wide + (window[1] - 1) * right),
         (down * strides[0], right * strides[1]),
     )
-
-
-def total(costs: list[int | None]) -> int | None:
-    """The sum, or None if any of it is open."""
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
-
-
-def _need_map(shape: Shape, what: str) -> Shape:
-    if len(shape) != 3:
-        raise BlockError(
-            f"{what} needs a map of (height, width, channels), got a flat tensor of {shape[0]}. "
-            "Put it before flatten() or global_pool()."
-        )
-    return shape
-
-
-def _slide(part: Any, what: str, shape: Shape) -> tuple[int | None, int | None]:
-    """Height and width after a window has moved over a map."""
-    sides: list[int | None] = []
-    for side, window, stride in zip(shape, part.kernel_size, part.strides, strict=False):
-        if side is None:
-            sides.append(None)
-        elif part.padding == "same":
-            sides.append(-(-side // stride))
-        elif side < window:
-            raise BlockError(
-                f'with padding="valid" {what} of {_times(part.kernel_size)} needs a map of at '
-                f'least that size, got {_times(shape[:2])}. Use padding="same" or larger images.'
-            )
-        else:
-            sides.append((side - window) // stride + 1)
-    return sides[0], sides[1]
-
-
-def _channels(shape: Shape) -> int:
-    return int(shape[-1] or 0)
-
-
-def _product(shape: Shape, *factors: int) -> int | None:
-    sizes = [side for side in shape if side is not None]
-    return math.prod(sizes) * math.prod(factors) if len(sizes) == len(shape) else None
-
-
-def _times(shape: Any) -> str:
-    """A shape for people: 8×8×32; an open side is shown as ?."""
-    return "×".join("?" if side is None else str(side) for side in shape)
-
-
-show_shape = _times

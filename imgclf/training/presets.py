@@ -9,16 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
-from imgclf.architecture.blocks.standard import (
-    batch_norm,
-    conv_maxpool,
-    dense_dropout,
-    flatten,
-    global_pool,
-    residual,
-    whitening,
-)
-from imgclf.architecture.blocks.standard import conv as _conv
+from imgclf.architecture.blocks.convolution import conv as _conv
+from imgclf.architecture.blocks.convolution import conv_maxpool, whitening
+from imgclf.architecture.blocks.dense import dense_dropout, flatten
+from imgclf.architecture.blocks.normalization import batch_norm
+from imgclf.architecture.blocks.pooling import global_pool
+from imgclf.architecture.blocks.wrappers import residual
 from imgclf.architecture.initializer import initializer
 from imgclf.data.dataset import Dataset
 from imgclf.errors import ArgumentError

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Annotated
 
 import keras
 import numpy as np
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 
 import imgclf
 from imgclf import errors
-from imgclf.architecture.blocks import standard as blocks
-from imgclf.architecture.blocks.block import ACTIVATIONS, block_from_dict
+from imgclf.architecture.blocks.block import Block, block_from_dict
+from imgclf.architecture.blocks.constraints import ACTIVATIONS
 from imgclf.architecture.initializer import INITIALIZERS
+from imgclf.architecture.layers import Activate
+from imgclf.checks import Integer, constraints_of
 
 MAP = (12, 10, 6)
 BLOCKS = [
@@ -52,7 +55,7 @@ def test_every_block_keeps_its_promises(block, shape, expected):
         model.count_params()
     )
     assert block_from_dict(json.loads(json.dumps(block.to_dict()))) == block
-    assert eval(repr(block), vars(blocks)) == block  # the repr is the call
+    assert eval(repr(block), {name: getattr(imgclf, name) for name in imgclf.__all__}) == block
     with pytest.raises(dataclasses.FrozenInstanceError):
         block.filters = 3
 
@@ -73,6 +76,112 @@ def steps(block, shape):
     from imgclf.architecture.layers import steps as pairs
 
     return pairs(block.parts(), shape)
+
+
+BUILT_IN = [kind for kind in Block.__subclasses__() if kind.__module__.startswith("imgclf.")]
+
+
+def test_the_table_above_has_every_block_that_trains_and_each_is_public():
+    tested = {type(block) for block, _, _ in BLOCKS} | {type(imgclf.whitening())}
+    assert set(BUILT_IN) == tested
+    assert [getattr(imgclf, kind.block_name) for kind in BUILT_IN] == BUILT_IN
+
+
+@pytest.mark.parametrize("kind", BUILT_IN, ids=lambda kind: kind.block_name)
+def test_every_setting_of_a_block_has_a_constraint(kind):
+    assert set(constraints_of(kind)) == {field.name for field in dataclasses.fields(kind)}
+
+
+# What is never a setting's value, or only where the constraint says so.
+ODD = st.one_of(
+    st.sampled_from([0, 0.0, "", False, None, (), [], {}, b"", -1, np.zeros(2), object, "x" * 300]),
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.text(max_size=5),
+    st.tuples(st.integers(-1, 3), st.integers(-1, 3)),
+)
+
+
+@given(row=st.sampled_from(BLOCKS), data=st.data(), value=ODD)
+@settings(max_examples=300, deadline=None)
+def test_a_setting_takes_what_its_constraint_allows_and_nothing_else(row, data, value):
+    block = row[0]
+    name = data.draw(st.sampled_from([field.name for field in dataclasses.fields(block)]))
+    constraint = constraints_of(type(block))[name]
+    refusal = None
+    try:
+        constraint.check(name, value)
+    except errors.ArgumentError as error:
+        refusal = str(error)
+    if refusal is None:
+        changed = getattr(dataclasses.replace(block, **{name: value}), name)
+        assert changed == value or tuple(changed) == tuple(value)
+        return
+    assert refusal.startswith(f"`{name}` ")
+    with pytest.raises(errors.ArgumentError) as caught:
+        dataclasses.replace(block, **{name: value})
+    assert str(caught.value) == refusal
+
+
+@pytest.mark.parametrize("value", ["", 0, False])
+def test_a_padding_of_nothing_is_refused(value):
+    with pytest.raises(errors.ArgumentError) as caught:
+        imgclf.conv_maxpool(8, pool_padding=value)
+    assert str(caught.value) == (
+        f"`pool_padding` must be None or one of 'same', 'valid'. Received: pool_padding={value!r}."
+    )
+
+
+def test_a_block_of_ones_own_decides_on_its_settings_whatever_their_names():
+    @dataclasses.dataclass(frozen=True, repr=False)
+    class Scaled(Block):
+        scale: float
+        kernel_size: Annotated[int, Integer(low=3)] = 3
+
+        def parts(self):
+            return (Activate("relu"),)
+
+    assert repr(Scaled(0.5)) == "scaled(0.5)"
+    with pytest.raises(errors.ArgumentError) as caught:
+        Scaled(0.5, kernel_size=1)
+    assert str(caught.value) == (
+        "`kernel_size` must be an int of at least 3. Received: kernel_size=1."
+    )
+
+
+def test_a_name_that_is_taken_is_refused_and_stored_blocks_still_load():
+    with pytest.raises(errors.ArgumentError) as caught:
+
+        class Conv(Block):
+            def parts(self):
+                return ()
+
+    assert str(caught.value) == (
+        "The block name 'conv' is taken by imgclf.architecture.blocks.convolution.Conv, by which "
+        "stored blocks of that name are read. Give the class "
+        "test_a_name_that_is_taken_is_refused_and_stored_blocks_still_load.<locals>.Conv another "
+        "name."
+    )
+    assert block_from_dict(imgclf.conv(8).to_dict()) == imgclf.conv(8)
+
+
+def test_a_class_that_is_defined_again_as_in_a_notebook_replaces_itself():
+    def define():
+        @dataclasses.dataclass(frozen=True, repr=False)
+        class Nothing(Block):
+            inner: Block
+
+            def parts(self):
+                return self.inner.parts()
+
+        return Nothing
+
+    define()
+    again = define()
+    block = again(imgclf.conv(3))
+    assert type(block_from_dict(json.loads(json.dumps(block.to_dict())))) is again
+    assert block_from_dict(block.to_dict()) == block
 
 
 def test_all_activations_are_known_to_keras():

@@ -51,23 +51,28 @@ def test_it_is_stored_and_read_with_the_block():
     [
         (
             lambda: dense(4, kernel_initializer="dirac"),
-            "`kernel_initializer` of dense cannot be 'dirac', which is for conv and conv_maxpool. "
+            "`kernel_initializer` cannot be 'dirac' here: it is for the kernels of conv and "
+            "conv_maxpool. "
             "Received: kernel_initializer='dirac'.",
         ),
         (
             lambda: separable_conv(4, kernel_initializer=imgclf.initializer("dirac")),
-            "`kernel_initializer` of separable_conv cannot be 'dirac', which is for conv and "
+            "`kernel_initializer` cannot be 'dirac' here: it is for the kernels of conv and "
             "conv_maxpool. Received: kernel_initializer=initializer('dirac').",
         ),
         (
             lambda: build_classifier((8, 8, 1), 2, [global_pool()], kernel_initializer="dirac"),
-            "`kernel_initializer` of the output layer cannot be 'dirac', which is for conv and "
+            "`kernel_initializer` cannot be 'dirac' here: it is for the kernels of conv and "
             "conv_maxpool. Received: kernel_initializer='dirac'.",
         ),
         (
+            lambda: imgclf.initializer("variance_scaling", mode=""),
+            "`mode` must be one of 'fan_in', 'fan_out', 'fan_avg'. Received: mode=''.",
+        ),
+        (
             lambda: conv(4, bias_initializer="dirac"),
-            "`bias_initializer` cannot be 'dirac', which is for kernels. "
-            "Received: bias_initializer='dirac'.",
+            "`bias_initializer` cannot be 'dirac' here: it is for the kernels of conv and "
+            "conv_maxpool. Received: bias_initializer='dirac'.",
         ),
     ],
 )

@@ -219,7 +219,7 @@ def test_each_name_on_the_list_is_what_keras_writes():
 
 def every_block():
     """A network in which each block stands once, and each activation and initialiser."""
-    from imgclf.architecture.blocks.block import ACTIVATIONS
+    from imgclf.architecture.blocks.constraints import ACTIVATIONS
     from imgclf.architecture.initializer import INITIALIZERS
 
     settings = {"constant": {"value": 0.1}}

@@ -4,7 +4,9 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from imgclf.architecture.blocks.standard import conv_maxpool, flatten, global_pool, maxpool
+from imgclf.architecture.blocks.convolution import conv_maxpool
+from imgclf.architecture.blocks.dense import flatten
+from imgclf.architecture.blocks.pooling import global_pool, maxpool
 from imgclf.architecture.choices import between, choice, repeat
 from imgclf.errors import ArgumentError
 from imgclf.search.space.hypermodel import HyperClassifier

@@ -5,14 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgclf.architecture.blocks.standard import (
-    conv,
-    dense,
-    flatten,
-    global_pool,
-    residual,
-    separable_conv,
-)
+from imgclf.architecture.blocks.convolution import conv, separable_conv
+from imgclf.architecture.blocks.dense import dense, flatten
+from imgclf.architecture.blocks.pooling import global_pool
+from imgclf.architecture.blocks.wrappers import residual
 from imgclf.architecture.build import build_classifier
 from imgclf.architecture.choices import between, choice, optional, repeat
 from imgclf.architecture.describe import describe

@@ -1,97 +1,40 @@
 """`Block`: a small frozen dataclass of settings that becomes a few Keras layers.
 
 This file owns what all blocks share: checking their settings where they are typed, printing as the
-call that makes them, JSON, and being called on a tensor. The blocks themselves are in `blocks`.
+call that makes them, JSON, and being called on a tensor. The blocks themselves are in the files
+beside it.
 """
 
 from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from imgclf import checks
 from imgclf.architecture.choices import Between, Choice, Optional, Repeat, holds_choices
-from imgclf.architecture.initializer import Initializer, check_initializer
-from imgclf.architecture.layers import Part, Shape, out_of
+from imgclf.architecture.initializer import Initializer
+from imgclf.architecture.layers import Namer, Part, out_of
+from imgclf.architecture.settings import check_settings
+from imgclf.architecture.shapes import Shape
 from imgclf.errors import ArgumentError, ArgumentTypeError, BlockError
+from imgclf.typing import KerasTensor
 
-__all__ = ["ACTIVATIONS", "Block", "block_from_dict", "check_blocks", "fit_block"]
+__all__ = ["Block", "block_from_dict", "check_blocks", "fit_block"]
 
-# Names that `keras.activations.get` knows and that need no settings.
-ACTIVATIONS = (
-    "celu", "elu", "exponential", "gelu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
-    "leaky_relu", "linear", "log_sigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu",
-    "softplus", "softsign", "swish", "tanh",
-)  # fmt: skip
-
+# Each class under the name that stored blocks have; a class enters it when it is defined.
 _REGISTRY: dict[str, type[Block]] = {}
 
 
-def _activation(name: str, value: Any) -> str | None:
-    return None if value is None else str(checks.one_of(name, value, ACTIVATIONS))
-
-
-def _normalization(name: str, value: Any) -> Any:
-    if isinstance(value, dict):
-        value = block_from_dict(value)
-    if value is None or value == "batch" or getattr(value, "block_name", "") == "batch_norm":
-        return value
-    raise ArgumentError(
-        f'`{name}` must be None, "batch" or batch_norm(...). {checks.received(name, value)}'
-    )
-
-
-def _open_pair(name: str, value: Any) -> tuple[int, int] | None:
-    return None if value is None else checks.size_pair(name, value)
-
-
-def _open_flag(name: str, value: Any) -> bool | None:
-    return None if value is None else checks.flag(name, value)
-
-
-def _inner_blocks(name: str, value: Any) -> tuple[Any, ...]:
-    return check_blocks(value, name=name)
-
-
-def _rate(name: str, value: Any) -> Any:
-    checks.number(name, value, low=0, high=1, below=True)
-    return value
-
-
-# What a setting must be, by its name: the same name means the same thing in every block.
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "filters": lambda name, value: checks.integer(name, value, low=1),
-    "units": lambda name, value: checks.integer(name, value, low=1),
-    "kernel_size": checks.size_pair,
-    "strides": checks.size_pair,
-    "pool_size": checks.size_pair,
-    "pool_strides": _open_pair,
-    "padding": lambda name, value: checks.one_of(name, value, ["same", "valid"]),
-    "pool_padding": lambda name, value: value and checks.one_of(name, value, ["same", "valid"]),
-    "activation": _activation,
-    "normalization": _normalization,
-    "dropout": _rate,
-    "rate": _rate,
-    "momentum": _rate,
-    "epsilon": lambda name, value: checks.number(name, value, low=0, above=True),
-    "scale": checks.flag,
-    "center": checks.flag,
-    "use_bias": _open_flag,
-    "kernel_initializer": check_initializer,
-    "bias_initializer": check_initializer,
-    "kind": lambda name, value: checks.one_of(name, value, ["average", "max"]),
-    "blocks": _inner_blocks,
-}
-
-
 class Block(abc.ABC):
-    """Base of all blocks. Subclass it as a frozen dataclass to make one of your own.
+    """Base of all blocks. Subclass it as a frozen dataclass to define your own.
 
-    A subclass gives its settings as dataclass fields and its layers by `parts`. Settings with the
-    names that imgclf's own blocks use (`filters`, `kernel_size`, `dropout`, …) are checked as
-    theirs are; others are checked by the subclass in `check`.
+    A subclass gives its settings as dataclass fields and its layers by `parts`. A constraint in
+    the annotation of a field is checked where the block is made; `check` is for what depends on
+    several fields. The block's name, under which it prints and is stored, comes from that of the
+    class; no two classes may have the same.
 
     Example:
         >>> import dataclasses
@@ -114,32 +57,25 @@ class Block(abc.ABC):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "block_name" not in cls.__dict__:
-            name = cls.__name__
-            cls.block_name = "".join(
-                f"_{char.lower()}" if char.isupper() and place else char.lower()
-                for place, char in enumerate(name)
+            cls.block_name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        known = _REGISTRY.get(cls.block_name, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ArgumentError(
+                f"The block name {cls.block_name!r} is taken by {known.__module__}."
+                f"{known.__qualname__}, by which stored blocks of that name are read. Give the "
+                f"class {cls.__qualname__} another name."
             )
-        _REGISTRY[cls.block_name] = cls
+        _REGISTRY[cls.block_name] = cls  # a class that is defined again replaces itself
 
     @abc.abstractmethod
     def parts(self) -> tuple[Part, ...]:
-        """The layers, in order, of a block whose choices are all made."""
+        """The layers in order; called only when no setting is a choice."""
 
     def check(self) -> None:  # noqa: B027 - most blocks have nothing to add
-        """Checks settings that depend on each other, or that only this block has."""
+        """Checks settings that depend on each other."""
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            check = _CHECKS.get(field.name)
-            value = getattr(self, field.name)
-            if check is None:
-                continue
-            if isinstance(value, (Choice, Between)):
-                for sample in value.samples():
-                    check(field.name, sample)
-            else:
-                checked = check(field.name, value)
-                object.__setattr__(self, field.name, _as_typed(value, checked))
+        check_settings(self)
         if not holds_choices(self):
             self.check()
 
@@ -153,27 +89,27 @@ class Block(abc.ABC):
                 words.append(f"{field.name}={_show(value)}")
         return f"{self.block_name}({', '.join(words)})"
 
-    def __call__(self, tensor: Any, name: str | None = None) -> Any:
+    def __call__(self, tensor: KerasTensor, name: str | None = None) -> KerasTensor:
         """Applies new Keras layers to a tensor.
 
         Args:
             tensor: a Keras tensor (batch, height, width, channels) or (batch, features).
-            name: what the layers' names begin with; the block's own name if left out.
+            name: prefix of the layers' names; the block's own name if left out.
 
         Returns:
-            The Keras tensor that comes out.
+            The output, a Keras tensor.
 
         Raises:
             BlockError: if the block does not fit the tensor's shape.
         """
         fit_block(self, tuple(tensor.shape[1:]), str(self))
-        namer = _Namer(name or self.block_name)
+        namer = Namer(name or self.block_name)
         for part in self.parts():
             tensor = part.apply(tensor, namer)
         return tensor
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape, without the batch, that comes out for one that goes in.
+        """The output shape for an input shape, both without the batch.
 
         Raises:
             BlockError: if the block does not fit the shape.
@@ -186,26 +122,6 @@ class Block(abc.ABC):
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             values[field.name] = _plain(getattr(self, field.name))
         return values
-
-
-class _Namer:
-    """Names of layers, each once: `conv_0.conv`, `conv_0.norm`, then `conv_0.conv_1`."""
-
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        self.used: dict[str, int] = {}
-
-    def __call__(self, kind: str) -> str:
-        count = self.used.get(kind, 0)
-        self.used[kind] = count + 1
-        return f"{self.prefix}.{kind}" + (f"_{count}" if count else "")
-
-
-def _as_typed(value: Any, checked: Any) -> Any:
-    """Keeps `3` where a check made (3, 3) of it, so that the repr is what was typed."""
-    if isinstance(value, list):
-        return tuple(checked)
-    return value if isinstance(value, (int, float)) else checked
 
 
 def _show(value: Any) -> str:
@@ -240,17 +156,19 @@ def block_from_dict(values: Any) -> Block:
             "A stored block must be a dict with the key 'block'. "
             + checks.received("values", values)
         )
-    # The built-in blocks register themselves when their module is imported.
-    import imgclf.architecture.blocks.standard  # noqa: F401
-
     kind = _REGISTRY[checks.one_of("block", values["block"], _REGISTRY)]
-    settings = {name: value for name, value in values.items() if name != "block"}
+    settings = {name: _read(value) for name, value in values.items() if name != "block"}
     known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for name in settings:
         checks.one_of(f"setting of {kind.block_name}", name, known)
-    if "blocks" in settings:
-        settings["blocks"] = [block_from_dict(inner) for inner in settings["blocks"]]
     return kind(**settings)
+
+
+def _read(value: Any) -> Any:
+    """What `_plain` wrote: blocks inside a setting, alone or in a list."""
+    if isinstance(value, list):
+        return [_read(item) for item in value]
+    return block_from_dict(value) if isinstance(value, dict) and "block" in value else value
 
 
 def check_blocks(blocks: Any, *, name: str = "blocks") -> tuple[Any, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from imgclf import checks
-from imgclf.architecture.blocks.standard import conv_maxpool, dense_dropout, flatten
+from imgclf.architecture.blocks.convolution import conv_maxpool
+from imgclf.architecture.blocks.dense import dense_dropout, flatten
 from imgclf.classifier.classifier import Classifier
 from imgclf.data.dataset import Dataset
 from imgclf.training.presets import PRESETS

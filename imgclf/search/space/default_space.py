@@ -11,14 +11,10 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
-from imgclf.architecture.blocks.standard import (
-    batch_norm,
-    conv,
-    conv_maxpool,
-    global_pool,
-    residual,
-    whitening,
-)
+from imgclf.architecture.blocks.convolution import conv, conv_maxpool, whitening
+from imgclf.architecture.blocks.normalization import batch_norm
+from imgclf.architecture.blocks.pooling import global_pool
+from imgclf.architecture.blocks.wrappers import residual
 from imgclf.architecture.choices import between, choice, repeat
 from imgclf.training.presets import Preset
 from imgclf.training.recipe.augmentation import Augmentation

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from imgclf.architecture.layers import Part, Shape, Shortcut, steps
+from imgclf.architecture.layers import Part, Shortcut, steps
+from imgclf.architecture.shapes import Shape
 
 __all__ = ["training_bytes"]
 

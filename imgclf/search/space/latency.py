@@ -105,7 +105,8 @@ def measure_speed(image_shape: Any, recipe: Any) -> Speed:
 
 def _samples(shape: Any) -> list[list[Any]]:
     """Few layers and many, cheap ones and costly ones, on maps as large as searched ones have."""
-    from imgclf.architecture.blocks.standard import conv, global_pool
+    from imgclf.architecture.blocks.convolution import conv
+    from imgclf.architecture.blocks.pooling import global_pool
 
     # Large images are brought to some 32×32 first, as every sensible network does.
     stride = max(1, min(shape[:2]) // 32)
