@@ -21,15 +21,16 @@ def on_page_content(html: str, page: Any, **_: Any) -> str:
     if page.file.src_uri not in ("reference/blocks.md", "reference/search.md"):
         return html
     from imgclf.architecture import choices, initializer
-    from imgclf.architecture.blocks import standard as blocks
+    from imgclf.architecture.blocks.block import known_blocks
 
-    for module in (blocks, choices, initializer):
-        for name in module.__all__:
-            kind = getattr(module, name)
-            if name.islower() and isinstance(kind, type):
-                html = re.sub(
-                    rf'(<span class="n[a-z]?">){kind.__name__}(</span>)', rf"\1{name}\2", html
-                )
+    kinds: dict[str, Any] = dict(known_blocks())
+    for module in (choices, initializer):
+        kinds |= {name: getattr(module, name) for name in module.__all__ if name.islower()}
+    for name, kind in kinds.items():
+        if isinstance(kind, type):
+            html = re.sub(
+                rf'(<span class="n[a-z]?">){kind.__name__}(</span>)', rf"\1{name}\2", html
+            )
     return html
 
 

@@ -22,7 +22,7 @@ from imgclf.architecture.shapes import Shape
 from imgclf.errors import ArgumentError, ArgumentTypeError, BlockError
 from imgclf.typing import KerasTensor
 
-__all__ = ["Block", "block_from_dict", "check_blocks", "fit_block"]
+__all__ = ["Block", "block_from_dict", "check_blocks", "fit_block", "known_blocks"]
 
 # Each class under the name that stored blocks have; a class enters it when it is defined.
 _REGISTRY: dict[str, type[Block]] = {}
@@ -169,6 +169,11 @@ def _read(value: Any) -> Any:
     if isinstance(value, list):
         return [_read(item) for item in value]
     return block_from_dict(value) if isinstance(value, dict) and "block" in value else value
+
+
+def known_blocks() -> dict[str, type[Block]]:
+    """All blocks by name: the built-in ones, and those defined by the user so far."""
+    return dict(_REGISTRY)
 
 
 def check_blocks(blocks: Any, *, name: str = "blocks") -> tuple[Any, ...]:
