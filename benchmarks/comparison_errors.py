@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-from imgclf.evaluation.paired import holm, mcnemar, paired_interval
+from imgclf.evaluation.intervals.paired import holm, mcnemar, paired_interval
 
 IMAGES = (100, 300, 1000, 10_000)
 DISCORDANT = (0.03, 0.06, 0.12, 0.25)

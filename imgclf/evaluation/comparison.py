@@ -13,7 +13,7 @@ from imgclf import plots
 from imgclf.data.image_files import ImageFiles
 from imgclf.errors import ArgumentError, DataError
 from imgclf.evaluation.intervals.by_formula import wilson_interval
-from imgclf.evaluation.paired import holm, mcnemar, paired_interval, sample_size
+from imgclf.evaluation.intervals.paired import holm, mcnemar, paired_interval, sample_size
 from imgclf.formatting import shorten
 
 if TYPE_CHECKING:

@@ -1,157 +1,295 @@
-"""The single figures of an evaluation by name, each with its 95% interval.
+"""The metrics of an `Evaluation`: one row each, from which all texts, tables and records are made.
 
-| figure | interval |
-|---|---|
-| accuracy, top-k, weighted recall (which is the accuracy) | Wilson |
-| balanced accuracy; macro and weighted precision, recall, F1 | Wilson, by the delta method |
-| loss, Brier score | bootstrap, BCa |
-| calibration error | bootstrap, inverted test |
-| areas under ROC and precision-recall curves | Wilson, by the infinitesimal jackknife |
+To add a metric, add a row to `METRICS`, and one to the table in `tests/evaluation/test_metrics.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from imgclf.evaluation.intervals import by_resampling as resampling
-from imgclf.evaluation.intervals.by_formula import (
-    f1_intervals,
-    interval_by_variance,
-    wilson_interval,
-    wilson_intervals,
+from imgclf import checks
+from imgclf.evaluation.calibration.reliability import expected_calibration_error
+from imgclf.evaluation.intervals.by_formula import wilson_interval
+from imgclf.evaluation.intervals.by_resampling import (
+    interval_of_length,
+    interval_of_resampled_mean,
 )
+from imgclf.evaluation.scores.by_class import Average, Score, mean_score, mean_score_interval
+from imgclf.evaluation.scores.outcomes import Outcomes
 
-if TYPE_CHECKING:
-    from imgclf.evaluation.evaluation import Evaluation
+__all__ = ["METRICS", "TOP_K", "Interval", "Metric", "MetricValues", "metric_rows", "metrics_for"]
 
-__all__ = ["TOP_K", "class_intervals", "figure_names", "find_interval", "mean_score"]
+Interval: TypeAlias = tuple[float, float]
 
-
-# The k for which reports give the top-k accuracy, as far as there are more than k classes.
+# The k of the top-k accuracies that are shown, where there are more than k classes.
 TOP_K = (2, 3, 5)
 
 
-def figure_names(evaluation: Evaluation) -> list[str]:
-    """The names of all single figures, in the order of reports."""
-    tops = [f"top_{k}" for k in TOP_K if k < len(evaluation.class_names)]
-    return [*_INTERVALS, *tops]
-
-
-def find_interval(evaluation: Evaluation, name: str) -> tuple[float, float]:
-    """The 95% interval of a figure that `figure_names` has, or of top_k for any k."""
-    if name.startswith("top_"):
-        count = len(evaluation)
-        return wilson_interval(round(evaluation.top_k(int(name[4:])) * count), count)
-    low, high = _INTERVALS[name](evaluation)
-    return max(low, 0.0), min(high, _MOST.get(name, 1.0))
-
-
-def class_intervals(matrix: np.ndarray) -> dict[str, np.ndarray]:
-    """95% intervals of each class's precision, recall and F1, (classes, 2), by its counts.
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """One row of the table: how a metric is computed, bounded and shown.
 
     Args:
-        matrix: (classes, classes) counts, a row a true class, a column a predicted one.
+        name: the key in `Evaluation.metrics` and in records.
+        title: what people read.
+        explanation: one line that says what it is.
+        value: computes it.
+        interval: computes its 95% interval, (low, high), which is then limited to 0 and `highest`.
+        format: as `format` takes it.
+        higher_is_better: the direction.
+        highest: the largest possible value; the lowest is 0.
+        min_classes: for how many classes it says something of its own.
+        in_summary: whether `print(evaluation)` shows it, or does so for imbalanced classes.
     """
-    right, there, said = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
-    return {
-        "precision": wilson_intervals(right, said),
-        "recall": wilson_intervals(right, there),
-        "f1": f1_intervals(right, there + said - 2 * right),
-    }
+
+    name: str
+    title: str
+    explanation: str
+    value: Callable[[Outcomes], float]
+    interval: Callable[[Outcomes], Interval]
+    format: str = ".1%"
+    higher_is_better: bool = True
+    highest: float = 1.0
+    min_classes: int = 2
+    in_summary: Literal["no", "yes", "if imbalanced"] = "no"
+
+    def show(self, value: float) -> str:
+        """The value as people read it, such as "91.2%"."""
+        return format(value, self.format)
+
+    @property
+    def description(self) -> str:
+        """The explanation and the direction."""
+        return f"{self.explanation}; {'higher' if self.higher_is_better else 'lower'} is better"
 
 
-# A score is a × right / (b × images of the class + c × images taken for it): a, b and c.
-_SCORES = {"precision": (1, 0, 1), "recall": (1, 1, 0), "f1": (2, 1, 1)}
+def metrics_for(num_classes: int) -> dict[str, Metric]:
+    """The metrics that say something where there are so many classes, by name."""
+    return {metric.name: metric for metric in METRICS if metric.min_classes <= num_classes}
 
 
-def _of_classes(score: str, average: str) -> Callable[[Evaluation], tuple[float, float]]:
-    """The interval of a mean of the classes' scores."""
-
-    def interval(evaluation: Evaluation) -> tuple[float, float]:
-        matrix = evaluation.confusion_matrix
-        value, influence = mean_score(matrix, score, average)
-        variance = float(np.sum(matrix * influence**2))
-        there = matrix.sum(axis=1)
-        weights = _weights(there, average)[there > 0]
-        worth = 1 / np.sum(weights**2 / there[there > 0])
-        return interval_by_variance(value, variance, at_the_ends=float(worth))
-
-    return interval
-
-
-def mean_score(matrix: np.ndarray, score: str, average: str) -> tuple[float, np.ndarray]:
-    """A mean of the classes' scores, and what one more image in each cell would change.
-
-    The influence is the derivative of the scores, and of their weights, by the count of the cell
-    (the delta method).
+class MetricValues:
+    """The metrics of some outcomes and their 95% intervals, each computed when first asked for.
 
     Args:
-        matrix: (classes, classes) counts, a row a true class, a column a predicted one.
-        score: "precision", "recall" or "f1".
-        average: "macro"; "weighted" by the images of the classes; "balanced", the mean of the
-            classes that have images.
-
-    Returns:
-        (value, influence): a float and (classes, classes).
+        outcomes: labels and probabilities.
 
     Example:
-        >>> value, influence = mean_score(np.array([[8, 2], [1, 9]]), "recall", "macro")
-        >>> round(value, 3), influence.round(3).tolist()
-        (0.85, [[0.01, -0.04], [-0.045, 0.005]])
+        >>> values = MetricValues(Outcomes(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]])))
+        >>> values.value("accuracy"), values.names[:2]
+        (0.5, ['accuracy', 'balanced_accuracy'])
     """
-    factor, by_row, by_column = _SCORES[score]
-    right, there, said = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
-    sizes = by_row * there + by_column * said
-    scores = factor * right / np.maximum(sizes, 1)
-    weights = _weights(there, average)
-    value = float(weights @ scores)
-    slopes = weights / np.maximum(sizes, 1)
-    influence = np.diag(factor * slopes)
-    influence = influence - by_row * (slopes * scores)[:, None] - by_column * slopes * scores
-    if average == "weighted":
-        influence += (scores - value)[:, None] / there.sum()
-    return value, influence
+
+    def __init__(self, outcomes: Outcomes) -> None:
+        self._outcomes = outcomes
+        self._metrics = metrics_for(outcomes.num_classes)
+        self._values: dict[str, float] = {}
+        self._intervals: dict[str, Interval] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all metrics, in the order of the table."""
+        return list(self._metrics)
+
+    def value(self, name: str) -> float:
+        """One metric."""
+        if name not in self._values:
+            self._values[name] = self._metric(name).value(self._outcomes)
+        return self._values[name]
+
+    def interval(self, name: str) -> Interval:
+        """The 95% interval of one metric, (low, high), limited to possible values."""
+        if name not in self._intervals:
+            metric = self._metric(name)
+            low, high = metric.interval(self._outcomes)
+            self._intervals[name] = max(low, 0.0), min(high, metric.highest)
+        return self._intervals[name]
+
+    def _metric(self, name: str) -> Metric:
+        return self._metrics[checks.one_of("name", name, self._metrics)]
 
 
-def _weights(there: np.ndarray, average: str) -> np.ndarray:
-    counted = {"macro": np.ones(len(there)), "weighted": there, "balanced": there > 0}[average]
-    return counted / counted.sum()
+def metric_rows(
+    values: Mapping[str, float], intervals: Mapping[str, Interval]
+) -> list[tuple[Metric, str, str]]:
+    """The rows of a table: each metric that is a number, its value and its interval as texts.
+
+    Args:
+        values: `Evaluation.metrics`.
+        intervals: `Evaluation.intervals`.
+
+    Example:
+        >>> [(metric, value, interval)] = metric_rows({"loss": 0.25}, {"loss": (0.125, 0.5)})
+        >>> metric.title, value, interval
+        ('loss', '0.2500', '0.1250 to 0.5000')
+        >>> metric.description
+        'mean cross-entropy, natural logarithm; lower is better'
+    """
+    rows = []
+    for metric in METRICS:
+        if metric.name in values and math.isfinite(values[metric.name]):
+            low, high = map(metric.show, intervals[metric.name])
+            rows.append((metric, metric.show(values[metric.name]), f"{low} to {high}"))
+    return rows
 
 
-def _of_losses(name: str) -> Callable[[Evaluation], tuple[float, float]]:
-    def interval(evaluation: Evaluation) -> tuple[float, float]:
-        columns, means = evaluation._resampled
-        place = {"loss": 0, "brier_score": 1}[name]
-        return resampling.interval_of_resampled_mean(columns[:, place], means[:, place])
-
-    return interval
+def _accuracy_interval(outcomes: Outcomes) -> Interval:
+    return wilson_interval(int(np.sum(outcomes.correct)), len(outcomes))
 
 
-def _of_calibration(evaluation: Evaluation) -> tuple[float, float]:
-    columns, means = evaluation._resampled
-    if len(columns) == 1:
+def _top_k(k: int) -> Metric:
+    return Metric(
+        f"top_{k}",
+        f"top-{k} accuracy",
+        f"share of images whose class is among the {k} most likely ones",
+        value=lambda outcomes: float(np.mean(outcomes.ranks < k)),
+        interval=lambda outcomes: wilson_interval(int(np.sum(outcomes.ranks < k)), len(outcomes)),
+        min_classes=k + 1,
+        in_summary="yes",
+    )
+
+
+def _mean_of_classes(
+    name: str,
+    title: str,
+    explanation: str,
+    score: Score,
+    average: Average,
+    in_summary: Literal["no", "if imbalanced"] = "no",
+) -> Metric:
+    return Metric(
+        name,
+        title,
+        explanation,
+        value=lambda outcomes: mean_score(outcomes.confusion_matrix, score, average)[0],
+        interval=lambda outcomes: mean_score_interval(outcomes.confusion_matrix, score, average),
+        in_summary=in_summary,
+    )
+
+
+def _calibration_error(outcomes: Outcomes) -> float:
+    return expected_calibration_error(np.minimum(outcomes.confidences, 1), outcomes.correct)
+
+
+def _calibration_error_interval(outcomes: Outcomes) -> Interval:
+    if len(outcomes) == 1:
         return 0.0, 1.0
-    return resampling.interval_of_length(columns[:, 2:].mean(axis=0), means[:, 2:])
+    means = outcomes.resampled_means[:, 2:]
+    return interval_of_length(outcomes.calibration_gaps.mean(axis=0), means)
 
 
-_INTERVALS: dict[str, Callable[[Any], tuple[float, float]]] = {
-    "accuracy": lambda evaluation: evaluation.accuracy_interval,
-    "balanced_accuracy": _of_classes("recall", "balanced"),
-    "macro_precision": _of_classes("precision", "macro"),
-    "macro_recall": _of_classes("recall", "macro"),
-    "macro_f1": _of_classes("f1", "macro"),
-    "weighted_precision": _of_classes("precision", "weighted"),
-    "weighted_recall": lambda evaluation: evaluation.accuracy_interval,
-    "weighted_f1": _of_classes("f1", "weighted"),
-    "loss": _of_losses("loss"),
-    "brier_score": _of_losses("brier_score"),
-    "calibration_error": _of_calibration,
-    "roc_auc": lambda evaluation: evaluation._areas["roc_auc"][1],
-    "average_precision": lambda evaluation: evaluation._areas["average_precision"][1],
-}
-
-# The largest value of each that can be above 1.
-_MOST = {"loss": float(-np.log(np.finfo(np.float64).eps)), "brier_score": 2.0}
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        "accuracy",
+        "accuracy",
+        "share of images whose prediction is right",
+        value=lambda outcomes: float(np.mean(outcomes.correct)),
+        interval=_accuracy_interval,
+    ),
+    _mean_of_classes(
+        "balanced_accuracy",
+        "balanced accuracy",
+        "mean recall of the classes that have images",
+        "recall",
+        "balanced",
+        "if imbalanced",
+    ),
+    _mean_of_classes(
+        "macro_precision",
+        "macro precision",
+        "mean precision, all classes weighted equally",
+        "precision",
+        "macro",
+    ),
+    _mean_of_classes(
+        "macro_recall",
+        "macro recall",
+        "mean recall, all classes weighted equally",
+        "recall",
+        "macro",
+    ),
+    _mean_of_classes(
+        "macro_f1",
+        "macro F1",
+        "mean F1, all classes weighted equally",
+        "f1",
+        "macro",
+        "if imbalanced",
+    ),
+    _mean_of_classes(
+        "weighted_precision",
+        "weighted precision",
+        "mean precision, classes weighted by their images",
+        "precision",
+        "weighted",
+    ),
+    Metric(
+        "weighted_recall",
+        "weighted recall",
+        "mean recall, classes weighted by their images: the accuracy",
+        value=lambda outcomes: float(np.mean(outcomes.correct)),
+        interval=_accuracy_interval,
+    ),
+    _mean_of_classes(
+        "weighted_f1",
+        "weighted F1",
+        "mean F1, classes weighted by their images",
+        "f1",
+        "weighted",
+    ),
+    *map(_top_k, TOP_K),
+    Metric(
+        "loss",
+        "loss",
+        "mean cross-entropy, natural logarithm",
+        value=lambda outcomes: float(np.mean(outcomes.losses)),
+        interval=lambda outcomes: interval_of_resampled_mean(
+            outcomes.losses, outcomes.resampled_means[:, 0]
+        ),
+        format=".4f",
+        higher_is_better=False,
+        highest=float(-np.log(np.finfo(np.float64).eps)),
+        in_summary="yes",
+    ),
+    Metric(
+        "brier_score",
+        "Brier score",
+        "mean squared distance of the probabilities from the truth",
+        value=lambda outcomes: float(np.mean(outcomes.brier_scores)),
+        interval=lambda outcomes: interval_of_resampled_mean(
+            outcomes.brier_scores, outcomes.resampled_means[:, 1]
+        ),
+        format=".4f",
+        higher_is_better=False,
+        highest=2.0,
+        in_summary="yes",
+    ),
+    Metric(
+        "calibration_error",
+        "calibration error",
+        "mean distance between confidence and accuracy, 15 bins",
+        value=_calibration_error,
+        interval=_calibration_error_interval,
+        higher_is_better=False,
+        in_summary="yes",
+    ),
+    Metric(
+        "roc_auc",
+        "area under the ROC curve",
+        "mean over the classes, each against the rest; 50% is chance",
+        value=lambda outcomes: outcomes.mean_roc_auc[0],
+        interval=lambda outcomes: outcomes.mean_roc_auc[1],
+    ),
+    Metric(
+        "average_precision",
+        "average precision",
+        "mean over the classes, each against the rest",
+        value=lambda outcomes: outcomes.mean_average_precision[0],
+        interval=lambda outcomes: outcomes.mean_average_precision[1],
+    ),
+)

@@ -15,7 +15,7 @@ from imgclf.data.images import read_header
 from imgclf.data.thumbnails import thumbnails
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.evaluation.intervals.by_formula import wilson_intervals
-from imgclf.evaluation.paired import holm
+from imgclf.evaluation.intervals.paired import holm
 from imgclf.files.in_threads import in_threads
 from imgclf.formatting import show_path
 
@@ -67,7 +67,7 @@ class Slice:
         return (
             f"{self.by} {show_path(self.name)}: {self.accuracy:.1%} ({low:.1%} to {high:.1%}) "
             f"of {self.num_images:,}; the rest {self.rest_accuracy:.1%}"
-            + (", really worse" if self.is_worse else "")
+            + (", significantly worse" if self.is_worse else "")
         )
 
 

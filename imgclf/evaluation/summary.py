@@ -1,77 +1,96 @@
-"""`str(evaluation)`: the figures as a text that people read in a terminal."""
+"""`str(evaluation)` as people read it in a terminal, and `evaluation.to_dict()`."""
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from imgclf.evaluation.label_errors import LabelError
+from imgclf.evaluation.metrics import metrics_for
+from imgclf.evaluation.protocol import EvaluationLike
+from imgclf.evaluation.slices import Slice
 from imgclf.formatting import ordinal, plural, shorten, show_path
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from imgclf.evaluation.evaluation import Evaluation
-    from imgclf.evaluation.label_errors import LabelError
-    from imgclf.evaluation.slices import Slice
-
-__all__ = ["headline", "summarize", "what_to_look_at"]
+__all__ = ["evaluation_record", "headline", "summarize", "weak_points"]
 
 # A table of more rows scrolls away; the weakest classes are what people look for in it.
 _MAX_ROWS = 40
 _WEAKEST = 20
 _PAIRS = 5
+_RECORDED_PAIRS = 20
 _SHOWN_SLICES = 3
 
-# What the report says of all images, beside accuracy and top-k.
-_ALIKE = (("balanced accuracy", "balanced_accuracy"), ("macro F1", "macro_f1"))
-_FIGURES = (
-    ("loss", "loss"),
-    ("Brier score", "brier_score"),
-    ("calibration error", "calibration_error"),
-)
-_NO_SHARES = {"loss", "brier_score"}
 
-
-def summarize(evaluation: Evaluation) -> str:
-    """The whole report, lines of at most 80 columns or so, without a newline at its end."""
+def summarize(evaluation: EvaluationLike) -> str:
+    """The whole summary, lines of at most 80 columns or so, without a newline at its end."""
     parts = [[headline(evaluation), *_overall(evaluation)], _table(evaluation)]
     pairs = _pairs(evaluation)
     return "\n\n".join("\n".join(part) for part in [*parts, pairs] if part)
 
 
-def headline(evaluation: Evaluation) -> str:
+def headline(evaluation: EvaluationLike) -> str:
     """One line: 91.2% accuracy (90.6% to 91.7%, 95% interval) on 10,000 images."""
-    low, high = evaluation.accuracy_interval
+    low, high = evaluation.interval("accuracy")
     return (
-        f"{evaluation.accuracy:.1%} accuracy ({low:.1%} to {high:.1%}, 95% interval) "
+        f"{evaluation.metric('accuracy'):.1%} accuracy ({low:.1%} to {high:.1%}, 95% interval) "
         f"on {plural(len(evaluation), 'image')}"
     )
 
 
-def _overall(evaluation: Evaluation) -> list[str]:
-    """A row a figure, with its interval; areas under curves are left to those who ask for them."""
-    tops = [(f"top-{k}", f"top_{k}") for k in evaluation.top_k_accuracies()]
-    # Where the classes are even, the mean of their recalls is the accuracy once more.
-    rows = [*(_ALIKE if evaluation.imbalanced else ()), *tops, *_FIGURES]
+def evaluation_record(evaluation: EvaluationLike) -> dict[str, Any]:
+    """The evaluation in plain types that `json.dumps` takes; what is not a number is None."""
+    values = {
+        name: value if math.isfinite(value) else None for name, value in evaluation.metrics.items()
+    }
+    return {
+        "num_images": len(evaluation),
+        "test_evaluation_number": evaluation.test_evaluation_number,
+        "class_names": list(evaluation.class_names),
+        "imbalanced": evaluation.imbalanced,
+        **values,
+        "accuracy_interval": list(evaluation.interval("accuracy")),
+        "top_k": {str(k): share for k, share in evaluation.top_k_accuracies().items()},
+        "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
+        "averages": {average: dict(scores) for average, scores in evaluation.averages.items()},
+        "per_class": [
+            {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in record.items()
+            }
+            for record in evaluation.per_class
+        ],
+        "confused_pairs": [list(pair) for pair in evaluation.confused_pairs(_RECORDED_PAIRS)],
+        "confusion_matrix": evaluation.confusion_matrix.tolist(),
+    }
+
+
+def _overall(evaluation: EvaluationLike) -> list[str]:
+    """A row a metric, with its interval; areas under curves are left to those who ask for them."""
+    every = metrics_for(len(evaluation.class_names)).values()
+    # Where classes are balanced, the mean of their recalls is the accuracy once more.
+    of_imbalance = [one for one in every if one.in_summary == "if imbalanced"]
+    chosen = of_imbalance if evaluation.imbalanced else []
+    chosen = [*chosen, *(one for one in every if one.in_summary == "yes")]
+    width = max(len(one.title) for one in [*of_imbalance, *chosen])
     lines = []
-    for title, name in rows:
-        value = evaluation.metrics[name]
-        low, high = evaluation.interval(name)
-        form = ".4f" if name in _NO_SHARES else ".1%"
-        shown, *ends = (format(number, form) for number in (value, low, high))
-        lines.append(f"  {title:17}  {shown:>7}  {ends[0]:>7} to {ends[1]:>7}")
     if evaluation.imbalanced:
         counts = [record["support"] for record in evaluation.per_class if record["support"]]
-        sizes = f"from {min(counts):,} to {max(counts):,} images a class"
-        lines.insert(0, f"  {sizes}: the first two figures count each alike")
+        titles = " and ".join(one.title for one in of_imbalance)
+        lines.append(f"  {min(counts):,} to {max(counts):,} images a class: see {titles}")
+    for metric in chosen:
+        shown = metric.show(evaluation.metric(metric.name))
+        low, high = map(metric.show, evaluation.interval(metric.name))
+        lines.append(f"  {metric.title:{width}}  {shown:>7}  {low:>7} to {high:>7}")
     if evaluation.test_evaluation_number is not None and evaluation.test_evaluation_number > 1:
         number = ordinal(evaluation.test_evaluation_number)
-        lines.append(f"  this is the {number} look at the test images of this run")
+        lines.append(f"  this is the {number} test evaluation of this run")
     return lines
 
 
-def _table(evaluation: Evaluation) -> list[str]:
-    records: list[dict[str, Any]] = evaluation.per_class
+def _table(evaluation: EvaluationLike) -> list[str]:
+    records: list[Mapping[str, Any]] = list(evaluation.per_class)
     title = "class"
     note = []
     if len(records) > _MAX_ROWS:
@@ -82,19 +101,18 @@ def _table(evaluation: Evaluation) -> list[str]:
         records = seen[:_WEAKEST]
         title = "weakest classes"
     averages = [
-        {"class_name": f"{kind} average", **figures}
-        for kind, figures in evaluation.averages.items()
+        {"class_name": f"{kind} average", **scores} for kind, scores in evaluation.averages.items()
     ]
     names = [shorten(record["class_name"]) for record in [*records, *averages]]
     width = max(map(_columns, [title, *names]))
     heads = f"{'precision':>9}  {'recall':>6}  {'95% interval':^17}  {'F1':>6}  {'images':>7}"
     lines = [f"{_pad(title, width)}  {heads}"]
     for name, record in zip(names, [*records, *averages], strict=True):
-        lines.append(f"{_pad(name, width)}  {_figures(record)}".rstrip())
+        lines.append(f"{_pad(name, width)}  {_cells(record)}".rstrip())
     return [f"  {line}" for line in [*lines[: len(records) + 1], *note, *lines[-len(averages) :]]]
 
 
-def _figures(record: dict[str, Any]) -> str:
+def _cells(record: Mapping[str, Any]) -> str:
     interval = support = ""
     if "support" in record:
         low, high = record["recall_interval"]
@@ -106,7 +124,7 @@ def _figures(record: dict[str, Any]) -> str:
     )
 
 
-def _pairs(evaluation: Evaluation) -> list[str]:
+def _pairs(evaluation: EvaluationLike) -> list[str]:
     pairs = evaluation.confused_pairs(_PAIRS)
     if not pairs:
         return []
@@ -120,12 +138,12 @@ def _pairs(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def what_to_look_at(slices: Sequence[Slice], label_errors: Sequence[LabelError]) -> str:
-    """The weak slices and the likely label errors in a few lines; "" if there are none.
+def weak_points(slices: Sequence[Slice], label_errors: Sequence[LabelError]) -> str:
+    """The weak slices and the label error candidates in a few lines; "" if there are none.
 
     Args:
-        slices: all of them; those that are really worse are named, a few of each column.
-        label_errors: the likeliest first.
+        slices: all of them; those that are significantly worse are named, a few of each column.
+        label_errors: the most likely first.
     """
     lines = []
     for by in dict.fromkeys(one.by for one in slices):
@@ -138,14 +156,14 @@ def what_to_look_at(slices: Sequence[Slice], label_errors: Sequence[LabelError])
         if len(worse) > _SHOWN_SLICES:
             lines.append(f"… and {len(worse) - _SHOWN_SLICES} more by {shorten(by)}")
     if lines:
-        lines.insert(0, "really worse than the rest")
+        lines.insert(0, "significantly worse than the rest")
     if label_errors:
         first = label_errors[0]
         place = f"image {first.index}" if first.path is None else show_path(first.path)
         lines += [
-            f"{plural(len(label_errors), 'label')} in doubt (or the classifier is: look at them), "
-            f"first {place}:",
-            f"  {shorten(first.label)}, perhaps {shorten(first.suggested)} "
+            f"{plural(len(label_errors), 'label error candidate')} (check each: the classifier may "
+            f"be wrong), first {place}:",
+            f"  labelled {shorten(first.label)}, suggested {shorten(first.suggested)} "
             f"({first.suggested_probability:.0%})",
         ]
     return "\n".join(f"  {line}" for line in lines)

@@ -56,7 +56,7 @@ def slice_accuracies(
         accuracies: (parts,) 0 to 1.
         intervals: (parts, 2) low and high end.
         counts: (parts,) how many images there are.
-        worse: (parts,) which are really worse than the rest: they are vermillion diamonds.
+        worse: (parts,) which are significantly worse than the rest: vermillion diamonds.
         overall: the accuracy of all, a line.
         ax: where to draw; a figure is made if left out.
 
@@ -85,7 +85,7 @@ def slice_accuracies(
     axes = new_axes(ax, 6.4, 1.1 + 0.3 * len(shown))
     kinds = [
         (False, BLUE, "o", "accuracy, 95% interval"),
-        (True, VERMILLION, "D", "really worse than the rest"),
+        (True, VERMILLION, "D", "significantly worse"),
     ]
     for kind, colour, marker, label in kinds:
         places = [place for place in shown if bool(worse[place]) is kind]

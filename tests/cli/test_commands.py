@@ -135,7 +135,7 @@ def test_evaluate_says_what_the_network_adds_and_where_it_is_weak(digits_run, he
     stored = json.loads((here / "evaluation.json").read_text())
     assert len(stored["baselines"]["results"]) == 4
     worse = [one for one in stored["slices"] if one["is_worse"]]
-    assert ("really worse than the rest" in text) == bool(worse)
+    assert ("significantly worse than the rest" in text) == bool(worse)
     for one in worse[:3]:
         assert f"\n  class {one['name']}: {one['accuracy']:.1%} of {one['count']}, " in text
     learned = succeed("evaluate", run, "digits", "--split", "train", "--out", ".", "--json")

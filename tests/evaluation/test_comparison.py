@@ -152,10 +152,10 @@ def test_each_look_at_the_test_images_is_counted_and_told(digits, tmp_path):
     assert classifier.evaluate(digits.validation).test_evaluation_number is None
     first = classifier.evaluate(digits.test)
     assert first.test_evaluation_number == 1
-    assert "look at the test images" not in str(first)
+    assert "test evaluation of this run" not in str(first)
     second = imgclf.load(run / "model.keras").evaluate(imgclf.load_digits().test[:50])
     assert second.test_evaluation_number == 2
-    assert "  this is the 2nd look at the test images of this run" in str(second).splitlines()
+    assert "  this is the 2nd test evaluation of this run" in str(second).splitlines()
     assert second.to_dict()["test_evaluation_number"] == 2
     imgclf.load(run).evaluate_robustness(digits.test, sample=20, damages=["darkness"])
     clean = imgclf.load(run).evaluate_deduplicated(digits)

@@ -491,10 +491,10 @@ def test_where_classes_are_uneven_figures_that_count_each_alike_stand_beside_acc
     assert ev.balanced_accuracy == pytest.approx(balanced, abs=1e-12)
     assert ev.macro_f1 == pytest.approx(macro, abs=1e-12)
     first, second, third = str(ev).splitlines()[1:4]
-    assert first == "  from 19 to 30 images a class: the first two figures count each alike"
+    assert first == "  19 to 30 images a class: see balanced accuracy and macro F1"
     assert second.split()[:3] == ["balanced", "accuracy", f"{balanced:.1%}"]
     assert third.split()[:3] == ["macro", "F1", f"{macro:.1%}"]
-    assert str(ev).count("balanced accuracy") == 1
+    assert str(ev).count("\n  balanced accuracy") == 1
     assert ev.to_dict()["imbalanced"]
     assert ev.to_dict()["macro_f1"] == ev.macro_f1
 

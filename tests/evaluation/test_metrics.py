@@ -1,6 +1,9 @@
-"""All single figures and their intervals, against scikit-learn, SciPy and simulation."""
+"""Metrics and their intervals, against scikit-learn, SciPy and simulation."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -12,7 +15,9 @@ from scipy.stats import bootstrap, norm, t
 from imgclf import Evaluation
 from imgclf.errors import ArgumentError
 from imgclf.evaluation.intervals.by_formula import f1_intervals, wilson_interval, wilson_intervals
-from imgclf.evaluation.metrics import mean_score
+from imgclf.evaluation.metrics import METRICS, TOP_K
+from imgclf.evaluation.scores.by_class import mean_score
+from imgclf.evaluation.scores.outcomes import Outcomes
 
 
 def draw(seed, count, classes=4, *, separation=1.5, temperature=1.0, shares=None):
@@ -35,39 +40,167 @@ def evaluation(seed=0, count=200, classes=4, **settings):
     return Evaluation(*draw(seed, count, classes, **settings), names(classes))
 
 
-# Values.
+# Values: a row a metric, with the function of scikit-learn (or the definition) that it must equal.
 
 
+class Oracle(NamedTuple):
+    """What a metric must equal, as a function of labels and probabilities.
+
+    `best` is what perfect predictions reach; `classes` says whether renumbering the classes leaves
+    the metric alone, `repeats` whether repeating each image does.
+    """
+
+    name: str
+    reference: Callable[[np.ndarray, np.ndarray], float]
+    best: float = 1.0
+    classes: bool = True
+    repeats: bool = True
+
+
+def predicted(score, **options):
+    return lambda labels, probabilities: score(labels, probabilities.argmax(axis=1), **options)
+
+
+def averaged(score, average):
+    return predicted(score, average=average, zero_division=0)
+
+
+def top(k):
+    return lambda labels, probabilities: reference.top_k_accuracy_score(
+        labels, probabilities, k=k, labels=np.arange(probabilities.shape[1])
+    )
+
+
+def one_hot(labels, probabilities):
+    return np.eye(probabilities.shape[1])[labels]
+
+
+def calibration_error(labels, probabilities):
+    """Guo et al. 2017, equation 3, bin by bin."""
+    confidences = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    error = 0.0
+    for number in range(15):
+        inside = (confidences > number / 15) & (confidences <= (number + 1) / 15)
+        if inside.any():
+            error += inside.mean() * abs(right[inside].mean() - confidences[inside].mean())
+    return error
+
+
+TABLE = [
+    Oracle("accuracy", predicted(reference.accuracy_score)),
+    Oracle("balanced_accuracy", predicted(reference.balanced_accuracy_score)),
+    Oracle("macro_precision", averaged(reference.precision_score, "macro")),
+    Oracle("macro_recall", averaged(reference.recall_score, "macro")),
+    Oracle("macro_f1", averaged(reference.f1_score, "macro")),
+    Oracle("weighted_precision", averaged(reference.precision_score, "weighted")),
+    Oracle("weighted_recall", averaged(reference.recall_score, "weighted")),
+    Oracle("weighted_f1", averaged(reference.f1_score, "weighted")),
+    Oracle("top_2", top(2)),
+    Oracle("top_3", top(3)),
+    Oracle("top_5", top(5)),
+    Oracle(
+        "loss",
+        lambda labels, probabilities: reference.log_loss(
+            labels, probabilities, labels=np.arange(probabilities.shape[1])
+        ),
+        best=0.0,
+    ),
+    Oracle(
+        "brier_score",
+        lambda labels, probabilities: np.mean(
+            np.sum((probabilities - one_hot(labels, probabilities)) ** 2, axis=1)
+        ),
+        best=0.0,
+    ),
+    Oracle("calibration_error", calibration_error, best=0.0),
+    Oracle(
+        "roc_auc",
+        lambda labels, probabilities: reference.roc_auc_score(
+            one_hot(labels, probabilities), probabilities
+        ),
+    ),
+    Oracle(
+        "average_precision",
+        lambda labels, probabilities: reference.average_precision_score(
+            one_hot(labels, probabilities), probabilities
+        ),
+    ),
+]
+
+
+def test_every_metric_has_a_row_and_every_row_a_metric():
+    assert [row.name for row in TABLE] == [metric.name for metric in METRICS]
+    assert list(evaluation(classes=6).metrics) == [row.name for row in TABLE]
+    assert [row.name for row in TABLE if row.name.startswith("top_")][-1] == f"top_{TOP_K[-1]}"
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 @pytest.mark.parametrize(("seed", "count", "classes"), [(0, 200, 4), (1, 300, 2), (2, 400, 9)])
-def test_figures_equal_those_of_scikit_learn(seed, count, classes):
+def test_a_metric_equals_its_oracle(row, seed, count, classes):
     ev = evaluation(seed, count, classes)
-    predicted, every = ev.predictions, np.arange(classes)
-    expected = {"accuracy": reference.accuracy_score(ev.labels, predicted)}
-    for average in ("macro", "weighted"):
-        options = {"average": average, "zero_division": 0}
-        expected[f"{average}_precision"] = reference.precision_score(
-            ev.labels, predicted, **options
-        )
-        expected[f"{average}_recall"] = reference.recall_score(ev.labels, predicted, **options)
-        expected[f"{average}_f1"] = reference.f1_score(ev.labels, predicted, **options)
-    scores = ev.probabilities[:, 1] if classes == 2 else ev.probabilities
-    expected["roc_auc"] = reference.roc_auc_score(ev.labels, scores, multi_class="ovr")
-    one_hot = np.eye(classes)[ev.labels]
-    expected["average_precision"] = reference.average_precision_score(one_hot, ev.probabilities)
-    expected["loss"] = reference.log_loss(ev.labels, ev.probabilities, labels=every)
-    expected["brier_score"] = np.mean(np.sum((ev.probabilities - one_hot) ** 2, axis=1))
-    for name, value in expected.items():
-        assert ev.metrics[name] == pytest.approx(value, abs=1e-12), name
-        assert ev.to_dict()["intervals"][name] == list(ev.interval(name))
+    if row.name not in ev.metrics:
+        assert row.name == "top_5" or classes == 2
+        return
+    expected = row.reference(ev.labels, ev.probabilities)
+    assert ev.metrics[row.name] == pytest.approx(expected, abs=1e-12)
+    record = ev.to_dict()
+    assert record[row.name] == ev.metric(row.name) == getattr(ev, row.name, ev.metric(row.name))
+    assert record["intervals"][row.name] == list(ev.interval(row.name))
 
 
-def test_the_brier_score_is_that_of_scikit_learn_where_it_is_not_halved():
-    ev = evaluation(classes=3)
-    theirs = reference.brier_score_loss(ev.labels, ev.probabilities, scale_by_half=False)
-    assert ev.brier_score == pytest.approx(theirs, abs=1e-12)
-    two = evaluation(classes=2)
-    halved = reference.brier_score_loss(two.labels, two.probabilities[:, 1])
-    assert two.brier_score == pytest.approx(2 * halved, abs=1e-12)
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_metric_has_its_invariances(row, seed):
+    labels, probabilities = draw(seed, 90, 6)
+    value = Evaluation(labels, probabilities, names(6)).metric(row.name)
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(90)
+    shuffled = Evaluation(labels[rows], probabilities[rows], names(6))
+    assert shuffled.metric(row.name) == pytest.approx(value, abs=1e-12)
+    if row.classes:
+        numbers = rng.permutation(6)
+        renamed = Evaluation(np.argsort(numbers)[labels], probabilities[:, numbers], names(6))
+        assert renamed.metric(row.name) == pytest.approx(value, abs=1e-12)
+    if row.repeats:
+        twice = Evaluation(np.tile(labels, 2), np.tile(probabilities, (2, 1)), names(6))
+        assert twice.metric(row.name) == pytest.approx(value, abs=1e-12)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_metric_is_best_for_perfect_predictions_and_says_so(row):
+    [metric] = [one for one in METRICS if one.name == row.name]
+    labels = np.arange(60) % 6
+    perfect = Evaluation(labels, np.eye(6)[labels], names(6)).metric(row.name)
+    usual = evaluation(classes=6).metric(row.name)
+    assert perfect == pytest.approx(row.best, abs=1e-9)
+    assert (perfect > usual) == metric.higher_is_better
+    assert ("higher is better" in metric.description) == metric.higher_is_better
+    assert 0 <= perfect <= metric.highest
+
+
+def test_what_is_shown_comes_from_the_rows():
+    labels, probabilities = draw(0, 200, 6, shares=[0.3, 0.3, 0.1, 0.1, 0.1, 0.1])
+    ev = Evaluation(labels, probabilities, names(6))
+    assert ev.imbalanced
+    text, html = str(ev), ev._repr_html_()
+    for metric in METRICS:
+        value, (low, high) = ev.metric(metric.name), ev.interval(metric.name)
+        cells = [metric.show(value), f"{metric.show(low)} to {metric.show(high)}"]
+        assert (
+            f'<abbr title="{metric.description}">{metric.title}</abbr></th>'
+            f"<td>{cells[0]}</td><td>{cells[1]}</td>"
+        ) in html
+        shown = [line.split() for line in text.splitlines() if f"  {metric.title} " in line]
+        if metric.in_summary != "no":
+            assert shown == [[*metric.title.split(), cells[0], *cells[1].split()]]
+
+
+def test_a_class_that_never_occurs_is_in_no_interval():
+    there = np.repeat([0, 1], 20)
+    ev = Evaluation(there, np.eye(3)[there], names(3))
+    assert ev.macro_f1 == 1
+    assert ev.interval("macro_f1")[1] == 1
 
 
 @settings(max_examples=25, deadline=None)
@@ -118,7 +251,8 @@ def test_the_interval_of_f1_is_that_of_the_proportion_it_is_made_of():
 
 def test_the_interval_of_the_loss_is_the_bca_interval_of_scipy():
     ev = evaluation(3, 500)
-    for name, values in (("loss", ev._losses), ("brier_score", ev._brier_scores)):
+    outcomes = Outcomes(ev.labels, ev.probabilities)
+    for name, values in (("loss", outcomes.losses), ("brier_score", outcomes.brier_scores)):
         theirs = bootstrap((values,), np.mean, n_resamples=9999, random_state=0).confidence_interval
         length = theirs.high - theirs.low
         assert ev.interval(name) == pytest.approx(tuple(theirs), abs=0.05 * length)
@@ -143,7 +277,7 @@ def test_other_intervals_are_about_as_long_as_those_of_a_bootstrap(name):
     again = []
     for _ in range(200):
         rows = rng.integers(0, 400, 400)
-        again.append(Evaluation(ev.labels[rows], ev.probabilities[rows], names(4))._figure(name))
+        again.append(Evaluation(ev.labels[rows], ev.probabilities[rows], names(4)).metric(name))
     low, high = np.quantile(again, [0.025, 0.975])
     ours = ev.interval(name)
     assert ours[1] - ours[0] == pytest.approx(high - low, rel=0.2)
@@ -209,14 +343,14 @@ def test_intervals_are_the_same_each_time_and_hold_their_figure():
         assert low <= first.metrics[name] <= high, name
 
 
-def test_nothing_is_resampled_before_it_is_asked_for():
+def test_nothing_is_resampled_before_it_is_asked_for(monkeypatch):
     ev = evaluation()
+    monkeypatch.setattr("imgclf.evaluation.scores.outcomes.resample_means", None)
+    monkeypatch.setattr("imgclf.evaluation.scores.outcomes.macro_area", None)
     assert ev.accuracy_interval
     assert ev.interval("macro_f1")
-    assert "_resampled" not in vars(ev)
-    assert "_areas" not in vars(ev)
-    assert ev.interval("loss")
-    assert "_resampled" in vars(ev)
+    with pytest.raises(TypeError):
+        ev.interval("loss")
 
 
 # Single images, missing classes.

@@ -84,7 +84,7 @@ def evaluate(
     label_errors.csv and evaluation.json, which has all figures.
     """
     import imgclf
-    from imgclf.evaluation.summary import what_to_look_at
+    from imgclf.evaluation.summary import weak_points
 
     load_tensorflow()
     classifier = imgclf.load(model)
@@ -115,7 +115,7 @@ def evaluate(
         echo_json(record)
         return
     click.echo(str(evaluation))
-    if found := what_to_look_at(slices, label_errors):
+    if found := weak_points(slices, label_errors):
         click.echo(f"\n{found}")
     if simple is not None:
         click.echo(f"\n{simple}\n  {simple.compared_with(evaluation)}")

@@ -197,7 +197,7 @@ def _classifier(data: Dataset, preset: str, changes: dict[str, Any]) -> Classifi
 
 def _macro_figures(classifier: Any, validation: Split | None) -> dict[str, float] | None:
     """What counts each class alike, where the classes are imbalanced."""
-    from imgclf.evaluation.evaluation import are_imbalanced
+    from imgclf.evaluation.scores.by_class import are_imbalanced
 
     if validation is None or not are_imbalanced(validation.labels):
         return None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgclf.evaluation.notebook import figure_rows
-from imgclf.markup import table
+from imgclf.evaluation.evaluation_html import metric_table
 from imgclf.report.page import Section, scrolling
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ __all__ = ["metrics"]
 
 def metrics(evaluation: Evaluation) -> Section:
     """Shows a row for each metric."""
-    rows = table("", ["metric", "value", "95% interval"], figure_rows(evaluation))
+    rows = metric_table("", evaluation.metrics, evaluation.intervals)
     lead = (
         "Macro averages weight all classes equally, weighted averages by their number of images. "
         "The interval says how far off the metric may be on other images of the same kind."

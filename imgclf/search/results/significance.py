@@ -9,8 +9,8 @@ be judged. A difference counts only if it holds against both, each tested by its
 
 The larger of both p-values counts (an intersection–union test, R. L. Berger 1982), and the wider
 reach of both intervals is reported. Several comparisons with the first are corrected by Holm's
-method (`imgclf.evaluation.paired.holm`); each interval has the confidence level that it asks for,
-so it holds 0 exactly where the two networks cannot be told apart. The tests are scipy's.
+method (`imgclf.evaluation.intervals.paired.holm`); each interval has the confidence level that it
+asks for, so it holds 0 exactly where the two networks cannot be told apart. The tests are scipy's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from imgclf.evaluation.paired import holm
+from imgclf.evaluation.intervals.paired import holm
 
 __all__ = ["Difference", "compare_all", "mean_interval"]
 

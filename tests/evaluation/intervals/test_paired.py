@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.optimize import minimize_scalar
 
 from imgclf.errors import ArgumentError, DataError
-from imgclf.evaluation.paired import holm, mcnemar, paired_interval, sample_size
+from imgclf.evaluation.intervals.paired import holm, mcnemar, paired_interval, sample_size
 
 COUNTS = st.tuples(*[st.integers(0, 60)] * 3)
 
