@@ -24,6 +24,7 @@ else:
 
 __all__ = [
     "ArrayLike",
+    "ImageSize",
     "KerasCallback",
     "KerasHistory",
     "KerasLayer",
@@ -34,5 +35,8 @@ __all__ = [
 ]
 
 StrPath: TypeAlias = str | os.PathLike[str]
+
+# (height, width) in pixels, or one int for both.
+ImageSize: TypeAlias = int | tuple[int, int]
 
 Verbose: TypeAlias = Literal["auto", 0, 1, 2]

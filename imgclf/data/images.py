@@ -1,13 +1,12 @@
 """Decodes one image: the only place where imgclf turns a file into pixels.
 
-Checking, training, evaluating and predicting all call `decode_image`, so an image cannot look
-different to the network than it did to the check. The steps and their order:
+Inspection, training, evaluation and prediction all call `decode_image`, so the pixels are the same
+everywhere. The steps, in order:
 
 1. The file must be a regular file (a pipe or a device would hang).
-2. Its first bytes must be JPEG, PNG, WebP, GIF or BMP, whatever its name says. Other formats that
-   Pillow knows are left out, since some of them start programs (EPS) or are parsed in Python.
-3. The header's size is checked before a pixel is decoded.
-4. It is decoded whole: a truncated file is an error, not an image with a grey lower half.
+2. Its content must be one of the formats of `image_formats`, whatever its name says.
+3. The size in the header is checked before a pixel is decoded.
+4. The image is decoded whole: a truncated file is an error, not an image with a grey lower half.
 5. The EXIF orientation is applied.
 6. The mode becomes 8-bit grey or RGB: transparency is laid on white, 16-bit grey is scaled.
 7. It is resized by the policy that was asked for.
@@ -18,26 +17,27 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import pkgutil
 import stat
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from imgclf import checks
+from imgclf.data.image_formats import FORMATS, ImageFormat, decoded_formats, format_of
 from imgclf.errors import ImageError, ImgclfError, MissingFileError
 from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from imgclf.typing import ImageSize, StrPath
+
 __all__ = [
-    "FORMATS",
     "GREY_MODES",
-    "IMAGE_SUFFIXES",
     "MAX_PIXELS",
-    "SUFFIXES",
     "Facts",
     "Header",
     "ImageSpec",
@@ -48,52 +48,42 @@ __all__ = [
     "reason_of",
 ]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
-# The ends of names that promise a format, as Pillow calls it.
-SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),  # of a telephone, with a second image
-    "PNG": (".png",),
-    "WEBP": (".webp",),
-    "GIF": (".gif",),
-    "BMP": (".bmp",),
-    "HEIF": (".heic", ".heif", ".hif"),
-    "AVIF": (".avif",),
-}
-IMAGE_SUFFIXES = frozenset(suffix for name in FORMATS for suffix in SUFFIXES[name])
+# Pillow's names of the decoders that need no extra, and what messages call the formats.
+_DECODERS = tuple(row.pillow[0] for row in decoded_formats())
+_FORMAT_NAMES = ", ".join(row.name for row in decoded_formats())
 
 # Pillow's own limit before it warns of a decompression bomb (PIL.Image.MAX_IMAGE_PIXELS).
 MAX_PIXELS = 89_478_485
 
-# A JPEG is decoded at an eighth, a quarter or half of its size where that still leaves twice the
-# pixels that are needed: the final resize then has enough to average over.
+# A JPEG is decoded at an eighth, a quarter or half of its size if that leaves twice the pixels that
+# the final resize needs to average over.
 _DRAFT_MARGIN = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageSpec:
-    """What an image is turned into.
+    """The size and channels that images are decoded to.
 
     Args:
         image_size: (height, width) in pixels, or one int for both; None keeps each image's own.
-        channels: 1 for grey, 3 for colour.
-        resize: how an image of another shape is fitted. "crop" fills the size and cuts what hangs
-            over on two sides; "pad" shows the whole image between black bars; "stretch" ignores
-            its proportions.
+        channels: 1 for grey, 3 for RGB.
+        resize: how an image of another aspect ratio is fitted. "crop" fills the size and crops two
+            sides; "pad" shows the whole image between black bars; "stretch" ignores the aspect
+            ratio.
         max_pixels: images with more pixels are refused before they are decoded; at most
-            178,956,970, where Pillow ends.
+            178,956,970, the limit of Pillow.
 
     Example:
         >>> ImageSpec(64).image_size
         (64, 64)
     """
 
-    image_size: Any = None
+    image_size: ImageSize | None = None
     channels: int = 3
     resize: str = "crop"
-    # Not shown, since it changes no pixel: runs know their images by the others.
+    # Not in the repr, which identifies the images of a run: it changes no pixel.
     max_pixels: int = dataclasses.field(default=MAX_PIXELS, repr=False)
 
     def __post_init__(self) -> None:
@@ -105,19 +95,19 @@ class ImageSpec:
         checks.integer("max_pixels", self.max_pixels, low=1, high=2 * MAX_PIXELS)
 
 
-def decode_image(source: Any, spec: ImageSpec) -> np.ndarray:
+def decode_image(source: StrPath | Image.Image, spec: ImageSpec) -> np.ndarray:
     """Decodes one image.
 
     Args:
         source: the path of an image, or a PIL image.
-        spec: the size and number of channels to deliver, and the most pixels to accept.
+        spec: the size and channels to decode to, and the limit of pixels.
 
     Returns:
         (height, width, channels) uint8.
 
     Raises:
         MissingFileError: if there is no such file.
-        ImageError: if the file is not a whole image in one of `FORMATS`, or is too large.
+        ImageError: if the file is not a whole image of a known format, or is too large.
 
     Example:
         >>> from PIL import Image
@@ -140,7 +130,7 @@ def decode_image(source: Any, spec: ImageSpec) -> np.ndarray:
 
 
 class Header(NamedTuple):
-    """What an image's header says; the size is the one after EXIF rotation."""
+    """The header of an image; its size is the one after EXIF rotation."""
 
     height: int
     width: int
@@ -149,8 +139,8 @@ class Header(NamedTuple):
     is_animated: bool = False
 
 
-def read_header(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
-    """The header of an image, without decoding it. Raises as `decode_image` does."""
+def read_header(path: StrPath, max_pixels: int = MAX_PIXELS) -> Header:
+    """Reads the header of an image without decoding it. Raises as `decode_image` does."""
     with _open(path, max_pixels) as image:
         width, height = image.size
         try:
@@ -174,16 +164,16 @@ def _is_animated(image: Image.Image) -> bool:
 
 
 class Facts(NamedTuple):
-    """What a file says of its image.
+    """The metadata of an image file.
 
     Args:
         height: pixels, after EXIF rotation.
-        width: the same.
+        width: pixels, after EXIF rotation.
         mode: as Pillow names it: "RGB", "L", "CMYK", …
         format: "JPEG", "PNG", …; "MPO" is a JPEG of a telephone with more than one image.
         orientation: the EXIF tag, 1 to 8; 1 if there is none.
         is_animated: whether it has more than one frame.
-        camera: maker and model by EXIF, fit to be shown, or "".
+        camera: maker and model by EXIF, with control characters escaped, or "".
     """
 
     height: int
@@ -198,16 +188,16 @@ class Facts(NamedTuple):
 def decode_with_facts(
     path: Path, side: int, max_pixels: int = MAX_PIXELS
 ) -> tuple[Facts, Image.Image]:
-    """The facts of a file and its image, from one decoding. Raises as `decode_image` does.
+    """Decodes an image once, for its metadata and its pixels. Raises as `decode_image` does.
 
     Args:
         path: the file.
-        side: the image may come smaller than it is, with its longer side at least so long; a
-            large JPEG is decoded several times quicker then.
+        side: pixels; a larger image may be decoded at a fraction of its size, with its longer side
+            at least this long, which makes a large JPEG several times faster.
         max_pixels: images with more pixels are refused before they are decoded.
 
     Returns:
-        The facts, and the image: upright, in the mode "L" or "RGB".
+        The metadata, and the image, upright, in the mode "L" or "RGB".
     """
     from PIL import ImageOps
 
@@ -233,11 +223,11 @@ def decode_with_facts(
     return Facts(height, width, mode, image_format, orientation, is_animated, camera), plain
 
 
-def check_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
-    """The header of an image that is whole. Raises as `decode_image` does.
+def check_image(path: StrPath, max_pixels: int = MAX_PIXELS) -> Header:
+    """Reads a header and checks that the file is whole. Raises as `decode_image` does.
 
-    A file that ends as its format must is taken to be whole; only where it does not is the image
-    decoded to find out, so that a folder is checked in a fraction of the time of an epoch.
+    A file that ends as its format must counts as whole. Only others are decoded to find out, so a
+    folder is checked in a fraction of the time of an epoch.
     """
     header = read_header(path, max_pixels)
     if not _ends_as_it_must(path, header.format):
@@ -245,8 +235,8 @@ def check_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Header:
     return header
 
 
-def _ends_as_it_must(path: str | Path, image_format: str) -> bool:
-    ending = _ENDINGS.get(image_format)
+def _ends_as_it_must(path: StrPath, image_format: str) -> bool:
+    ending = format_of(image_format).ending
     if ending is None:
         return False
     with open(path, "rb") as file:  # noqa: PTH123  a Path for each of 100,000 files takes time
@@ -255,75 +245,54 @@ def _ends_as_it_must(path: str | Path, image_format: str) -> bool:
         return file.read() == ending
 
 
-# The end marker of JPEG; the last chunk of PNG with its checksum; the last block's end of GIF.
-_ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b"\0;"}
 _CHECK_SIZE = 8
 _ORIENTATION = 0x0112  # the EXIF tag
 _CAMERA = (0x010F, 0x0110)  # the EXIF tags of the maker and the model
 _LONGEST_CAMERA = 60
 
-# The first bytes of what is often named .jpg and is none, so that the message can say it.
-_OTHER_FORMATS = (
-    (0, b"%!PS", "EPS"),
-    (0, b"8BPS", "PSD"),
-    (0, b"%PDF", "PDF"),
-    (0, b"II*\0", "TIFF"),
-    (0, b"MM\0*", "TIFF"),
-    (0, b"SIMPLE  =", "FITS"),
-    (4, b"ftypheic", "HEIC"),
-    (4, b"ftypheix", "HEIC"),
-    (4, b"ftyphevc", "HEIC"),
-    (4, b"ftypmif1", "HEIC"),
-    (4, b"ftypmsf1", "HEIC"),
-    (4, b"ftypavif", "AVIF"),
-    (4, b"ftypavis", "AVIF"),
-)
-_BY_EXTRA = {"HEIC": "HEIF", "AVIF": "AVIF"}  # how Pillow calls what imgclf[heic] reads
 
-
-def _recognise(path: str | Path) -> str | None:
-    """The name of a format that imgclf does not read by itself."""
+def _recognise(path: StrPath) -> ImageFormat | None:
+    """The format of a file that Pillow does not read without an extra."""
     with open(path, "rb") as file:  # noqa: PTH123  as above
         start = file.read(16)
-    for offset, signature, name in _OTHER_FORMATS:
-        if start[offset:].startswith(signature):
-            return name
+    for row in FORMATS:
+        if any(start[offset:].startswith(mark) for offset, mark in row.signatures):
+            return row
     return None
 
 
-def _what_it_is(name: str | None) -> str:
-    if name is None:
-        return f"is not a {', '.join(FORMATS)} image"
-    if name in _BY_EXTRA:
+def _why_not_read(found: ImageFormat | None) -> str:
+    if found is None:
+        return f"is not a {_FORMAT_NAMES} image"
+    if found.extra is not None:
         return (
-            f"is {name}, which needs an extra: pip install 'imgclf[heic]', or save it as JPEG or "
-            "PNG"
+            f"is {found.name}, which needs an extra: pip install 'imgclf[{found.extra}]', or save "
+            "it as JPEG or PNG"
         )
-    return f"is {name}, not a {', '.join(FORMATS)} image: save it as JPEG or PNG"
+    return f"is {found.name}, not a {_FORMAT_NAMES} image: save it as JPEG or PNG"
 
 
-def _open_by_extra(path: str | Path, name: str | None) -> Image.Image | None:
-    """Opens a HEIC or AVIF image if `imgclf[heic]` is installed; else there is None."""
+def _open_by_plugin(path: StrPath, found: ImageFormat | None) -> Image.Image | None:
+    """Opens an image whose decoder is an extra; None if the extra is not installed."""
     from PIL import Image, UnidentifiedImageError
 
-    if name not in _BY_EXTRA:
+    if found is None or found.plugin is None:
         return None
     try:
-        import pillow_heif
+        pkgutil.resolve_name(found.plugin)()
     except ImportError:
         return None
-    pillow_heif.register_heif_opener()
     try:
-        return Image.open(path, formats=(_BY_EXTRA[name],))
+        return Image.open(path, formats=found.pillow)
     except UnidentifiedImageError as error:
-        raise ImageError(f"{show_path(path)}: is {name}, but damaged.") from error
+        raise ImageError(f"{show_path(path)}: is {found.name}, but damaged.") from error
 
 
 def _silence_pillow() -> None:
-    """Pillow's warnings are of oddities that do not touch the pixels, and of sizes checked here.
+    """Ignores Pillow's warnings of harmless oddities, and of sizes, which are checked here.
 
-    Not by `warnings.catch_warnings`: where several threads decode, what one of them puts back at
-    its end may be what another had set for a moment, and all warnings stay ignored.
+    Not by `warnings.catch_warnings`: where several threads decode, one of them may restore what
+    another had set for a moment, and all warnings would stay ignored.
     """
     first = warnings.filters[0] if warnings.filters else None
     if first is None or first[0] != "ignore" or getattr(first[3], "pattern", None) != _PILLOW:
@@ -333,7 +302,7 @@ def _silence_pillow() -> None:
 _PILLOW = r"PIL\."
 
 
-def _open(path: str | Path, max_pixels: int) -> Image.Image:
+def _open(path: StrPath, max_pixels: int) -> Image.Image:
     """Opens a regular file whose header can be read and does not claim too many pixels."""
     from PIL import Image
 
@@ -352,7 +321,7 @@ def _open(path: str | Path, max_pixels: int) -> Image.Image:
         image = _identify(path)
     except ImageError:
         raise
-    except Image.DecompressionBombError as error:  # twice the size that Pillow is wary of
+    except Image.DecompressionBombError as error:  # twice Pillow's limit
         raise ImageError(_too_large(path, max_pixels)) from error
     except Exception as error:
         reason = getattr(error, "strerror", None) or error  # without the path a second time
@@ -363,20 +332,20 @@ def _open(path: str | Path, max_pixels: int) -> Image.Image:
     return image
 
 
-def _identify(path: str | Path) -> Image.Image:
+def _identify(path: StrPath) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        return Image.open(path, formats=FORMATS)
+        return Image.open(path, formats=_DECODERS)
     except UnidentifiedImageError as error:
-        name = _recognise(path)
-        image = _open_by_extra(path, name)
+        found = _recognise(path)
+        image = _open_by_plugin(path, found)
         if image is None:
-            raise ImageError(f"{show_path(path)}: {_what_it_is(name)}.") from error
+            raise ImageError(f"{show_path(path)}: {_why_not_read(found)}.") from error
         return image
 
 
-def _too_large(path: str | Path, max_pixels: int) -> str:
+def _too_large(path: StrPath, max_pixels: int) -> str:
     return f"{show_path(path)}: has more than {max_pixels:,} pixels, the most that is allowed."
 
 
@@ -392,7 +361,7 @@ def _to_pixels(image: Image.Image, spec: ImageSpec) -> np.ndarray:
 
 
 def _to_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Grey or RGB of 8 bits; transparency is laid on white, as a page would show it."""
+    """Converts to 8-bit grey or RGB, with transparency laid on white as on a page."""
     from PIL import Image
 
     if image.mode.startswith("I;16"):
@@ -422,8 +391,8 @@ def _resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
     return image.resize((width, height), method)
 
 
-def reason_of(path: str | Path, error: ImgclfError | OSError) -> str:
-    """What an error says of a file, without the file's name."""
+def reason_of(path: StrPath, error: ImgclfError | OSError) -> str:
+    """The message of an error without the name of the file."""
     if isinstance(error, OSError) and not isinstance(error, ImgclfError):
         return f"cannot be read ({error.strerror or error})."
     return str(error).removeprefix(f"{show_path(path)}: ")

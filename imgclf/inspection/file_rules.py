@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from imgclf.data.images import SUFFIXES
+from imgclf.data.image_formats import format_of, suffix_of
 from imgclf.inspection.finding import Example, Finding
 
 if TYPE_CHECKING:
@@ -82,8 +81,7 @@ def _blank(photo: Photo) -> str | None:
 
 
 def _misnamed(photo: Photo) -> str | None:
-    suffix = os.path.splitext(photo.path)[1].lower()  # noqa: PTH122
-    if photo.facts is None or suffix in SUFFIXES[photo.facts.format]:
+    if photo.facts is None or suffix_of(photo.path) in format_of(photo.facts.format).suffixes:
         return None
     return f"is {photo.facts.format}"
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgclf import checks
-from imgclf.data.images import IMAGE_SUFFIXES, MAX_PIXELS
+from imgclf.data.image_formats import has_image_suffix
+from imgclf.data.images import MAX_PIXELS
 from imgclf.data.ledger import relative_path
 from imgclf.data.sources.labelled_files import (
     SPLIT_NAMES,
@@ -33,13 +34,6 @@ __all__ = ["FolderScan", "images_at", "load_folder", "scan_folder"]
 
 # What systems and programs leave behind; hidden files and folders are left out as well.
 _JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
-
-# Names of images that imgclf does not read: they are skipped with a reason, not passed over.
-_FOREIGN_SUFFIXES = frozenset(
-    {".avif", ".cr2", ".dng", ".eps", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".psd", ".tif"}
-    | {".tiff"}
-)
-
 
 _NO_IMAGE = "is no image by its name."
 _IN_NO_CLASS = "is in no folder of a class."
@@ -329,7 +323,7 @@ def _scan_classes(root: Path, split: str, may_be_empty: bool) -> FolderScan:
 
 
 def _no_classes(root: Path) -> str:
-    here = sum(entry.is_file() and _is_image(entry.name) for entry in root.iterdir())
+    here = sum(entry.is_file() and has_image_suffix(entry.name) for entry in root.iterdir())
     found = f"{here} images directly inside, but" if here else "no images and"
     return (
         f"{show_path(root)}: has {found} no folders of classes. Put the images of each class in "
@@ -419,14 +413,8 @@ def _why_not(name: str) -> str | None:
         return "is hidden."
     if name.lower() in _JUNK:
         return "is left behind by a system."
-    return None if _is_image(name) else _NO_IMAGE
+    return None if has_image_suffix(name) else _NO_IMAGE
 
 
 def _is_junk(name: str) -> bool:
     return name.startswith(".") or name.lower() in _JUNK
-
-
-def _is_image(name: str) -> bool:
-    """Whether the name promises an image; a name without an ending may."""
-    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  a Path takes far longer
-    return not suffix or suffix in IMAGE_SUFFIXES or suffix in _FOREIGN_SUFFIXES

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgclf.data.images import SUFFIXES, Header
+from imgclf.data.image_formats import format_of, suffix_of
+from imgclf.data.images import Header
 from imgclf.duplicates.exact import ResolvedCopies
 from imgclf.formatting import show_path
 
@@ -55,8 +55,7 @@ def note_formats(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tup
     other = [
         file.name
         for file, header in zip(used, headers, strict=True)
-        if (suffix := os.path.splitext(file.name)[1].lower())  # noqa: PTH122, quicker than a Path
-        and suffix not in SUFFIXES[header.format]
+        if (suffix := suffix_of(file.name)) and suffix not in format_of(header.format).suffixes
     ]
     if not other:
         return ()
