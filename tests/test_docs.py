@@ -33,7 +33,7 @@ def title(path: Path) -> str:
 
 # What is printed in one run and differs in the next by nothing but its figures.
 VARIES = "{.text .varies}"
-VERDICTS = r"^.*(cannot tell apart|is better|cannot be told apart|network adds|doubling the).*$"
+VERDICTS = r"^.*(cannot be distinguished|is better|network adds|doubling the).*$"
 
 
 def python_blocks(page: str) -> list[tuple[str, str, str | None]]:

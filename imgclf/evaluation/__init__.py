@@ -1,4 +1,4 @@
-"""How good a classifier is, and how sure one can be of that: figures from labels and probabilities.
+"""Evaluates a classifier: metrics with 95% intervals, calibration, comparisons, from plain arrays.
 
-Nothing in this folder knows Keras or TensorFlow: it takes plain arrays.
+Nothing in this folder knows Keras or TensorFlow.
 """

@@ -1,6 +1,6 @@
-"""Baselines: what can be had without a network, so that one sees what the network adds.
+"""Baselines: how far simple methods get, to see what a network adds.
 
-Each learns from thumbnails of some training images, by scikit-learn, in seconds.
+Each is trained by scikit-learn, on thumbnails of some training images, in seconds.
 """
 
 from __future__ import annotations
@@ -24,25 +24,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Baseline", "Baselines", "baselines"]
 
-# Pixels of a thumbnail's sides. At 16 a person can still guess most of CIFAR-10.
+# Pixels of a thumbnail's sides. At 16 a person still recognizes most of CIFAR-10.
 _SIDE = 16
 
 _NEIGHBOURS = 5
 _STEPS = 200  # of L-BFGS; the accuracy moves little after half of them
-# The weight of the data against that of small weights: thumbnails have more pixels than there are
-# images of a class, often.
+# The inverse of the regularization: thumbnails often have more pixels than a class has images.
 _STRENGTH = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """A simple way to name images, and how good it is.
+    """A simple method and its accuracy.
 
     Args:
         name: "majority", "mean colour", "nearest thumbnails" or "linear on pixels".
         accuracy: 0 to 1.
         interval: 95% Wilson interval of the accuracy.
-        seconds: what learning and naming took, without reading the images.
+        seconds: what training and prediction took, without reading the images.
     """
 
     name: str
@@ -53,7 +52,7 @@ class Baseline:
 
 @dataclasses.dataclass(frozen=True)
 class Baselines:
-    """Some baselines on the same images; it has a length and can be gone through.
+    """Some baselines on the same images: a sequence of `Baseline`.
 
     Args:
         results: the baselines.
@@ -80,7 +79,7 @@ class Baselines:
         return max(self.results, key=lambda one: one.accuracy)
 
     def compared_with(self, evaluation: Evaluation) -> str:
-        """What a network adds, in a sentence.
+        """Says in a sentence what a network adds.
 
         Args:
             evaluation: of the network, on images of the same kind.
@@ -92,7 +91,7 @@ class Baselines:
             return f"The network adds {gain:.1f} points to {best}."
         if high < self.best.interval[0]:
             return f"The network is {-gain:.1f} points worse than {best}."
-        return f"The network cannot be told apart from {best}: their intervals overlap."
+        return f"The network cannot be distinguished from {best}: their intervals overlap."
 
     def to_dict(self) -> dict[str, Any]:
         """All of it in plain types that `json.dumps` takes."""
@@ -123,7 +122,7 @@ class Baselines:
 def baselines(
     data: Dataset, split: str = "test", *, max_images: int = 5_000, seed: int = 0
 ) -> Baselines:
-    """Judges four simple ways to name images, to see what a network adds.
+    """Evaluates four simple methods, to see what a network adds.
 
     - majority: always the class with the most training images.
     - mean colour: a linear classifier on the mean and the spread of each channel.
@@ -131,17 +130,17 @@ def baselines(
     - linear on pixels: a linear classifier on the pixels at 16×16.
 
     Args:
-        data: they learn from `data.train`.
-        split: the split that they are judged on: "test" or "validation".
-        max_images: of each of both splits at most so many are used, drawn by `seed`, and only
-            these are read where images are files.
+        data: they are trained on `data.train`.
+        split: the split that they are evaluated on: "test" or "validation".
+        max_images: of each split at most so many images are used, drawn by `seed`; of image files
+            only these are read.
         seed: decides which.
 
     Returns:
         The baselines with their accuracies.
 
     Raises:
-        DataError: if there is no such split, or no two classes are left to learn.
+        DataError: if there is no such split, or the training images are of a single class.
 
     Example:
         >>> import imgclf
@@ -155,27 +154,27 @@ def baselines(
     checks.one_of("split", split, ["test", "validation"])
     checks.integer("max_images", max_images, low=1)
     checks.integer("seed", seed, low=0)
-    judged = data.splits().get(split)
-    if judged is None or len(judged) == 0:
-        raise DataError(f"`data` has no {split} images to judge baselines on.")
+    test = data.splits().get(split)
+    if test is None or len(test) == 0:
+        raise DataError(f"`data` has no {split} images to evaluate baselines on.")
     rng = np.random.default_rng(seed)
-    learned = _draw(data.train, max_images, rng)
-    judged = _draw(judged, max_images, rng)
-    if len(np.unique(learned.labels)) < 2:
+    train = _draw(data.train, max_images, rng)
+    test = _draw(test, max_images, rng)
+    if len(np.unique(train.labels)) < 2:
         raise DataError(
             "Baselines need training images of at least two classes. "
-            f"Received: {len(learned)} of one class."
+            f"Received: {len(train)} of one class."
         )
-    before, after = (thumbnails(some.images, _SIDE) for some in (learned, judged))
+    before, after = (thumbnails(some.images, _SIDE) for some in (train, test))
     results = []
     for name, predict in _BASELINES.items():
         start = time.perf_counter()
-        predicted = predict(before, learned.labels, after)
+        predicted = predict(before, train.labels, after)
         seconds = time.perf_counter() - start
-        right = int(np.sum(predicted == judged.labels))
-        interval = wilson_interval(right, len(judged))
-        results.append(Baseline(name, right / len(judged), interval, seconds))
-    return Baselines(tuple(results), len(learned), len(judged))
+        right = int(np.sum(predicted == test.labels))
+        interval = wilson_interval(right, len(test))
+        results.append(Baseline(name, right / len(test), interval, seconds))
+    return Baselines(tuple(results), len(train), len(test))
 
 
 def _draw(split: Split, most: int, rng: np.random.Generator) -> Split:
@@ -229,7 +228,7 @@ def _fitted(model: Any, values: np.ndarray, labels: np.ndarray) -> Any:
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
-        # The last steps of a baseline change nothing that is looked at.
+        # The last steps hardly change the accuracy.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return model.fit(values, labels)
 

@@ -1,4 +1,4 @@
-"""Which of several classifiers is better, and whether the images are enough to say so."""
+"""Compares classifiers on the same images: which is better, and whether that is significant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imgclf.evaluation.intervals.paired import holm, mcnemar, paired_interval, s
 from imgclf.formatting import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "ComparisonTable", "compare_evaluations"]
 
-# Below so many false alarms among equally good classifiers a difference is believed.
+# The significance level: so many pairs of equally good classifiers are called different.
 _LEVEL = 0.05
 
-# The difference in accuracy that is asked for where none was seen: one point.
-_ASKED = 0.01
+# The difference in accuracy to be detected, where none was: one point.
+_ONE_POINT = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two classifiers on the same images. `str()` is the verdict, `plot()` draws the difference.
+    """Compares two classifiers on the same images; `str()` is the verdict.
 
     Args:
         names: of the first and of the second classifier.
@@ -43,7 +43,7 @@ class Comparison:
         only_second: images that only the second gets right.
         both_wrong: images that both get wrong.
         corrected_p_value: the p-value with Holm's correction, as one of several comparisons; None
-            for one that stands alone.
+            for a single one.
 
     Example:
         >>> print(Comparison(("runs/a", "runs/b"), 1700, 40, 64, 196))
@@ -52,7 +52,7 @@ class Comparison:
           runs/b  88.2%
           on 2,000 images: 40 only runs/a gets right, 64 only runs/b; p = 0.024
         >>> print(Comparison(("A", "B"), 170, 4, 6, 20))
-        cannot tell apart A and B; to see a difference of 1 point you need about 4,000 images
+        A and B cannot be distinguished; detecting a difference of 1 point takes about 4,000 images
           A  87.0%
           B  88.0%
           on 200 images: 4 only A gets right, 6 only B; p = 0.75
@@ -90,29 +90,29 @@ class Comparison:
 
     @functools.cached_property
     def p_value(self) -> float:
-        """Of McNemar's exact test: how likely so uneven a count is if both are equally good."""
+        """Of McNemar's exact test: how likely such counts are if both are equally good."""
         return mcnemar(self.only_first, self.only_second)
 
     @property
     def better(self) -> str | None:
-        """The name of the better one; None if they cannot be told apart.
+        """The name of the better one; None if they cannot be distinguished.
 
-        They are where the p-value, corrected if there are several comparisons, is below 0.05.
+        They can if the p-value, corrected if there are several comparisons, is below 0.05.
         """
         p_value = self.p_value if self.corrected_p_value is None else self.corrected_p_value
         if p_value >= _LEVEL:
             return None
         return self.names[1] if self.difference > 0 else self.names[0]
 
-    def sample_size(self, difference: float = _ASKED, *, power: float = 0.8) -> int:
-        """How many images it takes to see such a difference between two classifiers like these.
+    def sample_size(self, difference: float = _ONE_POINT, *, power: float = 0.8) -> int:
+        """Computes how many images it takes to detect a difference between classifiers like these.
 
         Args:
             difference: of the accuracies; 0.01 is one point.
-            power: how likely it is then seen, 0 to 1.
+            power: how likely it is then detected, 0 to 1.
 
         Returns:
-            The number, from the part of the images on which one is right and the other wrong.
+            The number, from the share of the images on which one is right and the other wrong.
         """
         share = (self.only_first + self.only_second) / len(self)
         return sample_size(difference, share, power=power)
@@ -124,14 +124,14 @@ class Comparison:
         if self.better is None:
             needed = _about(self.sample_size())
             return (
-                f"cannot tell apart {first} and {second}; to see a difference of 1 point you need "
-                f"about {needed:,} images"
+                f"{first} and {second} cannot be distinguished; detecting a difference of 1 point "
+                f"takes about {needed:,} images"
             )
         return f"{shorten(self.better, cut='start')} is better by {self._lead}"
 
     @property
     def better_than(self) -> str | None:
-        """As `verdict`, but with the name of the other; None if they cannot be told apart."""
+        """As `verdict`, but with the name of the other; None if they cannot be distinguished."""
         if self.better is None:
             return None
         other = self.names[self.better == self.names[0]]
@@ -178,10 +178,10 @@ class Comparison:
         }
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The difference with its 95% interval, beside the line of no difference.
+        """Draws the difference with its 95% interval, beside the line of no difference.
 
         Args:
-            ax: where to draw; a figure is made if left out.
+            ax: where to draw; a new figure if left out.
 
         Returns:
             The axes.
@@ -191,13 +191,13 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class ComparisonTable:
-    """Several classifiers on the same images, each with each.
+    """Compares several classifiers on the same images, each with each.
 
     Args:
         names: of the classifiers.
         accuracies: one a classifier.
         accuracy_intervals: 95% Wilson intervals of these.
-        comparisons: of each two, p-values with Holm's correction.
+        comparisons: of each pair, p-values with Holm's correction.
     """
 
     names: tuple[str, ...]
@@ -215,7 +215,7 @@ class ComparisonTable:
             lines.append(
                 f"  {name:<{width}}  {self.accuracies[index]:6.1%}  ({low:.1%} to {high:.1%})"
             )
-        lines += ["", "each two (95% intervals; p-values with Holm's correction)"]
+        lines += ["", "pairs (95% intervals; p-values with Holm's correction)"]
         lines += [
             f"  {one.better_than}; p = {one.corrected_p_value:.2g}"
             for one in self.comparisons
@@ -225,12 +225,12 @@ class ComparisonTable:
         for one in alike:
             first, second = (shorten(name, cut="start") for name in one.names)
             lines.append(
-                f"  cannot tell apart {first} and {second}: "
+                f"  {first} and {second} cannot be distinguished: "
                 f"{_points(one.difference, *one.interval)}; p = {one.corrected_p_value:.2g}"
             )
         if alike:
             needed = _about(max(one.sample_size() for one in alike))
-            lines.append(f"  to see a difference of 1 point you need about {needed:,} images")
+            lines.append(f"  detecting a difference of 1 point takes about {needed:,} images")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -243,10 +243,10 @@ class ComparisonTable:
         }
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The difference of each two with its 95% interval: a forest plot.
+        """Draws the difference of each pair with its 95% interval: a forest plot.
 
         Args:
-            ax: where to draw; a figure is made if left out.
+            ax: where to draw; a new figure if left out.
 
         Returns:
             The axes.
@@ -324,13 +324,13 @@ def _check_same(first_name: str, first: Evaluation, second_name: str, second: Ev
     why = _what_differs(first, second)
     if why is not None:
         raise DataError(
-            "Classifiers can be compared only by the very same images, in the same order. "
+            "Classifiers can be compared only on the same images, in the same order. "
             f"Those of {first_name} and {second_name} differ {why}."
         )
 
 
 def _what_differs(first: Evaluation, second: Evaluation) -> str | None:
-    """In what the images are not the same; None if they are, as far as can be seen."""
+    """How the images differ; None if they do not, as far as can be seen."""
     if len(first) != len(second):
         return f"in number: {len(first):,} and {len(second):,}"
     if not np.array_equal(first.labels, second.labels):
@@ -346,7 +346,7 @@ def _what_differs(first: Evaluation, second: Evaluation) -> str | None:
     return None if np.array_equal(one, other) else "in their pixels"
 
 
-def _forest(comparisons: Any, ax: Axes | None) -> Axes:
+def _forest(comparisons: Sequence[Comparison], ax: Axes | None) -> Axes:
     return plots.differences(
         [
             f"{shorten(one.names[1], cut='start')} − {shorten(one.names[0], cut='start')}"
@@ -365,6 +365,6 @@ def _points(size: float, low: float, high: float) -> str:
 
 
 def _about(number: int) -> int:
-    """Two figures: what is known of the disagreement gives no more."""
+    """Rounded up to two digits: what is known of the disagreement gives no more."""
     step = 10 ** max(0, len(str(number)) - 2)
     return -(-number // step) * step

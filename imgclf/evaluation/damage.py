@@ -1,7 +1,7 @@
-"""Ways in which images are worse than those that were trained on, in five steps each.
+"""Damages images in six ways, such as blur and noise, in five steps from mild to severe.
 
-Every step scales with the image, so that a blur takes as much from a photo as from a thumbnail.
-All are deterministic: the noise and the directions of shifts come from a seed.
+Steps scale with the image, so that a blur is as bad for a photo as for a thumbnail. All are
+deterministic: noise and the directions of shifts come from a seed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import io
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from imgclf.plots.style import as_uint8
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,19 +22,19 @@ STEPS = 5
 
 # Blur, noise and JPEG are those of CIFAR-10-C: D. Hendrycks, T. Dietterich, "Benchmarking Neural
 # Network Robustness to Common Corruptions and Perturbations", ICLR 2019, whose code for CIFAR-10
-# has pixels of 32 for the blur. The other three are ours: a phone held askew, a room without a
-# lamp, and a subject that is not in the middle.
+# has pixels of 32 for the blur. The other three are ours: a tilted camera, a dark room, and an
+# object that is not in the middle.
 _SEVERITIES: dict[str, tuple[float, ...]] = {
     # The standard deviation of a Gaussian, in pixels of an image of 32×32; it grows with the
     # shorter side, and does not shrink for smaller ones, where it would do nothing.
     "blur": (0.4, 0.6, 0.7, 0.8, 1.0),
     # The quality of the file.
     "JPEG": (80, 65, 58, 50, 40),
-    # The standard deviation of what is added to each value, as a part of their range.
+    # The standard deviation of the noise, as a share of the range of values.
     "noise": (0.04, 0.06, 0.08, 0.09, 0.10),
     # Degrees, to the left or to the right.
     "rotation": (5, 10, 15, 20, 30),
-    # What is left of each value.
+    # The factor of each value.
     "darkness": (0.8, 0.65, 0.5, 0.35, 0.2),
     # Of the shorter side, in one of eight directions.
     "shift": (0.03, 0.06, 0.09, 0.12, 0.16),
@@ -48,7 +50,7 @@ _DIRECTIONS = [(0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1,
 
 
 def damage(images: np.ndarray, name: str, step: int, seed: int = 0) -> np.ndarray:
-    """Makes images worse.
+    """Damages images.
 
     Args:
         images: (N, height, width, channels), values 0 to 255.
@@ -70,7 +72,7 @@ def damage(images: np.ndarray, name: str, step: int, seed: int = 0) -> np.ndarra
     worse = np.empty(images.shape, np.uint8)
     for image, target in zip(images, worse, strict=True):
         changed = change(image.astype(np.float32), strength, rng)
-        target[...] = np.clip(np.rint(changed), 0, 255)
+        target[...] = as_uint8(changed)
     return worse
 
 
@@ -85,7 +87,7 @@ def _blur(image: np.ndarray, pixels: float, rng: np.random.Generator) -> np.ndar
 def _jpeg(image: np.ndarray, quality: float, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
     from PIL import Image
 
-    pixels = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    pixels = as_uint8(image)
     if pixels.shape[2] == 3:
         return _through_jpeg(Image.fromarray(pixels), quality)
     planes = [

@@ -1,4 +1,4 @@
-"""The accuracy as it is, and without the images that are among those trained on, too."""
+"""The accuracy with and without the images that are also among the training images."""
 
 from __future__ import annotations
 
@@ -21,32 +21,31 @@ if TYPE_CHECKING:
 
 __all__ = ["DeduplicatedScore", "deduplicated_score"]
 
-# Near copies that each resemble more training images than this: frames of films, or drawings
-# that are alike by nature. Of CIFAR-10's the middle one resembles a single image.
+# Near copies that each resemble more training images than this are frames of a film, or drawings
+# that are alike by nature. The median one of CIFAR-10 resembles a single image.
 _MANY = 3
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class DeduplicatedScore:
-    """Two numbers: the accuracy on all images, and on those that were not trained on.
+    """The accuracy on all images, and on those that were not trained on.
 
     Args:
-        num_images: all images that were judged.
+        num_images: how many images were evaluated.
         accuracy: on all of them, 0 to 1.
         interval: 95% Wilson interval of `accuracy`.
         deduplicated_accuracy: without those that are exactly or nearly among the training images;
             NaN if all of them are.
         deduplicated_interval: 95% Wilson interval of `deduplicated_accuracy`.
         exact_indices: (exact,) which of the images are exactly there.
-        near_indices: (near,) which are nearly there: brighter, shifted, mirrored, saved anew.
+        near_indices: (near,) which are nearly there: brighter, shifted, mirrored, saved again.
         partners: (N,) for each image the index of its copy in the training images, or -1.
         similarity: (N,) how alike the two are, 0.82 to 1; -1 where there is none.
         mirrored: (N,) whether the copy is mirrored left to right.
         other_class: how many copies have another class among the training images.
         copies_accuracy: on the copies alone; NaN if there are none.
-        look_alikes: how many training images the middle one of the near copies resembles; 0 if
-            there are none.
-        test: the images that were judged.
+        look_alikes: how many training images the median near copy resembles; 0 if there are none.
+        test: the images that were evaluated.
         train: the images that were trained on.
     """
 
@@ -98,7 +97,7 @@ class DeduplicatedScore:
             everything,
             f"{show_percent(self.deduplicated_accuracy, self.deduplicated_interval)} without the "
             f"{self.copies:,} "
-            f"({share:.1%}) that are among the training images, too",
+            f"({share:.1%}) that are also among the training images",
             f"  {self.exact:,} exactly, {self.near:,} nearly; {self.other_class:,} of them with "
             f"another class there; accuracy on them {self.copies_accuracy:.1%}",
         ]
@@ -128,7 +127,7 @@ class DeduplicatedScore:
         }
 
     def plot(self, n: int = 20) -> Figure:
-        """Pairs that were found: the judged image on the left, its copy on the right.
+        """Draws the pairs: the evaluated image on the left, its copy on the right.
 
         Args:
             n: at most so many, spread from the most to the least alike.
@@ -148,23 +147,23 @@ class DeduplicatedScore:
             image, other = self.test.images[int(index)], self.train.images[self.partners[index]]
             pairs.append(np.concatenate([np.asarray(image), np.asarray(other)], axis=1))
             titles.append(_title(self, int(index)))
-        return plots.image_grid(pairs, titles, columns=5, title="Judged, and trained on")
+        return plots.image_grid(pairs, titles, columns=5, title="Evaluated, and trained on")
 
 
 def deduplicated_score(
     evaluation: Evaluation, train: Split, test: Split, *, mirrored: bool = True
 ) -> DeduplicatedScore:
-    """Looks for the judged images among the training images and leaves them out.
+    """Finds the evaluated images among the training images and leaves them out.
 
     Args:
         evaluation: of the classifier on `test`.
         train: what it was trained on.
-        test: what it was judged by.
+        test: what it was evaluated on.
         mirrored: whether an image that is mirrored left to right counts as a copy; for letters and
             digits it does not.
 
     Returns:
-        The two numbers, and which images make the difference.
+        Both accuracies, and which images make the difference.
 
     Raises:
         DataError: if the evaluation is of other images, or the splits differ in classes or shape.
@@ -180,7 +179,7 @@ def deduplicated_score(
         >>> score = deduplicated_score(imgclf.Evaluation(test.labels, scores, names), train, test)
         >>> print(score)
         75.0% (40.9% to 92.9%) on all 8 images
-        50.0% (15.0% to 85.0%) without the 4 (50.0%) that are among the training images, too
+        50.0% (15.0% to 85.0%) without the 4 (50.0%) that are also among the training images
           4 exactly, 0 nearly; 0 of them with another class there; accuracy on them 100.0%
     """
     if not np.array_equal(evaluation.labels, test.labels):

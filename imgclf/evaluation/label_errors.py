@@ -1,14 +1,14 @@
-"""Likely label errors, by confident learning.
+"""Finds label error candidates by confident learning.
 
-An image is suspected if the classifier gives another class at least the probability that it gives
-to that class's own images on average. How many are suspected of each pair of classes is estimated
-first, and then those are taken in which the other class is furthest ahead.
+An image is confidently of a class that gets at least the probability that the images labelled with
+it get on average. The number of errors of each pair of classes is estimated from these; then the
+images are taken whose other class is furthest ahead.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,14 +17,14 @@ __all__ = ["LabelError", "confident_joint", "find_label_errors", "label_error_re
 
 @dataclasses.dataclass(frozen=True)
 class LabelError:
-    """An image whose label is likely wrong.
+    """A label error candidate: an image whose label is likely wrong.
 
     Args:
-        index: its place in the split.
+        index: its index in the split.
         label: the class that it is labelled with.
         suggested: the class that it likely is.
-        label_probability: what the classifier gives to the label, 0 to 1.
-        suggested_probability: what it gives to the suggested class.
+        label_probability: the predicted probability of the label, 0 to 1.
+        suggested_probability: that of the suggested class.
         path: the file, or None.
     """
 
@@ -37,10 +37,10 @@ class LabelError:
 
 
 def confident_joint(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """How many images labelled i are confidently of class j.
+    """Estimates how many images labelled i are of class j.
 
     Args:
-        labels: (N,) the labels that are given.
+        labels: (N,) the labels as they are.
         probabilities: (N, classes) of a classifier that was not trained on these images.
 
     Returns:
@@ -60,26 +60,26 @@ def confident_joint(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray
     _, columns = probabilities.shape
     counts = np.bincount(labels, minlength=columns)
     confident = _confident(labels, probabilities)
-    sure = confident.any(axis=1)
+    counted = confident.any(axis=1)
     likeliest = np.where(confident, probabilities, -1).argmax(axis=1)
     joint = np.zeros((columns, columns))
-    np.add.at(joint, (labels[sure], likeliest[sure]), 1)
-    # A class of whose images none is confidently anything is taken for right.
-    silent = joint.sum(axis=1) == 0
-    joint[silent, silent] = 1
+    np.add.at(joint, (labels[counted], likeliest[counted]), 1)
+    # Labels of which no image is confidently of any class are taken as correct.
+    empty = joint.sum(axis=1) == 0
+    joint[empty, empty] = 1
     return joint / joint.sum(axis=1, keepdims=True) * counts[:, None]
 
 
 def find_label_errors(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """The images whose labels are likely wrong, the likeliest first.
+    """Finds the images whose labels are likely wrong, the most likely first.
 
     Args:
-        labels: (N,) the labels that are given.
+        labels: (N,) the labels as they are.
         probabilities: (N, classes) of a classifier that was not trained on these images.
 
     Returns:
         Indices of images: for each label i and class j the estimated number of those with the
-        largest lead of j over i ("prune by noise rate"), as far as j is the likeliest class.
+        largest lead of j over i ("prune by noise rate"), if j is the most likely class.
 
     Source:
         As `confident_joint`, section 3.2.
@@ -117,9 +117,12 @@ def _confident(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def label_error_records(
-    labels: np.ndarray, probabilities: np.ndarray, names: Any, paths: Any
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    names: Sequence[str],
+    paths: Sequence[str] | np.ndarray | None,
 ) -> list[LabelError]:
-    """`find_label_errors` with the names of classes and of files, if there are any."""
+    """`find_label_errors` with the names of classes and files."""
     records = []
     for index in find_label_errors(labels, probabilities):
         suggested = int(probabilities[index].argmax())

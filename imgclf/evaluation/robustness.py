@@ -1,4 +1,4 @@
-"""How much of the accuracy is left when images are blurred, dark, askew and the like."""
+"""Robustness: the accuracy on images that are blurred, noisy, dark, rotated and the like."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Robustness", "measure_robustness"]
 
-# Images that are read, damaged and looked at together.
+# Images that are read, damaged and predicted together.
 _BATCH = 256
 
 
@@ -30,12 +30,12 @@ class Robustness:
     """Accuracy under each kind of damage, in five steps from mild to severe.
 
     Args:
-        num_images: how many images were looked at, the same for every figure.
-        num_available: how many there were to draw them from.
+        num_images: how many images were evaluated, the same ones for each kind and step.
+        num_available: how many images the split has.
         num_classes: how many classes there are.
-        accuracy: on the images as they are, 0 to 1.
+        accuracy: on the undamaged images, 0 to 1.
         accuracies: by the name of the damage, the accuracy at each step.
-        seed: that the images and the damage were drawn by.
+        seed: of the sample and of the damage.
 
     Example:
         >>> print(Robustness(500, 500, 10, 0.9, {"blur": (0.9, 0.88, 0.8, 0.7, 0.5)}, 0))
@@ -69,7 +69,7 @@ class Robustness:
 
     @property
     def weakest(self) -> str:
-        """The kind of damage that costs most, in the mean of its steps."""
+        """The kind of damage with the lowest mean accuracy."""
         return min(self.accuracies, key=lambda name: float(np.mean(self.accuracies[name])))
 
     def _interval(self, accuracy: float) -> tuple[float, float]:
@@ -108,7 +108,7 @@ class Robustness:
         }
 
     def plot(self) -> Figure:
-        """A small panel for each kind of damage: the card.
+        """Draws a small panel for each kind of damage.
 
         Returns:
             The figure.
@@ -126,11 +126,11 @@ def measure_robustness(
     damages: Sequence[str] = DAMAGES,
     seed: int = 0,
 ) -> Robustness:
-    """Damages images and sees what is still recognised.
+    """Measures the accuracy on damaged images.
 
     Args:
         predict: takes (N, height, width, channels) uint8, gives (N, classes) probabilities.
-        split: images and what they show.
+        split: labelled images.
         sample: how many are drawn, at most; None for all.
         damages: which kinds of damage: "blur", "JPEG", "noise", "rotation", "darkness", "shift".
         seed: decides which images, and the damage to each.

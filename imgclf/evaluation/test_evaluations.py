@@ -1,7 +1,7 @@
-"""How often the test images were looked at: a record in the run folder, a line a look.
+"""Counts test evaluations in the run folder, one row each.
 
-Each look at them, followed by a change, makes their figure a little too good; so the run folder
-counts, and whoever reads a figure can see which look it was.
+A test evaluation that is followed by a change makes the next one a little too optimistic. So the
+run folder counts them, and each `Evaluation` of a run's test images has its number.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ __all__ = ["EvaluationRecord", "count_test_evaluation", "is_run", "read_test_eva
 _NAME = "test-evaluations.csv"
 _LOCK = "test-evaluations.lock"
 
-# A look is noted in milliseconds; a disk on a network may take longer.
+# A row is written in milliseconds; a network drive may take longer.
 _LOCK_SECONDS = 30
 
 
 class EvaluationRecord(NamedTuple):
-    """One look at the test images of a run.
+    """One test evaluation of a run.
 
     Args:
         date: when, in UTC, as ISO 8601 has it.
-        num_images: how many images were looked at.
-        accuracy: what was seen, 0 to 1.
+        num_images: how many images were evaluated.
+        accuracy: of the classifier, 0 to 1.
     """
 
     date: str
@@ -42,15 +42,15 @@ class EvaluationRecord(NamedTuple):
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is that of a training or of a search, and not just one with a model."""
+    """Tells whether a folder is a run folder, of a training or a search."""
     return any((folder / name).is_file() for name in ("config.json", "journal.jsonl"))
 
 
 def read_test_evaluations(run: Path) -> list[EvaluationRecord]:
-    """The looks at the test images of a run, the first one first.
+    """Reads the test evaluations of a run, the first one first.
 
     Args:
-        run: its folder; there are none if it has no record.
+        run: the run folder; without a record there are none.
 
     Raises:
         RunFolderError: if the record is damaged.
@@ -66,22 +66,22 @@ def read_test_evaluations(run: Path) -> list[EvaluationRecord]:
         ]
     except (ValueError, KeyError, TypeError) as error:
         raise RunFolderError(
-            f"{path}: is damaged ({error}). Put it right, or delete it to count from one again."
+            f"{path}: is damaged ({error}). Repair it, or delete it to count from 1 again."
         ) from error
 
 
 def count_test_evaluation(run: Path, num_images: int, accuracy: float) -> int:
-    """Writes a look down.
+    """Counts a test evaluation.
 
-    Two processes that look at the same time are both counted: one waits for the other.
+    Two processes that evaluate at the same time are both counted: one waits for the other.
 
     Args:
         run: the run folder.
-        num_images: how many images were looked at.
-        accuracy: what was seen.
+        num_images: how many images were evaluated.
+        accuracy: of the classifier, 0 to 1.
 
     Returns:
-        Which look it was, from 1.
+        The number of test evaluations, this one included.
 
     Raises:
         RunFolderError: if the record is damaged, or another process holds it for half a minute.
@@ -92,14 +92,14 @@ def count_test_evaluation(run: Path, num_images: int, accuracy: float) -> int:
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
         with filelock.FileLock(run / _LOCK, timeout=_LOCK_SECONDS):
-            looks = [*read_test_evaluations(run), EvaluationRecord(now, num_images, accuracy)]
+            records = [*read_test_evaluations(run), EvaluationRecord(now, num_images, accuracy)]
             table = io.StringIO()
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(EvaluationRecord._fields)
-            writer.writerows(looks)
+            writer.writerows(records)
             atomic.write_text(run / _NAME, table.getvalue())
     except filelock.Timeout as error:
         raise RunFolderError(
-            f"{run / _NAME}: another process holds it. Try again when that one is over."
+            f"{run / _NAME}: another process holds it. Try again when that process has ended."
         ) from error
-    return len(looks)
+    return len(records)

@@ -10,6 +10,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ __all__ = [
     "VERMILLION",
     "as_images",
     "as_pixels",
+    "as_uint8",
     "check_length",
     "figure_png",
     "finish",
@@ -131,6 +133,17 @@ def as_pixels(image: Any) -> np.ndarray:
         )
     if array.ndim == 3:
         array = array[..., 0] if array.shape[2] < 3 else array[..., :3]
+    return as_uint8(array)
+
+
+def as_uint8(values: ArrayLike) -> np.ndarray:
+    """Rounds values and limits them to 0 to 255; NaN becomes 0.
+
+    Example:
+        >>> as_uint8([-3.0, 1.6, 300.0]).tolist()
+        [0, 2, 255]
+    """
+    array = np.asarray(values)
     if array.dtype == np.uint8:
         return array
     return np.clip(np.rint(np.nan_to_num(array)), 0, 255).astype(np.uint8)

@@ -113,7 +113,7 @@ def test_two_numbers(rng):
     assert score.exact_indices.tolist() == list(range(6))
     assert score.near_indices.tolist() == list(range(6, 10))
     assert score.to_dict()["partners"] == list(range(10))
-    assert "without the 10 (33.3%) that are among the training images" in str(score)
+    assert "without the 10 (33.3%) that are also among the training images" in str(score)
     assert "alike by nature" not in str(score)
     assert len(score.plot(n=4).axes) == 4
 

@@ -61,7 +61,7 @@ def test_what_the_network_adds_is_said_with_its_doubt(of_digits):
     better = of_digits.compared_with(network(5000, 5000))
     assert better == f"The network adds {gain:.1f} points to {best}."
     same = of_digits.compared_with(network(97, 100))
-    assert same == f"The network cannot be told apart from {best}: their intervals overlap."
+    assert same == f"The network cannot be distinguished from {best}: their intervals overlap."
     loss = 100 * (of_digits.best.accuracy - 0.5)
     worse = of_digits.compared_with(network(100, 200))
     assert worse == f"The network is {loss:.1f} points worse than {best}."

@@ -38,11 +38,12 @@ def test_counts_and_verdict_of_a_clear_case():
     assert turned.verdict == "A is better by 1.2 points (0.2 to 2.2)"
 
 
-def test_what_cannot_be_told_apart_says_how_many_images_it_takes():
+def test_what_cannot_be_distinguished_says_how_many_images_it_takes():
     comparison = imgclf.compare(*pair(170, 4, 6, 20))
     assert comparison.better is None
     assert comparison.verdict == (
-        "cannot tell apart A and B; to see a difference of 1 point you need about 4,000 images"
+        "A and B cannot be distinguished; "
+        "detecting a difference of 1 point takes about 4,000 images"
     )
     assert str(comparison).endswith("B − A: 1.0 points (-2.5 to 4.7)")
     same = imgclf.compare(*pair(10, 0, 0, 5))

@@ -1,22 +1,21 @@
-"""The statistics of two classifiers that looked at the same images.
+"""Paired statistics: McNemar's exact test, Tango's interval, sample sizes, Holm's correction.
 
-Only the images on which one is right and the other wrong tell the two apart, so all that is
-needed are four counts. Nothing here knows what an `Evaluation` is.
+Two classifiers on the same images differ only where one is right and the other wrong.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from imgclf import checks
 from imgclf.errors import DataError
+from imgclf.typing import ArrayLike
 
 __all__ = ["holm", "mcnemar", "paired_interval", "sample_size"]
 
-# How exactly the ends of an interval are found.
+# The precision of the ends of an interval.
 _TOLERANCE = 1e-10
 
 # The widest difference there is; at ±1 itself the formula divides by zero.
@@ -24,14 +23,14 @@ _LIMIT = 1 - 1e-11
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """How likely so uneven a count is if both classifiers are equally good: McNemar's exact test.
+    """Tests whether two classifiers are equally good: McNemar's exact test.
 
     Args:
         only_first: images that only the first classifier gets right.
         only_second: images that only the second gets right.
 
     Returns:
-        The two-sided p-value, 0 to 1.
+        The two-sided p-value, 0 to 1: how likely such counts are if both are equally good.
 
     Raises:
         ArgumentError: if a count is negative.
@@ -57,16 +56,16 @@ def mcnemar(only_first: int, only_second: int) -> float:
 def paired_interval(
     only_first: int, only_second: int, total: int, *, confidence_level: float = 0.95
 ) -> tuple[float, float]:
-    """Tango's score interval of the difference of two accuracies on the same images.
+    """Computes Tango's score interval of the difference of two accuracies on the same images.
 
-    It keeps its promise for few images and for rare differences, where the textbook interval and
+    Its coverage is right for few images and for rare differences too, where the Wald interval and
     the bootstrap are too short.
 
     Args:
         only_first: images that only the first classifier gets right.
         only_second: images that only the second gets right.
         total: all images.
-        confidence_level: the part of such intervals that hold the true difference.
+        confidence_level: the share of such intervals that contain the true difference.
 
     Returns:
         (low, high) of the second accuracy minus the first, both from -1 to 1.
@@ -98,7 +97,7 @@ def paired_interval(
     def beyond(difference: float, sign: int) -> float:
         return sign * _score(only_first, only_second, total, difference) - limit
 
-    # The score falls from the left to the right, and is 0 at the difference that was seen.
+    # The score falls from the left to the right, and is 0 at the observed difference.
     ends = []
     for sign, edge in ((1, -_LIMIT), (-1, _LIMIT)):
         if abs(middle - edge) < _TOLERANCE or beyond(edge, sign) <= 0:
@@ -123,16 +122,16 @@ def _score(only_first: int, only_second: int, total: int, difference: float) -> 
 
 
 def sample_size(difference: float, discordant: float, *, power: float = 0.8) -> int:
-    """How many images it takes to tell two classifiers apart at the 5% level.
+    """Computes how many images it takes to distinguish two classifiers at the 5% level.
 
     Args:
         difference: of their accuracies, such as 0.01.
-        discordant: the part of the images on which one is right and the other wrong; it is at
+        discordant: the share of the images on which one is right and the other wrong; it is at
             least the difference.
-        power: how likely the difference is then seen.
+        power: how likely the difference is then detected.
 
     Returns:
-        The number of images that both have to look at.
+        The number of images.
 
     Raises:
         ArgumentError: if a number is out of its range.
@@ -155,8 +154,8 @@ def sample_size(difference: float, discordant: float, *, power: float = 0.8) -> 
     return math.ceil((root / size) ** 2)
 
 
-def holm(p_values: Any) -> np.ndarray:
-    """Holm's correction: of all comparisons in a table, 5% false alarms together, not each.
+def holm(p_values: ArrayLike) -> np.ndarray:
+    """Corrects p-values by Holm's method: 5% false positives among all comparisons together.
 
     Args:
         p_values: (comparisons,) each 0 to 1.
