@@ -1,10 +1,10 @@
-"""Changes one thing at a time in a preset and trains with three seeds.
+"""Changes one thing at a time in a preset, and trains with three seeds.
 
     python benchmarks/ablation.py fast --archive cifar-10-python.tar.gz
 
-A run whose result is there already is skipped, so that this can be stopped and started again.
-`variants.py` says what is changed; the results go to `results/ablation-PRESET.json`, or under the
-name given. What follows `--` is passed on to `rows/preset.py`:
+Runs with existing results are skipped, so the script can be interrupted and restarted. The changes
+are defined in `variants.py`; the results go to `results/ablation-PRESET.json`, or to the given
+name. Arguments after `--` are passed on to `rows/preset.py`:
 
     python benchmarks/ablation.py fast --name fast-few --archive … -- --images 5000
 """
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--archive", required=True, type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", help="these variants")
-    parser.add_argument("--name", help="of the results, in place of the preset's")
+    parser.add_argument("--name", help="of the results, instead of the preset's")
     parser.add_argument("--data-name", default="CIFAR-10", help="what the archive is")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of results")
     own, passed_on = split_at_dashes(sys.argv[1:])
@@ -50,13 +50,13 @@ def main() -> None:
 
 
 def finished(path: Path) -> set[tuple[str | None, int]]:
-    """(variant, seed) of the runs that are in the file."""
+    """(variant, seed) of the runs in the file."""
     runs = json.loads(path.read_text())["runs"] if path.exists() else []
     return {(run["settings"].get("variant"), run["seed"]) for run in runs}
 
 
 def fitting_variants(preset_name: str, archive: Path) -> list[str]:
-    """Those of `variants.py` that the preset is not already, on CIFAR-10."""
+    """The variants that differ from the preset, on CIFAR-10."""
     from variants import VARIANTS
 
     import imgclf

@@ -1,4 +1,4 @@
-"""How long the presets take to what a peer ended with."""
+"""How long the presets take to reach the accuracy of each peer."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from tables import NOTHING, show, table
 
 _PRESETS = ("quick", "fast", "accurate")
 
-# Told where the peer is the faster one.
+# Shown if the peer is faster.
 _WHY = {
-    "airbench-muon": "Why airbench94 is faster: not by its step, which does as much of the "
-    "machine's peak as that of `accurate` ([Throughput](#throughput)), but by needing fewer "
-    "epochs, all at full size, on a network of about as many multiply-adds. Two of its differences "
-    "were tried and do not explain it: full size from the start (the row `accurate, fullsize`) "
-    "is no better in as much time, and batch normalisation's offsets learning 20 times as fast as "
-    "filters helped `fast` at half its epochs and not at all of them. Untried are its batches of "
-    "2,000, gelu, and the bias of its first layer.",
+    "airbench-muon": "Why airbench94 is faster: its training step is as close to the machine's "
+    "peak as that of `accurate` ([Throughput](#throughput)), but it needs fewer epochs, all at "
+    "full size, for a network with about as many multiply-adds. Two of the differences were tried "
+    "and do not explain it: full size from the start (the row `accurate, fullsize`) is no better "
+    "in the same time, and a learning rate 20 times that of the filters for the offsets of batch "
+    "normalisation helped `fast` with half of its epochs, but not with all of them. Its batches of "
+    "2,000, GELU, and the bias of its first layer were not tried.",
 }
 
 
 def beside_peers(results: dict[str, list[Run]]) -> str:
-    """A line a peer: its accuracy and seconds, and the preset that is there first."""
+    """A line per peer: its accuracy and seconds, and the preset that reaches it first."""
     peers = {
         name: (statistics.mean(values(runs, "test_accuracy")), mean(runs, "seconds"))
         for name, runs in trained(results).items()
@@ -43,22 +43,22 @@ def beside_peers(results: dict[str, list[Run]]) -> str:
         lines.append([*line, title(preset), show(ours, ",.0f"), show(ratio, ".1f")])
         if ratio and ratio < 1 and name in _WHY:
             reasons.append(_WHY[name])
-    heads = ["peer", "test accuracy", "seconds", "there first", "seconds", "the peer's time / ours"]
+    heads = ["peer", "test accuracy", "seconds", "fastest preset", "seconds", "ratio"]
     return "\n\n".join(
         [
-            "## To what a peer ends with",
+            "## Time to the accuracy of a peer",
             table(heads, lines),
-            "There first is the preset of imgclf that takes the fewest seconds from the start of "
-            "its process to the end of an epoch with at least the peer's test accuracy, in the "
-            "median of its runs. Below 1 in the last column, the peer is faster. Of a peer that "
-            "searches until its time is up, the seconds are those until it had its best network.",
+            "The fastest preset is the one with the shortest median time from the start of the "
+            "process to the end of an epoch with at least the peer's test accuracy. The ratio is "
+            "the peer's time divided by that; below 1, the peer is faster. For a peer that "
+            "searches until its time is up, the time is that until it found its best network.",
             *reasons,
         ]
     )
 
 
 def _first_there(results: dict[str, list[Run]], accuracy: float) -> tuple[float, str] | None:
-    """Seconds and name of the preset that is there first; None if none is, in all of its runs."""
+    """Seconds and name of the fastest preset that gets there in all of its runs, or None."""
     there = []
     for name in _PRESETS:
         curves = [run for run in results.get(name, []) if run["curve"]]

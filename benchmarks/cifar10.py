@@ -1,6 +1,6 @@
-"""CIFAR-10 for the peers, read from the archive without imgclf, with numpy alone.
+"""Reads CIFAR-10 for the peers, with NumPy only and without imgclf.
 
-It unpickles: only for an archive that you trust. imgclf's own rows use `imgclf.load_cifar10`.
+It unpickles, so use it only with an archive that you trust. imgclf's rows use `load_cifar10`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Images(NamedTuple):
     test_labels: np.ndarray
 
 
-def load(archive: str, pixels: int | None = None, *, tail: float = 0.0) -> Images:
+def load(archive: str, num_images: int | None = None, *, tail: float = 0.0) -> Images:
     """Reads the archive.
 
     Args:
         archive: `cifar-10-python.tar.gz`.
-        pixels: only so many to train on and to test with, for a trial.
-        tail: the part of each training batch that is left out at its end (the tutorial's 10%).
+        num_images: use only this many training and test images, for a short trial.
+        tail: the fraction of each training batch that is left out at its end (the tutorial's 10%).
     """
     batches: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     with tarfile.open(archive) as tar:
@@ -43,7 +43,7 @@ def load(archive: str, pixels: int | None = None, *, tail: float = 0.0) -> Image
     train_images, train_labels = (np.concatenate(column) for column in zip(*parts, strict=True))
     test_images, test_labels = batches["test_batch"]
     return Images(
-        *(array[:pixels] for array in (train_images, train_labels, test_images, test_labels))
+        *(array[:num_images] for array in (train_images, train_labels, test_images, test_labels))
     )
 
 

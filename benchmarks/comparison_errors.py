@@ -1,10 +1,10 @@
-"""How often `imgclf.compare` is wrong: simulated pairs of classifiers whose truth is known.
+"""How often `imgclf.compare` is wrong, on simulated classifiers with known accuracies.
 
     python benchmarks/comparison_errors.py [CASES]
 
-Of each setting (images; part of the images on which one of two is right and the other wrong),
-2,000 cases: how often two equally good classifiers are called different (asked for: at most 5.5%),
-and how often the interval holds the true difference (asked for: 93 to 97%); then the same for
+For each setting (number of images; proportion on which exactly one of the two is right), in 2,000
+cases: how often two equally good classifiers are called different (goal: at most 5.5%), and how
+often the interval contains the true difference (goal: 93% to 97%). Then the false positives in
 tables of four equally good classifiers with Holm's correction.
 """
 
@@ -24,7 +24,7 @@ DIFFERENCES = (0.0, 0.01, 0.02)
 
 def main(cases: int) -> None:
     rng = np.random.default_rng(0)
-    print(f"{cases:,} cases each\nimages  disagree  false alarms  coverage at 0, 1, 2 points")
+    print(f"{cases:,} cases each\nimages  disagree  false positives  coverage at 0, 1, 2 points")
     alarms, coverage = [], []
     for images, share in itertools.product(IMAGES, DISCORDANT):
         row = []
@@ -41,15 +41,15 @@ def main(cases: int) -> None:
                 alarms.append(np.mean([mcnemar(int(a), int(b)) < 0.05 for a, b, _ in pairs]))
         coverage.append(row)
         shown = "  ".join(f"{value:.1%}" for value in row)
-        print(f"{images:8,}  {share:8.0%}  {alarms[-1]:12.1%}  {shown}")
+        print(f"{images:8,}  {share:8.0%}  {alarms[-1]:15.1%}  {shown}")
     every = np.array(coverage)
-    print(f"false alarms {np.mean(alarms):.1%} in the mean, {max(alarms):.1%} at most")
-    print(f"coverage {every.mean():.1%} in the mean, {every.min():.1%} to {every.max():.1%}")
-    print(f"tables of four, any false alarm: {tables(rng, cases):.1%}")
+    print(f"false positives {np.mean(alarms):.1%} on average, {max(alarms):.1%} at most")
+    print(f"coverage {every.mean():.1%} on average, {every.min():.1%} to {every.max():.1%}")
+    print(f"tables of four, any false positive: {tables(rng, cases):.1%}")
 
 
 def tables(rng: np.random.Generator, cases: int) -> float:
-    """Four classifiers, each right with 85% to 95% by the image, on 1,000 images."""
+    """Four classifiers on 1,000 images, each right with a probability that varies by image."""
     wrong = 0
     for _ in range(cases):
         chances = rng.beta(9, 1, size=1000)

@@ -1,4 +1,4 @@
-"""What a figure depends on beside the code: date, versions, processor, other work."""
+"""The conditions of a measurement: date, versions, processor, load."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _PACKAGES = (
     "numpy",
 )
 
-# From the fastest on, as Linux names them (x86).
+# Fastest first, by their Linux names (x86).
 _INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "avx")
 
 
 def conditions() -> dict[str, object]:
-    """Date, versions of what is installed, processor and load, to be stored with every run."""
+    """Date, installed versions, processor and load, which are stored with every run."""
     versions = {name: _version(name) for name in _PACKAGES}
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -55,7 +55,7 @@ def _version(name: str) -> str | None:
 
 
 def _version_of_the_checkout() -> str | None:
-    """Of an imgclf that is imported from its folder, without importing it."""
+    """The version of an imgclf that is not installed, without importing it."""
     source = Path(__file__).parents[1] / "imgclf" / "__init__.py"
     lines = source.read_text().splitlines() if source.exists() else []
     found = [line.split('"')[1] for line in lines if line.startswith("__version__")]
@@ -67,7 +67,7 @@ def _processor() -> str:
 
 
 def _instructions() -> str | None:
-    """The best of those that decide how fast products are; None where no system lists them."""
+    """The best instruction set for matrix products, or None if the system lists none."""
     flags = _cpuinfo("flags").split()
     return next((name for name in _INSTRUCTIONS if name in flags), None)
 

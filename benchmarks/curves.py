@@ -1,8 +1,8 @@
-"""Draws test accuracy against wall-clock seconds for all rows of `run.py` that have been run.
+"""Plots test accuracy against wall-clock seconds for all rows of `run.py` with results.
 
     python benchmarks/curves.py
 
-The image goes to `docs/img/accuracy-vs-time.svg`; the same files give the same image.
+The plot is written to `docs/img/accuracy-vs-time.svg`; the same results give the same file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TUTORIAL = 0.6734  # what the tutorial of 2017 reports
 _OURS = ("#0b6e4f", "#0072b2", "#7b3294", "#1a9e96")  # imgclf; the others are grey and brown
 _OTHERS = ("#8c510a", "#d95f02", "#5f6b7a", "#b8860b", "#a63d40", "#3d3d3d", "#997c95", "#6b8e23")
 _LOWEST = 0.1  # chance, with ten classes
-_GAP = 0.033  # between two labels, as a part of the height of the image
+_GAP = 0.033  # between two labels, as a fraction of the height of the plot
 
 
 def main() -> None:
@@ -40,12 +40,12 @@ def main() -> None:
 
 
 def draw(rows: dict[str, list[Run]], out: Path) -> None:
-    """One line a run that has its times, one label a row with the mean of all its runs."""
+    """A line per run that has times, a label per row with the mean of all its runs."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     mpl.rcParams["svg.hashsalt"] = "imgclf"
-    # White behind it, so that it can be read on a dark page as well.
+    # A white background, so that it is readable on a dark page too.
     figure = Figure(figsize=(9, 5.4), layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     ends = {}
@@ -92,7 +92,7 @@ def _style(axes: Any) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
     axes.set_ylim(_LOWEST, 1.0)
-    axes.set_xlabel("seconds since the process started, evaluation taken out")
+    axes.set_xlabel("seconds since the start of the process, without evaluations")
     axes.set_title("CIFAR-10 test accuracy", loc="left", fontsize=11)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -104,7 +104,7 @@ def _style(axes: Any) -> None:
 
 
 def _label(axes: Any, ends: dict[str, tuple[float, float, str]]) -> None:
-    """Beside the image, at the height of each line's end, pushed apart where they are close."""
+    """Next to the plot, at the height of each line's end, moved apart if they are close."""
     low, high = axes.get_ylim()
     height = 2.0
     for name, (seconds, accuracy, color) in sorted(ends.items(), key=lambda end: -end[1][1]):
@@ -120,7 +120,7 @@ def _label(axes: Any, ends: dict[str, tuple[float, float, str]]) -> None:
             weight="bold" if _ours(name) else "normal",
             arrowprops={
                 "arrowstyle": "-",
-                "relpos": (0, 0.5),  # to the beginning of the words
+                "relpos": (0, 0.5),  # to the beginning of the text
                 "color": color,
                 "linewidth": 0.6,
                 "alpha": 0.45,

@@ -1,9 +1,9 @@
-"""What an `Evaluation` costs beside the prediction that it needs, on CIFAR-10's test images.
+"""The cost of an `Evaluation` compared with its predictions, on the test images of CIFAR-10.
 
     python benchmarks/evaluate.py --archive cifar-10-python.tar.gz
     python benchmarks/evaluate.py --archive cifar-10-python.tar.gz --presets quick --rounds 10
 
-All take turns in one process. The networks are not trained: that changes no time.
+The calls alternate in one process. The networks are not trained, which does not affect the time.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 
 def contenders(clf: imgclf.Classifier, test: Split) -> dict[str, Callable[[], object]]:
-    """The prediction first, then more and more of what is worked out from it."""
+    """The prediction first, then more and more metrics computed from it."""
     return {
         "predict_proba": lambda: clf.predict_proba(test.images),
         "evaluate": lambda: clf.evaluate(test).accuracy,
         "evaluate, printed": lambda: str(clf.evaluate(test)),
-        "evaluate, all figures and intervals": lambda: clf.evaluate(test).intervals,
+        "evaluate, all metrics and intervals": lambda: clf.evaluate(test).intervals,
     }
 
 
 def race(found: dict[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, object]]:
-    """Seconds of each, taken in turns, and how many times the prediction's in the same round."""
+    """Seconds of each, alternating, and the ratio to the prediction in the same round."""
     times: dict[str, list[float]] = {name: [] for name in found}
     for number in range(rounds + 1):
         for name, run in found.items():
@@ -49,10 +49,10 @@ def race(found: dict[str, Callable[[], object]], rounds: int) -> dict[str, dict[
             if number:  # the first round traces and imports
                 times[name].append(time.perf_counter() - start)
     reference = np.asarray(next(iter(times.values())))
-    return {name: _figures(np.asarray(taken), reference) for name, taken in times.items()}
+    return {name: _measurements(np.asarray(taken), reference) for name, taken in times.items()}
 
 
-def _figures(seconds: np.ndarray, reference: np.ndarray) -> dict[str, object]:
+def _measurements(seconds: np.ndarray, reference: np.ndarray) -> dict[str, object]:
     ratios = seconds / reference
     return {
         "median_seconds": float(np.median(seconds)),

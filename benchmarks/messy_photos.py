@@ -1,14 +1,15 @@
-"""CIFAR-10 as people's folders really are, and how much of what was planted `inspect` finds.
+"""CIFAR-10 as an untidy folder of photos, and how many of the planted faults `inspect` finds.
 
-Writes images of CIFAR-10 into a folder a class: JPEG, PNG and WebP, turned by EXIF, grey, with
-alpha, CMYK, 16-bit, with the wrong ending; besides broken files, copies within and across classes,
-near copies, and what systems leave behind. Beside the folder, FOLDER.json says what is what.
+Writes images of CIFAR-10 to a folder per class: as JPEG, PNG and WebP, rotated by EXIF, in grey,
+with alpha, in CMYK, with 16 bits, or with a wrong extension. It adds broken files, duplicates
+within and across classes, near-duplicates, and files left by operating systems. FOLDER.json next to
+the folder lists what was planted.
 
     python benchmarks/messy_photos.py photos --archive cifar-10-python.tar.gz
     python benchmarks/messy_photos.py photos --check
 
-`--check` prints for each kind how many were planted, found, and found falsely. Near copies that
-nobody planted are drawn into FOLDER-unplanted.png, for a look: CIFAR-10 has some of its own.
+`--check` prints for each kind how many were planted, found, and found falsely. Near-duplicates that
+were not planted are shown in FOLDER-unplanted.png, since CIFAR-10 has some of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from PIL import Image, ImageOps
 
 import imgclf
 
-# Parts of the good images, by how they are written; the rest are plain JPEG.
+# Fractions of the good images by how they are written; the rest are plain JPEG.
 STYLES = {
     "png": 0.25,
     "webp": 0.15,
@@ -44,7 +45,7 @@ JUNK_FOLDERS = ("__MACOSX", ".ipynb_checkpoints", ".thumbnails")
 QUALITY = 95
 ORIENTATION = 0x0112
 
-# Which transposition makes an image that a viewer with this orientation shows upright.
+# The transposition that makes a viewer show the image upright with this orientation.
 UNTURNED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -59,7 +60,7 @@ UNTURNED = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--archive", help="the archive of CIFAR-10; downloaded if left out")
+    parser.add_argument("--archive", help="the archive of CIFAR-10; downloaded by default")
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--check", action="store_true", help="inspect a folder that was written")
@@ -92,7 +93,7 @@ def write(folder: Path, split: imgclf.Split, images: int, seed: int) -> None:
         put(folder / path, data)
         files[path] = {"index": int(index), "class": class_name, "style": str(style)}
     record: dict[str, Any] = {"seed": seed, "files": files}
-    sources = [str(path) for path in rng.permutation(sorted(files))]  # each serves once
+    sources = [str(path) for path in rng.permutation(sorted(files))]  # each is used once
     for kind, (plant, part) in PLANTS.items():
         some = [sources.pop() for _ in range(round(part * images))]
         record[kind] = plant(folder, files, some, rng)
@@ -196,7 +197,7 @@ def plant_two_labels(
 def plant_near(
     folder: Path, files: dict[str, Any], sources: list[str], _rng: np.random.Generator
 ) -> list[list[str]]:
-    """Copies of half or twice the pixels, or brighter, saved anew at a low quality."""
+    """Re-encoded copies at a low quality: resized, or brighter."""
     planted = []
     for number, source in enumerate(sources):
         with Image.open(folder / source) as opened:
@@ -216,7 +217,7 @@ def plant_near(
     return planted
 
 
-# What is planted, how, and how much of it: a part of the number of good images.
+# What is planted, how, and how much of it as a fraction of the good images.
 PLANTS = {
     "broken": (plant_broken, 0.01),
     "copies": (plant_copies, 0.01),
@@ -233,7 +234,7 @@ def plant_junk(folder: Path) -> None:
 
 
 def check(folder: Path) -> int:
-    """Inspects the folder and compares; 0 if all that is exact was found, and nothing else."""
+    """Inspects the folder and compares; 0 if exactly the planted exact faults were found."""
     record = json.loads(manifest_of(folder).read_text())
     started = time.perf_counter()
     found = imgclf.inspect(folder)
@@ -244,7 +245,7 @@ def check(folder: Path) -> int:
         for finding in found.findings
     }
     styles = {path: one["style"] for path, one in record["files"].items()}
-    # What was made of a misnamed file may be misnamed too.
+    # Copies of misnamed files may be misnamed too.
     misnamed = [path for path, style in styles.items() if style == "misnamed"]
     misnamed += [
         copy
@@ -266,7 +267,7 @@ def check(folder: Path) -> int:
     _, others = compare("near-copies", record["near-copies"], groups)
     for kind, members in groups.items():
         if kind not in {"broken", "misnamed", "two-labels", "copies", "near-copies"}:
-            print(f"{kind:<14}nothing planted, told of {len(members)}")
+            print(f"{kind:<14}nothing planted, {len(members)} found")
     if others:
         draw(folder, others)
     return 0 if exact else 1
@@ -276,7 +277,7 @@ Groups = list[list[str]]
 
 
 def compare(kind: str, planted: Groups, groups: dict[str, Groups]) -> tuple[Groups, Groups]:
-    """Prints how much is found; the planted pairs (or files) that are not, and the other groups."""
+    """Prints how many were found, the planted ones that were missed, and the other groups."""
     told = groups.get(kind, [])
     where = {name: number for number, group in enumerate(told) for name in group}
     missed, explained = [], set()
@@ -295,7 +296,7 @@ def compare(kind: str, planted: Groups, groups: dict[str, Groups]) -> tuple[Grou
 
 
 def draw(folder: Path, groups: Groups) -> None:
-    """Draws two of each group of near copies that nobody planted, side by side."""
+    """Shows two of each group of near-duplicates that were not planted, side by side."""
     from imgclf import plots
 
     names = [name for group in groups[:60] for name in group[:2]]
@@ -305,7 +306,7 @@ def draw(folder: Path, groups: Groups) -> None:
             images.append(np.asarray(ImageOps.exif_transpose(image).convert("RGB")))
     target = folder.with_name(f"{folder.name}-unplanted.png")
     target.write_bytes(plots.figure_png(plots.image_grid(images, names, columns=10)))
-    print(f"near copies that nobody planted: {len(groups)} groups, drawn in {target}")
+    print(f"near-duplicates that were not planted: {len(groups)} groups, shown in {target}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""What reading image files costs: images a second, the share of a training step, memory, peers.
+"""The cost of reading image files: images per second, share of a training step, memory, peers.
 
     python benchmarks/photo_files.py --archive cifar-10-python.tar.gz
     python benchmarks/photo_files.py --archive … --counts 1000 --repeat 1 --python torch=PATH
 
-CIFAR-10 is written out as JPEG files into a temporary folder, a folder for each class, and 1,000 of
-the images once more as photos of 640×480 pixels, enlarged, with noise. Each measurement is a
-process of its own, so that the peak of memory is its own; files were just written, so that the
-system has them in memory: what is measured is decoding, not the disk.
+CIFAR-10 is written as JPEG files to a temporary folder, with a folder per class, and 1,000 of the
+images also as photos of 640×480 pixels, enlarged and with noise. Each measurement is a process of
+its own, so that its peak memory is its own. The files have just been written, so they are in the
+file cache: decoding is measured, not the disk.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
                     line = {"images": title, "measured": name, "arguments": arguments, **found}
                     record["measurements"].append(line)
                     print(" ".join(f"{key}={value}" for key, value in line.items()), flush=True)
-                    # Each at once, so that a run which is stopped leaves what it has.
+                    # Written at once, so that an interrupted run keeps its results.
                     (options.out / "photo-files.json").write_text(json.dumps(record, indent=2))
 
 
@@ -72,16 +72,16 @@ def parse() -> argparse.Namespace:
 
 
 def planned(side: int, title: str) -> list[tuple[str, list[str]]]:
-    """What is measured on a folder, with the arguments after it."""
+    """The measurements on a folder, with their arguments."""
     size = str(side)
     plan = [("load", [size]), *(("read", [size, where]) for where in ("memory", "disk", "none"))]
-    if title.startswith("10000 ") or side > 32:  # a step does not depend on how many there are
+    if title.startswith("10000 ") or side > 32:  # a step does not depend on their number
         plan.append(("step", [size]))
     return [*plan, ("keras", [size, "plain"]), ("keras", [size, "cache"]), ("torchvision", [size])]
 
 
 def run(name: str, arguments: list[str], pythons: dict[str, str], cache: Path) -> dict[str, Any]:
-    """One measurement in a process of its own; {"skipped": why} where it cannot be made."""
+    """One measurement in its own process; {"skipped": why} if it is not possible."""
     python = pythons.get("torch" if name == "torchvision" else "imgclf")
     if python is None:
         return {"skipped": "no --python torch=PATH"}
@@ -95,7 +95,7 @@ def run(name: str, arguments: list[str], pythons: dict[str, str], cache: Path) -
     command = [python, str(HERE / "photo_files.py"), "--measure", name, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     for path in (cache / "decoded-images").glob("*"):
-        path.unlink()  # each begins without kept images
+        path.unlink()  # each starts with an empty cache
     if done.returncode:
         return {"skipped": done.stderr.strip().splitlines()[-1]}
     return json.loads(done.stdout.splitlines()[-1])
@@ -181,7 +181,7 @@ def read(folder: str, side: str, where: str) -> dict[str, Any]:
 
 
 def step(folder: str, side: str) -> dict[str, Any]:
-    """A step of `fast` with the images as arrays, and as files from the second epoch on."""
+    """A step of `fast` with images as arrays, and as files from the second epoch on."""
     import imgclf
 
     files = imgclf.load_folder(folder, image_size=int(side), validation=None, test=None)
@@ -189,7 +189,7 @@ def step(folder: str, side: str) -> dict[str, Any]:
     arrays = imgclf.Dataset(
         imgclf.Split(np.asarray(train.images), train.labels, train.class_names), name="arrays"
     )
-    # All steps at full size, to be comparable, and as many images in each.
+    # All steps at full size and with equal batches, for comparability.
     changes = {"progressive_size": 1.0, "epochs": 4, "batch_size": min(BATCH, len(train) // 4)}
     seconds: dict[str, list[float]] = {"arrays": [], "files": []}
     for name in ("arrays", "files", "arrays", "files"):
@@ -210,7 +210,7 @@ def step(folder: str, side: str) -> dict[str, Any]:
 
 
 def clock(ends: list[float]) -> Any:
-    """A callback that notes when each epoch ends."""
+    """A callback that records when each epoch ends."""
     from keras.callbacks import LambdaCallback
 
     def note(*_: Any) -> None:
@@ -228,7 +228,7 @@ def keras(folder: str, side: str, cached: str) -> dict[str, Any]:
     )
     listed = time.perf_counter() - start
     if cached == "cache":
-        data = data.cache()  # what Keras's guides advise
+        data = data.cache()  # as the Keras guides recommend
     data = data.prefetch(4)
     found = rates(lambda _: (len(labels) for _, labels in data))
     return {"seconds_to_list": round(listed, 2), **found, **memory()}
@@ -252,7 +252,7 @@ def torchvision(folder: str, side: str) -> dict[str, Any]:
 
 
 def rates(epoch: Callable[[int], Iterable[int]]) -> dict[str, int]:
-    """Images a second in the first epoch, and in the best later one."""
+    """Images per second in the first epoch, and in the fastest later one."""
     found = []
     for number in range(EPOCHS):
         start = time.perf_counter()
@@ -262,7 +262,7 @@ def rates(epoch: Callable[[int], Iterable[int]]) -> dict[str, int]:
 
 
 def memory() -> dict[str, int]:
-    """The peak of this process alone; `ru_maxrss` would begin with that of its parent."""
+    """The peak of this process alone; `ru_maxrss` would start with that of its parent."""
     path = Path("/proc/self/status")
     lines = path.read_text().splitlines() if path.exists() else []
     peak = [int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")]

@@ -1,13 +1,13 @@
-"""Predicting 1, 32 and 10,000 images: imgclf, plain Keras, and ONNX Runtime on the same network.
+"""Predicting 1, 32 and 10,000 images with imgclf, Keras and ONNX Runtime on the same network.
 
-    pip install onnxruntime onnx tf2onnx    # beside imgclf, best in an environment of its own
+    pip install onnxruntime onnx tf2onnx    # next to imgclf, preferably in a separate environment
     python benchmarks/predict.py --preset fast
     python benchmarks/predict.py --preset fast --sizes 1 32 --rounds 40
 
-The contenders take turns in one process, so that whatever else the machine does hits all alike.
-ONNX Runtime has the float32 network (it knows no bfloat16 convolutions on a CPU) with the same
-weights, in its default settings: all cores, all optimisations. Its model comes from Keras's own
-`model.export(format="onnx")`.
+The contenders alternate in one process, so that other load on the machine affects all of them.
+ONNX Runtime runs the float32 network (it has no bfloat16 convolutions on a CPU) with the same
+weights and its default settings: all cores, all optimisations. Its model is exported by
+`model.export(format="onnx")` of Keras.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 SHAPE = (32, 32, 3)
 
-# Images in one step of large inputs; that of `Classifier.predict_proba`.
+# Images per step for large inputs, as in `Classifier.predict_proba`.
 BATCH = 256
 
-# Calls of each contender in a round.
+# Calls of each contender per round.
 CALLS = {1: 50, 32: 10, 10_000: 1}
 WARM_UP = {1: 30, 32: 30, 10_000: 1}
 
@@ -43,7 +43,7 @@ Contender: TypeAlias = "Callable[[np.ndarray], np.ndarray]"
 
 
 def classifier(preset: str, precision: str) -> imgclf.Classifier:
-    """The preset's network for 32×32 pixels, with batch normalisation as if trained."""
+    """The preset's network for 32×32 pixels, with batch normalisation as after training."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (500, *SHAPE), dtype=np.uint8)
     data = imgclf.Dataset.from_arrays(images, np.arange(500) % 10)
@@ -60,7 +60,7 @@ def onnx_session(clf: imgclf.Classifier) -> Contender:
     """ONNX Runtime on the classifier's network, exported by Keras."""
     import onnxruntime
 
-    clf.model(np.zeros((1, *SHAPE), np.float32))  # Keras exports only what has been called
+    clf.model(np.zeros((1, *SHAPE), np.float32))  # Keras exports only models that have been called
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "network.onnx")
         clf.model.export(path, format="onnx", verbose=False)
@@ -96,7 +96,7 @@ def contenders(preset: str) -> dict[str, Contender]:
 
 
 def race(found: dict[str, Contender], size: int, rounds: int) -> dict[str, dict[str, float]]:
-    """Milliseconds a call of each contender, taken in turns."""
+    """Milliseconds per call of each contender, alternating."""
     images = np.random.default_rng(size).integers(0, 256, (size, *SHAPE), dtype=np.uint8)
     answers = {}
     for name, predict in found.items():
@@ -105,7 +105,7 @@ def race(found: dict[str, Contender], size: int, rounds: int) -> dict[str, dict[
     times: dict[str, list[float]] = {name: [] for name in found}
     for _ in range(rounds):
         for name, predict in found.items():
-            # Its own memory and threads must be warm again after the others.
+            # Its memory and threads must be warm again after the others.
             predict(images[:1] if size > BATCH else images)
             for _ in range(CALLS.get(size, 3)):
                 start = time.perf_counter()

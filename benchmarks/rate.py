@@ -1,4 +1,4 @@
-"""How fast something goes: calls a second, and what the machine could do at most."""
+"""Throughput, and the peak of the machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-MATRIX = 4096  # rows and columns: large enough that a product is bound by arithmetic
+MATRIX = 4096  # rows and columns: large enough for the product to be bound by arithmetic
 
 
 def seconds_of(call: Callable[[], Any], times: int = 1) -> float:
@@ -28,12 +28,12 @@ def figures(
     macs: int,
     precision: str,
 ) -> dict[str, Any]:
-    """What a throughput row stores.
+    """The measurements that a throughput row stores.
 
     Args:
-        products: precision → GFLOP/s of matrix products, one a round.
-        rates: what → images a second, one a round.
-        macs: multiply-adds of one image forwards; backwards counts twice that.
+        products: precision → GFLOP/s of matrix products, one per round.
+        rates: what is measured → images per second, one per round.
+        macs: multiply-adds of the forward pass of an image; the backward pass counts twice that.
         precision: of the training step, a key of `products`.
     """
     peaks = {name: round(max(values), 1) for name, values in products.items()}

@@ -1,8 +1,8 @@
-"""What is measured of a run: test accuracy against the clock, memory, time to the first step.
+"""Records a run: test accuracy over time, memory, time to the first step.
 
-The clock starts with the process (`run.py` tells when it started it). Looking at the test images
-on the way is no part of training: that time is taken out of `seconds` and of the curve, and kept
-in `seconds_with_evaluations`.
+Times start with the process (`run.py` passes the time at which it started it). Evaluations on the
+test images are not part of training: their time is excluded from `seconds` and from the curve, and
+included in `seconds_with_evaluations`.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _STARTED = float(os.environ.get("BENCHMARK_STARTED", time.monotonic()))
 
 
 def arguments(description: str) -> argparse.ArgumentParser:
-    """The options that every row takes."""
+    """The options of every row."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--archive", required=True, help="cifar-10-python.tar.gz")
     parser.add_argument("--out", required=True, type=Path, help="the JSON file to write")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--images", type=int, help="only so many images, for a trial")
+    parser.add_argument("--images", type=int, help="use only this many images, for a short trial")
     return parser
 
 
 class Recorder:
-    """Collects the figures of one run and writes them as JSON."""
+    """Collects the measurements of one run and writes them as JSON."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         given = {name: value for name, value in vars(options).items() if value is not None}
         self._out = given.pop("out")
-        del given["archive"]  # a path of this machine; what the images are is said by `data`
+        del given["archive"]  # a path on this machine; `data` names the images
         self._record: dict[str, Any] = {"seed": given.pop("seed", 0), "settings": given}
         self._record |= conditions()
         self._evaluating = 0.0
@@ -46,32 +46,32 @@ class Recorder:
 
     @property
     def seconds(self) -> float:
-        """Since the process started, evaluating taken out."""
+        """Seconds since the start of the process, without evaluations."""
         return time.monotonic() - _STARTED - self._evaluating
 
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
-        """What happens inside is not counted."""
+        """Stops the clock inside the context."""
         started = time.monotonic()
         yield
         self._evaluating += time.monotonic() - started
 
     def step(self) -> None:
-        """To be called after each training step; the first is what counts."""
+        """Call this after each training step; only the first one is recorded."""
         if self._first_step is None:
             self._first_step = self.seconds
 
     def point(self, test_accuracy: float) -> None:
-        """A point of the curve, at the present time."""
+        """Adds a point to the curve at the current time."""
         self.curve.append((round(self.seconds, 2), round(float(test_accuracy), 4)))
         print(f"{self.seconds:7.1f} s  {test_accuracy:.2%}", flush=True)
 
     def finish(self, images: int | None = None, **more: Any) -> None:
-        """Ends the clock and writes the file; the last point of the curve is the result.
+        """Stops the clock and writes the file; the last point of the curve is the result.
 
         Args:
             images: training images seen after the first step, for `images_per_second`.
-            **more: further figures to keep.
+            **more: further values to store.
         """
         seconds, accuracy = self.curve[-1]
         self._record |= {
@@ -85,7 +85,7 @@ class Recorder:
         self.write(**more)
 
     def write(self, **more: Any) -> None:
-        """Writes the file, for rows that train nothing or that have figures of their own."""
+        """Writes the file, for rows that do not train or that have other measurements."""
         self._record |= {"peak_memory_mb": round(peak_memory_mb()), **more}
         self._out.write_text(json.dumps(self._record, indent=2) + "\n")
 

@@ -1,4 +1,4 @@
-"""Reading what `run.py` and `ablation.py` wrote."""
+"""Reads the results of `run.py` and `ablation.py`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def read(folder: Path) -> dict[str, list[Run]]:
 
 
 def read_single(folder: Path, name: str) -> Run | None:
-    """What `startup.py` or `predict.py` wrote, if it was run."""
+    """The results of another script, such as `startup.py`, if it was run."""
     path = folder / f"{name}.json"
     return json.loads(path.read_text()) if path.exists() else None
 
 
 def title(name: str) -> str:
-    """What a row is called in a table; a variant of one, such as `fast-float32`, after it."""
+    """The title of a row in a table; a variant of it, such as `fast-float32`, is appended."""
     if name in ROWS:
         return ROWS[name].title
     row, _, variant = name.rpartition("-")
@@ -36,7 +36,7 @@ def title(name: str) -> str:
 
 
 def trained(results: dict[str, list[Run]]) -> dict[str, list[Run]]:
-    """The rows that end in a test accuracy, ablations and races to a bound left out."""
+    """The rows that end with a test accuracy, without ablations and `first-…`."""
     return {
         name: runs
         for name, runs in results.items()
@@ -46,7 +46,7 @@ def trained(results: dict[str, list[Run]]) -> dict[str, list[Run]]:
 
 
 def values(runs: Iterable[Run], key: str) -> list[float]:
-    """The figures under a key, where runs have it."""
+    """The values of a key, of the runs that have it."""
     return [run[key] for run in runs if run.get(key) is not None]
 
 

@@ -1,12 +1,12 @@
-"""Runs the benchmarks: all rows, or those that are named.
+"""Runs the benchmarks: all rows, or those named.
 
     python benchmarks/run.py --archive cifar-10-python.tar.gz
     python benchmarks/run.py fast airbench-muon --archive cifar-10-python.tar.gz --seeds 0 1 2
     python benchmarks/run.py fast --name fast-float32 -- --change precision=float32
 
-Each run is a process of its own, one after the other, so that the clock starts with the process and
-memory is that of the run. What follows `--` is passed on to the rows. With several seeds, all rows
-run with the first seed, then all with the second, and so on. Results go to one file a row in
+Each run is a process of its own, one after the other, so that times start with the process and
+memory is that of the run. Arguments after `--` are passed on to the rows. With several seeds, all
+rows run with the first seed, then all with the second, and so on. Results go to one file per row in
 `benchmarks/results/`; a run with the same seed replaces the older one.
 """
 
@@ -29,15 +29,15 @@ RESULTS = HERE / "results"
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What is run under a name.
+    """A row of the benchmarks.
 
     Args:
-        title: for tables and the image.
+        title: for tables and the plot.
         module: in `rows/`.
         arguments: of the module.
-        seeds: unless others are asked for.
-        python: which interpreter; "imgclf" is the one that runs this file.
-        needs: a module that the interpreter must have.
+        seeds: unless others are given.
+        python: name of the interpreter; "imgclf" is the one that runs this file.
+        needs: a module that the interpreter must be able to import.
     """
 
     title: str
@@ -53,7 +53,7 @@ def _preset(title: str, *arguments: str, seeds: tuple[int, ...] = (0,)) -> Row:
 
 
 def _throughput(title: str, module: str, *arguments: str, python: str = "imgclf") -> Row:
-    return Row(title, module, arguments, (0, 1, 2), python, python)  # its runs alternate
+    return Row(title, module, arguments, (0, 1, 2), python, python)  # run in turns
 
 
 _FIVE = (0, 1, 2, 3, 4)
@@ -102,7 +102,7 @@ ROWS = {
     "small-maps-fast": Row("imgclf fast", "small_maps", ("fast",)),
     "small-maps-accurate": Row("imgclf accurate", "small_maps", ("accurate",)),
 }
-# How long the tutorial's network takes to 67.3% is in its own curve.
+# How long it takes to reach the tutorial's 67.3%, which the curves show.
 GROUPS = {"first-67": ("quick", "seed2017")}
 
 
@@ -137,8 +137,8 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("rows", nargs="*", choices=[[], *ROWS, *GROUPS], metavar="row")
     parser.add_argument("--archive", required=True, type=Path, help="cifar-10-python.tar.gz")
-    parser.add_argument("--seeds", type=int, nargs="+", help="in place of each row's own")
-    parser.add_argument("--name", help="of the results, in place of the row's")
+    parser.add_argument("--seeds", type=int, nargs="+", help="instead of each row's own")
+    parser.add_argument("--name", help="of the results, instead of the row's")
     parser.add_argument(
         "--python",
         action="append",
@@ -153,7 +153,7 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def split_at_dashes(argv: list[str]) -> tuple[list[str], list[str]]:
-    """What stands before `--`, and what is passed on to the rows."""
+    """The arguments before `--`, and those after it, which are passed on to the rows."""
     split = argv.index("--") if "--" in argv else len(argv)
     return argv[:split], argv[split + 1 :]
 
@@ -163,7 +163,7 @@ def _seeds(name: str, options: argparse.Namespace) -> tuple[int, ...]:
 
 
 def why_not(row: Row, pythons: dict[str, str]) -> str | None:
-    """Why a row cannot run here; None if it can."""
+    """Why a row cannot run here, or None if it can."""
     if row.python not in pythons:
         return f"no interpreter was given: --python {row.python}=…/bin/python"
     check = f"import importlib.util, sys; sys.exit(not importlib.util.find_spec('{row.needs}'))"
@@ -179,7 +179,7 @@ def why_not(row: Row, pythons: dict[str, str]) -> str | None:
 def start(
     row: Row, arguments: list[str], archive: Path, pythons: dict[str, str]
 ) -> dict[str, Any] | None:
-    """Runs a row in a process of its own; None if it failed."""
+    """Runs a row in its own process; None if it failed."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run.json"
         command = [pythons[row.python], "-m", f"rows.{row.module}", *arguments]
@@ -190,14 +190,14 @@ def start(
 
 
 def _environment() -> dict[str, str]:
-    """Rows find the modules of this folder, and an imgclf that is not installed."""
+    """Lets rows import the modules of this folder, and an imgclf that is not installed."""
     paths = [str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2")}
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | quiet
 
 
 def store(name: str, run: dict[str, Any], data_name: str, results: Path = RESULTS) -> None:
-    """Adds a run to the row's file, in place of one with the same seed and variant."""
+    """Adds a run to the row's file; it replaces one with the same seed and variant."""
     path = results / f"{name}.json"
     record: dict[str, Any] = {"row": name, "runs": []}
     if path.exists():

@@ -3,8 +3,8 @@
     python benchmarks/startup.py --archive cifar-10-python.tar.gz
     python benchmarks/startup.py --archive cifar-10-python.tar.gz --repeat 5 --cold
 
-Each run is a process of its own. `--cold` begins with an empty cache of decoded images, so that
-its first run shows what the very first start takes, and the others what every later one takes.
+Each run is a process of its own. `--cold` starts with an empty cache of decoded images, so the
+first run shows the time of the very first start, and the others that of later ones.
 """
 
 from __future__ import annotations

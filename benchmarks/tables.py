@@ -1,4 +1,4 @@
-"""Tables of the docs page."""
+"""Markdown tables for the docs page."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ NOTHING = "–"
 
 
 def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """In Markdown."""
+    """A Markdown table."""
     rows = [heads, ["---"] * len(heads), *lines]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 def show(value: float | None, form: str, unit: str = "") -> str:
-    """A figure with its unit, or a dash where there is none."""
+    """A value with its unit, or a dash if there is none."""
     return NOTHING if value is None else f"{value:{form}}{unit}"
 
 
 def mean_and_spread(found: list[float], form: str) -> str:
-    """The mean ± the standard deviation; a single figure stands alone."""
+    """The mean ± the standard deviation; a single value is shown alone."""
     if not found:
         return NOTHING
     middle = f"{statistics.mean(found):{form}}"

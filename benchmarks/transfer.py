@@ -1,9 +1,9 @@
-"""Learning on with few photos: from five classes of CIFAR-10 to the other five.
+"""Transfer learning with few photos: from five classes of CIFAR-10 to the other five.
 
 A preset is trained on the first five classes. Then, for each number of photos per class and each
-seed, the other five are learned from that model (output layer only, and with fine-tuning) and from
-nothing, with the same photos and the same preset. The figure is the accuracy on the test images
-of those five classes.
+seed, the other five are trained starting from that model (output layer only, and with fine-tuning)
+and from scratch, with the same photos and preset. The result is the accuracy on the test images of
+those five classes.
 
     python benchmarks/transfer.py --archive cifar-10-python.tar.gz --preset fast --out results.json
 """
@@ -25,7 +25,7 @@ FIRST, OTHER = range(5), range(5, 10)
 
 
 def classes(split: imgclf.Split, chosen: range, per_class: int | None, seed: int) -> imgclf.Split:
-    """The images of some classes, numbered from 0; of each at most so many, drawn by the seed."""
+    """The images of some classes, numbered from 0; at most `per_class` of each, by the seed."""
     draw = np.random.default_rng(seed)
     rows = []
     for label in chosen:

@@ -1,4 +1,4 @@
-"""Variants of a preset, one change each, for the ablation: a technique out, or another one in."""
+"""Variants of a preset for ablations: each removes or replaces one technique."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Blocks = list[Any]
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """What is changed.
+    """A single change.
 
     Args:
         recipe: fields of the `Recipe`.
         augmentation: fields of its `Augmentation`.
-        blocks: list of blocks → list of other blocks.
+        blocks: changes a list of blocks.
     """
 
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -26,20 +26,20 @@ class Variant:
     blocks: Callable[[Blocks], Blocks] | None = None
 
     def recipe_changes(self, recipe: imgclf.Recipe) -> dict[str, Any]:
-        """What to pass to `Classifier.from_preset`."""
+        """The arguments for `Classifier.from_preset`."""
         changes = dict(self.recipe)
         if self.augmentation:
             changes["augmentation"] = dataclasses.replace(recipe.augmentation, **self.augmentation)
         return changes
 
     def changes_anything(self, recipe: imgclf.Recipe, blocks: Blocks) -> bool:
-        """Whether the preset is not like that already."""
+        """Whether the variant differs from the preset."""
         other_blocks = self.blocks is not None and self.blocks(blocks) != blocks
         return other_blocks or recipe.replace(**self.recipe_changes(recipe)) != recipe
 
 
 def in_each(changes_of: Callable[[Any], dict[str, Any]]) -> Callable[[Blocks], Blocks]:
-    """Changes fields of all blocks, nested ones too.
+    """Changes fields of all blocks, including nested ones.
 
     Args:
         changes_of: block → new values of some of its fields.
@@ -66,7 +66,7 @@ def everywhere(**settings: Any) -> Callable[[Blocks], Blocks]:
 
 
 def learned_first_layer(blocks: Blocks) -> Blocks:
-    """A convolution of the same size in place of whitening, for colour images."""
+    """Replaces whitening by a learned convolution of the same size, for colour images."""
     return [
         imgclf.conv(24, kernel_size=block.kernel_size, padding="valid")
         if isinstance(block, imgclf.whitening)
@@ -75,8 +75,8 @@ def learned_first_layer(blocks: Blocks) -> Blocks:
     ]
 
 
-def no_way_around(blocks: Blocks) -> Blocks:
-    """The blocks inside of residual ones, without them."""
+def no_residual_connections(blocks: Blocks) -> Blocks:
+    """Replaces each residual block by the blocks inside it."""
     flat: Blocks = []
     for block in blocks:
         flat += block.blocks if isinstance(block, imgclf.residual) else [block]
@@ -90,7 +90,7 @@ def _other_activation(block: Any) -> dict[str, Any]:
 
 
 def one_more_convolution(blocks: Blocks) -> Blocks:
-    """Another one in each way around."""
+    """Repeats the last convolution of each residual block."""
     return [
         dataclasses.replace(block, blocks=[*block.blocks, block.blocks[-1]])
         if isinstance(block, imgclf.residual)
@@ -99,6 +99,7 @@ def one_more_convolution(blocks: Blocks) -> Blocks:
     ]
 
 
+# The names are stored in the result files; `page.py` has better titles for some of them.
 VARIANTS = {
     "no flips": Variant(augmentation={"flip": False}),
     "flips at random, not alternating": Variant(augmentation={"flip": True}),
@@ -114,7 +115,7 @@ VARIANTS = {
         recipe={"schedule": "constant", "ema_momentum": 0.98}
     ),
     "statistics taken anew in the end": Variant(recipe={"precise_batch_norm": True}),
-    # A usual rate for networks with batch normalisation; it was not tuned.
+    # A common learning rate for networks with batch normalisation; it was not tuned.
     "Nesterov SGD in place of Muon": Variant(
         recipe={
             "optimizer": "sgd",
@@ -129,7 +130,7 @@ VARIANTS = {
     ),
     "no identity start": Variant(blocks=everywhere(kernel_initializer="glorot_uniform")),
     "a learned first layer, not whitening": Variant(blocks=learned_first_layer),
-    "no way around": Variant(blocks=no_way_around),
+    "no way around": Variant(blocks=no_residual_connections),
     "silu in place of relu, or relu in place of silu": Variant(blocks=in_each(_other_activation)),
     "one more convolution in each stage": Variant(blocks=one_more_convolution),
 }

@@ -1,8 +1,8 @@
-"""Averaging over mirrored and moved test images, which is reported apart from plain accuracy.
+"""Test-time augmentation, which is reported separately from plain accuracy.
 
-Weights as in the CIFAR-10 speed records (KellerJordan/cifar10-airbench): half for the image as it
-is, a quarter each for it moved by one pixel up and left, and down and right; each with its mirror
-image in equal parts.
+Weights as in the CIFAR-10 speed records (KellerJordan/cifar10-airbench): half for the original
+image, a quarter each for the image shifted by one pixel up and left, and down and right; each
+averaged with its mirror image.
 """
 
 from __future__ import annotations

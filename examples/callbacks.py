@@ -1,4 +1,4 @@
-"""Any Keras callback works: here one from Keras, and one of your own.
+"""Trains with Keras callbacks: one from Keras and one of your own.
 
 python examples/callbacks.py [--epochs N]
 """
@@ -15,7 +15,7 @@ arguments = parser.parse_args()
 
 
 class Report(keras.callbacks.Callback):
-    """Prints a line when an epoch is better than all before it."""
+    """Prints a line after each epoch with a new best validation accuracy."""
 
     def on_train_begin(self, logs=None):  # noqa: ARG002, D102
         self.best = 0.0
@@ -23,7 +23,7 @@ class Report(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):  # noqa: D102
         if logs["val_accuracy"] > self.best:
             self.best = logs["val_accuracy"]
-            print(f"epoch {epoch + 1}: the best so far, {self.best:.1%} on validation images")
+            print(f"epoch {epoch + 1}: new best validation accuracy {self.best:.1%}")
 
 
 data = imgclf.load_digits()

@@ -1,4 +1,4 @@
-"""Networks of blocks: the tutorial's way of building, a block inside a block, and a description.
+"""Builds a network from blocks, one of them a residual bottleneck, and describes and trains it.
 
 python examples/custom_block.py [--epochs N]
 """
@@ -14,7 +14,7 @@ arguments = parser.parse_args()
 
 
 def bottleneck(filters: int) -> imgclf.Block:
-    """A residual block that narrows, filters and widens: a name of your own for some blocks."""
+    """A residual block that reduces the channels, convolves, and expands them again."""
     return residual(
         [
             conv(filters // 4, kernel_size=1, normalization="batch"),

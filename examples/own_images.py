@@ -1,9 +1,9 @@
-"""Photos in folders: train, evaluate, predict.
+"""Trains on photos in folders, evaluates and predicts.
 
     python examples/own_images.py [FOLDER] [--epochs N]
 
-FOLDER holds a folder of images for each class. Without it, images of three digits are written
-to a temporary folder first, so that the script runs as it is.
+FOLDER contains a folder of images for each class. Without it, the script writes images of three
+digits to a temporary folder first.
 """
 
 import argparse
@@ -21,7 +21,7 @@ arguments = parser.parse_args()
 
 
 def write_digits(folder: Path) -> None:
-    """Writes the zeros, ones and twos of scikit-learn's digits as PNG files, enlarged."""
+    """Writes the zeros, ones and twos of scikit-learn's digits as enlarged PNG files."""
     digits = imgclf.load_digits(validation=None, test=None).train
     for number, (image, label) in enumerate(zip(digits.images, digits.labels, strict=True)):
         if label > 2:
@@ -43,7 +43,7 @@ with tempfile.TemporaryDirectory() as temporary:
     classifier.fit(data)
     print(classifier.evaluate(data.test))
 
-    # A path, a list of paths, a folder, PIL images and arrays: all can be predicted.
+    # `predict` accepts a path, a list of paths, a folder, PIL images or arrays.
     some = sorted(photos.rglob("*.*"))[:3]
     for path, prediction in zip(some, classifier.predict(some), strict=True):
         print(f"{path.parent.name}/{path.name}: {prediction}")

@@ -1,4 +1,4 @@
-"""A search over networks and recipes that is written with the blocks themselves.
+"""Searches for a network; the search space is written with the blocks themselves.
 
 python examples/search.py [--trials N] [--epochs N] [--out FOLDER]
 """
@@ -11,7 +11,7 @@ from imgclf import between, choice, conv_maxpool, dense_dropout, flatten
 parser = argparse.ArgumentParser(description="Search for a network for digits.")
 parser.add_argument("--trials", type=int, default=5)
 parser.add_argument("--epochs", type=int, default=3)
-parser.add_argument("--out", default=None, help="a folder to go on from later")
+parser.add_argument("--out", default=None, help="a folder from which the search can be resumed")
 arguments = parser.parse_args()
 
 data = imgclf.load_digits()
@@ -31,5 +31,5 @@ print(result)
 print("The best blocks:")
 print(result.best_blocks)
 
-# The score above is the best of many, so it is too high: the test images tell what to expect.
+# The best score of many is too optimistic: the test split gives a fair estimate.
 print(result.best_classifier.evaluate(data.test))

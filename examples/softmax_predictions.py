@@ -1,4 +1,4 @@
-"""The tutorial's last image: random test images, each with its three most likely classes.
+"""Plots random test images with their three most likely classes, as in the tutorial.
 
 python examples/softmax_predictions.py [--epochs N] [--seed N] [--out PNG]
 """
@@ -9,9 +9,9 @@ from pathlib import Path
 import imgclf
 from imgclf import plots
 
-parser = argparse.ArgumentParser(description="Draw what a classifier says of test images.")
+parser = argparse.ArgumentParser(description="Plot predictions for test images.")
 parser.add_argument("--epochs", type=int, default=6)
-parser.add_argument("--seed", type=int, default=0, help="decides which images are drawn")
+parser.add_argument("--seed", type=int, default=0, help="selects the images")
 parser.add_argument("--out", type=Path, default=Path("softmax_predictions.png"))
 arguments = parser.parse_args()
 

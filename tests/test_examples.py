@@ -1,4 +1,4 @@
-"""Each script in examples/ runs as it is, here with tiny settings."""
+"""Each script in examples/ runs, here with tiny settings."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
-# What each script is given, and a text that it must print.
+# The arguments of each script, and a text that it must print.
 SETTINGS = {
     "callbacks.py": (["--epochs", "1"], "accuracy ("),
     "cifar10.py": (["{archive}", "--epochs", "1", "--out", "run"], "epoch 1: loss "),

@@ -1,11 +1,11 @@
-"""airbench94's network and recipe on PyTorch, written anew for the CPU.
+"""airbench94's network and recipe on PyTorch, reimplemented for the CPU.
 
 The network (a frozen whitening layer, three groups of two convolutions, batch normalisation without
 scale, pooling before normalisation, a scaled head) and all numbers are those of
 KellerJordan/cifar10-airbench: `--variant muon` those of airbench94_muon.py (8 epochs, batches of
 2,000), `--variant sgd` those of legacy/airbench94.py (9.9 epochs, batches of 1,024, lookahead).
-Of the CPU: bfloat16 autocast and channels-last memory, as PyTorch's docs advise, and float32
-weights. `--widths` and `--activation` make the narrow network for comparing throughput.
+For the CPU: bfloat16 autocast and channels-last memory, as the PyTorch docs recommend, and float32
+weights. `--widths` and `--activation` define the narrow network for comparing throughput.
 Source: K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", arXiv:2404.00498.
 """
 
@@ -23,7 +23,7 @@ from recorder import Recorder, arguments
 from torch import nn
 from torch.nn import functional
 
-MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # of the channels, 0 to 1
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # per channel, 0 to 1
 SHIFT = 2  # pixels, in each direction
 SMOOTHING = 0.2
 WHITENING_BIAS_EPOCHS = 3  # then it is frozen
@@ -53,7 +53,7 @@ def main() -> None:
         recorder.point(accuracy)
 
     count = len(data.train_labels)
-    steps_per_epoch = max(1, count // options.batch_size)  # a short last batch is left out
+    steps_per_epoch = max(1, count // options.batch_size)  # an incomplete last batch is dropped
     total = math.ceil(options.epochs * steps_per_epoch)
     make = muon_recipe if options.variant == "muon" else sgd_recipe
     update = make(net, options.batch_size, total, WHITENING_BIAS_EPOCHS * steps_per_epoch)
@@ -81,8 +81,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = arguments(__doc__)
     parser.add_argument("--variant", choices=("muon", "sgd"), default="muon")
-    parser.add_argument("--epochs", type=float, help="the variant's if left out")
-    parser.add_argument("--batch-size", type=int, help="the variant's if left out")
+    parser.add_argument("--epochs", type=float, help="default: that of the variant")
+    parser.add_argument("--batch-size", type=int, help="default: that of the variant")
     parser.add_argument("--widths", type=int, nargs=3, default=[64, 256, 256])
     parser.add_argument("--activation", choices=("gelu", "relu"), default="gelu")
     parser.add_argument("--compile", action="store_true", help="with torch.compile (needs g++)")
@@ -112,7 +112,7 @@ def averaged(predict: Callable[[np.ndarray], np.ndarray], data: cifar10.Images) 
 def endless(
     images: np.ndarray, labels: np.ndarray, size: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches of shifted images; each is mirrored in every other epoch, half of them first."""
+    """Batches of shifted images; each image is mirrored in every other epoch."""
     count, side = images.shape[:2]
     size = min(size, count)
     edges = (SHIFT, SHIFT)
@@ -172,7 +172,7 @@ class Group(nn.Module):
         super().__init__()
         self.activation = activation
         self.convolutions = nn.ModuleList([_convolution(before, after), _convolution(after, after)])
-        # PyTorch's momentum is the part of the new batch, 1 − 0.6.
+        # PyTorch's momentum is the weight of the new batch, 1 − 0.6.
         self.norms = nn.ModuleList(nn.BatchNorm2d(after, 1e-12, 1 - 0.6) for _ in range(2))
         for norm in self.norms:
             norm.weight.requires_grad = False
@@ -185,7 +185,7 @@ class Group(nn.Module):
 
 
 def _convolution(before: int, after: int) -> nn.Conv2d:
-    """3×3 without bias; its first filters pass their input on."""
+    """3×3 without bias; its first filters are the identity."""
     layer = nn.Conv2d(before, after, 3, padding="same", bias=False)
     nn.init.dirac_(layer.weight.data[:before])
     return layer
@@ -194,7 +194,7 @@ def _convolution(before: int, after: int) -> nn.Conv2d:
 def muon_recipe(
     net: Network, batch_size: int, total: int, bias_steps: int
 ) -> Callable[[int], None]:
-    """Orthogonalised updates for filters, Nesterov SGD for the rest, all rates falling to 0."""
+    """Orthogonalised updates for filters, Nesterov SGD for the rest; all rates decay to 0."""
     bias_rate, head_rate, filter_rate = 0.053, 0.67, 0.24
     decay = 2e-6 * batch_size
     sgd = torch.optim.SGD(
@@ -242,7 +242,7 @@ def orthogonalized(matrix: torch.Tensor) -> torch.Tensor:
 
 def sgd_recipe(net: Network, batch_size: int, total: int, bias_steps: int) -> Callable[[int], None]:
     """Nesterov SGD with a triangular schedule; every fifth step weights move to their average."""
-    scale = 1024 * (1 + 1 / (1 - 0.85))  # the published rates are free of the momentum's factor
+    scale = 1024 * (1 + 1 / (1 - 0.85))  # published without the momentum factor
     rate, decay = 11.5 / scale, 0.0153 * batch_size / scale
     norms = _norm_biases(net)
     known = set(map(id, norms))
@@ -252,7 +252,7 @@ def sgd_recipe(net: Network, batch_size: int, total: int, bias_steps: int) -> Ca
         momentum=0.85,
         nesterov=True,
     )
-    # Lookahead also averages what batch normalisation has gathered.
+    # Lookahead also averages the statistics of batch normalisation.
     state = [value for value in net.state_dict().values() if value.is_floating_point()]
     average = [value.clone() for value in state]
     warm = int(0.23 * total)
@@ -278,7 +278,7 @@ def sgd_recipe(net: Network, batch_size: int, total: int, bias_steps: int) -> Ca
 
 
 def _group(weights: list[Any], rate: float, decay: float) -> dict[str, Any]:
-    """Weight decay is published free of the learning rate; PyTorch multiplies by it."""
+    """The published weight decay does not include the learning rate, PyTorch's does."""
     return {"params": weights, "lr": rate, "base": rate, "weight_decay": decay / rate}
 
 

@@ -1,10 +1,9 @@
-"""AutoKeras `ImageClassifier` with its defaults, ended after a time.
+"""AutoKeras `ImageClassifier` with its defaults and a time limit.
 
-AutoKeras takes no time limit, so a callback ends the search. Its first network is a small one; the
-second is a ResNet50 on images enlarged to 224×224, and the third an EfficientNetB7 that it
-downloads weights for: neither gets anywhere on a CPU in minutes. With one trial, the default here
-and in the example of its docs, it spends its time on the first network, then trains it anew on all
-images.
+AutoKeras has no time limit, so a callback ends the search. Its first network is small; the second
+is a ResNet50 on images enlarged to 224×224, and the third an EfficientNetB7 with downloaded
+weights: neither achieves anything within minutes on a CPU. With one trial, the default here and in
+the example of its docs, it spends its time on the first network and then retrains it on all images.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--time-limit", type=float, default=1200, help="in seconds")
     parser.add_argument("--trials", type=int, default=1)
-    parser.add_argument("--epochs", type=int, help="at most; left out, AutoKeras decides")
+    parser.add_argument("--epochs", type=int, help="at most; by default AutoKeras decides")
     options = parser.parse_args()
     recorder = Recorder(options)
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -32,11 +31,11 @@ def main() -> None:
 
     data = cifar10.load(options.archive, options.images)
 
-    def judge(model: Any) -> float:
+    def evaluate(model: Any) -> float:
         scores = model.predict(data.test_images, batch_size=250, verbose=0)
         return float((scores.argmax(axis=1) == data.test_labels).mean())
 
-    curve = SearchCurve(recorder, judge, options.time_limit)
+    curve = SearchCurve(recorder, evaluate, options.time_limit)
     with tempfile.TemporaryDirectory() as folder:
         search = autokeras.ImageClassifier(
             max_trials=options.trials, seed=options.seed, directory=folder, overwrite=True

@@ -1,9 +1,9 @@
 """A small network in the style of the Keras code examples ("Simple MNIST convnet").
 
 Two convolutions (32 and 64 filters, 3×3, relu), each with pooling, then dropout and the output;
-pixels / 255, Adam with its defaults, batches of 128, 15 epochs. The example sets a tenth of its
-images aside; here it trains on all, as the other rows do.
-Source: https://keras.io/examples/vision/mnist_convnet/ (settings only, written anew).
+pixels / 255, Adam with its defaults, batches of 128, 15 epochs. The example holds out a
+tenth of its images; here it trains on all, as the other rows do.
+Source: https://keras.io/examples/vision/mnist_convnet/ (settings only, reimplemented).
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def main() -> None:
     )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 
-    def judge() -> float:
+    def evaluate() -> float:
         return model.evaluate(test, data.test_labels, batch_size=1000, verbose=0)[1]
 
-    curve = Curve(recorder, judge)
+    curve = Curve(recorder, evaluate)
     model.fit(
         train,
         data.train_labels,

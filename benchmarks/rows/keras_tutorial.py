@@ -1,8 +1,8 @@
-"""The 2017 tutorial's network and recipe in plain Keras 3: the yardstick.
+"""The 2017 tutorial's network and recipe in plain Keras 3: the reference.
 
-Three convolutions with pooling, two dense layers and the output, no activations; everything starts
-from a truncated normal; pixels / 255; Adam at 0.001, batches of 256, 50 epochs, half of the values
-kept by dropout; 45,000 images, since the tutorial sets the last tenth of each batch aside.
+Three convolutions with pooling, two dense layers and the output, no activations; everything is
+initialised from a truncated normal; pixels / 255; Adam at 0.001, batches of 256, 50 epochs, dropout
+0.5; 45,000 images, since the tutorial holds out the last tenth of each batch.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def main() -> None:
         keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
 
-    def judge() -> float:
+    def evaluate() -> float:
         return model.evaluate(test, data.test_labels, batch_size=1000, verbose=0)[1]
 
-    curve = Curve(recorder, judge)
+    curve = Curve(recorder, evaluate)
     model.fit(
         train,
         data.train_labels,

@@ -1,8 +1,8 @@
 """The presets with their defaults on images that they were not tuned on.
 
-Digits (scikit-learn's, 8×8, grey), and a folder of colour photos: each of scikit-image's and
-scikit-learn's sample photos is a class, cut into tiles of 48×48 pixels that do not overlap. Which
-tiles are tested on, `load_folder` draws.
+The digits of scikit-learn (8×8, greyscale), and a folder of colour photos: each sample photo of
+scikit-image and scikit-learn is a class, cut into non-overlapping tiles of 48×48 pixels.
+`load_folder` selects the test tiles.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from recorder import Recorder, arguments
 import imgclf
 
 SIDE = 48
-MOST_TILES = 120  # of a photo
+MOST_TILES = 120  # per photo
 PHOTOS = "astronaut brick cat coffee grass gravel hubble_deep_field immunohistochemistry rocket"
 
 
@@ -33,7 +33,7 @@ def main() -> None:
             "photo tiles": imgclf.load_folder(folder, image_size=SIDE, test=0.3),
         }
         figures = {
-            name: {preset: judged(preset, data, options.seed) for preset in options.presets}
+            name: {preset: evaluated(preset, data, options.seed) for preset in options.presets}
             for name, data in sets.items()
         }
     recorder.write(
@@ -42,8 +42,8 @@ def main() -> None:
     )
 
 
-def judged(preset: str, data: imgclf.Dataset, seed: int) -> dict[str, Any]:
-    """Trains once, and judges on the test images."""
+def evaluated(preset: str, data: imgclf.Dataset, seed: int) -> dict[str, Any]:
+    """Trains once, and evaluates on the test images."""
     clf = imgclf.Classifier.from_preset(preset, data, seed=seed)
     clf.fit(data, verbose=0)
     accuracy = clf.evaluate(data.test).accuracy
@@ -52,7 +52,7 @@ def judged(preset: str, data: imgclf.Dataset, seed: int) -> dict[str, Any]:
 
 
 def cut_photos(folder: Path) -> None:
-    """Writes the tiles of each photo into a folder of its own."""
+    """Writes the tiles of each photo to its own folder."""
     from PIL import Image
 
     for name, photo in photos():

@@ -17,7 +17,7 @@ def main() -> None:
     recorder = Recorder(options)
     tail = "per-batch-tail" if options.tutorial_split else None
     data = imgclf.load_cifar10(archive=options.archive, validation=tail)
-    # The tutorial's tail is left out, not validated on: validation would be on the clock.
+    # The tutorial's validation images are left out: validating would take time.
     data = dataclasses.replace(
         data,
         train=data.train[: options.images],
@@ -26,12 +26,12 @@ def main() -> None:
     )
     clf = _classifier(options, data)
 
-    from keras_curve import Curve  # after imgclf has had its say about how Keras starts
+    from keras_curve import Curve  # imports Keras, which imgclf has to configure first
 
-    def judge() -> float:
+    def evaluate() -> float:
         return float((clf.predict_proba(data.test).argmax(axis=1) == data.test.labels).mean())
 
-    curve = Curve(recorder, judge)
+    curve = Curve(recorder, evaluate)
     clf.fit(data, callbacks=[curve], verbose=0)
     with recorder.evaluating():
         evaluation = clf.evaluate(data.test)
@@ -53,13 +53,11 @@ def _options() -> Any:
     parser.add_argument(
         "--change", nargs="*", default=[], metavar="FIELD=VALUE", help="of the Recipe"
     )
-    parser.add_argument("--epochs", type=int, help="in place of the preset's")
-    parser.add_argument("--epochs-times", type=float, help="times the preset's")
+    parser.add_argument("--epochs", type=int, help="instead of the preset's")
+    parser.add_argument("--epochs-times", type=float, help="a multiple of the preset's")
     parser.add_argument("--variant", help="one of variants.py")
-    parser.add_argument("--tutorial-split", action="store_true", help="45,000 images to train on")
-    parser.add_argument(
-        "--averaged", action="store_true", help="also average over flips and shifts"
-    )
+    parser.add_argument("--tutorial-split", action="store_true", help="45,000 training images")
+    parser.add_argument("--averaged", action="store_true", help="also with test-time augmentation")
     return parser.parse_args()
 
 
@@ -88,7 +86,7 @@ def _classifier(options: Any, data: imgclf.Dataset) -> imgclf.Classifier:
 
 
 def _value(text: str) -> Any:
-    """`0.1`, `None` and `{'flip': False}` as in Python; anything else is a word."""
+    """`0.1`, `None` and `{'flip': False}` as in Python; anything else is a string."""
     try:
         return ast.literal_eval(text)
     except (SyntaxError, ValueError):

@@ -1,11 +1,11 @@
-"""Does a search of so many minutes find a network that beats the tutorial's in the tutorial's time?
+"""Can a search with a time limit find a network that beats the tutorial's in the same time?
 
 The default space and recipes, all 45,000 training images of CIFAR-10 and 5,000 for validation.
-First the preset `seed2017` is trained, which gives the seconds and the accuracy to beat. Then the
-search runs for its minutes; its clock is the row's clock, so that its best network on the test
-images can be compared with that of other searches of as many minutes. Last the winner is trained
-anew from a fresh seed, by its own recipe, with as many epochs as fit into the seconds of
-`seed2017`. The test images are looked at when a training or the search is over.
+First, the preset `seed2017` is trained, which sets the time and the accuracy to beat. Then the
+search runs for its minutes; its time is the time of the row, so its best network can be compared on
+the test images with that of other searches of the same length. Last, the winner is retrained by its
+own recipe with a new seed, for as many epochs as fit into the time of `seed2017`. The test images
+are only used after a training or the search has ended.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from recorder import Recorder, arguments
 
 import imgclf
 
-FRESH_SEED = 1000  # added to the row's; none of them was used in the search
+FRESH_SEED = 1000  # added to the seed of the row; the search uses none of these
 
 
 def main() -> None:
@@ -28,10 +28,10 @@ def main() -> None:
     parser.add_argument(
         "--train-seconds",
         type=float,
-        help="in place of what seed2017 takes; with 0 there is no training besides the search",
+        help="instead of the time of seed2017; 0 means no training besides the search",
     )
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--run-dir", help="where the search keeps its journal; nowhere if left out")
+    parser.add_argument("--run-dir", help="the folder of the search; without it nothing is stored")
     options = parser.parse_args()
     data = imgclf.load_cifar10(archive=options.archive, validation="per-batch-tail")
     data = dataclasses.replace(
@@ -46,7 +46,7 @@ def main() -> None:
         clf = imgclf.Classifier.from_preset("seed2017", data, seed=options.seed)
         tutorial = trained(clf, data)
 
-    # From here on the clock is that of the search.
+    # From here on, the time is that of the search.
     recorder = Recorder(options)
     started = time.monotonic()
     result = imgclf.search(
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def trained(clf: imgclf.Classifier, data: imgclf.Dataset, **settings: Any) -> dict[str, Any]:
-    """Trains, and gives seconds and test accuracy."""
+    """Trains, and returns seconds and test accuracy."""
     started = time.monotonic()
     clf.fit(dataclasses.replace(data, validation=None), verbose=0, **settings)
     seconds = time.monotonic() - started

@@ -1,7 +1,7 @@
-"""A preset's training step with and without `imgclf.training.speed.small_maps`, in turns.
+"""A preset's training step with and without `imgclf.training.speed.small_maps`, alternating.
 
-Both are the bare step of `throughput.py` on one constant batch at full size, in one process. A
-round takes so many steps of each; its median counts, and the ratio is of the two in one round.
+Both are the bare step of `throughput.py` on one constant batch at full size, in one process. Each
+round runs `--steps` steps of both and takes their medians; the ratio is that of the two in a round.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("preset")
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=5, help="of each, in a round")
+    parser.add_argument("--steps", type=int, default=5, help="of each, per round")
     options = parser.parse_args()
     recorder = Recorder(options)
     data = imgclf.load_cifar10(archive=options.archive, validation=None)
@@ -49,7 +49,7 @@ def step_of(options: Any, data: imgclf.Dataset, context: Any) -> tuple[Callable[
         _, step = what_fit_trains(clf, data)
     finally:
         fit.small_map_gradients = ours
-    step()  # once more before the clock
+    step()  # once more before timing
     return step, clf.recipe.batch_size
 
 

@@ -1,8 +1,8 @@
-"""A preset's training step against the machine's matrix-product peak, in the same run.
+"""A preset's training step compared with the peak of matrix products, in the same run.
 
-Several rounds, each of: matrix products in bfloat16 and float32; the bare training step (`step`), a
-`tf.function` on one constant batch; the whole `Classifier.fit` from after its first call on
-(`fit`); the input pipeline alone (`input`). The best round counts, all are kept.
+Each round measures matrix products in bfloat16 and float32; the bare training step (`step`), a
+`tf.function` on one constant batch; the whole `Classifier.fit` after its first call (`fit`); and
+the input pipeline alone (`input`). The best round is reported, all rounds are stored.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("preset")
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=20, help="of each round")
+    parser.add_argument("--steps", type=int, default=20, help="per round")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--batch-size", type=int)
     options = parser.parse_args()
     recorder = Recorder(options)
     data = imgclf.load_cifar10(archive=options.archive, validation=None)
     data = dataclasses.replace(data, train=data.train[: options.images])
-    changes: dict[str, Any] = {"progressive_size": 1.0}  # all steps at full size, to be comparable
+    changes: dict[str, Any] = {"progressive_size": 1.0}  # all steps at full size, for comparability
     if options.batch_size:
         changes["batch_size"] = options.batch_size
     clf = imgclf.Classifier.from_preset(
@@ -56,19 +56,19 @@ def product(dtype: str) -> Any:
 
     left = tf.cast(tf.random.normal((MATRIX, MATRIX)), dtype)
     right = tf.cast(tf.random.normal((MATRIX, MATRIX)), dtype)
-    tf.matmul(left, right)  # once before the clock
-    return lambda: tf.matmul(left, right)  # outside of a function this waits for the result
+    tf.matmul(left, right)  # once before timing
+    return lambda: tf.matmul(left, right)  # outside a function, this waits for the result
 
 
 def what_fit_trains(clf: imgclf.Classifier, data: imgclf.Dataset) -> tuple[Any, Any]:
-    """The batches that `Classifier.fit` gives to Keras, and the bare step, made as within `fit`."""
+    """The batches that `Classifier.fit` passes to Keras, and the bare step, traced within `fit`."""
 
     class Made(Exception):  # noqa: N818
         pass
 
     def instead(flow: Any, **_: Any) -> None:
         step = bare_step(clf.model, next(iter(flow)))
-        step()  # traces here, since `fit` makes layers faster while it lasts
+        step()  # traced here, since `fit` replaces methods of layers by faster ones while it runs
         raise Made(flow, step)
 
     keras_fit, clf.model.fit = clf.model.fit, instead
@@ -82,7 +82,7 @@ def what_fit_trains(clf: imgclf.Classifier, data: imgclf.Dataset) -> tuple[Any, 
 
 
 def bare_step(model: Any, batch: Any) -> Any:
-    """() → one training step on this batch, waited for."""
+    """() → one training step on this batch, with its result."""
     import tensorflow as tf
 
     images, labels = batch
@@ -100,7 +100,7 @@ def bare_step(model: Any, batch: Any) -> Any:
 
 
 def rate_of_fit(clf: imgclf.Classifier, data: imgclf.Dataset, steps: int) -> float:
-    """Images a second of `Classifier.fit`, from after its first call on."""
+    """Images per second of `Classifier.fit` after its first call."""
     import keras
 
     size = clf.recipe.batch_size

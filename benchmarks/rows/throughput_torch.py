@@ -1,6 +1,6 @@
-"""airbench94's network on PyTorch: the training step against the matrix-product peak, in one run.
+"""airbench94's training step on PyTorch compared with the peak of matrix products.
 
-As `throughput.py` does it for a preset: bfloat16 autocast, channels-last memory, the Muon recipe;
+Like `throughput.py` for a preset: bfloat16 autocast, channels-last memory, the Muon recipe;
 `step` on one constant batch, `fit` with new batches, `input` alone.
 """
 
@@ -19,7 +19,7 @@ from torch.nn import functional
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=20, help="of each round")
+    parser.add_argument("--steps", type=int, default=20, help="per round")
     parser.add_argument("--batch-size", type=int, default=500)
     parser.add_argument("--widths", type=int, nargs=3, default=[64, 256, 256])
     parser.add_argument("--activation", choices=("gelu", "relu"), default="gelu")
@@ -69,7 +69,7 @@ def product(dtype: torch.dtype) -> Any:
 
 
 def count_macs(net: Network, image: torch.Tensor) -> int:
-    """Multiply-adds of convolutions and the head for one image, forwards."""
+    """Multiply-adds of the convolutions and the head in the forward pass of an image."""
     counts = []
 
     def count(layer: Any, _: Any, output: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""The scripts of benchmarks/: the page agrees with the files, results are stored and resumed."""
+"""The scripts of benchmarks/: the page matches the result files; results are stored and resumed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_of(seed, accuracy, **more):
     }
 
 
-def test_the_committed_page_is_what_the_result_files_give():
+def test_the_committed_page_matches_the_result_files():
     done = subprocess.run(
         [sys.executable, FOLDER / "page.py", "--check"], capture_output=True, text=True, check=False
     )
@@ -61,7 +61,7 @@ def test_the_page_lists_each_run_with_mean_and_spread(tmp_path):
     assert "`fast`," not in text.split("## Not measured yet")[1]
 
 
-def test_the_page_says_how_long_a_peers_accuracy_takes(tmp_path):
+def test_the_page_shows_the_time_to_the_accuracy_of_a_peer(tmp_path):
     from page import page
     from result_files import read
     from run import store
@@ -87,7 +87,7 @@ def test_the_page_says_how_long_a_peers_accuracy_takes(tmp_path):
     assert "Why airbench94 is faster" in text
 
 
-def test_a_variant_of_a_row_is_called_after_it():
+def test_the_title_of_a_variant_starts_with_that_of_its_row():
     from result_files import title
 
     assert title("fast-float32") == "imgclf fast, float32"
@@ -95,7 +95,7 @@ def test_a_variant_of_a_row_is_called_after_it():
     assert title("of-no-row") == "of-no-row"
 
 
-def test_the_page_says_what_a_change_brings(tmp_path):
+def test_the_page_shows_the_effect_of_each_variant(tmp_path):
     from page import page
     from result_files import read
     from run import store
@@ -105,11 +105,11 @@ def test_the_page_says_what_a_change_brings(tmp_path):
     without = run_of(0, 0.88, settings={**shortened, "variant": "no flips"})
     store("ablation-few", without, "CIFAR-10", tmp_path)
     text = page(read(tmp_path))
-    assert "in `fast`, epochs × 0.5, 5,000 images to train and to test on\n" in text
+    assert "## Ablation of `fast`, epochs × 0.5, 5,000 training and test images\n" in text
     assert "| no flips | 88.00% | -2.00 points | 100 | 88.00% |" in text
 
 
-def test_runs_on_another_processor_stand_apart(tmp_path):
+def test_runs_on_another_processor_have_their_own_section(tmp_path):
     from page import on_another_processor
     from result_files import read
     from run import store
@@ -117,15 +117,13 @@ def test_runs_on_another_processor_stand_apart(tmp_path):
     store("quick", run_of(0, 0.75, seconds=40.0, instructions="avx2"), "CIFAR-10", tmp_path)
     store("seed2017", run_of(0, 0.68, seconds=800.0, instructions="avx2"), "CIFAR-10", tmp_path)
     text = on_another_processor(read(tmp_path))
-    assert text.startswith(
-        "## On another processor, avx2\n\na processor, avx2, 2 cores:\n\n| row |"
-    )
-    assert "All of `seed2017` takes 20.0 times as long as all of `quick`." in text
-    assert "\n### Every run\n" in text
+    assert text.startswith("## Another processor: avx2\n\na processor, avx2, 2 cores:\n\n| row |")
+    assert "A whole run of `seed2017` takes 20.0 times as long as one of `quick`." in text
+    assert "\n### All runs\n" in text
     assert text.count("\n## ") == 0
 
 
-def test_searches_stand_beside_those_of_others(tmp_path):
+def test_searches_are_compared_with_other_tools(tmp_path):
     from page import page
     from result_files import read
     from run import store
@@ -159,10 +157,10 @@ def test_gradients_on_small_maps_are_compared_round_by_round(tmp_path):
     line = "| imgclf fast | 80 | 96 | 1.20 (1.10 to 1.50) | 3 | 2026-11-24 |"
     assert "\n### Gradients on small maps\n" in text
     assert line in text
-    assert "averaged" not in text  # no table of accuracies without one
+    assert "with TTA" not in text  # no table of accuracies without one
 
 
-def test_the_page_says_what_an_evaluation_costs():
+def test_the_page_shows_the_cost_of_an_evaluation():
     from page import page
 
     row = {"median_seconds": 2.5, "times_of_prediction": 1.08, "range": [1.05, 1.1], "rounds": 5}
@@ -181,7 +179,7 @@ def test_a_run_with_the_same_seed_replaces_the_older_one(tmp_path):
     assert [run["test_accuracy"] for run in runs] == [0.2]
 
 
-def test_an_ablation_knows_which_runs_are_done(tmp_path):
+def test_an_ablation_finds_its_finished_runs(tmp_path):
     from ablation import finished
     from run import store
 
@@ -192,7 +190,7 @@ def test_an_ablation_knows_which_runs_are_done(tmp_path):
     assert finished(path) == {(None, 0), ("no flips", 1)}
 
 
-def test_variants_that_a_preset_is_already_are_told_apart():
+def test_variants_that_would_not_change_a_preset_are_recognised():
     from variants import VARIANTS
 
     from imgclf import Augmentation, Recipe, conv_maxpool, flatten, residual
@@ -205,7 +203,7 @@ def test_variants_that_a_preset_is_already_are_told_apart():
     assert VARIANTS["no way around"].blocks(blocks) == [blocks[0], conv_maxpool(8), flatten()]
 
 
-def test_averaging_over_views_is_right_where_all_views_agree(rng):
+def test_averaging_over_views_is_exact_if_all_views_agree(rng):
     from views import averaged_accuracy
 
     images = np.repeat(rng.integers(0, 256, (20, 1, 1, 3)), 8, axis=1).repeat(8, axis=2)
@@ -225,7 +223,7 @@ def test_the_peers_read_the_archive_as_imgclf_does(tiny_cifar10):
     assert np.array_equal(ours.test.labels, theirs.test_labels)
 
 
-def test_the_image_is_the_same_each_time(tmp_path):
+def test_the_plot_is_reproducible(tmp_path):
     from curves import draw
 
     rows = {"fast": [run_of(0, 0.9), run_of(1, 0.91)], "keras-convnet": [run_of(0, 0.9)]}
@@ -234,7 +232,7 @@ def test_the_image_is_the_same_each_time(tmp_path):
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
-def test_a_row_without_its_interpreter_says_why():
+def test_a_row_without_its_interpreter_states_the_reason():
     from run import ROWS, why_not
 
     assert why_not(ROWS["airbench-muon"], {"imgclf": sys.executable}) == (
@@ -243,7 +241,7 @@ def test_a_row_without_its_interpreter_says_why():
     assert why_not(ROWS["airbench-muon"], {"torch": "/nowhere/python"}).startswith("[Errno 2]")
 
 
-def test_each_variant_of_fast_is_another_network_or_recipe_that_fits():
+def test_each_variant_of_fast_changes_the_network_or_recipe_and_fits():
     from variants import VARIANTS
 
     import imgclf
@@ -257,7 +255,7 @@ def test_each_variant_of_fast_is_another_network_or_recipe_that_fits():
         imgclf.describe(changed, (32, 32, 3), 10)
 
 
-def test_the_figures_that_presets_and_readme_give_are_those_of_the_results():
+def test_presets_and_readme_state_the_measured_accuracies():
     from result_files import mean, read
 
     import imgclf
@@ -274,7 +272,7 @@ def test_the_figures_that_presets_and_readme_give_are_those_of_the_results():
         assert f"reaches {mean(trainings, 'test_accuracy'):.1%}" in " ".join(readme.split())
 
 
-def test_the_check_of_messy_photos_counts_what_is_found_and_missed(tmp_path, rng, capsys):
+def test_the_check_of_messy_photos_counts_found_and_missed_faults(tmp_path, rng, capsys):
     from messy_photos import check, write
     from photo_making import scene
 
@@ -284,12 +282,12 @@ def test_the_check_of_messy_photos_counts_what_is_found_and_missed(tmp_path, rng
     split = imgclf.Split(images, np.arange(400) % 2, ["cat", "dog"])
     write(tmp_path / "messy", split, 400, seed=0)
     assert check(tmp_path / "messy") == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for line in (
         "broken        planted    4  found    4",
         "two-labels    planted    2  found    2",
     ):
-        assert f"{line}  others    0\n" in told
+        assert f"{line}  others    0\n" in printed
 
     (tmp_path / "messy" / "cat" / "extra.jpg").touch()
     assert check(tmp_path / "messy") == 1
