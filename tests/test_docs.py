@@ -65,7 +65,7 @@ def words_without_figures(text: str) -> str:
     count = r"(?<!of )(?<![\w.,-])-?(?>\d(?:[\d,]*\d)?)(?! images| images|% interval)"
     words = re.sub(count, "0", words)
     words = re.sub(VERDICTS, "verdict", words, flags=re.MULTILINE)
-    for verdict in ("too sure|too cautious", "rises|falls", "True|False", "unknown|0"):
+    for verdict in ("overconfident|underconfident", "rises|falls", "True|False", "unknown|0"):
         words = re.sub(rf"(?<=\b)({verdict})\b", verdict.partition("|")[2], words)
     lines = [line.strip() for line in words.splitlines()]
     # As many lines of a table as there are, which the figures decide.
@@ -118,13 +118,17 @@ def test_the_code_of_a_page_runs_from_top_to_bottom_and_prints_what_it_says(page
 
 
 def test_an_output_that_varies_may_differ_in_its_figures_alone():
-    said = "right  98.9% of 1,790 (was too sure)\n  10.0%\n"
+    said = "right  98.9% of 1,790 (was overconfident)\n  10.0%\n"
     assert says_the_same(
-        said, "right  7.5% of 1,790 (was too cautious)\n  1.0%\n  2.0%\n", varies=True
+        said, "right  7.5% of 1,790 (was underconfident)\n  1.0%\n  2.0%\n", varies=True
     )
-    assert not says_the_same(said, "right  7.5% of 1,790 (was too sure)\n", varies=False)
-    assert not says_the_same(said, "wrong  98.9% of 1,790 (was too sure)\n  10.0%\n", varies=True)
-    assert not says_the_same(said, "right  98.9% of 1,791 (was too sure)\n  10.0%\n", varies=True)
+    assert not says_the_same(said, "right  7.5% of 1,790 (was overconfident)\n", varies=False)
+    assert not says_the_same(
+        said, "wrong  98.9% of 1,790 (was overconfident)\n  10.0%\n", varies=True
+    )
+    assert not says_the_same(
+        said, "right  98.9% of 1,791 (was overconfident)\n  10.0%\n", varies=True
+    )
     assert not says_the_same("top-2 on 179 images", "top-2 on 178 images", varies=True)
     assert not says_the_same("top-2 on 179 images", "top-3 on 179 images", varies=True)
 

@@ -405,7 +405,7 @@ class Evaluation:
 
         Args:
             by: "class"; "size" (the shorter side in the file) or "folder", which need image
-                files; "brightness" (the mean grey value); an array or a list with a value an image;
+                files; "brightness" (the mean gray value); an array or a list with a value an image;
                 or a dict of such columns by name.
             bins: more than 8 different numbers are sorted into so many ranges of about as many
                 images each. Texts and fewer numbers make a slice a value.

@@ -1,10 +1,10 @@
-"""Slices: parts of the images that have something in common, and how well each is recognised."""
+"""Slices: groups of images that have something in common, with the accuracy of each."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,21 @@ from imgclf.evaluation.intervals.by_formula import wilson_intervals
 from imgclf.evaluation.intervals.paired import holm
 from imgclf.files.in_threads import in_threads
 from imgclf.formatting import show_path
+from imgclf.typing import ArrayLike
 
 __all__ = ["Slice", "columns_by", "slice_records"]
 
-# A mark is wrong, anywhere among the slices of one column, in at most so many of such columns.
+# The significance level of a column: the probability of any false mark among its slices.
 _SIGNIFICANCE = 0.05
 
-# Numbers with at most so many different values are taken one by one, not in ranges.
+# Numbers with at most so many different values are grouped by value, not by range.
 _MOST_VALUES = 8
 
-# Brightness is that of a copy of this side: the mean of the pixels hardly depends on it.
+# Brightness is measured on thumbnails of this side, which hardly change the mean.
 _SIDE = 32
 _CHUNK = 64
 
-# Source: ITU-R BT.601, as Pillow turns colour into grey.
+# Source: ITU-R BT.601, as Pillow converts color to gray.
 _LUMA = np.array([0.299, 0.587, 0.114])
 
 _NO_VALUE = "unknown"
@@ -42,15 +43,15 @@ class Slice:
     """Images that have something in common.
 
     Args:
-        by: what they were sorted by: "class", "brightness", the name of a column.
+        by: what they were grouped by: "class", "brightness", the name of a column.
         name: what they have in common.
-        num_images: how many there are.
-        accuracy: the part of them that is right.
+        num_images: how many images there are.
+        accuracy: the share of them that is right.
         interval: 95% Wilson interval of it.
-        rest_accuracy: the part of all other images that is right; not a number if there are none.
-        p_value: how often chance alone would put a slice so far below the rest: Fisher's exact
-            test, one-sided, corrected by Holm for the number of slices.
-        is_worse: whether it is really below the rest: the p-value is below 5%.
+        rest_accuracy: the accuracy on all other images; NaN if there are none.
+        p_value: of Fisher's exact test, one-sided, corrected by Holm's method for the number of
+            slices.
+        is_worse: whether it is significantly below the rest: the p-value is below 5%.
     """
 
     by: str
@@ -74,18 +75,18 @@ class Slice:
 def slice_records(
     by: str, groups: np.ndarray, names: list[str], correct: np.ndarray
 ) -> list[Slice]:
-    """A record a group, the least accurate first.
+    """Computes a `Slice` for each group, the least accurate first.
 
     Args:
-        by: what the groups are made by.
+        by: what the images are grouped by.
         groups: (N,) the number of each image's group.
         names: a name a group.
         correct: (N,) whether each prediction is right.
 
     Source:
         S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
-        Statistics 6 (1979). It holds however the slices depend on each other, which they do: each
-        is part of the rest of all others.
+        Statistics 6 (1979). It is valid for dependent tests, which these are: each slice is part
+        of the rest of all others.
 
     Example:
         >>> correct = np.array([True] * 50 + [False] * 8 + [True] * 2)
@@ -121,16 +122,20 @@ def slice_records(
 
 
 def columns_by(
-    by: Any, labels: np.ndarray, class_names: Any, images: Any, bins: int
+    by: str | ArrayLike | Mapping[str, ArrayLike],
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    images: np.ndarray | ImageFiles | None,
+    bins: int,
 ) -> list[tuple[str, np.ndarray, list[str]]]:
-    """What the images are sorted by: (name, the number of each one's group, names of groups).
+    """Groups the images: (name, (N,) the number of each one's group, names of groups).
 
     Args:
         by: as for `Evaluation.slices`.
         labels: (N,) the true classes.
         class_names: one name a class.
         images: the images, or None.
-        bins: ranges that numbers are sorted into.
+        bins: ranges that numbers are grouped into.
     """
     checks.integer("bins", bins, low=2)
     if isinstance(by, str):
@@ -146,20 +151,20 @@ def columns_by(
     return [("value", *_group(_check_column("by", by, len(labels)), bins))]
 
 
-def _check_column(name: str, values: Any, count: int) -> np.ndarray:
+def _check_column(name: str, values: ArrayLike, num_images: int) -> np.ndarray:
     try:
         column = np.asarray(values)
     except ValueError as error:
         raise ArgumentTypeError(f"`{name}` must hold one value an image.") from error
-    if column.ndim != 1 or len(column) != count:
+    if column.ndim != 1 or len(column) != num_images:
         raise ArgumentError(
-            f"`{name}` must hold {count} values, one an image. Received: shape={column.shape}."
+            f"`{name}` must hold {num_images} values, one an image. Received: shape={column.shape}."
         )
     return column
 
 
 def _group(column: np.ndarray, bins: int, unit: str = "") -> tuple[np.ndarray, list[str]]:
-    """Texts and few numbers value by value; many numbers in ranges with as many images each."""
+    """Groups texts and few numbers by value, many numbers by ranges of as many images each."""
     if column.dtype.kind not in "iuf":
         texts = np.array([_NO_VALUE if _is_missing(value) else str(value) for value in column])
         found, groups = np.unique(texts, return_inverse=True)
@@ -198,7 +203,7 @@ def _sizes(images: Any) -> np.ndarray:
 
 
 def _brightness(images: Any) -> np.ndarray:
-    """The mean grey value of each image, 0 to 255."""
+    """The mean gray value of each image, 0 to 255."""
     if images is None:
         raise ArgumentError(
             "`by`='brightness' needs the images: make the Evaluation with `images`. "
@@ -214,7 +219,7 @@ def _brightness(images: Any) -> np.ndarray:
 
 
 def _folders(images: Any) -> np.ndarray:
-    """The folder that each file is in, from the folder on that holds them all."""
+    """The folder of each file, relative to the folder that holds them all."""
     folders = [os.path.dirname(os.path.abspath(path)) for path in _paths("folder", images)]  # noqa: PTH120
     root = os.path.commonpath(folders) if folders else ""
     return np.array([os.path.relpath(folder, root).replace(os.sep, "/") for folder in folders])
@@ -224,7 +229,7 @@ def _paths(by: str, images: Any) -> np.ndarray:
     if not isinstance(images, ImageFiles):
         raise ArgumentError(
             f"`by`={by!r} needs image files, as `load_folder` and `load_csv` give them: an array "
-            "says nothing of it. " + checks.received("images", type(images).__name__)
+            "does not tell. " + checks.received("images", type(images).__name__)
         )
     return images.paths
 

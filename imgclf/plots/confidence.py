@@ -49,7 +49,7 @@ def calibration_curve(
         ax: where to draw; a figure is made if left out.
 
     Returns:
-        The axes. Points under the diagonal are too sure of themselves.
+        The axes. Points under the diagonal are overconfident.
 
     Raises:
         ArgumentError: if the lengths differ.
@@ -138,7 +138,7 @@ def calibration_change(
 def coverage_curve(
     coverages: Any, accuracies: Any, intervals: Any = None, ax: Axes | None = None
 ) -> Axes:
-    """Accuracy over the part of the images that is answered, the surest first.
+    """Accuracy over the part of the images that is answered, the most confident first.
 
     Args:
         coverages: (points,) 0 to 1, rising; there may be none.
@@ -152,7 +152,7 @@ def coverage_curve(
     Example:
         >>> axes = coverage_curve([0.5, 1.0], [1.0, 0.9])
         >>> axes.get_xlabel()
-        'answered images, the surest first'
+        'answered images, the most confident first'
     """
     check_length("accuracies", accuracies, len(coverages))
     axes = new_axes(ax, 5.4, 3.8)
@@ -171,7 +171,7 @@ def coverage_curve(
     axes.set_xlim(0, 1.01)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(percent_format(whole=axis is axes.xaxis))
-    finish(axes, "answered images, the surest first", "right answers")
+    finish(axes, "answered images, the most confident first", "right answers")
     return axes
 
 

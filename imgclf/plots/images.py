@@ -113,7 +113,7 @@ def mistakes(
         >>> import numpy as np
         >>> figure = mistakes(np.zeros((1, 8, 8, 3), np.uint8), ["dog"], ["cat"], [0.97])
         >>> print(figure.axes[0].get_title())
-        cat, 97% sure
+        cat (97%)
         true: dog
     """
     for name, values in [
@@ -125,7 +125,7 @@ def mistakes(
     if len(images) == 0:
         return message("No mistakes")
     titles = [
-        f"{shorten(predicted, 15)}, {confidence:.0%} sure\ntrue: {shorten(true, 20)}"
+        f"{shorten(predicted, 19)} ({confidence:.0%})\ntrue: {shorten(true, 20)}"
         for true, predicted, confidence in zip(
             true_names, predicted_names, confidences, strict=True
         )

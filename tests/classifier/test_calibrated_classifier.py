@@ -240,7 +240,7 @@ def test_what_is_missing_or_wrong_is_said(clf, data):
         clf.predict(data.test, unknown=0.9)
     with pytest.raises(errors.DataError, match="at least one image"):
         clf.calibrate(data.test[:0])
-    with pytest.raises(errors.DataError, match="cannot be promised with 95% certainty by these"):
+    with pytest.raises(errors.DataError, match="cannot be guaranteed with 95% certainty by these"):
         clf.fit_threshold(data.validation)
     assert clf.threshold is None
 

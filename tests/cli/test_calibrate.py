@@ -75,7 +75,7 @@ def test_with_a_precision_predict_can_say_unknown(run, images):
 def test_what_cannot_be_promised_leaves_the_model_as_it_was(run, trained):
     result = call("calibrate", run, "digits", "--precision", 0.999)
     assert result.exit_code == 1
-    assert "cannot be promised with 95% certainty by these 179 images" in result.stderr
+    assert "cannot be guaranteed with 95% certainty by these 179 images" in result.stderr
     assert (run / "model.keras").read_bytes() == trained
 
 

@@ -96,8 +96,8 @@ def test_a_heading_is_not_cut_off_above_a_single_image():
 def test_mistakes_say_what_was_predicted_and_what_is_true():
     figure = plots.mistakes(photos(2), ["cat", "dog"], ["dog", "frog"], [0.987, 0.6])
     assert texts([axes.title for axes in figure.axes]) == [
-        "dog, 99% sure\ntrue: cat",
-        "frog, 60% sure\ntrue: dog",
+        "dog (99%)\ntrue: cat",
+        "frog (60%)\ntrue: dog",
     ]
     assert saved(figure).format == "PNG"
 

@@ -1,4 +1,4 @@
-"""`CoverageCurve`: how right a classifier is on the part of the images that it is surest of."""
+"""`CoverageCurve`: the accuracy on the most confident predictions, for every share of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from imgclf import plots
 from imgclf.errors import ArgumentError
 from imgclf.evaluation.calibration.reliability import check_confidences
+from imgclf.typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,13 +23,13 @@ _SHOWN = 200
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class CoverageCurve:
-    """Coverage and accuracy at each threshold of confidence, from the surest image to all.
+    """Coverage and accuracy at each threshold of confidence, from the most confident image to all.
 
     Args:
-        thresholds: (points,) images of at least this confidence are answered; falling.
+        thresholds: (points,) images of at least this confidence are answered; decreasing.
         counts: (points,) how many are answered.
-        coverages: (points,) the part of all images that is answered.
-        accuracies: (points,) the part of the answers that is right.
+        coverages: (points,) the share of all images that is answered.
+        accuracies: (points,) the share of the answers that is right.
     """
 
     thresholds: np.ndarray
@@ -53,7 +54,7 @@ class CoverageCurve:
         return "\n".join(lines)
 
     def accuracy_at(self, coverage: float) -> float:
-        """The accuracy where at least this part of the images is answered.
+        """Returns the accuracy where at least this share of the images is answered.
 
         Args:
             coverage: above 0, at most 1.
@@ -75,10 +76,10 @@ class CoverageCurve:
         }
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Accuracy over coverage, with the 95% interval of each point.
+        """Draws accuracy over coverage, with the 95% interval of each point.
 
         Args:
-            ax: where to draw; a figure is made if left out.
+            ax: where to draw; a new figure if left out.
 
         Returns:
             The axes; `ax.figure` is the figure.
@@ -99,8 +100,8 @@ class CoverageCurve:
         return np.unique(np.linspace(0, len(self) - 1, count).round().astype(int))
 
 
-def coverage_curve(confidences: Any, correct: Any) -> CoverageCurve:
-    """What is won by leaving the unsure images unanswered.
+def coverage_curve(confidences: ArrayLike, correct: ArrayLike) -> CoverageCurve:
+    """Computes what is gained by leaving uncertain images unanswered.
 
     Args:
         confidences: (N,) probability of the class that was predicted, 0 to 1.

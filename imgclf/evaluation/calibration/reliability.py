@@ -1,15 +1,15 @@
-"""Calibration: whether a classifier that says 80% is right in 80% of such cases."""
+"""Reliability: whether predictions with a confidence of 80% are right in 80% of the cases."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
 from imgclf import checks
 from imgclf.errors import DataError
 from imgclf.evaluation.intervals.by_formula import wilson_interval
+from imgclf.typing import ArrayLike
 
 __all__ = [
     "CalibrationBin",
@@ -19,7 +19,7 @@ __all__ = [
     "expected_calibration_error",
 ]
 
-# Guo et al. 2017 report all their figures with 15 bins.
+# Guo et al. 2017 report all their results with 15 bins.
 _BINS = 15
 
 
@@ -30,9 +30,9 @@ class CalibrationBin:
     Args:
         low: the lower bound of the range, itself not in it (but 0 is in the first one).
         high: the upper bound, which is in it.
-        num_images: how many predictions there are.
+        num_images: how many there are.
         confidence: their mean confidence.
-        accuracy: the part of them that is right.
+        accuracy: the share of them that is right.
         accuracy_interval: 95% Wilson interval of `accuracy`.
     """
 
@@ -44,8 +44,10 @@ class CalibrationBin:
     accuracy_interval: tuple[float, float]
 
 
-def calibration_bins(confidences: Any, correct: Any, *, bins: int = _BINS) -> list[CalibrationBin]:
-    """Predictions sorted into ranges of confidence of equal width.
+def calibration_bins(
+    confidences: ArrayLike, correct: ArrayLike, *, bins: int = _BINS
+) -> list[CalibrationBin]:
+    """Groups predictions into ranges of confidence of equal width.
 
     Args:
         confidences: (N,) probability of the class that was predicted, 0 to 1.
@@ -53,7 +55,7 @@ def calibration_bins(confidences: Any, correct: Any, *, bins: int = _BINS) -> li
         bins: how many ranges 0 to 1 is cut into.
 
     Returns:
-        The ranges that hold a prediction, from low to high confidence.
+        The ranges that hold any prediction, from low to high confidence.
 
     Raises:
         DataError: if the two are not as above, or are empty.
@@ -83,8 +85,10 @@ def calibration_bins(confidences: Any, correct: Any, *, bins: int = _BINS) -> li
     ]
 
 
-def expected_calibration_error(confidences: Any, correct: Any, *, bins: int = _BINS) -> float:
-    """Mean distance between confidence and accuracy; 0 for a classifier that knows its doubts.
+def expected_calibration_error(
+    confidences: ArrayLike, correct: ArrayLike, *, bins: int = _BINS
+) -> float:
+    """Computes the mean distance between confidence and accuracy; 0 for a calibrated classifier.
 
     Args:
         confidences: (N,) probability of the class that was predicted, 0 to 1.
@@ -110,7 +114,7 @@ def expected_calibration_error(confidences: Any, correct: Any, *, bins: int = _B
     return sum(one.num_images / total * abs(one.accuracy - one.confidence) for one in ranges)
 
 
-def check_confidences(confidences: Any, correct: Any) -> tuple[np.ndarray, np.ndarray]:
+def check_confidences(confidences: ArrayLike, correct: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Both as arrays (N,), float64 and bool; `DataError` if they are not such."""
     levels = np.asarray(confidences)
     right = np.asarray(correct)
@@ -132,8 +136,10 @@ def check_confidences(confidences: Any, correct: Any) -> tuple[np.ndarray, np.nd
     return levels.astype(np.float64), right
 
 
-def calibration_gaps(confidences: Any, correct: Any, *, bins: int = _BINS) -> np.ndarray:
-    """What each prediction adds to the distance of its range.
+def calibration_gaps(
+    confidences: ArrayLike, correct: ArrayLike, *, bins: int = _BINS
+) -> np.ndarray:
+    """Computes what each prediction adds to the distance of its range.
 
     Args:
         confidences: (N,) probability of the class that was predicted, 0 to 1.

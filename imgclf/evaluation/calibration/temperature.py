@@ -1,4 +1,4 @@
-"""`Calibration`: the temperature by which probabilities are corrected, and what that brings."""
+"""Temperature scaling: `Calibration` has the temperature and the metrics before and after."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from imgclf.evaluation.calibration.reliability import (
     calibration_bins,
     expected_calibration_error,
 )
+from imgclf.typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Calibration", "Reliability", "fit_temperature", "reliability_at"]
 
-# Where a temperature is looked for. Networks have some between 0.3 and 5.
+# The range of the search. Networks have temperatures between 0.3 and 5.
 _LOWEST, _HIGHEST = 0.02, 50.0
 
 # Half of the 95% quantile of chi-squared with one degree of freedom: the log-likelihoods that are
@@ -31,7 +32,7 @@ _HALF_CHI_SQUARED = 1.920729410347062
 
 @dataclasses.dataclass(frozen=True)
 class Reliability:
-    """How far probabilities can be believed, on some labelled images.
+    """The metrics of probabilities on some labelled images.
 
     Args:
         num_images: how many images.
@@ -50,16 +51,16 @@ class Reliability:
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """A fitted temperature, and the figures before and after.
+    """A fitted temperature and the metrics before and after.
 
     Args:
-        temperature: what the logits are divided by. Above 1 the network was too sure, below 1 too
-            cautious.
+        temperature: what the logits are divided by. Above 1 the network was overconfident, below 1
+            underconfident.
         interval: 95% profile-likelihood interval of the temperature.
         num_images: how many images it was fitted on.
-        before: the figures without it.
-        after: the figures with it.
-        on_others: whether the figures are of other images than those that it was fitted on.
+        before: the metrics without it.
+        after: the metrics with it.
+        on_others: whether the metrics are of other images than those that it was fitted on.
     """
 
     temperature: float
@@ -74,17 +75,17 @@ class Calibration:
         cls,
         fitted: tuple[float, tuple[float, float]],
         num_images: int,
-        logits: Any,
-        labels: Any,
+        logits: ArrayLike,
+        labels: ArrayLike,
         *,
         on_others: bool,
     ) -> Calibration:
-        """The figures that a fitted temperature brings.
+        """Measures a fitted temperature.
 
         Args:
             fitted: the temperature and its interval, as `fit_temperature` gives them.
             num_images: how many images it was fitted on.
-            logits: (N, classes) of the images for the figures.
+            logits: (N, classes) of the images to measure on.
             labels: (N,) their true classes.
             on_others: whether these are other images.
         """
@@ -120,13 +121,13 @@ class Calibration:
     def _meaning(self) -> str:
         low, high = self.interval
         if low > 1:
-            return "the network was too sure"
+            return "the network was overconfident"
         if high < 1:
-            return "the network was too cautious"
-        return "no correction can be told from none"
+            return "the network was underconfident"
+        return "no significant correction"
 
     def to_dict(self) -> dict[str, Any]:
-        """All figures in plain types that `json.dumps` takes."""
+        """All values in plain types that `json.dumps` takes."""
         values = dataclasses.asdict(self)
         values["interval"] = list(self.interval)
         for name in ("before", "after"):
@@ -137,10 +138,10 @@ class Calibration:
         return values
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Accuracy over confidence, before and after.
+        """Draws accuracy over confidence, before and after.
 
         Args:
-            ax: where to draw; a figure is made if left out.
+            ax: where to draw; a new figure if left out.
 
         Returns:
             The axes; `ax.figure` is the figure.
@@ -148,19 +149,19 @@ class Calibration:
         before, after = (
             [
                 (one.confidence, one.accuracy, *one.accuracy_interval, one.num_images)
-                for one in figures.bins
+                for one in metrics.bins
             ]
-            for figures in self._both
+            for metrics in self._both
         )
         names = [
-            f"{name}, error {figures.calibration_error:.1%}"
-            for name, figures in zip(("before", "after"), self._both, strict=True)
+            f"{name}, error {metrics.calibration_error:.1%}"
+            for name, metrics in zip(("before", "after"), self._both, strict=True)
         ]
         return plots.calibration_change(before, after, names, ax=ax)
 
 
-def fit_temperature(logits: Any, labels: Any) -> tuple[float, tuple[float, float]]:
-    """The temperature under which the labels are most likely.
+def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> tuple[float, tuple[float, float]]:
+    """Finds the temperature under which the labels are most likely.
 
     Args:
         logits: (N, classes) what the softmax takes.
@@ -170,12 +171,12 @@ def fit_temperature(logits: Any, labels: Any) -> tuple[float, tuple[float, float
         The temperature, and its 95% profile-likelihood interval.
 
     Raises:
-        DataError: if no temperature fits: where every image is right, the smallest would be the
-            best; where no more are right than by chance, the largest.
+        DataError: if no temperature fits: if every image is right, the lowest would be the best;
+            if no more are right than by chance, the highest.
 
     Source:
         C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks",
-        ICML 2017, section 4.2. The search is scipy's.
+        ICML 2017, section 4.2. The search is SciPy's.
 
     Example:
         >>> sure, right = [[4.0, 0.0]] * 10, [0] * 8 + [1] * 2
@@ -201,8 +202,8 @@ def fit_temperature(logits: Any, labels: Any) -> tuple[float, tuple[float, float
         right = int(np.sum(np.argmax(values, axis=1) == truth))
         raise DataError(
             f"No temperature from {_LOWEST:g} to {_HIGHEST:g} fits: of the {len(truth):,} images "
-            f"{right:,} are right. To tell how sure one can be there must be mistakes among them, "
-            "and more right answers than by chance. Use more images, none of the training."
+            f"{right:,} are right. Fitting takes both mistakes and more right predictions than by "
+            "chance. Use more images, none of the training."
         )
 
     def beyond(logarithm: float) -> float:
@@ -215,8 +216,8 @@ def fit_temperature(logits: Any, labels: Any) -> tuple[float, tuple[float, float
     return float(np.exp(best)), (float(np.exp(ends[0])), float(np.exp(ends[1])))
 
 
-def reliability_at(logits: Any, labels: Any, temperature: float = 1.0) -> Reliability:
-    """The figures of these logits, divided by the temperature.
+def reliability_at(logits: ArrayLike, labels: ArrayLike, temperature: float = 1.0) -> Reliability:
+    """Measures the probabilities of logits that are divided by a temperature.
 
     Args:
         logits: (N, classes) what the softmax takes.

@@ -1,9 +1,9 @@
-"""`Threshold`: below which confidence a classifier had better say that it does not know.
+"""`Threshold`: the confidence below which a classifier answers "unknown".
 
-The lowest confidence that was good enough on some images would be too low for others: it was
-picked because luck was on its side. So a threshold counts as good enough only if the exact binomial
-bound says so, and the chance of error is shared out among all thresholds that are tried. These are
-few: a binary search over 63 of them, evenly spread over the images, tries six at most.
+The lowest threshold that reaches a precision on some images is too low for others: it was selected
+for its luck. So a threshold must pass the exact binomial bound, at an error probability that is
+divided among all thresholds that are tried. These are few: a binary search over 63 of them, evenly
+spread over the images, tries six at most.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from imgclf import checks, plots
 from imgclf.errors import DataError
 from imgclf.evaluation.calibration.coverage import CoverageCurve, coverage_curve
 from imgclf.evaluation.intervals.by_formula import wilson_interval
+from imgclf.typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,17 +32,17 @@ _TRIED = 63
 
 @dataclasses.dataclass(frozen=True)
 class Threshold:
-    """From which confidence on a classifier answers, and what that costs.
+    """The lowest confidence with which a classifier answers, and what that costs.
 
     Args:
-        probability: images whose likeliest class is less probable are "unknown".
-        precision: the part of the answers that was right on the images it was fitted on.
+        probability: images whose most likely class is less probable are "unknown".
+        precision: the share of the answers that is right, on the images it was fitted on.
         precision_interval: 95% Wilson interval of `precision`.
-        coverage: the part of the images that was answered.
+        coverage: the share of the images that is answered.
         coverage_interval: 95% Wilson interval of `coverage`.
         num_images: how many images it was fitted on.
         wanted: the precision that was asked for.
-        certainty: how certain it is that new images reach it; None if that was not asked for.
+        certainty: the confidence level at which new images reach it; None if not asked for.
         curve: coverage and accuracy at every threshold; not stored in model files.
     """
 
@@ -56,16 +57,16 @@ class Threshold:
     curve: CoverageCurve | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
-        sure = (
+        where = (
             "on these images"
             if self.certainty is None
-            else f"on new ones too, with {self.certainty:.0%} certainty"
+            else f"on new images too, with {self.certainty:.0%} certainty"
         )
         low, high = self.precision_interval
         least, most = self.coverage_interval
         return (
             f'"unknown" below a probability of {self.probability:.4f}: at least {self.wanted:.1%} '
-            f"of the answers are right {sure}\n"
+            f"of the answers are right {where}\n"
             f"  right     {self.precision:.1%} of the answers ({low:.1%} to {high:.1%}, "
             "95% interval)\n"
             f"  answered  {self.coverage:.1%} of {self.num_images:,} images ({least:.1%} to "
@@ -73,7 +74,7 @@ class Threshold:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """All figures in plain types that `json.dumps` takes; without the curve."""
+        """All values in plain types that `json.dumps` takes; without the curve."""
         return {
             field.name: list(value) if isinstance(value, tuple) else value
             for field in dataclasses.fields(self)
@@ -83,7 +84,7 @@ class Threshold:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Threshold:
-        """The threshold that `to_dict` wrote."""
+        """Makes the threshold that `to_dict` wrote."""
         known = {field.name for field in dataclasses.fields(cls)} - {"curve"}
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
@@ -93,12 +94,12 @@ class Threshold:
         return cls(**given)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The curve of coverage and accuracy, and the threshold on it.
+        """Draws accuracy over coverage, and the threshold on it.
 
-        Of a threshold that comes from a model file only the point is known.
+        A threshold from a model file has the point only.
 
         Args:
-            ax: where to draw; a figure is made if left out.
+            ax: where to draw; a new figure if left out.
 
         Returns:
             The axes; `ax.figure` is the figure.
@@ -110,16 +111,20 @@ class Threshold:
 
 
 def find_threshold(
-    confidences: Any, correct: Any, *, precision: float = 0.99, certainty: float | None = 0.95
+    confidences: ArrayLike,
+    correct: ArrayLike,
+    *,
+    precision: float = 0.99,
+    certainty: float | None = 0.95,
 ) -> Threshold:
-    """The lowest threshold above which answers are right often enough.
+    """Finds the lowest threshold above which answers reach a precision.
 
     Args:
         confidences: (N,) probability of the class that was predicted, 0 to 1.
         correct: (N,) whether that class was the true one.
-        precision: the part of the answers that must be right, between 0 and 1.
-        certainty: with which new images, drawn as these were, reach the precision. None takes the
-            lowest threshold that reached it on these images; on others it will often miss.
+        precision: the share of the answers that must be right, between 0 and 1.
+        certainty: the confidence level at which new images of the same kind reach the precision.
+            None takes the lowest threshold that reaches it on these images; others often miss it.
 
     Returns:
         The threshold.
@@ -164,7 +169,7 @@ def _right(curve: CoverageCurve, place: int) -> int:
 
 
 def _place(curve: CoverageCurve, wanted: float, certainty: float | None) -> int | None:
-    """Where on the curve the lowest threshold that is good enough stands."""
+    """The place on the curve of the lowest threshold that passes; None if none does."""
     if certainty is None:
         enough = np.flatnonzero(curve.accuracies >= wanted)
         return int(enough[-1]) if len(enough) else None
@@ -185,19 +190,19 @@ def _place(curve: CoverageCurve, wanted: float, certainty: float | None) -> int 
 
 
 def _lower_bound(right: int, count: int, certainty: float) -> float:
-    """What the true precision lies above, in all places that the search comes to together."""
+    """The lower bound of the true precision, valid for all steps of the search together."""
     from scipy.stats import beta
 
     return float(beta.ppf(_chance(certainty), right, count - right + 1)) if right else 0.0
 
 
 def _needed(wanted: float, certainty: float) -> int:
-    """How many answers it takes if all of them are right: fewer cannot be good enough."""
+    """How many answers it takes to pass if all of them are right."""
     return math.ceil(math.log(_chance(certainty)) / math.log(wanted))
 
 
 def _chance(certainty: float) -> float:
-    """That of an error in one step of the search."""
+    """The error probability of one step of the search."""
     return (1 - certainty) / math.log2(_TRIED + 1)
 
 
@@ -211,8 +216,8 @@ def _not_reached(curve: CoverageCurve, wanted: float, certainty: float | None) -
     lower = (value / 1000 for value in range(math.ceil(wanted * 1000) - 1, 0, -1))
     best = next((one for one in lower if _place(curve, one, certainty) is not None), 0.0)
     return (
-        f"`precision` of {wanted:.1%} cannot be promised with {certainty:.0%} certainty by these "
+        f"`precision` of {wanted:.1%} cannot be guaranteed with {certainty:.0%} certainty by these "
         f"{total:,} images. The highest that can: {best:.3f}. For {wanted:.1%} it takes at "
         f"least {_needed(wanted, certainty):,} answers, all of them right. Use more images, ask "
-        "for less, or take certainty=None, which promises nothing about other images."
+        "for less, or take certainty=None, which guarantees nothing about other images."
     )

@@ -1,1 +1,1 @@
-"""95% intervals: by formula, and by resampling."""
+"""95% intervals, by formula and by resampling, and paired statistics."""

@@ -1,15 +1,14 @@
-"""Intervals by formula: of a proportion, of F1, of whatever lies between 0 and 1.
+"""95% intervals by formula: of proportions, of F1, of other metrics between 0 and 1.
 
-Figures that are no function of proportions have theirs from `resampling`.
+Metrics that are no function of proportions have theirs from `by_resampling`.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from imgclf import checks
+from imgclf.typing import ArrayLike
 
 __all__ = [
     "f1_intervals",
@@ -26,15 +25,15 @@ _Z = 1.959963984540054
 def wilson_interval(
     successes: int, total: int, *, confidence_level: float = 0.95
 ) -> tuple[float, float]:
-    """Wilson's score interval of a proportion.
+    """Computes Wilson's score interval of a proportion.
 
-    Unlike the textbook interval (proportion ± 1.96 standard errors) it stays within 0 to 1 and
-    keeps its promise near both ends and for few samples.
+    Unlike the Wald interval (proportion ± 1.96 standard errors) it stays within 0 to 1, and its
+    coverage is right near both ends and for few samples.
 
     Args:
-        successes: how many of the samples counted, 0 to `total`.
-        total: how many samples there were. Without any the interval is (0, 1): nothing is known.
-        confidence_level: the part of such intervals that hold the true proportion.
+        successes: how many samples are successes, 0 to `total`.
+        total: how many samples there are. Without any the interval is (0, 1).
+        confidence_level: the share of such intervals that contain the true proportion.
 
     Returns:
         (low, high), both from 0 to 1.
@@ -44,7 +43,7 @@ def wilson_interval(
 
     Source:
         E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-        Journal of the American Statistical Association 22 (1927). The computing is scipy's.
+        Journal of the American Statistical Association 22 (1927). Computed by SciPy.
 
     Example:
         >>> low, high = wilson_interval(912, 1000)
@@ -64,12 +63,12 @@ def wilson_interval(
     return float(interval.low), float(interval.high)
 
 
-def wilson_intervals(successes: Any, totals: Any) -> np.ndarray:
-    """`wilson_interval` at 95% of many proportions at once, by Wilson's closed formula.
+def wilson_intervals(successes: ArrayLike, totals: ArrayLike) -> np.ndarray:
+    """Computes the 95% `wilson_interval` of many proportions, by Wilson's closed formula.
 
     Args:
-        successes: (N,) how many of the samples counted.
-        totals: (N,) how many samples there were.
+        successes: (N,) how many samples are successes.
+        totals: (N,) how many samples there are.
 
     Returns:
         (N, 2): low and high; 0 and 1 where there are no samples.
@@ -90,15 +89,15 @@ def wilson_intervals(successes: Any, totals: Any) -> np.ndarray:
     return np.stack([np.where(empty, 0.0, low), np.where(empty, 1.0, high)], axis=-1)
 
 
-def f1_intervals(right: Any, wrong: Any) -> np.ndarray:
-    """95% intervals of F1 scores.
+def f1_intervals(right: ArrayLike, wrong: ArrayLike) -> np.ndarray:
+    """Computes 95% intervals of F1 scores.
 
     F1 is 2J / (1 + J), where J is the share of right ones among the images that are of the class or
-    taken for it. J is a proportion; the ends of its Wilson interval give those of F1.
+    predicted as it. J is a proportion; the ends of its Wilson interval give those of F1.
 
     Args:
-        right: (N,) images of the class that were taken for it.
-        wrong: (N,) images of the class that were not, and others that were taken for it.
+        right: (N,) images of the class that were predicted as it.
+        wrong: (N,) images of the class that were not, and others that were.
 
     Returns:
         (N, 2): low and high.
@@ -115,26 +114,26 @@ def f1_intervals(right: Any, wrong: Any) -> np.ndarray:
 def interval_by_variance(
     value: float, variance: float, *, at_the_ends: float
 ) -> tuple[float, float]:
-    """95% interval of a figure between 0 and 1: Wilson's, of the number of samples it is worth.
+    """Computes the 95% interval of a metric from 0 to 1: Wilson's, of its effective sample size.
 
-    A proportion of n samples has the variance p (1 - p) / n. So a figure is worth as many samples
-    as give a proportion of this value its variance. Unlike value ± 1.96 standard errors, the
-    interval stays within 0 to 1, and is honest near both ends.
+    A proportion of n samples has the variance p (1 - p) / n. So the effective sample size of a
+    metric is the n that gives a proportion of this value its variance. Unlike value ± 1.96 standard
+    errors, the interval stays within 0 to 1, and its coverage is right near both ends.
 
     Args:
         value: 0 to 1.
         variance: of the value, above 0 unless all images are alike.
-        at_the_ends: how many samples it is worth where the variance is 0, as all are right.
+        at_the_ends: the effective sample size where the variance is 0, as all are right.
 
     Returns:
         (low, high).
 
     Source:
         E. L. Korn, B. I. Graubard, "Confidence intervals for proportions with small expected number
-        of positive counts estimated from survey data", Survey Methodology 24 (1998), for the number
-        of samples; C. Franco et al., "Comparative study of confidence intervals for proportions in
-        complex sample surveys", Journal of Survey Statistics and Methodology 7 (2019), for its use
-        with Wilson's interval.
+        of positive counts estimated from survey data", Survey Methodology 24 (1998), for the
+        effective sample size; C. Franco et al., "Comparative study of confidence intervals
+        for proportions in complex sample surveys", Journal of Survey Statistics and Methodology 7
+        (2019), for its use with Wilson's interval.
 
     Example:
         >>> low, high = interval_by_variance(0.8, 0.8 * 0.2 / 100, at_the_ends=100)
@@ -142,20 +141,20 @@ def interval_by_variance(
         (0.711, 0.867)
     """
     chance = value * (1 - value)
-    worth = chance / variance if variance > 0 and chance > 0 else at_the_ends
-    low, high = wilson_intervals(value * worth, worth)
+    size = chance / variance if variance > 0 and chance > 0 else at_the_ends
+    low, high = wilson_intervals(value * size, size)
     return float(low), float(high)
 
 
 def interval_by_influence(
     value: float, influence: np.ndarray, *, at_the_ends: float
 ) -> tuple[float, float]:
-    """95% interval of a figure whose variance is itself an estimate from few images.
+    """Computes the 95% interval of a metric whose variance is an estimate from few images.
 
     The variance is the sum of the squared influences. Where a handful of images make up most of
     it, as where a class is ranked almost perfectly, it is often found too small. So Student's
     distribution takes the place of the normal one, with as many degrees of freedom as give the
-    variance the doubt that the squares show.
+    variance the uncertainty that the squares show.
 
     Args:
         value: 0 to 1.
@@ -167,7 +166,7 @@ def interval_by_influence(
 
     Source:
         F. E. Satterthwaite, "An approximate distribution of estimates of variance components",
-        Biometrics Bulletin 2 (1946): a variance s² whose own variance is V is worth 2 s⁴ / V
+        Biometrics Bulletin 2 (1946): a variance s² whose own variance is V has 2 s⁴ / V
         degrees of freedom. Korn and Graubard (see `interval_by_variance`) lessen the number of
         samples by them.
 
@@ -179,10 +178,10 @@ def interval_by_influence(
     """
     squares = np.square(influence)
     variance = float(squares.sum())
-    doubt = float(np.square(squares).sum()) - variance**2 / len(squares)
-    if doubt <= 1e-12 * variance**2:
+    spread = float(np.square(squares).sum()) - variance**2 / len(squares)
+    if spread <= 1e-12 * variance**2:
         return interval_by_variance(value, variance, at_the_ends=at_the_ends)
     from scipy.stats import t
 
-    wider = t.ppf(0.975, 2 * variance**2 / doubt) / _Z
+    wider = t.ppf(0.975, 2 * variance**2 / spread) / _Z
     return interval_by_variance(value, variance * wider**2, at_the_ends=at_the_ends)

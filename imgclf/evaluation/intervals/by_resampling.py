@@ -1,7 +1,7 @@
-"""Intervals by drawing the test images again: of the loss, the Brier score, the calibration error.
+"""95% intervals by the bootstrap: of the loss, the Brier score, the calibration error.
 
 All of them are functions of means over the images, so one draw of weights (how often each image is
-drawn) serves them all, and the means of all draws are one product of matrices.
+drawn) serves them all, and the means of all draws are one matrix product.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BISECTIONS = 40
 
 
 def resample_means(columns: np.ndarray) -> np.ndarray:
-    """The means of columns over images that are drawn anew, with replacement.
+    """Computes the means of columns over images that are resampled with replacement.
 
     Args:
         columns: (N, C) a row an image.
@@ -47,20 +47,20 @@ def resample_means(columns: np.ndarray) -> np.ndarray:
         >>> means.shape, bool(abs(means.mean() - 49.5) < 0.3)
         ((2000, 1), True)
     """
-    count = len(columns)
+    num_images = len(columns)
     rng = np.random.default_rng(SEED)
-    chunk = max(1, min(_CHUNK, _CHUNK * 10_000 // count))
+    chunk = max(1, min(_CHUNK, _CHUNK * 10_000 // num_images))
     means = []
     for start in range(0, RESAMPLES, chunk):
         size = min(chunk, RESAMPLES - start)
-        drawn = rng.integers(0, count, (size, count), dtype=np.int32)
-        weights = np.stack([np.bincount(row, minlength=count) for row in drawn])
-        means.append(weights.astype(np.float64) @ columns / count)
+        drawn = rng.integers(0, num_images, (size, num_images), dtype=np.int32)
+        weights = np.stack([np.bincount(row, minlength=num_images) for row in drawn])
+        means.append(weights.astype(np.float64) @ columns / num_images)
     return np.concatenate(means)
 
 
 def interval_of_resampled_mean(values: np.ndarray, means: np.ndarray) -> tuple[float, float]:
-    """95% BCa interval of a mean: bias-corrected and accelerated, since losses are skewed.
+    """Computes the 95% BCa interval of a mean, as losses are skewed.
 
     Args:
         values: (N,) one an image.
@@ -98,15 +98,15 @@ def interval_of_resampled_mean(values: np.ndarray, means: np.ndarray) -> tuple[f
 
 
 def interval_of_length(vector: np.ndarray, means: np.ndarray) -> tuple[float, float]:
-    """95% interval of the sum of absolute means, by inverting a test.
+    """Computes the 95% interval of the sum of absolute means, by inverting a test.
 
     The calibration error is such a sum, and noise makes it longer: with draws around the estimate
-    alone, the interval of a perfectly calibrated classifier would never hold its true error, 0.
-    Here the noise of the draws is laid on the vector made shorter or longer, and the interval is
-    of those lengths under which the one that was observed is no surprise.
+    alone, the interval of a perfectly calibrated classifier would never contain its true error, 0.
+    Here the noise of the draws is added to the vector, scaled, and the interval is of the lengths
+    under which the observed one is not significantly long or short.
 
     Args:
-        vector: (C,) the means that were observed.
+        vector: (C,) the observed means.
         means: (RESAMPLES, C) the same of each draw.
 
     Returns:
@@ -130,12 +130,12 @@ def interval_of_length(vector: np.ndarray, means: np.ndarray) -> tuple[float, fl
         return float(np.mean(np.abs(factor * vector + noise).sum(axis=1) >= length - 1e-12))
 
     low, high = (_first_factor(share_beyond, share) * length for share in _TAILS)
-    # Where even noise alone is rarely so short, no factor fits: up to the usual noise may be true.
+    # Where noise alone is rarely so short, no factor fits: up to the median noise may be true.
     return low, high if high > 0 else float(np.median(np.abs(noise).sum(axis=1)))
 
 
 def _first_factor(share_beyond: Callable[[float], float], wanted: float) -> float:
-    """The smallest factor under which at least so many draws reach what was observed."""
+    """The smallest factor under which at least this share of draws reaches the observed length."""
     if share_beyond(0.0) >= wanted:
         return 0.0
     low, high = 0.0, 1.0

@@ -1,8 +1,8 @@
-"""ROC and precision-recall: how well the probability of one class ranks the images.
+"""Areas under ROC and precision-recall curves of one class, and their mean.
 
-The intervals of the areas come from each image's influence on them (the infinitesimal jackknife):
-the figure's derivative by the image's weight. For the area under the ROC curve this is DeLong's
-method. It needs no draws, and the sort that the area needs is all it costs.
+Their intervals come from each image's influence (the infinitesimal jackknife): the derivative of
+the area by the image's weight. For the area under the ROC curve this is DeLong's method. It takes
+no resampling, only the sort that the area takes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Area(NamedTuple):
 
     Args:
         value: 0 to 1.
-        influence: (N,) what a little more weight of each image would change.
-        pairs: the area is like a proportion of at least so many independent samples.
+        influence: (N,) the derivative of the value by the weight of each image.
+        pairs: the smallest effective sample size: the area is like a proportion of so many samples.
     """
 
     value: float
@@ -31,7 +31,7 @@ class Area(NamedTuple):
 
 
 def roc_auc(scores: np.ndarray, positive: np.ndarray) -> Area:
-    """Area under the ROC curve: the chance that an image of the class scores above another one.
+    """Computes the probability that an image of the class scores above another: the ROC area.
 
     Args:
         scores: (N,) what ranks the images.
@@ -65,7 +65,7 @@ def _share_below(ordered: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def average_precision(scores: np.ndarray, positive: np.ndarray) -> Area:
-    """Area under the precision-recall curve as scikit-learn sums it: the mean precision at a hit.
+    """Computes the average precision, as scikit-learn does: the mean precision at a hit.
 
     Args:
         scores: (N,) what ranks the images.
@@ -90,13 +90,13 @@ def average_precision(scores: np.ndarray, positive: np.ndarray) -> Area:
 
 
 def macro_area(areas: list[Area]) -> tuple[float, tuple[float, float]]:
-    """The mean of the classes' areas, with its 95% interval.
+    """Computes the mean of the classes' areas and its 95% interval.
 
     Args:
         areas: one a class, over the same images.
 
     Returns:
-        (value, (low, high)); not a number and (0, 1) without any class.
+        (value, (low, high)); NaN and (0, 1) without any class.
 
     Example:
         >>> area = roc_auc(np.array([0.9, 0.4, 0.6, 0.1]), np.array([True, True, False, False]))
@@ -108,6 +108,6 @@ def macro_area(areas: list[Area]) -> tuple[float, tuple[float, float]]:
         return float("nan"), (0.0, 1.0)
     value = float(np.mean([area.value for area in areas]))
     influence = np.mean([area.influence for area in areas], axis=0)
-    # Perfectly ranked images show no doubt; that there are so many of them is all that is known.
+    # Perfectly ranked images have no variance; only their number is known.
     pairs = len(areas) ** 2 / sum(1 / area.pairs for area in areas)
     return value, interval_by_influence(value, influence, at_the_ends=pairs)

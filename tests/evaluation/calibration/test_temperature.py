@@ -100,11 +100,13 @@ def test_it_says_what_it_found_in_words_numbers_and_a_figure(rng):
     temperature, interval = fit_temperature(logits, labels)
     before, after = (reliability_at(logits, labels, one) for one in (1.0, temperature))
     found = Calibration(temperature, interval, 2000, before, after)
-    assert "fitted on 2,000 images: the network was too sure\n  on the same images" in str(found)
+    assert "fitted on 2,000 images: the network was overconfident\n  on the same images" in str(
+        found
+    )
     assert json.loads(json.dumps(found.to_dict()))["after"]["num_images"] == 2000
     others = Calibration(temperature, (0.9, 1.1), 2000, before, after, on_others=True)
     assert "on 2,000 other images" in str(others)
-    assert "no correction can be told from none" in str(others)
+    assert "no significant correction" in str(others)
     axes = found.plot()
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     assert names[1:] == [

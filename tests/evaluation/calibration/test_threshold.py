@@ -62,7 +62,7 @@ def test_figures_are_counted(rng):
     assert threshold.precision_interval[0] < threshold.precision < threshold.precision_interval[1]
     assert threshold.num_images == 2000
     assert Threshold.from_dict(json.loads(json.dumps(threshold.to_dict()))) == threshold
-    assert "on new ones too, with 95% certainty" in str(threshold)
+    assert "on new images too, with 95% certainty" in str(threshold)
     lucky = find_threshold(confidences, correct, precision=0.85, certainty=None)
     assert "of the answers are right on these images" in str(lucky)
     assert lucky.probability <= threshold.probability
@@ -82,7 +82,7 @@ def test_what_cannot_be_promised_is_an_error_that_names_what_can(rng):
         find_threshold(*sample)
     message = str(caught.value)
     assert message.startswith(
-        "`precision` of 99.0% cannot be promised with 95% certainty by these 200 images. The "
+        "`precision` of 99.0% cannot be guaranteed with 95% certainty by these 200 images. The "
         "highest that can: 0."
     )
     assert "For 99.0% it takes at least 477 answers, all of them right." in message
@@ -128,7 +128,7 @@ def test_an_evaluation_has_its_curve(rng):
     assert curve.accuracy_at(0.2) > ev.accuracy
     assert len(json.loads(json.dumps(curve.to_dict()))["coverages"]) == 200
     assert str(curve).splitlines()[-1].startswith("  100.0%")
-    assert ev.plot_coverage().get_xlabel() == "answered images, the surest first"
+    assert ev.plot_coverage().get_xlabel() == "answered images, the most confident first"
     with pytest.raises(errors.ArgumentError, match="`coverage` must be a number above 0"):
         curve.accuracy_at(0)
 
