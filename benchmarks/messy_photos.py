@@ -278,16 +278,16 @@ Groups = list[list[str]]
 
 def compare(kind: str, planted: Groups, groups: dict[str, Groups]) -> tuple[Groups, Groups]:
     """Prints how many were found, the planted ones that were missed, and the other groups."""
-    told = groups.get(kind, [])
-    where = {name: number for number, group in enumerate(told) for name in group}
+    found_groups = groups.get(kind, [])
+    where = {name: number for number, group in enumerate(found_groups) for name in group}
     missed, explained = [], set()
     for pair in planted:
         hit = where.get(pair[0], -1)
-        if hit >= 0 and set(told[hit]).issuperset(pair):
+        if hit >= 0 and set(found_groups[hit]).issuperset(pair):
             explained.add(hit)
         else:
             missed.append(pair)
-    others = [group for number, group in enumerate(told) if number not in explained]
+    others = [group for number, group in enumerate(found_groups) if number not in explained]
     found = len(planted) - len(missed)
     print(f"{kind:<14}planted {len(planted):>4}  found {found:>4}  others {len(others):>4}")
     for pair in missed:

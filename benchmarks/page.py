@@ -25,6 +25,7 @@ _UNCHANGED = "as it is"
 
 # What result files call a variant or a call, where the page has a better name for it.
 _TITLES = {
+    "as it is": "the preset unchanged",
     "a learned first layer, not whitening": "a learned first layer instead of whitening",
     "averaging of weights (0.98) added": "with weight averaging (0.98)",
     "batch normalisation with the defaults of `batch_norm`": "default settings of `batch_norm`",
@@ -540,15 +541,15 @@ def timed_search(results: dict[str, list[Run]]) -> str:
 
 def _timed_search_line(name: str, run: Run) -> list[str]:
     trials = run["trials"]  # those of others are only counted
-    anew, tutorial = run.get("winner_trained_anew") or {}, run.get("seed2017", {})
-    ours, theirs = anew.get("test_accuracy"), tutorial.get("test_accuracy")
+    retrained, tutorial = run.get("winner_trained_anew") or {}, run.get("seed2017", {})
+    ours, theirs = retrained.get("test_accuracy"), tutorial.get("test_accuracy")
     gain = None if ours is None or theirs is None else 100 * (ours - theirs)
     return [
         title(name),
         str(run["seed"]),
         str(trials if isinstance(trials, int) else len(trials)),
         show(run["test_accuracy"], ".1%"),
-        _accuracy_in_seconds(anew),
+        _accuracy_in_seconds(retrained),
         _accuracy_in_seconds(tutorial),
         show(gain, "+.1f", " points"),
         show(run.get("overrun"), "+.1%"),

@@ -137,10 +137,10 @@ def main() -> None:
     record: dict[str, object] = {"preset": options.preset, "batch": BATCH, **conditions()}
     sizes: dict[str, object] = {}
     for size in options.sizes:
-        figures = race(found, size, min(options.rounds, 5) if size > BATCH else options.rounds)
-        sizes[str(size)] = figures
+        measured = race(found, size, min(options.rounds, 5) if size > BATCH else options.rounds)
+        sizes[str(size)] = measured
         print(f"\n{size:,} image(s)")
-        for name, row in figures.items():
+        for name, row in measured.items():
             print(
                 f"  {name:36s} {row['median_ms']:10.2f} ms  ({row['p10_ms']:.2f} to "
                 f"{row['p90_ms']:.2f})  {row['times_of_onnx_runtime']:.2f} x ONNX Runtime"

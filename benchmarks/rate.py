@@ -22,7 +22,7 @@ def product_gflops(multiply: Callable[[], Any]) -> float:
     return 2 * MATRIX**3 / seconds_of(multiply) / 1e9
 
 
-def figures(
+def measurements(
     products: dict[str, list[float]],
     rates: dict[str, list[float]],
     macs: int,

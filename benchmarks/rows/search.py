@@ -61,12 +61,12 @@ def main() -> None:
     seconds = time.monotonic() - started
     found = result.best_classifier.evaluate(data.test)
 
-    anew = None
+    retrained = None
     if tutorial["seconds"]:
         winner = imgclf.Classifier.from_blocks(
             result.best_blocks, data, result.best_recipe.replace(seed=FRESH_SEED + options.seed)
         )
-        anew = trained(winner, data, minutes=tutorial["seconds"] / 60)
+        retrained = trained(winner, data, minutes=tutorial["seconds"] / 60)
     training = sum(trial.seconds for trial in result.trials)
     recorder.curve.append((round(seconds, 2), round(found.accuracy, 4)))
     recorder.finish(
@@ -76,7 +76,7 @@ def main() -> None:
         overrun=round(seconds / (60 * options.minutes) - 1, 4),
         overhead=round(1 - training / (seconds * options.workers), 4),
         seed2017=tutorial,
-        winner_trained_anew=anew,
+        winner_trained_anew=retrained,
         best_blocks=list(map(repr, result.best_blocks)),
         best_recipe=repr(result.best_recipe),
     )

@@ -11,7 +11,7 @@ import dataclasses
 import time
 from typing import Any
 
-from rate import MATRIX, figures, product_gflops, seconds_of
+from rate import MATRIX, measurements, product_gflops, seconds_of
 from recorder import Recorder, arguments
 
 import imgclf
@@ -47,7 +47,7 @@ def main() -> None:
     policy = clf.model.layers[len(clf.model.layers) // 2].dtype_policy.name
     precision = "bfloat16" if "bfloat16" in policy else "float32"
     macs = imgclf.describe(clf).macs
-    recorder.write(**figures(products, rates, macs, precision), batch_size=batch_size)
+    recorder.write(**measurements(products, rates, macs, precision), batch_size=batch_size)
 
 
 def product(dtype: str) -> Any:

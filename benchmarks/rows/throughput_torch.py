@@ -10,7 +10,7 @@ from typing import Any
 
 import cifar10
 import torch
-from rate import MATRIX, figures, product_gflops, seconds_of
+from rate import MATRIX, measurements, product_gflops, seconds_of
 from recorder import Recorder, arguments
 from rows.airbench import Network, autocast, endless, muon_recipe, normalized
 from torch.nn import functional
@@ -58,7 +58,7 @@ def main() -> None:
             values.append(product_gflops(product(getattr(torch, name))))
         for name, call in timed.items():
             rates[name].append(len(constant[1]) / seconds_of(call, options.steps))
-    recorder.write(**figures(products, rates, macs, "bfloat16"), batch_size=options.batch_size)
+    recorder.write(**measurements(products, rates, macs, "bfloat16"), batch_size=options.batch_size)
 
 
 def product(dtype: torch.dtype) -> Any:

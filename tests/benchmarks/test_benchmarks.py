@@ -129,10 +129,10 @@ def test_searches_are_compared_with_other_tools(tmp_path):
     from run import store
 
     ours = {"trials": [{}] * 12, "overrun": -0.026, "overhead": 0.004}
-    anew = {"winner_trained_anew": {"test_accuracy": 0.907, "seconds": 308.4}}
+    retrained = {"winner_trained_anew": {"test_accuracy": 0.907, "seconds": 308.4}}
     tutorial = {"seed2017": {"test_accuracy": 0.681, "seconds": 323.0}}
     nothing = {"winner_trained_anew": None, "seed2017": {"seconds": 0.0}}
-    store("search-20", run_of(0, 0.867, **ours, **anew, **tutorial), "CIFAR-10", tmp_path)
+    store("search-20", run_of(0, 0.867, **ours, **retrained, **tutorial), "CIFAR-10", tmp_path)
     store("search-20-random", run_of(0, 0.864, **ours, **nothing), "CIFAR-10", tmp_path)
     store("autokeras", run_of(0, 0.711, trials=1), "CIFAR-10", tmp_path)
     text = page(read(tmp_path)).split("## A search within a time")[1]
