@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from imgclf.plots.style import Numbers, Pairs
+
 __all__ = [
     "differences",
     "learning_curve",
@@ -41,10 +43,10 @@ _MOST_SLICES = 30
 
 def slice_accuracies(
     names: Sequence[str],
-    accuracies: Any,
-    intervals: Any,
-    counts: Any,
-    worse: Any,
+    accuracies: Numbers,
+    intervals: Pairs,
+    counts: Numbers,
+    worse: Sequence[bool] | np.ndarray,
     *,
     overall: float,
     ax: Axes | None = None,
@@ -219,7 +221,7 @@ def robustness_card(
 def learning_curve(
     sizes: Sequence[int],
     accuracies: Sequence[float],
-    curve: tuple[Any, Any, Any, Any],
+    curve: tuple[Numbers, Numbers, Numbers, Numbers],
     ax: Axes | None = None,
 ) -> Axes:
     """Accuracy by the number of training images, and where the curve goes on to.

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from imgclf.plots.style import Numbers, Pairs
+
 __all__ = [
     "calibration_change",
     "calibration_curve",
@@ -33,10 +35,10 @@ __all__ = [
 
 
 def calibration_curve(
-    confidences: Any,
-    accuracies: Any,
-    counts: Any,
-    intervals: Any = None,
+    confidences: Numbers,
+    accuracies: Numbers,
+    counts: Numbers,
+    intervals: Pairs | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Whether confidence can be believed: accuracy over confidence, range by range.
@@ -136,7 +138,7 @@ def calibration_change(
 
 
 def coverage_curve(
-    coverages: Any, accuracies: Any, intervals: Any = None, ax: Axes | None = None
+    coverages: Numbers, accuracies: Numbers, intervals: Pairs | None = None, ax: Axes | None = None
 ) -> Axes:
     """Accuracy over the part of the images that is answered, the most confident first.
 

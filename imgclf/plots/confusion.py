@@ -10,6 +10,7 @@ import numpy as np
 from imgclf.errors import ArgumentError
 from imgclf.formatting import shorten
 from imgclf.plots.style import GREY, INK, new_axes, percent_format
+from imgclf.typing import ArrayLike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ _MAX_NUMBERED_CLASSES = 20
 _MAX_CLASS_TICKS = 70
 
 
-def confusion_matrix(matrix: Any, class_names: Sequence[str], ax: Axes | None = None) -> Axes:
+def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], ax: Axes | None = None) -> Axes:
     """How often each class was taken for each other one.
 
     Args:
@@ -77,13 +78,15 @@ def confusion_matrix(matrix: Any, class_names: Sequence[str], ax: Axes | None = 
     return axes
 
 
-def _name_classes(axes: Any, class_names: Sequence[str]) -> None:
+def _name_classes(axes: Axes, class_names: Sequence[str]) -> None:
     ticks = range(0, len(class_names), math.ceil(len(class_names) / _MAX_CLASS_TICKS))
     names = [shorten(class_names[tick], 24) for tick in ticks]
     fontsize = float(np.clip(220 / len(names), 5.5, 9.5))
     slanted = max(map(len, names)) * 0.65 * fontsize > _cell_points(axes, len(names))
-    turn = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
-    style = {"fontsize": fontsize, "color": INK, "parse_math": False}
+    turn: dict[str, Any] = (
+        {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    )
+    style: dict[str, Any] = {"fontsize": fontsize, "color": INK, "parse_math": False}
     axes.set_xticks(ticks, names, **style, **turn)
     axes.set_yticks(ticks, names, **style)
     axes.tick_params(length=0)
@@ -92,7 +95,7 @@ def _name_classes(axes: Any, class_names: Sequence[str]) -> None:
     axes.set_ylabel("true", color=INK)
 
 
-def _write_counts(axes: Any, counts: np.ndarray, shares: np.ndarray) -> None:
+def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
     texts = [f"{count:,g}" if counts.dtype.kind == "f" else f"{count:,}" for count in counts.flat]
     cell = _cell_points(axes, len(counts))
     fontsize = float(np.clip(cell / (0.75 * max(map(len, texts))), 4, 10))
@@ -103,6 +106,6 @@ def _write_counts(axes: Any, counts: np.ndarray, shares: np.ndarray) -> None:
         axes.text(column, row, text, ha="center", va="center", fontsize=fontsize, color=colour)
 
 
-def _cell_points(axes: Any, columns: int) -> float:
+def _cell_points(axes: Axes, columns: int) -> float:
     """About how wide a cell is, in points, as fonts are measured."""
     return float(axes.get_window_extent().width / axes.figure.dpi * 72 / columns)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from imgclf.plots.style import Images, Numbers
+
 __all__ = [
     "heat_maps",
     "heat_overlay",
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 
-def heat_overlay(images: Any, heatmaps: Any, strength: float = 0.7) -> np.ndarray:
+def heat_overlay(images: Images, heatmaps: Images, strength: float = 0.7) -> np.ndarray:
     """Images in grey with heat on them.
 
     Args:
@@ -69,8 +71,8 @@ def _grey(image: np.ndarray) -> np.ndarray:
 
 
 def heat_maps(
-    images: Any,
-    overlays: Any,
+    images: Images,
+    overlays: Images,
     titles: Sequence[str],
     notes: Sequence[str],
     *,
@@ -109,7 +111,7 @@ def heat_maps(
     rows = math.ceil(len(pairs) / columns)
     height, width = pairs[0].shape[:2]
     figure = new_figure(3.2 * columns, (3.0 * height / width + 0.42) * rows + 0.45)
-    figure.get_layout_engine().set(w_pad=0.12, wspace=0)
+    figure.set_layout_engine("constrained", w_pad=0.12, wspace=0)
     places = [figure.add_subplot(rows, columns, place + 1) for place in range(len(pairs))]
     for place, pair, title, note in zip(places, pairs, titles, notes, strict=True):
         _show_pair(place, pair, title, note)
@@ -132,20 +134,20 @@ def _beside(image: np.ndarray, overlay: np.ndarray) -> np.ndarray:
     return np.concatenate([colour, gap, overlay], axis=1)
 
 
-def _show_pair(axes: Any, pair: np.ndarray, title: str, note: str) -> None:
+def _show_pair(axes: Axes, pair: np.ndarray, title: str, note: str) -> None:
     show_image(axes, pair)
     axes.set_title(shorten(title, 34), fontsize=9, color=INK, pad=4, parse_math=False)
     if note:
-        below = {"ha": "center", "va": "top", "fontsize": 8, "color": VERMILLION}
+        below: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 8, "color": VERMILLION}
         axes.text(0.5, -0.03, note, transform=axes.transAxes, **below)
 
 
 def neighbours(
-    images: Any,
+    images: Images,
     names: Sequence[str],
-    others: Any,
+    others: Sequence[Images] | np.ndarray,
     other_names: Sequence[Sequence[str]],
-    distances: Any,
+    distances: Sequence[Numbers] | np.ndarray,
     ax: Axes | None = None,
 ) -> Figure | Axes:
     """A row an image: itself, then those that are most like it.
@@ -185,7 +187,7 @@ def neighbours(
 
 
 def _neighbour_row(
-    image: np.ndarray, name: str, others: Any, other_names: Sequence[str], distances: Any
+    image: np.ndarray, name: str, others: Images, other_names: Sequence[str], distances: Numbers
 ) -> list[tuple[np.ndarray, str, str]]:
     """Image, text and colour of the text of each cell."""
     cells = [(image, f"taken for\n{shorten(name, 17)}", BLUE)]
@@ -196,6 +198,6 @@ def _neighbour_row(
     return cells
 
 
-def _show_cell(axes: Any, image: np.ndarray, text: str, colour: str) -> None:
+def _show_cell(axes: Axes, image: np.ndarray, text: str, colour: str) -> None:
     show_image(axes, image)
     axes.set_title(text, fontsize=8.5, color=colour, pad=4, parse_math=False)

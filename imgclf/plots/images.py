@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imgclf import checks
 from imgclf.formatting import shorten
@@ -21,7 +21,10 @@ from imgclf.plots.style import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from imgclf.plots.style import Images, Numbers
 
 __all__ = [
     "image_grid",
@@ -33,7 +36,7 @@ __all__ = [
 
 
 def image_grid(
-    images: Any,
+    images: Images,
     titles: Sequence[str] | None = None,
     *,
     columns: int = 5,
@@ -87,10 +90,10 @@ def image_grid(
 
 
 def mistakes(
-    images: Any,
+    images: Images,
     true_names: Sequence[str],
     predicted_names: Sequence[str],
-    confidences: Any,
+    confidences: Numbers,
     *,
     columns: int = 4,
 ) -> Figure:
@@ -152,7 +155,7 @@ def message(text: str) -> Figure:
 
 
 def softmax_predictions(
-    images: Any, true_names: Sequence[str], top: Sequence[Sequence[tuple[str, float]]]
+    images: Images, true_names: Sequence[str], top: Sequence[Sequence[tuple[str, float]]]
 ) -> Figure:
     """Images, each with its true class and the most likely classes as bars.
 
@@ -191,7 +194,7 @@ def softmax_predictions(
     return figure
 
 
-def _probability_bars(axes: Any, true_name: str, likely: Sequence[tuple[str, float]]) -> None:
+def _probability_bars(axes: Axes, true_name: str, likely: Sequence[tuple[str, float]]) -> None:
     names = [name for name, _ in likely]
     shares = [share for _, share in likely]
     places = range(len(names))
@@ -209,7 +212,7 @@ def _probability_bars(axes: Any, true_name: str, likely: Sequence[tuple[str, flo
 
 
 def label_errors(
-    images: Any, labels: Sequence[str], suggested: Sequence[str], probabilities: Any
+    images: Images, labels: Sequence[str], suggested: Sequence[str], probabilities: Numbers
 ) -> Figure:
     """Images whose labels are likely wrong, each with its label and what it likely is.
 

@@ -25,13 +25,17 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from imgclf.plots.style import Numbers
+
 __all__ = [
     "precision_recall_curves",
     "roc_curves",
 ]
 
 
-def roc_curves(curves: Mapping[str, tuple[Any, Any, float]], ax: Axes | None = None) -> Axes:
+def roc_curves(
+    curves: Mapping[str, tuple[Numbers, Numbers, float]], ax: Axes | None = None
+) -> Axes:
     """ROC curves: what a threshold finds over what it takes along wrongly.
 
     Args:
@@ -59,7 +63,7 @@ def roc_curves(curves: Mapping[str, tuple[Any, Any, float]], ax: Axes | None = N
 
 
 def precision_recall_curves(
-    curves: Mapping[str, tuple[Any, Any, float]], ax: Axes | None = None
+    curves: Mapping[str, tuple[Numbers, Numbers, float]], ax: Axes | None = None
 ) -> Axes:
     """Precision over recall, threshold by threshold.
 
@@ -87,14 +91,21 @@ def precision_recall_curves(
     return axes
 
 
-def _named_curves(axes: Any, curves: Mapping[str, tuple[Any, Any, float]], style: str) -> None:
+def _named_curves(
+    axes: Axes, curves: Mapping[str, tuple[Numbers, Numbers, float]], style: str
+) -> None:
     if not curves:
         raise ArgumentError("`curves` must hold at least one curve. Received: none.")
     colours = [BLUE, ORANGE, VERMILLION, GREEN, PURPLE]
     for place, (name, (across, up, area)) in enumerate(curves.items()):
         if place < len(colours):
             label = f"{shorten(name, 24)}, area {area:.3f}"
-            look = {"color": colours[place], "linewidth": 1.8, "label": label, "zorder": 3}
+            look: dict[str, Any] = {
+                "color": colours[place],
+                "linewidth": 1.8,
+                "label": label,
+                "zorder": 3,
+            }
         else:
             look = {"color": PALE, "linewidth": 1}
         axes.plot(across, up, drawstyle=style, **look)

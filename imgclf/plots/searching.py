@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from imgclf.plots.style import Numbers
+
 __all__ = [
     "is_number",
     "search_importance",
@@ -38,11 +40,11 @@ __all__ = [
 
 
 def search_progress(
-    values: Any,
-    best: Any,
+    values: Numbers,
+    best: Numbers,
     baseline: float | None = None,
     ax: Axes | None = None,
-    seconds: Any = None,
+    seconds: Numbers | None = None,
 ) -> Axes:
     """Validation accuracy of each trial of a search, and the best so far.
 
@@ -88,7 +90,12 @@ def search_progress(
     failed = trials[np.isnan(reached)]
     if len(failed):
         across = axes.get_xaxis_transform()  # x in trials, y as a part of the axes' height
-        style = {"color": VERMILLION, "markersize": 6, "label": "failed", "clip_on": False}
+        style: dict[str, Any] = {
+            "color": VERMILLION,
+            "markersize": 6,
+            "label": "failed",
+            "clip_on": False,
+        }
         axes.plot(failed, np.full(len(failed), 0.02), "x", transform=across, **style)
     axes.yaxis.set_major_formatter(percent_format(whole=False))
     if seconds is None:
@@ -101,8 +108,8 @@ def search_progress(
 
 
 def search_trade_off(
-    costs: Any,
-    scores: Any,
+    costs: Numbers,
+    scores: Numbers,
     front: Sequence[int],
     names: Sequence[str],
     label: str,
@@ -159,7 +166,7 @@ def search_trade_off(
 
 
 def search_importance(
-    names: Sequence[str], points: Any, spreads: Any, ax: Axes | None = None
+    names: Sequence[str], points: Numbers, spreads: Numbers, ax: Axes | None = None
 ) -> Axes:
     """How much worse accuracy is foretold where the values of a setting are mixed up.
 
@@ -256,7 +263,7 @@ def search_parallel(
     return axes
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     """Whether a setting's value is a number, Python's or NumPy's, and not True or False."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 

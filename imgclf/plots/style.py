@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -13,8 +13,18 @@ from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.typing import ArrayLike
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence, Sized
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    # What the functions of this folder take.
+    Numbers: TypeAlias = Sequence[float] | np.ndarray
+    Pairs: TypeAlias = Sequence[Sequence[float]] | np.ndarray
+    Images: TypeAlias = Sequence[ArrayLike] | np.ndarray
+
+    _Drawing = TypeVar("_Drawing", Axes, Figure)
 
 __all__ = [
     "BLUE",
@@ -55,7 +65,7 @@ INK = "#262626"
 DPI = 150
 
 
-def new_figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Figure:
     """An empty figure, inches, that belongs to no window and shows itself in a notebook."""
     from matplotlib.figure import Figure
 
@@ -63,7 +73,7 @@ def new_figure(width: float, height: float) -> Any:
     return shown_in_notebooks(figure)
 
 
-def new_axes(ax: Any, width: float, height: float) -> Any:
+def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
     """The axes given, or those of a new figure of that size."""
     from matplotlib.axes import Axes
 
@@ -74,13 +84,13 @@ def new_axes(ax: Any, width: float, height: float) -> Any:
     return ax
 
 
-def shown_in_notebooks(drawing: Any) -> Any:
+def shown_in_notebooks(drawing: _Drawing) -> _Drawing:
     """Lets a notebook show a drawing: by itself it draws only figures that pyplot made."""
-    drawing._repr_png_ = functools.partial(figure_png, drawing)
+    drawing._repr_png_ = functools.partial(figure_png, drawing)  # type: ignore[attr-defined]
     return drawing
 
 
-def finish(axes: Any, xlabel: str, ylabel: str) -> None:
+def finish(axes: Axes, xlabel: str, ylabel: str) -> None:
     """Names the axes, and leaves of frame and grid what helps to read."""
     axes.set_xlabel(xlabel, color=INK)
     axes.set_ylabel(ylabel, color=INK)
@@ -91,14 +101,14 @@ def finish(axes: Any, xlabel: str, ylabel: str) -> None:
     axes.set_axisbelow(True)
 
 
-def legend_above(axes: Any, columns: int | None = None) -> None:
+def legend_above(axes: Axes, columns: int | None = None) -> None:
     """A legend over the axes, where it hides no point; in one row, or in so many columns."""
     columns = columns or len(axes.get_legend_handles_labels()[1])
     place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns}
     axes.legend(frameon=False, fontsize=9, labelcolor=INK, columnspacing=1.2, **place)
 
 
-def whole_numbers(axes: Any, last: int) -> None:
+def whole_numbers(axes: Axes, last: int) -> None:
     """An x axis from 1 to `last` without halves."""
     from matplotlib.ticker import MaxNLocator
 
@@ -109,21 +119,21 @@ def whole_numbers(axes: Any, last: int) -> None:
     axes.set_xlim(1 - margin, last + margin)
 
 
-def percent_format(*, whole: bool = True) -> Any:
+def percent_format(*, whole: bool = True) -> PercentFormatter:
     """Ticks such as 40%."""
     from matplotlib.ticker import PercentFormatter
 
     return PercentFormatter(1.0, decimals=0 if whole else None)
 
 
-def as_images(images: Any) -> list[np.ndarray]:
+def as_images(images: Images) -> list[np.ndarray]:
     """(N,) images as they are drawn."""
     if len(images) == 0:
         raise ArgumentError("`images` must hold at least one image. Received: none.")
     return [as_pixels(image) for image in images]
 
 
-def as_pixels(image: Any) -> np.ndarray:
+def as_pixels(image: ArrayLike) -> np.ndarray:
     """One image as uint8, (height, width) for grey and (height, width, 3) for colour."""
     array = np.asarray(image)
     if array.ndim not in (2, 3) or 0 in array.shape or array.dtype.kind not in "fiu":
@@ -149,14 +159,14 @@ def as_uint8(values: ArrayLike) -> np.ndarray:
     return np.clip(np.rint(np.nan_to_num(array)), 0, 255).astype(np.uint8)
 
 
-def show_image(axes: Any, image: np.ndarray) -> None:
+def show_image(axes: Axes, image: np.ndarray) -> None:
     """Draws an image without axes."""
     # "antialiased" keeps the pixels of a thumbnail square and smooths a photo that is made smaller.
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
     axes.set_axis_off()
 
 
-def check_length(name: str, values: Any, wanted: int) -> None:
+def check_length(name: str, values: Sized, wanted: int) -> None:
     """Sees to it that there are as many values as wanted."""
     if len(values) != wanted:
         raise ArgumentError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imgclf import checks
 from imgclf.errors import ArgumentError
@@ -11,6 +11,7 @@ from imgclf.plots.style import BLUE, INK, ORANGE, finish, new_figure, percent_fo
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -70,7 +71,7 @@ def _curves(
     return {label: (colour, values) for label, (colour, values) in found.items() if len(values)}
 
 
-def _draw_curves(axes: Any, curves: dict[str, tuple[str, Sequence[float]]]) -> None:
+def _draw_curves(axes: Axes, curves: dict[str, tuple[str, Sequence[float]]]) -> None:
     for label, (colour, values) in curves.items():
         epochs = range(1, len(values) + 1)
         marker = "o" if len(values) <= 25 else None  # a single epoch has no line
