@@ -1,1 +1,1 @@
-"""What a network looked at: heat maps, their check, and the nearest images it was taught with."""
+"""Explains predictions: heat maps with a test of each, and the nearest training images."""

@@ -1,15 +1,16 @@
-"""Explaining images, and finding the nearest ones: what `Classifier` calls."""
+"""Explains predictions and finds the nearest images: what `Classifier` calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from imgclf import checks
 from imgclf.backend.compiled_model import Network
 from imgclf.data.image_batches import inference_batch_size
+from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, DataError
 from imgclf.explanation.explanation import Explanation
@@ -17,37 +18,41 @@ from imgclf.explanation.grad_cam import grad_cam
 from imgclf.explanation.graph import features_model, tap
 from imgclf.explanation.nearest import Nearest, find_nearest
 from imgclf.explanation.occlusion import drops, occlusion
+from imgclf.typing import KerasModel
 
-__all__ = ["explain", "nearest"]
+__all__ = ["Targets", "explain", "nearest"]
 
 _METHODS = ("grad-cam", "occlusion")
 
 # (N, height, width, channels) to (N, classes).
-_Probabilities = Callable[[np.ndarray], np.ndarray]
+_Probabilities: TypeAlias = Callable[[np.ndarray], np.ndarray]
+
+# Classes by name or number: one for all images, one an image, or the predicted ones.
+Targets: TypeAlias = str | int | Sequence[str | int] | np.ndarray | None
 
 
 def explain(
-    model: Any,
+    model: KerasModel,
     images: np.ndarray,
     class_names: Sequence[str],
     probabilities: _Probabilities,
     *,
     method: str,
-    targets: Any,
+    targets: Targets,
     layer: str | None,
     batch_size: int | None,
 ) -> Explanation:
-    """See `Classifier.explain`.
+    """Makes and tests a heat map of each image, as `Classifier.explain` documents.
 
     Args:
         model: a `keras.Model` from images to probabilities.
         images: (N, height, width, channels).
         class_names: one name a class.
-        probabilities: gives (N, classes) for images.
-        method: as there.
-        targets: as there.
-        layer: as there.
-        batch_size: as there.
+        probabilities: computes (N, classes) of images.
+        method: "grad-cam" or "occlusion".
+        targets: the classes to explain.
+        layer: whose map Grad-CAM takes.
+        batch_size: images in one step.
     """
     checks.one_of("method", method, _METHODS)
     if layer is not None and method != "grad-cam":
@@ -60,7 +65,7 @@ def explain(
     if method == "grad-cam":
         found = tap(model, layer)
         used = found.layer
-        # Gradients hold the maps of all layers behind the one that is looked at.
+        # Gradients keep the maps of all layers behind that one in memory.
         size = batch_size or max(1, inference_batch_size(images.shape[1:]) // 4)
         places = range(0, len(images), size)
         heatmaps = np.concatenate(
@@ -92,7 +97,7 @@ def explain(
 
 
 def nearest(
-    model: Any,
+    model: KerasModel,
     images: np.ndarray,
     split: Split,
     probabilities: _Probabilities,
@@ -101,16 +106,16 @@ def nearest(
     k: int,
     batch_size: int | None,
 ) -> Nearest:
-    """See `Classifier.nearest`.
+    """Finds the most similar images of a split, as `Classifier.nearest_neighbors` documents.
 
     Args:
-        model: a `keras.Model` from batch_images to probabilities.
+        model: a `keras.Model` from images to probabilities.
         images: (N, height, width, channels).
-        split: where to look.
-        probabilities: gives (N, classes) for batch_images.
+        split: where to search.
+        probabilities: computes (N, classes) of images.
         class_names: one name a class.
-        k: as there.
-        batch_size: as there.
+        k: how many for each image.
+        batch_size: images in one step.
     """
     checks.integer("k", k, low=1, high=len(split))
     if len(images) == 0:
@@ -119,13 +124,13 @@ def nearest(
     network = Network(features_model(model))
     size = batch_size or inference_batch_size(images.shape[1:])
 
-    def features(batch_images: Any, at: int) -> np.ndarray:
-        return network(np.asarray(batch_images[at : at + size]))
+    def features(source: np.ndarray | ImageFiles, at: int) -> np.ndarray:
+        return network(np.asarray(source[at : at + size]))
 
     queries = np.concatenate([features(images, at) for at in range(0, len(images), size)])
     batches = (features(split.images, at) for at in range(0, len(split), size))
     indices, distances = find_nearest(queries, batches, k)
-    # The batch_images one after the other: files are read again, and only those.
+    # Image by image: files are read again, but only those.
     found = [np.asarray(split.images[row]) for row in indices]
     return Nearest(
         images=images,
@@ -138,12 +143,12 @@ def nearest(
     )
 
 
-def _targets(targets: Any, class_names: Sequence[str], scores: np.ndarray) -> np.ndarray:
-    """(N,) label numbers, of what names classes or leaves it to the predictions."""
+def _targets(targets: Targets, class_names: Sequence[str], scores: np.ndarray) -> np.ndarray:
+    """(N,) the label numbers of the targets."""
     if targets is None:
         return np.argmax(scores, axis=1)
     one_for_all = isinstance(targets, str) or np.ndim(targets) == 0
-    given = [targets] * len(scores) if one_for_all else list(targets)
+    given = [targets] * len(scores) if one_for_all else list(targets)  # type: ignore[arg-type]
     if len(given) != len(scores):
         raise ArgumentError(
             f"`targets` must be one class, or one for each of {len(scores)} images. "
@@ -152,7 +157,7 @@ def _targets(targets: Any, class_names: Sequence[str], scores: np.ndarray) -> np
     return np.array([_number(target, class_names) for target in given])
 
 
-def _number(target: Any, class_names: Sequence[str]) -> int:
+def _number(target: object, class_names: Sequence[str]) -> int:
     if isinstance(target, str):
         return list(class_names).index(checks.one_of("targets", target, class_names))
     return checks.integer("targets", target, low=0, high=len(class_names) - 1)

@@ -1,4 +1,4 @@
-"""`Explanation`: heat maps that say which parts of images spoke for a class."""
+"""`Explanation`: heat maps that show which regions of images support a class."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["Explanation"]
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
-    """Heat maps over images, and whether covering the hot part matters.
+    """Heat maps of images, and whether covering the hottest region matters.
 
     Args:
         images: (N, height, width, channels), 0 to 255.
-        heatmaps: (N, height, width) float32, 0 to 1; 1 is the part that speaks most for the class.
-            All 0 where nothing does.
+        heatmaps: (N, height, width) float32, 0 to 1; 1 is the region that supports the class most.
+            All 0 if none does.
         targets: (N,) the label numbers that are explained.
         probabilities: (N,) those of these classes.
         class_names: one name a class.
         method: "grad-cam" or "occlusion".
         layer: whose map Grad-CAM took; "" for occlusion.
         hot_drops: (N,) by how much the probability falls where the hottest eighth of the image is
-            covered with its mean colour.
-        random_drops: (N,) the mean of the same for areas of that shape elsewhere.
+            covered with its mean color.
+        random_drops: (N,) the mean of the same for regions of that shape elsewhere.
     """
 
     images: np.ndarray
@@ -49,10 +49,10 @@ class Explanation:
     def __len__(self) -> int:
         return len(self.heatmaps)
 
-    def __getitem__(self, index: Any) -> Explanation:
-        """That of one image, or of some, by an int, a slice or an array."""
+    def __getitem__(self, index: int | slice | Sequence[int] | np.ndarray) -> Explanation:
+        """The explanation of one image, or of some."""
         if isinstance(index, (int, np.integer)):
-            index = [index]
+            index = [int(index)]
         chosen = {
             name: getattr(self, name)[index]
             for name in (
@@ -74,7 +74,7 @@ class Explanation:
         images = plural(len(self), "image")
         return (
             f"{self.method} of {images}{where}\n"
-            f"  covering the hot part lowers the probability more than covering another part: "
+            f"  covering the hottest region lowers the probability more than covering others: "
             f"{int(self.agreement.sum()):,} of {len(self):,}\n"
             f"  on average it {_in_words(self.hot_drops)} there, {_in_words(self.random_drops)} "
             "elsewhere"
@@ -82,17 +82,17 @@ class Explanation:
 
     @property
     def agreement(self) -> np.ndarray:
-        """(N,) whether the probability falls more by covering the hot part than elsewhere.
+        """(N,) whether covering the hottest region lowers the probability more than elsewhere.
 
-        Where it is False the heat map does not show what the network goes by.
+        Where it is False, the heat map does not show what the network relies on.
         """
         return self.hot_drops > self.random_drops
 
     def overlay(self, strength: float = 0.7) -> np.ndarray:
-        """The images with their heat on them.
+        """Draws the heat maps over the images.
 
         Args:
-            strength: how much of a pixel the hottest colour covers, 0 to 1.
+            strength: the opacity of the hottest color, 0 to 1.
 
         Returns:
             (N, height, width, 3) uint8.
@@ -101,7 +101,7 @@ class Explanation:
         return plots.heat_overlay(self.images, self.heatmaps, strength)
 
     def to_dict(self) -> dict[str, Any]:
-        """What is known of each image in plain types that `json.dumps` takes; without pixels."""
+        """Everything but the pixels in plain types that `json.dumps` takes."""
         return {
             "method": self.method,
             "layer": self.layer,
@@ -125,11 +125,11 @@ class Explanation:
         }
 
     def plot(self, ax: Axes | None = None, *, columns: int = 4) -> Figure | Axes:
-        """Each image beside itself with its heat.
+        """Draws each image beside its heat map.
 
         Args:
-            ax: where to draw the first image and its heat; if left out, a figure of all is made.
-            columns: how many pairs stand in one row.
+            ax: where to draw the first pair; if left out, a new figure has all.
+            columns: pairs in one row.
 
         Returns:
             The figure, or `ax`.
@@ -139,7 +139,7 @@ class Explanation:
             for target, probability in zip(self.targets, self.probabilities, strict=True)
         ]
         notes = [
-            "" if agrees else "not confirmed by covering the hot part" for agrees in self.agreement
+            "" if agrees else "not confirmed by covering the region" for agrees in self.agreement
         ]
         return plots.heat_maps(self.images, self.overlay(), titles, notes, columns=columns, ax=ax)
 

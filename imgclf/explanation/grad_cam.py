@@ -1,18 +1,17 @@
-"""Grad-CAM: the last maps of a network, weighted by what they mean for the logit of a class."""
+"""Grad-CAM: feature maps of a network, weighted by their gradients of a class's logit."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from imgclf.explanation.graph import Tap
+from imgclf.typing import KerasTensor
 
 __all__ = ["grad_cam"]
 
 
 def grad_cam(tap: Tap, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Heat maps of one batch.
+    """Computes the heat maps of one batch.
 
     Args:
         tap: as `graph.tap` gives it.
@@ -20,7 +19,7 @@ def grad_cam(tap: Tap, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         targets: (batch,) label numbers.
 
     Returns:
-        (batch, height, width) float32, 0 to 1; all 0 where no part speaks for the class.
+        (batch, height, width) float32, 0 to 1; all 0 if no region supports the class.
 
     Source:
         R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
@@ -41,13 +40,13 @@ def grad_cam(tap: Tap, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def to_one(heat: np.ndarray) -> np.ndarray:
-    """Heat of at least 0, stretched so that each image's hottest part is 1."""
+    """Scales heat of at least 0 so that the maximum of each image is 1."""
     highest = heat.max(axis=(1, 2), keepdims=True)
     return np.divide(heat, highest, out=np.zeros_like(heat), where=highest > 0)
 
 
-def _of_class(logits: Any, targets: np.ndarray) -> Any:
-    """(batch,) the logit of each image's class; one output is that of the second class."""
+def _of_class(logits: KerasTensor, targets: np.ndarray) -> KerasTensor:
+    """(batch,) the logit of each target; a single output is that of the second class."""
     import tensorflow as tf
 
     if logits.shape[-1] == 1:

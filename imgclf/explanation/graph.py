@@ -1,7 +1,7 @@
-"""Where in a network to look: its last map of the image, its logits, and what they are made of.
+"""Finds feature maps, logits and features within the graph of a network.
 
-A network within a network, such as a backbone, is looked into where its map is not its output.
-Layers are shared with the model, so nothing is copied but the output layer, without its softmax.
+A network within a network, such as a backbone, is searched too. Layers are shared with the model:
+only the output layer is copied, without its softmax.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
 
 from imgclf import checks
 from imgclf.architecture.temperature import logits_model, without_temperature
 from imgclf.backend.keras_graph import inputs_of, maker
 from imgclf.errors import ArgumentError
+from imgclf.typing import KerasLayer, KerasModel, KerasTensor
 
 __all__ = ["Tap", "features_model", "tap"]
 
-# Rows and columns that a map must have to show where. The preset "fast" ends in 3 × 3; covering
-# what the 7 × 7 before it show as hot lowered the probability by 1.7 times as much (CIFAR-10).
-# Of tiny images such a map comes too early: of the 8 × 8 digits the last 3 × 3 are better.
+# Rows and columns that a map must have to localize. The preset "fast" ends in 3 × 3; covering
+# the hottest region of the 7 × 7 before it lowered the probability by 1.7 times as much (CIFAR-10).
+# In tiny images such a map comes too early: for the 8 × 8 digits the last 3 × 3 are better.
 _FINE = 4
 _LARGE = 224  # the side of images, where the model takes any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tap:
-    """A network that also gives the map of one of its layers.
+    """A network that also returns the feature map of one of its layers.
 
     Args:
         layer: whose map it is; "network/layer" for one inside another.
@@ -36,11 +36,11 @@ class Tap:
     """
 
     layer: str
-    run: Callable[[Any], tuple[Any, Any]]
+    run: Callable[[KerasTensor], tuple[KerasTensor, KerasTensor]]
 
 
-def tap(model: Any, layer: str | None = None) -> Tap:
-    """The last map behind a convolution that is fine enough, or that of a named layer.
+def tap(model: KerasModel, layer: str | None = None) -> Tap:
+    """Finds the last map behind a convolution that is fine enough, or that of a named layer.
 
     Args:
         model: a `keras.Model` from images to probabilities.
@@ -73,15 +73,15 @@ def tap(model: Any, layer: str | None = None) -> Tap:
     )
 
 
-def features_model(model: Any) -> Any:
-    """The network up to what its output layer takes.
+def features_model(model: KerasModel) -> KerasModel:
+    """Makes the network up to the input of its output layer.
 
     Args:
         model: a `keras.Model` from images to probabilities.
 
     Returns:
         A `keras.Model` from images to (batch, features): the input of the last `Dense` layer. Of
-        a model that does not show one, to its logits.
+        a model without one, to its logits.
     """
     import keras
 
@@ -98,11 +98,11 @@ def features_model(model: Any) -> Any:
     return keras.Model(whole.inputs[0], tensor)
 
 
-def _with_logits(model: Any) -> Any:
+def _with_logits(model: KerasModel) -> KerasModel:
     """The network up to its logits, also where softmax is part of its output layer.
 
-    There the gradient of the probability would tell of all classes, and be nothing where the
-    network is sure.
+    There the gradient of the probability would depend on all classes, and vanish where the network
+    is confident.
     """
     import keras
 
@@ -117,8 +117,8 @@ def _with_logits(model: Any) -> Any:
     return keras.Model(model.inputs[0], logits)
 
 
-def _tap(inputs: Any, outputs: Any, layer: str, prefix: str) -> Tap | None:
-    """The same within one graph, from a tensor in it to another."""
+def _tap(inputs: KerasTensor, outputs: KerasTensor, layer: str, prefix: str) -> Tap | None:
+    """A tap within one graph, from a tensor in it to another."""
     import keras
 
     for one, made in _behind_convolution(outputs):
@@ -134,7 +134,7 @@ def _tap(inputs: Any, outputs: Any, layer: str, prefix: str) -> Tap | None:
 
 
 def _maps(
-    inputs: Any, outputs: Any, shape: tuple[Any, ...], prefix: str = ""
+    inputs: KerasTensor, outputs: KerasTensor, shape: tuple[int | None, ...], prefix: str = ""
 ) -> list[tuple[str, int | None]]:
     """Name and shorter side of every map behind a convolution, the last one first.
 
@@ -151,7 +151,7 @@ def _maps(
     found = []
     for (one, made), size in zip(steps, sizes, strict=True):
         name = prefix + one.name
-        # A rim of zeros would make a map look finer than it is, and shift it.
+        # Zero padding would make a map look finer than it is, and shift it.
         if _is_map(size) and not isinstance(one, keras.layers.ZeroPadding2D):
             rows, columns = size.shape[1:3]
             found.append((name, None if None in (rows, columns) else min(rows, columns)))
@@ -162,16 +162,16 @@ def _maps(
     return found
 
 
-def _behind_convolution(outputs: Any) -> list[tuple[Any, Any]]:
+def _behind_convolution(outputs: KerasTensor) -> list[tuple[KerasLayer, KerasTensor]]:
     """The operations from the first convolution on, the last one first."""
     steps = _steps(outputs)
     first = next((at for at, (one, _) in enumerate(steps) if _holds_convolution(one)), len(steps))
     return steps[first:][::-1]
 
 
-def _steps(outputs: Any) -> list[tuple[Any, Any]]:
+def _steps(outputs: KerasTensor) -> list[tuple[KerasLayer, KerasTensor]]:
     """The operations behind a tensor and what each made, in an order in which they can be done."""
-    done: dict[int, tuple[Any, Any]] = {}
+    done: dict[int, tuple[KerasLayer, KerasTensor]] = {}
     waiting = [outputs]
     while waiting:
         tensor = waiting[-1]
@@ -184,7 +184,7 @@ def _steps(outputs: Any) -> list[tuple[Any, Any]]:
     return list(done.values())
 
 
-def _joined(inputs: Any, tensor: Any, inner: Tap, outputs: Any) -> Tap:
+def _joined(inputs: KerasTensor, tensor: KerasTensor, inner: Tap, outputs: KerasTensor) -> Tap:
     """A tap inside the network that made a tensor, with what stands before and behind it."""
     import keras
 
@@ -192,26 +192,26 @@ def _joined(inputs: Any, tensor: Any, inner: Tap, outputs: Any) -> Tap:
     before = None if source is inputs else keras.Model(inputs, source)
     behind = None if tensor is outputs else keras.Model(tensor, outputs)
 
-    def run(images: Any) -> tuple[Any, Any]:
+    def run(images: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
         maps, values = inner.run(images if before is None else before(images, training=False))
         return maps, values if behind is None else behind(values, training=False)
 
     return Tap(inner.layer, run)
 
 
-def _holds_convolution(operation: Any) -> bool:
+def _holds_convolution(operation: KerasLayer) -> bool:
     if _is_graph(operation):
         return any(_holds_convolution(one) for one, _ in _steps(operation.outputs[0]))
     return "Conv" in type(operation).__name__ and hasattr(operation, "kernel_size")
 
 
-def _is_graph(operation: Any) -> bool:
+def _is_graph(operation: KerasLayer) -> bool:
     import keras
 
     return isinstance(operation, keras.Model) and bool(getattr(operation, "inputs", None))
 
 
-def _is_map(tensor: Any) -> bool:
+def _is_map(tensor: KerasTensor) -> bool:
     """Whether a tensor has rows and columns, more than one value of them."""
     if len(tensor.shape) != 4:
         return False
@@ -219,7 +219,7 @@ def _is_map(tensor: Any) -> bool:
     return rows is None or columns is None or rows * columns > 1
 
 
-def _is_activation(operation: Any) -> bool:
+def _is_activation(operation: KerasLayer) -> bool:
     import keras
 
     return isinstance(operation, (keras.layers.Activation, keras.layers.Softmax))

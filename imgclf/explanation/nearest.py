@@ -1,4 +1,4 @@
-"""`Nearest`: the images that the network finds most like an image."""
+"""`Nearest`: the images whose features are most similar to those of an image."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["Nearest", "find_nearest"]
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Nearest:
-    """For each image the most similar ones of a split, by what the network makes of them.
+    """The most similar images of a split, by the features of the network.
 
     Args:
-        images: (N, height, width, channels) the images that were asked about.
-        indices: (N, k) places in the split, the nearest first.
-        distances: (N, k) cosine distances of the features before the output layer, 0 (alike) to 2.
+        images: (N, height, width, channels) the query images.
+        indices: (N, k) indices in the split, the nearest first.
+        distances: (N, k) cosine distances of the features before the output layer, 0 (same) to 2.
         labels: (N, k) the true classes of the neighbours.
         neighbours: (N, k, height, width, channels) their images.
-        predictions: (N,) what the network takes each image for.
+        predictions: (N,) the predicted class of each image.
         class_names: one name a class.
     """
 
@@ -59,7 +59,7 @@ class Nearest:
 
     @property
     def agreement(self) -> np.ndarray:
-        """(N,) the part of the neighbours that are of the predicted class."""
+        """(N,) the share of the neighbours that are of the predicted class."""
         return (self.labels == self.predictions[:, np.newaxis]).mean(axis=1)
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,10 +72,10 @@ class Nearest:
         }
 
     def plot(self, ax: Axes | None = None) -> Figure | Axes:
-        """A row an image: itself with the prediction, then its neighbours with their classes.
+        """Draws a row for each image: with its prediction, then its neighbours with their classes.
 
         Args:
-            ax: where to draw the first row; if left out, a figure of all is made.
+            ax: where to draw the first row; if left out, a new figure has all.
 
         Returns:
             The figure, or `ax`.
@@ -93,7 +93,7 @@ class Nearest:
 def find_nearest(
     queries: np.ndarray, batches: Iterable[np.ndarray], k: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest rows by cosine distance, one batch of them in memory at a time.
+    """Finds the nearest rows by cosine distance, one batch of them in memory at a time.
 
     Args:
         queries: (N, features).
@@ -101,7 +101,7 @@ def find_nearest(
         k: how many.
 
     Returns:
-        (N, k) places counted over all batches, the nearest first (of equals the first), and their
+        (N, k) indices over all batches, the nearest first (of equals the first), and their
         distances, float64.
 
     Example:
@@ -126,7 +126,7 @@ def find_nearest(
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
-    """Rows of length 1; one of zeros stays so, and is as far from all others as a right angle."""
+    """Rows of length 1; one of zeros stays so, at the distance 1 from all others."""
     values = np.asarray(rows, np.float64)
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)

@@ -1,7 +1,7 @@
-"""Occlusion: by how much a class becomes less probable where a part of the image is covered.
+"""Occlusion: how much the probability of a class falls when a region of the image is covered.
 
-What covers is the image's own mean colour: a grey of always the same brightness would stand out
-of a dark image, and tell the network something new.
+Regions are covered with the mean color of the image: a fixed gray would stand out of a dark image,
+and add information.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ __all__ = ["drops", "occlusion"]
 # (N, height, width, channels) to (N, classes).
 _Probabilities = Callable[[np.ndarray], np.ndarray]
 
-# A patch is a fourth of the shorter side, and moves on by half of itself: 49 positions.
+# A patch is a fourth of the shorter side, and moves by half of itself: 49 positions.
 _PATCHES = 4
 
-# The part of an image that counts as hot, and how many other places it is compared with.
+# The hottest region as a share of the image, and how many others it is compared with.
 _HOT = 1 / 8
 _PLACES = 16
 
 
 def occlusion(probabilities: _Probabilities, image: np.ndarray, target: int) -> np.ndarray:
-    """The heat map of one image.
+    """Computes the heat map of one image.
 
     Args:
-        probabilities: gives those of all classes for a batch.
+        probabilities: computes those of all classes for a batch.
         image: (height, width, channels), 0 to 255.
         target: a label number.
 
@@ -56,18 +56,18 @@ def occlusion(probabilities: _Probabilities, image: np.ndarray, target: int) -> 
 def drops(
     probabilities: _Probabilities, image: np.ndarray, heatmap: np.ndarray, target: int, seed: int
 ) -> tuple[float, float]:
-    """By how much the probability falls where the hot part is covered, and elsewhere.
+    """Measures how much the probability falls when the hottest region is covered, or another.
 
     Args:
-        probabilities: gives those of all classes for a batch.
+        probabilities: computes those of all classes for a batch.
         image: (height, width, channels), 0 to 255.
         heatmap: (height, width).
         target: a label number.
-        seed: decides where else.
+        seed: decides which others.
 
     Returns:
-        The fall where the hottest eighth is covered; the mean fall for 16 areas of the same shape,
-        moved to random places (around the edge where need be).
+        The fall when the hottest eighth is covered; the mean fall for 16 regions of the same shape,
+        moved to random places (around the edge if necessary).
     """
     height, width = heatmap.shape
     hot = np.zeros(heatmap.size, bool)
@@ -84,13 +84,13 @@ def drops(
 
 
 def _starts(size: int, side: int) -> list[int]:
-    """Where patches begin along one side, so that the last one ends at its end."""
+    """The starts of patches along one side; the last one ends at its end."""
     step = max(1, side // 2)
     return sorted({*range(0, size - side, step), size - side})
 
 
 def _covered(image: np.ndarray, covers: np.ndarray) -> np.ndarray:
-    """The image once for each cover, with its mean colour there."""
+    """The image once for each cover, with its mean color there."""
     mean = image.mean(axis=(0, 1))
     if image.dtype.kind in "iu":
         mean = np.rint(mean)

@@ -122,7 +122,7 @@ def heat_maps(
     bar = figure.colorbar(
         scale, ax=places, location="bottom", shrink=min(1.0, 1.4 / columns), aspect=30, pad=0.02
     )
-    bar.set_ticks([0, 1], labels=["does not speak for the class", "speaks most for it"])
+    bar.set_ticks([0, 1], labels=["no support", "strongest support"])
     bar.ax.tick_params(length=0, labelsize=8.5, labelcolor=INK)
     bar.outline.set_visible(False)
     return figure
