@@ -14,6 +14,8 @@ from imgclf.plots.style import (
     GREY,
     INK,
     VERMILLION,
+    Numbers,
+    Pairs,
     check_length,
     finish,
     legend_above,
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from imgclf.plots.style import Numbers, Pairs
 
 __all__ = [
     "differences",

@@ -12,6 +12,8 @@ from imgclf.plots.style import (
     ORANGE,
     PALE,
     VERMILLION,
+    Numbers,
+    Pairs,
     check_length,
     finish,
     legend_above,
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from imgclf.plots.style import Numbers, Pairs
 
 __all__ = [
     "calibration_change",

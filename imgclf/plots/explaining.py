@@ -13,6 +13,8 @@ from imgclf.plots.style import (
     BLUE,
     INK,
     VERMILLION,
+    Images,
+    Numbers,
     as_images,
     check_length,
     new_axes,
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from imgclf.plots.style import Images, Numbers
 
 __all__ = [
     "heat_maps",

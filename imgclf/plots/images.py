@@ -12,6 +12,8 @@ from imgclf.plots.style import (
     GREY,
     INK,
     ORANGE,
+    Images,
+    Numbers,
     as_images,
     check_length,
     new_figure,
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from imgclf.plots.style import Images, Numbers
 
 __all__ = [
     "image_grid",

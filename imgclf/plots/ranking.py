@@ -15,6 +15,7 @@ from imgclf.plots.style import (
     PALE,
     PURPLE,
     VERMILLION,
+    Numbers,
     finish,
     new_axes,
     percent_format,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from imgclf.plots.style import Numbers
 
 __all__ = [
     "precision_recall_curves",

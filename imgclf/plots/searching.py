@@ -15,6 +15,7 @@ from imgclf.plots.style import (
     GREY,
     INK,
     VERMILLION,
+    Numbers,
     check_length,
     finish,
     legend_above,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from imgclf.plots.style import Numbers
 
 __all__ = [
     "is_number",

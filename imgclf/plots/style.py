@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
-    # What the functions of this folder take.
-    Numbers: TypeAlias = Sequence[float] | np.ndarray
-    Pairs: TypeAlias = Sequence[Sequence[float]] | np.ndarray
-    Images: TypeAlias = Sequence[ArrayLike] | np.ndarray
-
     _Drawing = TypeVar("_Drawing", Axes, Figure)
 
 __all__ = [
@@ -36,6 +31,9 @@ __all__ = [
     "PALE",
     "PURPLE",
     "VERMILLION",
+    "Images",
+    "Numbers",
+    "Pairs",
     "as_images",
     "as_pixels",
     "as_uint8",
@@ -50,6 +48,11 @@ __all__ = [
     "shown_in_notebooks",
     "whole_numbers",
 ]
+
+# What the functions of this folder take.
+Numbers: TypeAlias = "Sequence[float] | np.ndarray"
+Pairs: TypeAlias = "Sequence[Sequence[float]] | np.ndarray"
+Images: TypeAlias = "Sequence[ArrayLike] | np.ndarray"
 
 # Colours that stay apart for the colour-blind.
 # Source: M. Okabe, K. Ito, "Color Universal Design" (2008).
