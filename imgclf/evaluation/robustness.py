@@ -39,7 +39,7 @@ class Robustness:
 
     Example:
         >>> print(Robustness(500, 500, 10, 0.9, {"blur": (0.9, 0.88, 0.8, 0.7, 0.5)}, 0))
-        90.0% (87.1% to 92.3%) as they are, on 500 images
+        90.0% (87.1% to 92.3%) on 500 undamaged images
                        1       2       3       4       5   mean
           blur     90.0%   88.0%   80.0%   70.0%   50.0%  75.6%
           (each ± up to 4.4 points; 1 is mild, 5 severe)
@@ -83,8 +83,8 @@ class Robustness:
         width = max(map(len, self.accuracies))
         heads = "".join(f"{step:>8}" for step in range(1, STEPS + 1))
         lines = [
-            f"{self.accuracy:.1%} ({low:.1%} to {high:.1%}) as they are, "
-            f"on {self.num_images:,} images{drawn}",
+            f"{self.accuracy:.1%} ({low:.1%} to {high:.1%}) "
+            f"on {self.num_images:,} undamaged images{drawn}",
             f"  {'':<{width}}{heads}   mean",
         ]
         for name, row in self.accuracies.items():

@@ -1,10 +1,9 @@
-"""Every matplotlib figure, drawn from plain arrays and strings.
+"""Draws every matplotlib figure from plain arrays and strings.
 
-Figures are made with `matplotlib.figure.Figure` and never with pyplot: nothing global changes,
-no window or display is needed, and many can be drawn in one process without being closed. A
-function that fills one axes takes `ax=None` and returns the axes; the others return a figure.
-Both show themselves in a notebook. Where a figure is stored is the caller's business:
-`figure_png` gives the bytes.
+Figures are made with `matplotlib.figure.Figure`, never with pyplot: nothing global changes, no
+display is needed, and figures need not be closed. A function that fills one axes takes `ax=None`
+and returns the axes; the others return a figure. Both show themselves in a notebook. `figure_png`
+and `figure_svg` return their bytes and markup.
 """
 
 from __future__ import annotations

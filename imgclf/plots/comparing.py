@@ -1,4 +1,4 @@
-"""Accuracies side by side: slices, differences, damage, more images."""
+"""Draws accuracies side by side: of slices, classifiers, damaged images, learning curves."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def slice_accuracies(
     overall: float,
     ax: Axes | None = None,
 ) -> Axes:
-    """The accuracy of parts of the images, each with its interval.
+    """Draws the accuracy of groups of images, each with its interval.
 
     Args:
-        names: what the images of each part have in common; the first is drawn on top.
-        accuracies: (parts,) 0 to 1.
-        intervals: (parts, 2) low and high end.
-        counts: (parts,) how many images there are.
-        worse: (parts,) which are significantly worse than the rest: vermillion diamonds.
-        overall: the accuracy of all, a line.
-        ax: where to draw; a figure is made if left out.
+        names: what the images of each slice have in common; the first is drawn at the top.
+        accuracies: (slices,) 0 to 1.
+        intervals: (slices, 2) low and high ends.
+        counts: (slices,) numbers of images.
+        worse: (slices,) which are significantly worse than the rest: vermillion diamonds.
+        overall: the accuracy on all images, drawn as a line.
+        ax: where to draw; a new figure if left out.
 
     Returns:
-        The axes. Of more than 30 parts the first ones are drawn.
+        The axes. Of more than 30 slices the first ones are drawn.
 
     Raises:
         ArgumentError: if the lengths differ.
@@ -90,7 +90,7 @@ def slice_accuracies(
         (False, BLUE, "o", "accuracy, 95% interval"),
         (True, VERMILLION, "D", "significantly worse"),
     ]
-    for kind, colour, marker, label in kinds:
+    for kind, color, marker, label in kinds:
         places = [place for place in shown if bool(worse[place]) is kind]
         if places:
             right = np.array([accuracies[place] for place in places])
@@ -100,7 +100,7 @@ def slice_accuracies(
                 places,
                 xerr=np.maximum([right - low, high - right], 0),
                 fmt=marker,
-                color=colour,
+                color=color,
                 markersize=5,
                 elinewidth=1.2,
                 label=label,
@@ -123,14 +123,14 @@ def differences(
     certain: Sequence[bool],
     ax: Axes | None = None,
 ) -> Axes:
-    """Differences of accuracies with their intervals beside the line of none: a forest plot.
+    """Draws differences of accuracies with their intervals: a forest plot.
 
     Args:
-        names: what each one is.
+        names: one a difference.
         values: (N,) the differences, -1 to 1.
-        intervals: (N, 2) low and high end of each.
-        certain: whether each is told from none; those that are not are grey.
-        ax: where to draw; a figure is made if left out.
+        intervals: (N, 2) low and high ends.
+        certain: whether each is significant; the others are gray.
+        ax: where to draw; a new figure if left out.
 
     Returns:
         The axes, in points (hundredths); the first difference is at the top.
@@ -173,13 +173,13 @@ def robustness_card(
     clean: float,
     chance: float,
 ) -> Figure:
-    """Accuracy under each kind of damage by its severity, a small panel each.
+    """Draws the accuracy by kind and severity of damage, a small panel each.
 
     Args:
-        accuracies: by the name of the damage, one value a step, 0 to 1.
-        intervals: low and high end of each of them.
-        clean: the accuracy on the images as they are, drawn as a line.
-        chance: the accuracy of guessing, drawn as a line.
+        accuracies: by kind of damage, one value a step, 0 to 1.
+        intervals: low and high ends of each.
+        clean: the accuracy on undamaged images, drawn as a line.
+        chance: the accuracy by chance, drawn as a line.
 
     Returns:
         The figure; all panels have the same scale.
@@ -204,8 +204,8 @@ def robustness_card(
         axes = figure.add_subplot(rows, columns, place + 1)
         steps = np.arange(len(values) + 1)
         low, high = np.asarray([(clean, clean), *intervals[name]], float).T
-        axes.axhline(clean, color=GREY, linewidth=1, linestyle="--", label="as they are")
-        axes.axhline(chance, color=VERMILLION, linewidth=1, linestyle=":", label="guessing")
+        axes.axhline(clean, color=GREY, linewidth=1, linestyle="--", label="undamaged")
+        axes.axhline(chance, color=VERMILLION, linewidth=1, linestyle=":", label="chance")
         axes.fill_between(steps, low, high, color=BLUE, alpha=0.18, linewidth=0)
         axes.plot(steps, [clean, *values], color=BLUE, marker="o", markersize=4)
         axes.set_title(shorten(name, 24), fontsize=10, color=INK, parse_math=False)
@@ -225,17 +225,17 @@ def learning_curve(
     curve: tuple[Numbers, Numbers, Numbers, Numbers],
     ax: Axes | None = None,
 ) -> Axes:
-    """Accuracy by the number of training images, and where the curve goes on to.
+    """Draws accuracy by the number of training images, with an extrapolation.
 
     Args:
-        sizes: (points,) training images of each training.
-        accuracies: (points,) validation accuracy of each.
+        sizes: (points,) numbers of training images.
+        accuracies: (points,) validation accuracy of each training.
         curve: four arrays of one length: numbers of images, the fitted accuracy, and the low and
-            high end of its interval.
-        ax: where to draw; a figure is made if left out.
+            high ends of its interval.
+        ax: where to draw; a new figure if left out.
 
     Returns:
-        The axes; images are on a logarithmic scale, what lies beyond the data is dashed.
+        The axes; images are on a logarithmic scale, the extrapolation is dashed.
 
     Raises:
         ArgumentError: if the lengths differ.

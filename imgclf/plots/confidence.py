@@ -1,4 +1,4 @@
-"""How far probabilities can be believed: calibration and coverage."""
+"""Draws calibration and coverage."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def calibration_curve(
     intervals: Pairs | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Whether confidence can be believed: accuracy over confidence, range by range.
+    """Draws accuracy over confidence, range by range: the reliability diagram.
 
     Args:
         confidences: (bins,) mean confidence of the predictions in each range, 0 to 1.
-        accuracies: (bins,) the part of them that is right, 0 to 1.
-        counts: (bins,) how many there are.
-        intervals: (bins, 2) low and high end of each accuracy's interval, drawn as bars.
-        ax: where to draw; a figure is made if left out.
+        accuracies: (bins,) the share of them that is right, 0 to 1.
+        counts: (bins,) numbers of images.
+        intervals: (bins, 2) low and high ends of the accuracies' intervals, drawn as bars.
+        ax: where to draw; a new figure if left out.
 
     Returns:
         The axes. Points under the diagonal are overconfident.
@@ -100,14 +100,14 @@ def calibration_change(
     names: Sequence[str],
     ax: Axes | None = None,
 ) -> Axes:
-    """Accuracy over confidence before and after a correction.
+    """Draws accuracy over confidence before and after calibration.
 
     Args:
-        before: (confidence, accuracy, low, high, count) of each range of confidence, low and high
+        before: (confidence, accuracy, low, high, images) of each range of confidence, low and high
             being the ends of the accuracy's interval.
         after: the same afterwards.
-        names: how the two are called in the legend.
-        ax: where to draw; a figure is made if left out.
+        names: of the two in the legend.
+        ax: where to draw; a new figure if left out.
 
     Returns:
         The axes. The larger a point, the more images lie in its range; bars are intervals.
@@ -120,13 +120,13 @@ def calibration_change(
     """
     axes = new_axes(ax, 5.2, 5)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
-    for points, name, colour, marker in zip(
+    for points, name, color, marker in zip(
         (before, after), names, (ORANGE, BLUE), ("s", "o"), strict=True
     ):
         levels, right, low, high, counts = np.asarray(points, float).reshape(-1, 5).T
         sizes = 14 + 420 * counts / max(counts.sum(), 1)
-        axes.vlines(levels, low, high, color=colour, linewidth=1, alpha=0.55)
-        style: dict[str, Any] = {"color": colour, "marker": marker, "alpha": 0.85, "linewidths": 0}
+        axes.vlines(levels, low, high, color=color, linewidth=1, alpha=0.55)
+        style: dict[str, Any] = {"color": color, "marker": marker, "alpha": 0.85, "linewidths": 0}
         axes.scatter(levels, right, s=sizes, clip_on=False, zorder=3, **style)
         axes.scatter([], [], s=40, label=name, **style)
     axes.set_xlim(0, 1)
@@ -141,13 +141,13 @@ def calibration_change(
 def coverage_curve(
     coverages: Numbers, accuracies: Numbers, intervals: Pairs | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Accuracy over the part of the images that is answered, the most confident first.
+    """Draws accuracy over the share of the images that is answered, the most confident first.
 
     Args:
-        coverages: (points,) 0 to 1, rising; there may be none.
+        coverages: (points,) 0 to 1, increasing; may be empty.
         accuracies: (points,) 0 to 1.
-        intervals: (points, 2) low and high end of each accuracy's interval, drawn as a band.
-        ax: where to draw; a figure is made if left out.
+        intervals: (points, 2) low and high ends of the accuracies' intervals, drawn as a band.
+        ax: where to draw; a new figure if left out.
 
     Returns:
         The axes.
@@ -167,7 +167,7 @@ def coverage_curve(
         )
     if len(coverages):
         axes.plot(coverages, accuracies, color=BLUE, linewidth=2, label="right answers")
-        # The first few answers say nothing: their intervals reach far down.
+        # The first few answers are left out of the range: their intervals reach far down.
         settled = np.asarray(accuracies)[np.asarray(coverages) >= min(0.05, np.max(coverages))]
         axes.set_ylim(max(0, settled.min() - 0.25 * (1 - settled.min()) - 0.02), 1.005)
         legend_above(axes)
@@ -179,14 +179,14 @@ def coverage_curve(
 
 
 def mark_coverage(axes: Axes, coverage: float, precision: float, wanted: float, name: str) -> Axes:
-    """Puts a threshold onto `coverage_curve`.
+    """Marks a threshold on a `coverage_curve`.
 
     Args:
-        axes: as `coverage_curve` gives them.
-        coverage: the part of the images that is answered, 0 to 1.
-        precision: the part of the answers that is right.
-        wanted: what was asked for, drawn as a line.
-        name: how the point is called in the legend.
+        axes: as `coverage_curve` returns them.
+        coverage: the share of the images that is answered, 0 to 1.
+        precision: the share of the answers that is right.
+        wanted: the precision that was asked for, drawn as a line.
+        name: of the point in the legend.
 
     Returns:
         The axes.

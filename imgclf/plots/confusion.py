@@ -1,4 +1,4 @@
-"""The confusion matrix."""
+"""Draws the confusion matrix."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ __all__ = [
     "confusion_matrix",
 ]
 
-# More cells than this leave no room for numbers that one can read.
+# More classes than this leave no room for legible numbers.
 _MAX_NUMBERED_CLASSES = 20
-# More names than this run into each other along an axis of the largest matrix drawn.
+# More names than this overlap along an axis of the largest matrix.
 _MAX_CLASS_TICKS = 70
 
 
 def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], ax: Axes | None = None) -> Axes:
-    """How often each class was taken for each other one.
+    """Draws how often each class is predicted as each other one.
 
     Args:
-        matrix: (classes, classes) counts, a row a true class, a column a predicted one.
+        matrix: (classes, classes) numbers of images, a row a true class, a column a predicted one.
         class_names: one name a class.
-        ax: where to draw; a figure is made if left out.
+        ax: where to draw; a new figure if left out.
 
     Returns:
-        The axes. Colours are shares of the row; up to 20 classes the counts are written too.
+        The axes. Colors are shares of the row; up to 20 classes the numbers are written, too.
 
     Raises:
-        ArgumentError: if the matrix is not square, holds negative values, or has another size
-            than there are names.
+        ArgumentError: if the matrix is not square, holds negative values, or its size is not
+            the number of names.
 
     Example:
         >>> axes = confusion_matrix([[8, 2], [1, 9]], ["cat", "dog"])
@@ -64,7 +64,7 @@ def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], ax: Axes | N
     shares = counts / np.where(totals > 0, totals, 1)
     side = float(np.clip(2.6 + 0.5 * size, 4.0, 11.0))
     axes = new_axes(ax, side, side)
-    # The square root gives a confusion of a few per cent a colour that one can see.
+    # The square root makes a confusion of a few percent visible.
     scale = PowerNorm(0.5, vmin=0, vmax=1)
     image = axes.imshow(shares, cmap="Blues", norm=scale, interpolation="nearest")
     _name_classes(axes, class_names)
@@ -100,12 +100,12 @@ def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
     cell = _cell_points(axes, len(counts))
     fontsize = float(np.clip(cell / (0.75 * max(map(len, texts))), 4, 10))
     for (row, column), text in zip(np.ndindex(counts.shape), texts, strict=True):
-        colour = "white" if shares[row, column] > 0.35 else INK
+        color = "white" if shares[row, column] > 0.35 else INK
         if counts[row, column] == 0:
-            colour = GREY
-        axes.text(column, row, text, ha="center", va="center", fontsize=fontsize, color=colour)
+            color = GREY
+        axes.text(column, row, text, ha="center", va="center", fontsize=fontsize, color=color)
 
 
 def _cell_points(axes: Axes, columns: int) -> float:
-    """About how wide a cell is, in points, as fonts are measured."""
+    """The approximate width of a cell in points, as fonts are measured."""
     return float(axes.get_window_extent().width / axes.figure.dpi * 72 / columns)

@@ -1,4 +1,4 @@
-"""Heat maps over images, and images beside those that resemble them."""
+"""Draws heat maps over images, and images beside their nearest neighbours."""
 
 from __future__ import annotations
 
@@ -37,17 +37,16 @@ __all__ = [
 
 
 def heat_overlay(images: Images, heatmaps: Images, strength: float = 0.7) -> np.ndarray:
-    """Images in grey with heat on them.
+    """Draws heat maps over images in gray.
 
     Args:
         images: (N, height, width, channels), 0 to 255.
         heatmaps: (N, height, width), 0 to 1.
-        strength: how much of a pixel the hottest colour covers, 0 to 1.
+        strength: the opacity of the hottest color, 0 to 1.
 
     Returns:
-        (N, height, width, 3) uint8. Heat goes from violet over red to yellow, and gets lighter all
-        the way, so that it can be read without telling colours apart. Where there is none the
-        image stays grey.
+        (N, height, width, 3) uint8. Heat goes from violet over red to yellow with increasing
+        lightness, so that it can be read without color vision. Without heat the image stays gray.
 
     Example:
         >>> heat_overlay(np.zeros((1, 2, 2, 1), np.uint8), np.zeros((1, 2, 2)))[0, 0, 0].tolist()
@@ -57,11 +56,11 @@ def heat_overlay(images: Images, heatmaps: Images, strength: float = 0.7) -> np.
 
     check_length("heatmaps", heatmaps, len(images))
     heat = np.asarray(heatmaps, np.float32)
-    colours = colormaps["plasma"](heat)[..., :3].astype(np.float32) * 255
+    colors = colormaps["plasma"](heat)[..., :3].astype(np.float32) * 255
     image_list = np.stack([_grey(image) for image in as_images(images)])[..., np.newaxis]
-    # What is hardly warm is hardly coloured: the image must be seen.
+    # Little heat colors little, so that the image stays visible.
     part = strength * heat[..., np.newaxis]
-    return np.rint((1 - part) * image_list + part * colours).astype(np.uint8)
+    return np.rint((1 - part) * image_list + part * colors).astype(np.uint8)
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
@@ -80,15 +79,15 @@ def heat_maps(
     columns: int = 4,
     ax: Axes | None = None,
 ) -> Figure | Axes:
-    """Each image beside itself with its heat.
+    """Draws each image beside its heat map.
 
     Args:
-        images: image_list as in `image_grid`.
-        overlays: (N, height, width, 3) uint8, as `heat_overlay` gives them.
+        images: as in `image_grid`.
+        overlays: (N, height, width, 3) uint8, as `heat_overlay` returns them.
         titles: one text a pair.
         notes: one text a pair, written below it; may be empty.
-        columns: how many pairs stand in one row.
-        ax: where to draw the first pair; if left out, a figure of all is made.
+        columns: pairs in one row.
+        ax: where to draw the first pair; if left out, a new figure has all.
 
     Returns:
         The figure, or `ax`.
@@ -116,7 +115,7 @@ def heat_maps(
     places = [figure.add_subplot(rows, columns, place + 1) for place in range(len(pairs))]
     for place, pair, title, note in zip(places, pairs, titles, notes, strict=True):
         _show_pair(place, pair, title, note)
-    # As the heat looks on a grey of middle brightness.
+    # Heat as it looks on a medium gray.
     heat = np.linspace(0, 1, 64)[np.newaxis]
     shades = heat_overlay([np.full((1, 64), 128)], heat[np.newaxis])[0, 0] / 255
     scale = ScalarMappable(cmap=ListedColormap(shades))
@@ -130,9 +129,9 @@ def heat_maps(
 
 
 def _beside(image: np.ndarray, overlay: np.ndarray) -> np.ndarray:
-    colour = image if image.ndim == 3 else np.repeat(image[..., np.newaxis], 3, axis=2)
-    gap = np.full((len(colour), max(1, colour.shape[1] // 24), 3), 255, np.uint8)
-    return np.concatenate([colour, gap, overlay], axis=1)
+    color = image if image.ndim == 3 else np.repeat(image[..., np.newaxis], 3, axis=2)
+    gap = np.full((len(color), max(1, color.shape[1] // 24), 3), 255, np.uint8)
+    return np.concatenate([color, gap, overlay], axis=1)
 
 
 def _show_pair(axes: Axes, pair: np.ndarray, title: str, note: str) -> None:
@@ -151,15 +150,15 @@ def neighbours(
     distances: Sequence[Numbers] | np.ndarray,
     ax: Axes | None = None,
 ) -> Figure | Axes:
-    """A row an image: itself, then those that are most like it.
+    """Draws a row for each image: it, then its nearest neighbours.
 
     Args:
-        images: image_list as in `image_grid`.
-        names: what each was taken for.
-        others: for each image a list of k images, the nearest first.
-        other_names: for each image k true classes.
+        images: as in `image_grid`.
+        names: the predicted class of each.
+        others: k images for each, the nearest first.
+        other_names: k true classes for each.
         distances: (N, k).
-        ax: where to draw the first row; if left out, a figure of all is made.
+        ax: where to draw the first row; if left out, a new figure has all.
 
     Returns:
         The figure, or `ax`. Neighbours of another class than the prediction have their name in
@@ -180,7 +179,7 @@ def neighbours(
             _show_cell(axes.inset_axes((column / count, 0, 0.94 / count, 0.8)), *cell)
         return axes
     figure = new_figure(1.5 * count, 1.75 * len(rows) + 0.5)
-    figure.suptitle("The nearest image_list, with their cosine distances", fontsize=12, color=INK)
+    figure.suptitle("Nearest images, with cosine distances", fontsize=12, color=INK)
     cells = [cell for row in rows for cell in row]
     for place, cell in enumerate(cells):
         _show_cell(figure.add_subplot(len(rows), count, place + 1), *cell)
@@ -190,7 +189,7 @@ def neighbours(
 def _neighbour_row(
     image: np.ndarray, name: str, others: Images, other_names: Sequence[str], distances: Numbers
 ) -> list[tuple[np.ndarray, str, str]]:
-    """Image, text and colour of the text of each cell."""
+    """The image, text and text color of each cell."""
     cells = [(image, f"taken for\n{shorten(name, 17)}", BLUE)]
     for one, other, distance in zip(as_images(others), other_names, distances, strict=True):
         same = other == name
@@ -199,6 +198,6 @@ def _neighbour_row(
     return cells
 
 
-def _show_cell(axes: Axes, image: np.ndarray, text: str, colour: str) -> None:
+def _show_cell(axes: Axes, image: np.ndarray, text: str, color: str) -> None:
     show_image(axes, image)
-    axes.set_title(text, fontsize=8.5, color=colour, pad=4, parse_math=False)
+    axes.set_title(text, fontsize=8.5, color=color, pad=4, parse_math=False)

@@ -1,4 +1,4 @@
-"""Images with what is said of them: grids, mistakes, predictions, labels in doubt."""
+"""Draws images with captions: grids, mistakes, predictions, label error candidates."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ def image_grid(
     columns: int = 5,
     title: str | None = None,
 ) -> Figure:
-    """Images in rows, each with a title if there are any.
+    """Draws images in rows, with a title each if there are any.
 
     Args:
-        images: image_list of (height, width) or (height, width, channels), values 0 to 255; one
-            array or a list of images of various sizes. One channel is shown in grey, of two the
-            first one, of more the first three as red, green, blue.
+        images: (height, width) or (height, width, channels) each, values 0 to 255; one array or a
+            list of images of various sizes. One channel is shown in gray, of two the first one,
+            of more the first three as red, green, blue.
         titles: one text an image, of one or more lines.
-        columns: how many images stand in one row.
+        columns: images in one row.
         title: a heading above all.
 
     Returns:
         The figure.
 
     Raises:
-        ArgumentError: if there is no image, an image has another shape, or the number of
-            titles is another one.
+        ArgumentError: if there is no image, an image has another shape, or the number of titles
+            differs.
 
     Example:
         >>> import numpy as np
@@ -98,14 +98,14 @@ def mistakes(
     *,
     columns: int = 4,
 ) -> Figure:
-    """Images that were taken for something else, with the prediction and the truth.
+    """Draws misclassified images, each with its predicted and its true class.
 
     Args:
-        images: images as in `image_grid`; there may be none, which the figure then says.
+        images: as in `image_grid`; without any the figure says so.
         true_names: the true class of each image.
         predicted_names: the predicted class of each image.
         confidences: the probability of each prediction, 0 to 1.
-        columns: how many images stand in one row.
+        columns: images in one row.
 
     Returns:
         The figure.
@@ -138,7 +138,7 @@ def mistakes(
 
 
 def message(text: str) -> Figure:
-    """A figure that says in words that there is nothing to draw.
+    """Draws a text, where there is nothing else to draw.
 
     Args:
         text: a few words.
@@ -158,12 +158,12 @@ def message(text: str) -> Figure:
 def softmax_predictions(
     images: Images, true_names: Sequence[str], top: Sequence[Sequence[tuple[str, float]]]
 ) -> Figure:
-    """Images, each with its true class and the most likely classes as bars.
+    """Draws images, each with its true class and the most likely classes as bars.
 
     Args:
-        images: image_list as in `image_grid`.
+        images: as in `image_grid`.
         true_names: the true class of each image.
-        top: for each image the most likely classes as (name, probability), likeliest first.
+        top: for each image the most likely classes as (name, probability), the most likely first.
 
     Returns:
         The figure: a row an image, the image on the left and the bars on the right. The bar of
@@ -199,8 +199,8 @@ def _probability_bars(axes: Axes, true_name: str, likely: Sequence[tuple[str, fl
     names = [name for name, _ in likely]
     shares = [share for _, share in likely]
     places = range(len(names))
-    colours = [BLUE if name == true_name else ORANGE for name in names]
-    axes.barh(places, shares, color=colours, height=0.62)
+    colors = [BLUE if name == true_name else ORANGE for name in names]
+    axes.barh(places, shares, color=colors, height=0.62)
     axes.set_yticks(places, [shorten(name, 20) for name in names], parse_math=False)
     axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=INK)
     axes.set_xticks([])
@@ -215,12 +215,12 @@ def _probability_bars(axes: Axes, true_name: str, likely: Sequence[tuple[str, fl
 def label_errors(
     images: Images, labels: Sequence[str], suggested: Sequence[str], probabilities: Numbers
 ) -> Figure:
-    """Images whose labels are likely wrong, each with its label and what it likely is.
+    """Draws label error candidates, each with its label and the suggested class.
 
     Args:
-        images: images as in `image_grid`; there may be none, which the figure then says.
+        images: as in `image_grid`; without any the figure says so.
         labels: the label of each image.
-        suggested: the class that each likely is.
+        suggested: the suggested class of each.
         probabilities: the probability of that class, 0 to 1.
 
     Returns:
@@ -243,9 +243,9 @@ def label_errors(
     ]:
         check_length(name, values, len(images))
     if len(images) == 0:
-        return message("No likely label errors")
+        return message("No label error candidates")
     titles = [
         f"labelled {shorten(label, 17)}\nlikely {shorten(other, 12)} ({share:.0%})"
         for label, other, share in zip(labels, suggested, probabilities, strict=True)
     ]
-    return image_grid(images, titles, columns=4, title="Likely label errors")
+    return image_grid(images, titles, columns=4, title="Label error candidates")

@@ -1,4 +1,4 @@
-"""Curves of a class against the others: ROC, precision and recall."""
+"""Draws ROC and precision-recall curves."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ __all__ = [
 def roc_curves(
     curves: Mapping[str, tuple[Numbers, Numbers, float]], ax: Axes | None = None
 ) -> Axes:
-    """ROC curves: what a threshold finds over what it takes along wrongly.
+    """Draws ROC curves: true positive rates over false positive rates.
 
     Args:
         curves: by class name (false positive rates, true positive rates, area under the curve), in
-            the order of importance: the first five are coloured and named.
-        ax: where to draw; a figure is made if left out.
+            the order of importance: the first five are colored and named.
+        ax: where to draw; a new figure if left out.
 
     Returns:
         The axes.
@@ -65,12 +65,12 @@ def roc_curves(
 def precision_recall_curves(
     curves: Mapping[str, tuple[Numbers, Numbers, float]], ax: Axes | None = None
 ) -> Axes:
-    """Precision over recall, threshold by threshold.
+    """Draws precision over recall, threshold by threshold.
 
     Args:
         curves: by class name (recalls, precisions, average precision), in the order of importance:
-            the first five are coloured and named.
-        ax: where to draw; a figure is made if left out.
+            the first five are colored and named.
+        ax: where to draw; a new figure if left out.
 
     Returns:
         The axes.
@@ -84,7 +84,7 @@ def precision_recall_curves(
         'recall'
     """
     axes = new_axes(ax, 5, 4.6)
-    # Precision between two thresholds is not on the line between them.
+    # Precision is not linear between two thresholds.
     _named_curves(axes, curves, "steps-post")
     finish(axes, "recall", "precision")
     axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="lower left")
@@ -96,12 +96,12 @@ def _named_curves(
 ) -> None:
     if not curves:
         raise ArgumentError("`curves` must hold at least one curve. Received: none.")
-    colours = [BLUE, ORANGE, VERMILLION, GREEN, PURPLE]
+    colors = [BLUE, ORANGE, VERMILLION, GREEN, PURPLE]
     for place, (name, (across, up, area)) in enumerate(curves.items()):
-        if place < len(colours):
+        if place < len(colors):
             label = f"{shorten(name, 24)}, area {area:.3f}"
             look: dict[str, Any] = {
-                "color": colours[place],
+                "color": colors[place],
                 "linewidth": 1.8,
                 "label": label,
                 "zorder": 3,
@@ -109,8 +109,8 @@ def _named_curves(
         else:
             look = {"color": PALE, "linewidth": 1}
         axes.plot(across, up, drawstyle=style, **look)
-    if len(curves) > len(colours):
-        axes.plot([], [], color=PALE, label=f"{len(curves) - len(colours)} more classes")
+    if len(curves) > len(colors):
+        axes.plot([], [], color=PALE, label=f"{len(curves) - len(colors)} more classes")
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(0, 1.02)
     for axis in (axes.xaxis, axes.yaxis):

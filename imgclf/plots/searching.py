@@ -1,4 +1,4 @@
-"""A search: its progress, trade-off, settings."""
+"""Draws a search: its progress, the trade-off with costs, and its hyperparameters."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def search_progress(
     ax: Axes | None = None,
     seconds: Numbers | None = None,
 ) -> Axes:
-    """Validation accuracy of each trial of a search, and the best so far.
+    """Draws the validation accuracy of each trial of a search, and the best so far.
 
     Args:
-        values: (trials,) what each trial reached, 0 to 1; NaN for a trial that failed.
-        best: (trials,) the best value up to each trial; NaN as long as there is none.
-        baseline: what to beat, drawn as a line.
-        ax: where to draw; a figure is made if left out.
-        seconds: (trials,) when each trial ended, to draw by time instead of by number.
+        values: (trials,) the score of each trial, 0 to 1; NaN for a failed one.
+        best: (trials,) the best score up to each trial; NaN without any.
+        baseline: the score of a baseline, drawn as a line.
+        ax: where to draw; a new figure if left out.
+        seconds: (trials,) the end of each trial, to draw by time instead of by number.
 
     Returns:
         The axes; trials count from 1. Failed trials are crosses at the bottom.
@@ -115,15 +115,15 @@ def search_trade_off(
     label: str,
     ax: Axes | None = None,
 ) -> Axes:
-    """Accuracy of each trial against its cost, and the front of those that no other beats in both.
+    """Draws accuracy over cost, and the Pareto front of the trials.
 
     Args:
-        costs: (trials,) what an image costs, above 0.
+        costs: (trials,) the cost of an image, above 0.
         scores: (trials,) accuracies, 0 to 1.
         front: which trials are on the front, the cheapest first.
         names: (trials,) short names, written beside those on the front.
         label: what the cost is, with its unit.
-        ax: where to draw; a figure is made if left out.
+        ax: where to draw; a new figure if left out.
 
     Returns:
         The axes; costs on a logarithmic scale where they spread over more than a factor of ten.
@@ -168,16 +168,16 @@ def search_trade_off(
 def search_importance(
     names: Sequence[str], points: Numbers, spreads: Numbers, ax: Axes | None = None
 ) -> Axes:
-    """How much worse accuracy is foretold where the values of a setting are mixed up.
+    """Draws the permutation importance of hyperparameters.
 
     Args:
-        names: of the settings, the most important first.
-        points: (settings,) in points of accuracy.
-        spreads: (settings,) the standard deviation of each.
-        ax: where to draw; a figure is made if left out.
+        names: of the hyperparameters, the most important first.
+        points: (hyperparameters,) in points of accuracy.
+        spreads: (hyperparameters,) the standard deviation of each.
+        ax: where to draw; a new figure if left out.
 
     Returns:
-        The axes: a bar a setting.
+        The axes: a bar for each hyperparameter.
 
     Raises:
         ArgumentError: if the lengths differ.
@@ -204,16 +204,17 @@ def search_importance(
 def search_parallel(
     values: Sequence[Mapping[str, Any]], scores: Sequence[float], ax: Axes | None = None
 ) -> Axes:
-    """Each trial as a line through its settings: the fainter, the worse; the best one stands out.
+    """Draws each trial as a line through its hyperparameters; the best one stands out.
 
     Args:
-        values: the settings of each trial; numbers, texts or booleans. Where a trial lacks one, its
-            line is broken.
+        values: the hyperparameters of each trial; numbers, texts or booleans. Where a trial lacks
+            one, its line is broken.
         scores: (trials,) accuracies, 0 to 1.
-        ax: where to draw; a figure is made if left out.
+        ax: where to draw; a new figure if left out.
 
     Returns:
-        The axes: a vertical line a setting that varies, and the score as the last one.
+        The axes: a vertical line for each hyperparameter that varies, and for the score at the end.
+        The lower the score, the fainter the line.
 
     Raises:
         ArgumentError: if the lengths differ or there is no trial.
@@ -264,12 +265,12 @@ def search_parallel(
 
 
 def is_number(value: object) -> bool:
-    """Whether a setting's value is a number, Python's or NumPy's, and not True or False."""
+    """Tells whether a value is a number, of Python or NumPy, and not True or False."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _scale(column: Sequence[Any]) -> tuple[list[float], list[tuple[float, str]]]:
-    """Heights from 0 to 1 for the values of a setting, NaN where it has none; and its labels."""
+    """Heights from 0 to 1 for the values of a hyperparameter, NaN for none; and its ticks."""
     known = [value for value in column if value is not None]
     numeric = all(
         isinstance(value, (int, float)) and not isinstance(value, bool) for value in known

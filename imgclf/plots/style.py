@@ -1,4 +1,4 @@
-"""What all figures have in common: colours, axes, texts, and images as they are drawn."""
+"""What all figures share: colors, axes, texts, pixels, and PNG files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Numbers: TypeAlias = "Sequence[float] | np.ndarray"
 Pairs: TypeAlias = "Sequence[Sequence[float]] | np.ndarray"
 Images: TypeAlias = "Sequence[ArrayLike] | np.ndarray"
 
-# Colours that stay apart for the colour-blind.
+# Colors that can be distinguished by the color-blind.
 # Source: M. Okabe, K. Ito, "Color Universal Design" (2008).
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -69,7 +69,7 @@ DPI = 150
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, inches, that belongs to no window and shows itself in a notebook."""
+    """Makes an empty figure, in inches, that belongs to no window and shows itself in notebooks."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
@@ -77,7 +77,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
-    """The axes given, or those of a new figure of that size."""
+    """Returns the given axes, or those of a new figure of that size."""
     from matplotlib.axes import Axes
 
     if ax is None:
@@ -88,13 +88,13 @@ def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
 
 
 def shown_in_notebooks(drawing: _Drawing) -> _Drawing:
-    """Lets a notebook show a drawing: by itself it draws only figures that pyplot made."""
+    """Makes notebooks show a drawing; of their own they show only figures that pyplot made."""
     drawing._repr_png_ = functools.partial(figure_png, drawing)  # type: ignore[attr-defined]
     return drawing
 
 
 def finish(axes: Axes, xlabel: str, ylabel: str) -> None:
-    """Names the axes, and leaves of frame and grid what helps to read."""
+    """Labels the axes, and reduces frame and grid to what helps to read."""
     axes.set_xlabel(xlabel, color=INK)
     axes.set_ylabel(ylabel, color=INK)
     axes.spines[["top", "right"]].set_visible(False)
@@ -105,14 +105,14 @@ def finish(axes: Axes, xlabel: str, ylabel: str) -> None:
 
 
 def legend_above(axes: Axes, columns: int | None = None) -> None:
-    """A legend over the axes, where it hides no point; in one row, or in so many columns."""
+    """Puts a legend above the axes, where it hides no point; in one row, or in so many columns."""
     columns = columns or len(axes.get_legend_handles_labels()[1])
     place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns}
     axes.legend(frameon=False, fontsize=9, labelcolor=INK, columnspacing=1.2, **place)
 
 
 def whole_numbers(axes: Axes, last: int) -> None:
-    """An x axis from 1 to `last` without halves."""
+    """Makes the x axis go from 1 to `last`, with ticks at integers."""
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(
@@ -123,21 +123,21 @@ def whole_numbers(axes: Axes, last: int) -> None:
 
 
 def percent_format(*, whole: bool = True) -> PercentFormatter:
-    """Ticks such as 40%."""
+    """Formats ticks as 40%."""
     from matplotlib.ticker import PercentFormatter
 
     return PercentFormatter(1.0, decimals=0 if whole else None)
 
 
 def as_images(images: Images) -> list[np.ndarray]:
-    """(N,) images as they are drawn."""
+    """Images as they are drawn."""
     if len(images) == 0:
         raise ArgumentError("`images` must hold at least one image. Received: none.")
     return [as_pixels(image) for image in images]
 
 
 def as_pixels(image: ArrayLike) -> np.ndarray:
-    """One image as uint8, (height, width) for grey and (height, width, 3) for colour."""
+    """One image as uint8, (height, width) for gray and (height, width, 3) for color."""
     array = np.asarray(image)
     if array.ndim not in (2, 3) or 0 in array.shape or array.dtype.kind not in "fiu":
         raise ArgumentError(
@@ -170,7 +170,7 @@ def show_image(axes: Axes, image: np.ndarray) -> None:
 
 
 def check_length(name: str, values: Sized, wanted: int) -> None:
-    """Sees to it that there are as many values as wanted."""
+    """Checks the number of values."""
     if len(values) != wanted:
         raise ArgumentError(
             f"`{name}` must have {wanted} entries, as many as there are to draw. "
@@ -179,7 +179,7 @@ def check_length(name: str, values: Sized, wanted: int) -> None:
 
 
 def figure_png(figure: Figure | Axes) -> bytes:
-    r"""A figure as the bytes of a PNG file, at 150 dots an inch.
+    r"""Renders a figure as the bytes of a PNG file, at 150 dots per inch.
 
     Args:
         figure: a figure, or axes, which stand for the figure they are in.

@@ -1,4 +1,4 @@
-"""A figure as SVG for an HTML page, in the colours of the page."""
+"""Renders figures as inline SVG in the colors of a page, light or dark."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = [
     "figure_svg",
 ]
 
-# What the colours of a figure are called in the style of a page, light or dark.
-_PAGE_COLOURS = {INK: "--ink", GREY: "--grey", PALE: "--line", BLUE: "--first"}
-_PAGE_COLOURS |= {VERMILLION: "--second", ORANGE: "--second"}
+# The names of a figure's colors in the style of a page.
+_PAGE_COLORS = {INK: "--ink", GREY: "--grey", PALE: "--line", BLUE: "--first"}
+_PAGE_COLORS |= {VERMILLION: "--second", ORANGE: "--second"}
 
 
 def figure_svg(figure: Figure | Axes, alt: str) -> str:
-    """A figure as an SVG element for a page, whose colours are those of the page's style.
+    """Renders a figure as an SVG element in the colors of the page's style.
 
     Args:
         figure: a figure, or axes, which stand for the figure they are in.
@@ -32,7 +32,7 @@ def figure_svg(figure: Figure | Axes, alt: str) -> str:
 
     Returns:
         `<svg …>` with nothing around it. It holds no time, no version, no address and no id that
-        another figure could have. Colours that the page's style names (`--ink`, `--first`, …) are
+        another figure could have. Colors that the page's style names (`--ink`, `--first`, …) are
         taken from there.
 
     Raises:
@@ -68,8 +68,8 @@ def figure_svg(figure: Figure | Axes, alt: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", body)
     body = body.replace("xlink:href", "href")
-    for colour, name in _PAGE_COLOURS.items():
-        body = body.replace(colour.lower(), f"var({name})")
+    for color, name in _PAGE_COLORS.items():
+        body = body.replace(color.lower(), f"var({name})")
     return (
         f'<svg role="img" aria-label={quoteattr(alt)} viewBox="{box}" '
         f'style="width: {points / 0.75:.0f}px; '

@@ -1,4 +1,4 @@
-"""The curves of a training."""
+"""Draws learning curves by epoch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 
 
 def training_curves(history: Mapping[str, Sequence[float]]) -> Figure:
-    """Loss and accuracy by epoch, of training and validation.
+    """Draws loss and accuracy by epoch, of training and validation.
 
     Args:
         history: values by epoch as Keras names them: "loss", "val_loss", "accuracy",
@@ -63,17 +63,17 @@ def _accuracy_name(history: Mapping[str, Sequence[float]]) -> str:
 def _curves(
     history: Mapping[str, Sequence[float]], metric: str
 ) -> dict[str, tuple[str, Sequence[float]]]:
-    """The curves of one panel by label, each with its colour; those without an epoch left out."""
+    """The curves of one panel by label, each with its color; those without an epoch left out."""
     found = {
         "train": (BLUE, history.get(metric, ())),
         "validation": (ORANGE, history.get(f"val_{metric}", ())),
     }
-    return {label: (colour, values) for label, (colour, values) in found.items() if len(values)}
+    return {label: (color, values) for label, (color, values) in found.items() if len(values)}
 
 
 def _draw_curves(axes: Axes, curves: dict[str, tuple[str, Sequence[float]]]) -> None:
-    for label, (colour, values) in curves.items():
+    for label, (color, values) in curves.items():
         epochs = range(1, len(values) + 1)
         marker = "o" if len(values) <= 25 else None  # a single epoch has no line
-        axes.plot(epochs, values, color=colour, marker=marker, markersize=4, label=label)
+        axes.plot(epochs, values, color=color, marker=marker, markersize=4, label=label)
     whole_numbers(axes, max(len(values) for _, values in curves.values()))

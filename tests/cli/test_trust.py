@@ -70,7 +70,7 @@ def test_evaluate_looks_for_duplicates_and_damages_images(runs, tmp_path):
     arguments = ("evaluate", runs / "b", "digits", "--split", "validation", "--out", tmp_path)
     text = succeed(*arguments, "--duplicates", "--robustness").stdout
     assert "on all 179 images; none of them is among the training images" in text
-    assert "as they are, on 179 images" in text
+    assert "on 179 undamaged images" in text
     for name in ("duplicates.png", "robustness.png"):
         assert f"  {tmp_path / name}\n" in text
     wrong = call("evaluate", runs / "b", "digits", "--split", "train", "--duplicates")

@@ -68,7 +68,7 @@ def test_where_the_labels_are_right_nothing_is_suspected():
     assert len(find_label_errors(labels, np.eye(3)[labels] * 0.7 + 0.1)) == 0
     ev = Evaluation(labels, np.eye(3)[labels], ["a", "b", "c"], np.zeros((30, 4, 4), np.uint8))
     assert ev.label_errors() == []
-    assert ev.plot_label_errors().texts[0].get_text() == "No likely label errors"
+    assert ev.plot_label_errors().texts[0].get_text() == "No label error candidates"
 
 
 def test_a_class_without_images_is_never_suggested():

@@ -83,7 +83,7 @@ def test_the_accuracies_are_those_of_the_damaged_images(dark_and_bright):
     assert robustness.intervals["darkness"][2] == wilson_interval(40, 80)
     assert robustness.mean_accuracy == pytest.approx(1 - 1.5 / 30)
     text = str(robustness)
-    assert text.startswith("100.0% (95.4% to 100.0%) as they are, on 80 images\n")
+    assert text.startswith("100.0% (95.4% to 100.0%) on 80 undamaged images\n")
     assert len(text.splitlines()) == 3 + len(DAMAGES)
     assert json.loads(json.dumps(robustness.to_dict()))["accuracies"]["darkness"][4] == 0.5
     figure = robustness.plot()
