@@ -39,10 +39,11 @@ class Metric:
         title: what people read.
         explanation: one line that says what it is.
         value: computes it.
-        interval: computes its 95% interval, (low, high), which is then limited to 0 and `highest`.
+        interval: computes its 95% interval, (low, high), which is then limited to possible values.
         format: as `format` takes it.
         higher_is_better: the direction.
-        highest: the largest possible value; the lowest is 0.
+        lowest: the smallest possible value.
+        highest: the largest possible value.
         min_classes: for how many classes it says something of its own.
         in_summary: whether `print(evaluation)` shows it, or does so for imbalanced classes.
     """
@@ -54,6 +55,7 @@ class Metric:
     interval: Callable[[Outcomes], Interval]
     format: str = ".1%"
     higher_is_better: bool = True
+    lowest: float = 0.0
     highest: float = 1.0
     min_classes: int = 2
     in_summary: Literal["no", "yes", "if imbalanced"] = "no"
@@ -107,7 +109,7 @@ class MetricValues:
         if name not in self._intervals:
             metric = self._metric(name)
             low, high = metric.interval(self._outcomes)
-            self._intervals[name] = max(low, 0.0), min(high, metric.highest)
+            self._intervals[name] = max(low, metric.lowest), min(high, metric.highest)
         return self._intervals[name]
 
     def _metric(self, name: str) -> Metric:

@@ -176,7 +176,7 @@ def test_a_metric_is_best_for_perfect_predictions_and_says_so(row):
     assert perfect == pytest.approx(row.best, abs=1e-9)
     assert (perfect > usual) == metric.higher_is_better
     assert ("higher is better" in metric.description) == metric.higher_is_better
-    assert 0 <= perfect <= metric.highest
+    assert metric.lowest <= perfect <= metric.highest
 
 
 def test_what_is_shown_comes_from_the_rows():
