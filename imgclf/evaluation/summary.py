@@ -77,8 +77,9 @@ def _overall(evaluation: EvaluationLike) -> list[str]:
     lines = []
     if evaluation.imbalanced:
         counts = [record["support"] for record in evaluation.per_class if record["support"]]
-        titles = " and ".join(one.title for one in of_imbalance)
-        lines.append(f"  {min(counts):,} to {max(counts):,} images a class: see {titles}")
+        titles = [one.title for one in of_imbalance]
+        both = f"{', '.join(titles[:-1])} and {titles[-1]}"
+        lines.append(f"  {min(counts):,} to {max(counts):,} images a class: see {both}")
     for metric in chosen:
         shown = metric.show(evaluation.metric(metric.name))
         low, high = map(metric.show, evaluation.interval(metric.name))

@@ -94,7 +94,7 @@ def test_only_what_is_drawn_is_decoded(photo_folder):
 def test_what_is_missing_is_said(digits):
     with pytest.raises(ArgumentTypeError, match="`data` must be a Dataset"):
         imgclf.baselines(digits.train)
-    with pytest.raises(DataError, match="`data` has no test images to judge baselines on"):
+    with pytest.raises(DataError, match="`data` has no test images to evaluate baselines on"):
         imgclf.baselines(Dataset(digits.train))
     with pytest.raises(ArgumentError, match="`split` must be one of 'test', 'validation'"):
         imgclf.baselines(digits, "train")
