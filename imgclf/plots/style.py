@@ -46,6 +46,7 @@ __all__ = [
     "percent_format",
     "show_image",
     "shown_in_notebooks",
+    "whole_figure",
     "whole_numbers",
 ]
 
@@ -195,6 +196,13 @@ def figure_png(figure: Figure | Axes) -> bytes:
         >>> figure_png(confusion_matrix([[8, 2], [1, 9]], ["cat", "dog"]))[:8]
         b'\x89PNG\r\n\x1a\n'
     """
+    file = io.BytesIO()
+    whole_figure(figure).savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+    return file.getvalue()
+
+
+def whole_figure(figure: Figure | Axes) -> Figure:
+    """Returns a figure, or the one that axes are in."""
     from matplotlib.figure import Figure
 
     whole = figure if isinstance(figure, Figure) else getattr(figure, "figure", None)
@@ -202,6 +210,4 @@ def figure_png(figure: Figure | Axes) -> bytes:
         raise ArgumentTypeError(
             f"`figure` must be a matplotlib figure or axes. {checks.received('figure', figure)}"
         )
-    file = io.BytesIO()
-    whole.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
-    return file.getvalue()
+    return whole

@@ -6,9 +6,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from imgclf import checks
-from imgclf.errors import ArgumentTypeError
-from imgclf.plots.style import BLUE, GREY, INK, ORANGE, PALE, VERMILLION
+from imgclf.plots.style import BLUE, GREY, INK, ORANGE, PALE, VERMILLION, whole_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,17 +45,11 @@ def figure_svg(figure: Figure | Axes, alt: str) -> str:
     from xml.sax.saxutils import quoteattr
 
     import matplotlib as mpl
-    from matplotlib.figure import Figure
 
-    whole = figure if isinstance(figure, Figure) else getattr(figure, "figure", None)
-    if not isinstance(whole, Figure):
-        raise ArgumentTypeError(
-            f"`figure` must be a matplotlib figure or axes. {checks.received('figure', figure)}"
-        )
     file = io.StringIO()
     nothing = dict.fromkeys(["Creator", "Date", "Format", "Type"])
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": alt}):
-        whole.savefig(file, format="svg", transparent=True, metadata=nothing)
+        whole_figure(figure).savefig(file, format="svg", transparent=True, metadata=nothing)
     text = file.getvalue()
     _, _, text = text.partition("<svg ")
     head, _, body = text.partition(">")

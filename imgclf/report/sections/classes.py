@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from imgclf.evaluation.scores.by_class import ClassRecord
 from imgclf.formatting import plural, show_interval, show_percent
 from imgclf.markup import table
 from imgclf.report.page import Section, render, scrolling
@@ -39,7 +40,7 @@ def bar(share: float) -> Markup:
     return Markup('<span class="bar" style="--w:{:.1f}%">{:.1%}</span>').format(100 * share, share)
 
 
-def _row(record: dict[str, Any]) -> list[Markup | str]:
+def _row(record: ClassRecord) -> list[Markup | str]:
     return [
         record["class_name"],
         f"{record['support']:,}",
@@ -50,7 +51,7 @@ def _row(record: dict[str, Any]) -> list[Markup | str]:
     ]
 
 
-def _lead(evaluation: Evaluation, records: list[dict[str, Any]]) -> str:
+def _lead(evaluation: Evaluation, records: list[ClassRecord]) -> str:
     words = (
         "Recall: the share of a class's images that are classified correctly. Precision: the share "
         "of predictions of a class that are correct. The weakest classes come first."

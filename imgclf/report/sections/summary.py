@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
+from imgclf.evaluation.scores.by_class import ClassRecord
 from imgclf.formatting import show_interval, show_percent
 from imgclf.report.page import render
 
@@ -90,7 +91,7 @@ def plus_minus(evaluation: Evaluation) -> float:
     return 50 * (high - low)
 
 
-def _weakest(evaluation: Evaluation) -> dict[str, Any] | None:
+def _weakest(evaluation: Evaluation) -> ClassRecord | None:
     seen = [record for record in evaluation.per_class if record["support"]]
     weakest = min(seen, key=lambda record: record["recall"])
     return weakest if weakest["recall"] < 1 else None
