@@ -24,7 +24,7 @@ def of_digits(digits):
     return imgclf.baselines(digits)
 
 
-def test_digits_are_told_by_pixels_and_not_by_colour(digits, of_digits):
+def test_digits_are_recognized_by_pixels_and_not_by_color(digits, of_digits):
     by_name = {one.name: one for one in of_digits}
     majority = np.bincount(digits.train.labels).argmax()
     assert by_name["majority"].accuracy == np.mean(digits.test.labels == majority)
@@ -51,7 +51,7 @@ def test_the_table_has_a_row_a_baseline(of_digits):
     assert of_digits[0].name == "majority"
 
 
-def test_what_the_network_adds_is_said_with_its_doubt(of_digits):
+def test_what_the_network_adds_depends_on_both_intervals(of_digits):
     def network(right, of):
         predicted = np.r_[np.zeros(right, int), np.ones(of - right, int)]
         return Evaluation(np.zeros(of, int), np.eye(2)[predicted], ["a", "b"])
@@ -74,7 +74,7 @@ def test_of_many_images_some_are_drawn_by_the_seed(digits):
     assert [one.accuracy for one in again] == [one.accuracy for one in few]
 
 
-def test_photos_are_told_by_their_colour(photo_folder):
+def test_photos_are_recognized_by_their_color(photo_folder):
     data = imgclf.load_folder(photo_folder, test=0.4, validation=None)
     by_name = {one.name: one for one in imgclf.baselines(data)}
     assert by_name["mean colour"].accuracy == 1

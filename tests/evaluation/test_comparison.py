@@ -143,7 +143,7 @@ def test_classifiers_and_their_runs_are_the_same_to_compare(digits, runs):
         imgclf.compare(first, second)
 
 
-def test_each_look_at_the_test_images_is_counted_and_told(digits, tmp_path):
+def test_each_test_evaluation_is_counted_and_shown(digits, tmp_path):
     from imgclf.evaluation.test_evaluations import read_test_evaluations
 
     run = tmp_path / "run"

@@ -39,8 +39,8 @@ def evaluation(seed=0, count=200, classes=4, images=None):
     return Evaluation(*sample(seed, count, classes), names(classes), images)
 
 
-def figures(ev):
-    """All single figures of an evaluation, to be compared."""
+def all_metrics(ev):
+    """The metrics of an evaluation in one list, to be compared."""
     flat = [ev.accuracy, *ev.accuracy_interval, ev.balanced_accuracy, ev.loss, ev.calibration_error]
     flat += list(ev.top_k_accuracies().values())
     for record in ev.per_class:
@@ -134,7 +134,7 @@ def test_the_order_of_the_samples_does_not_matter(seed, count, classes):
     order = np.random.default_rng(seed).permutation(count)
     ordered = Evaluation(labels, probabilities, names(classes))
     shuffled = Evaluation(labels[order], probabilities[order], names(classes))
-    assert figures(shuffled) == pytest.approx(figures(ordered), abs=1e-12)
+    assert all_metrics(shuffled) == pytest.approx(all_metrics(ordered), abs=1e-12)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 200, 1000])
@@ -146,7 +146,7 @@ def test_the_batch_size_does_not_matter(batch_size):
         np.concatenate([probabilities[start : start + batch_size] for start in starts]),
         names(4),
     )
-    assert figures(batched) == figures(Evaluation(labels, probabilities, names(4)))
+    assert all_metrics(batched) == all_metrics(Evaluation(labels, probabilities, names(4)))
 
 
 def test_a_short_last_batch_weighs_what_it_should():
@@ -158,11 +158,11 @@ def test_a_short_last_batch_weighs_what_it_should():
     assert whole.loss == pytest.approx((64 * first.loss + last.loss) / 65, abs=1e-12)
 
 
-def test_one_hot_labels_and_keras_columns_give_the_same_figures():
+def test_one_hot_labels_and_keras_columns_give_the_same_metrics():
     labels, probabilities = sample()
-    expected = figures(Evaluation(labels, probabilities, NAMES))
-    assert figures(Evaluation(np.eye(4)[labels], probabilities, NAMES)) == expected
-    assert figures(Evaluation(labels[:, None], probabilities, NAMES)) == expected
+    expected = all_metrics(Evaluation(labels, probabilities, NAMES))
+    assert all_metrics(Evaluation(np.eye(4)[labels], probabilities, NAMES)) == expected
+    assert all_metrics(Evaluation(labels[:, None], probabilities, NAMES)) == expected
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
@@ -320,13 +320,13 @@ def test_columns_line_up_beside_names_of_wide_letters():
 
 def test_the_dictionary_survives_json():
     ev = evaluation(classes=6)
-    figures = ev.to_dict()
-    assert json.loads(json.dumps(figures, allow_nan=False)) == figures
-    assert figures["num_images"] == 200
-    assert figures["accuracy_interval"] == list(ev.accuracy_interval)
-    assert list(figures["top_k"]) == ["2", "3", "5"]
-    assert figures["per_class"][0]["class_name"] == "class 0"
-    assert figures["confusion_matrix"] == ev.confusion_matrix.tolist()
+    record = ev.to_dict()
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record["num_images"] == 200
+    assert record["accuracy_interval"] == list(ev.accuracy_interval)
+    assert list(record["top_k"]) == ["2", "3", "5"]
+    assert record["per_class"][0]["class_name"] == "class 0"
+    assert record["confusion_matrix"] == ev.confusion_matrix.tolist()
 
 
 # Figures.
@@ -480,7 +480,7 @@ def test_evaluating_needs_neither_tensorflow_nor_matplotlib():
     assert run.stdout.strip() == "[]"
 
 
-def test_where_classes_are_uneven_figures_that_count_each_alike_stand_beside_accuracy(rng):
+def test_imbalanced_classes_add_balanced_accuracy_and_macro_f1_to_the_summary(rng):
     labels = np.repeat([0, 1, 2], [30, 20, 19])
     probabilities = rng.dirichlet(np.ones(3), len(labels))
     ev = Evaluation(labels, probabilities, ["cat", "dog", "eel"])

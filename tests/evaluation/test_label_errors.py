@@ -15,7 +15,7 @@ from imgclf.evaluation.label_errors import confident_joint, find_label_errors
 
 @pytest.fixture(scope="module")
 def planted():
-    """Digits of which 3% have another label, judged by models that have not seen them."""
+    """Digits of which 3% have another label, evaluated by models that have not seen them."""
     data = imgclf.load_digits()
     images = np.concatenate([split.images for split in data.splits().values()])
     true = np.concatenate([split.labels for split in data.splits().values()])

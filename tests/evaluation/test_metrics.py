@@ -260,7 +260,7 @@ def test_the_interval_of_the_loss_is_the_bca_interval_of_scipy():
 
 @pytest.mark.parametrize("score", ["precision", "recall", "f1"])
 @pytest.mark.parametrize("average", ["macro", "weighted", "balanced"])
-def test_the_influence_of_a_cell_is_the_slope_of_the_figure(score, average):
+def test_the_influence_of_a_cell_is_the_slope_of_the_metric(score, average):
     matrix = np.array([[30, 5, 2], [4, 12, 3], [0, 1, 9]], float)
     value, influence = mean_score(matrix, score, average)
     for cell in np.ndindex(3, 3):
@@ -283,7 +283,7 @@ def test_other_intervals_are_about_as_long_as_those_of_a_bootstrap(name):
     assert ours[1] - ours[0] == pytest.approx(high - low, rel=0.2)
 
 
-def test_the_interval_of_one_area_has_the_variance_of_delong_and_its_doubt():
+def test_the_interval_of_one_area_has_the_variance_of_delong_and_its_degrees_of_freedom():
     labels, probabilities = draw(8, 80, 2)
     ev = Evaluation(labels, probabilities, names(2))
     inside, outside = (probabilities[labels == one, 1] for one in (1, 0))
@@ -296,8 +296,8 @@ def test_the_interval_of_one_area_has_the_variance_of_delong_and_its_doubt():
     # Satterthwaite's degrees of freedom, by the variance of the squares.
     degrees = 2 * variance**2 / (len(squares) * np.var(squares))
     wider = t.ppf(0.975, degrees) / norm.ppf(0.975)
-    worth = area * (1 - area) / (variance * wider**2)
-    [bounds] = wilson_intervals([area * worth], [worth])
+    size = area * (1 - area) / (variance * wider**2)
+    [bounds] = wilson_intervals([area * size], [size])
     assert ev.interval("roc_auc") == pytest.approx(tuple(bounds), abs=1e-12)
 
 
@@ -326,7 +326,7 @@ def test_a_calibrated_classifier_has_an_interval_that_begins_at_0():
     assert 0.05 < low < sure.calibration_error < high
 
 
-def test_where_all_is_right_there_is_doubt_all_the_same():
+def test_where_all_is_right_the_interval_is_that_of_a_proportion():
     labels = np.repeat([0, 1, 2], 10)
     ev = Evaluation(labels, np.eye(3)[labels] * 0.9 + 0.1 / 3, names(3))
     whole = wilson_interval(30, 30)
@@ -336,7 +336,7 @@ def test_where_all_is_right_there_is_doubt_all_the_same():
     assert ev.interval("average_precision")[0] < 1
 
 
-def test_intervals_are_the_same_each_time_and_hold_their_figure():
+def test_intervals_are_the_same_each_time_and_contain_their_metric():
     first, second = evaluation(1), evaluation(1)
     assert first.intervals == second.intervals
     for name, (low, high) in first.intervals.items():
@@ -363,8 +363,8 @@ def test_a_single_image_says_next_to_nothing():
     assert ev.interval("calibration_error") == (0, 1)
     assert np.isnan(ev.roc_auc)
     assert ev.interval("roc_auc") == (0, 1)
-    figures = ev.to_dict()
-    assert figures["roc_auc"] is figures["average_precision"] is None
+    record = ev.to_dict()
+    assert record["roc_auc"] is record["average_precision"] is None
 
 
 def test_a_class_without_images_has_no_curve():

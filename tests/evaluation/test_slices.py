@@ -17,7 +17,7 @@ from imgclf.errors import ArgumentError
 from imgclf.evaluation.intervals.by_formula import wilson_interval
 
 
-def judged(correct, images=None, labels=None):
+def evaluated(correct, images=None, labels=None):
     """An evaluation of two classes that is right where it should be."""
     correct = np.asarray(correct)
     labels = np.zeros(len(correct), int) if labels is None else np.asarray(labels)
@@ -29,7 +29,7 @@ def test_slices_have_the_test_of_fisher_corrected_by_holm():
     rng = np.random.default_rng(0)
     rooms = rng.choice(["hall", "kitchen", "yard"], 200)
     correct = rng.random(200) < np.where(rooms == "yard", 0.6, 0.9)
-    records = {one.name: one for one in judged(correct).slices(by=list(rooms))}
+    records = {one.name: one for one in evaluated(correct).slices(by=list(rooms))}
     plain = {}
     for room in np.unique(rooms):
         inside = rooms == room
@@ -55,7 +55,7 @@ def test_where_no_slice_is_worse_few_are_marked():
     rng = np.random.default_rng(1)
     groups = np.arange(300) % 10
     marked = sum(
-        any(one.is_worse for one in judged(rng.random(300) < 0.8).slices(by=groups.astype(str)))
+        any(one.is_worse for one in evaluated(rng.random(300) < 0.8).slices(by=groups.astype(str)))
         for _ in range(400)
     )
     assert marked / 400 <= 0.07  # at most 5%, and chance
@@ -66,7 +66,7 @@ def test_a_planted_shortcut_is_found_by_brightness():
     brightness = rng.integers(20, 230, 400)
     images = np.zeros((400, 8, 8, 3), np.uint8) + brightness[:, None, None, None].astype(np.uint8)
     correct = rng.random(400) < np.where(brightness < 70, 0.4, 0.95)
-    slices = judged(correct, images).slices("brightness")
+    slices = evaluated(correct, images).slices("brightness")
     assert len(slices) == 4
     assert sum(one.num_images for one in slices) == 400
     assert max(one.num_images for one in slices) - min(one.num_images for one in slices) < 12
@@ -77,7 +77,7 @@ def test_a_planted_shortcut_is_found_by_brightness():
 
 
 def test_by_class_every_class_with_images_is_a_slice():
-    ev = judged([True, False, True], labels=[0, 0, 0])
+    ev = evaluated([True, False, True], labels=[0, 0, 0])
     [only] = ev.slices()
     assert (only.by, only.name, only.num_images) == ("class", "cat", 3)
     assert np.isnan(only.rest_accuracy)
@@ -85,7 +85,7 @@ def test_by_class_every_class_with_images_is_a_slice():
 
 
 def test_numbers_texts_and_gaps_make_slices():
-    ev = judged([True, False] * 50)
+    ev = evaluated([True, False] * 50)
     few = ev.slices([1, 2] * 50)
     assert [one.name for one in few] == ["2", "1"]
     assert few[0].is_worse
@@ -114,7 +114,7 @@ def files(tmp_path):
 
 
 def test_files_are_sorted_by_folder_size_and_brightness(files):
-    ev = judged([True] * 6 + [False] * 4, files)
+    ev = evaluated([True] * 6 + [False] * 4, files)
     assert {(one.name, one.num_images) for one in ev.slices("folder")} == {
         ("north", 6),
         ("south/inner", 4),
@@ -131,14 +131,14 @@ def test_sizes_and_folders_decode_nothing(tmp_path):
     path = tmp_path / "half.jpg"
     Image.effect_noise((300, 200), 80).save(path)
     path.write_bytes(path.read_bytes()[:4000])
-    ev = judged([True], ImageFiles([path], ImageSpec(16)))
+    ev = evaluated([True], ImageFiles([path], ImageSpec(16)))
     assert ev.slices("size")[0].name == "200 px"
     assert ev.slices("folder")[0].name == "."
 
 
 def test_slices_are_drawn_with_the_worse_ones_apart():
     correct = np.r_[np.repeat(False, 30), np.repeat(True, 70)]
-    ev = judged(correct)
+    ev = evaluated(correct)
     axes = ev.plot_slices(by=["a $x"] * 30 + ["b"] * 70)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a $x (30)", "b (70)"]
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -148,7 +148,7 @@ def test_slices_are_drawn_with_the_worse_ones_apart():
 
 
 def test_what_is_missing_is_said():
-    ev = judged([True, False])
+    ev = evaluated([True, False])
     with pytest.raises(ArgumentError) as caught:
         ev.slices([1, 2, 3])
     assert str(caught.value) == "`by` must hold 2 values, one an image. Received: shape=(3,)."
@@ -165,7 +165,7 @@ def test_what_is_missing_is_said():
 def test_records_can_be_written(tmp_path):
     import dataclasses
 
-    [one] = judged([True, True]).slices()
+    [one] = evaluated([True, True]).slices()
     assert json.dumps(dataclasses.asdict(one) | {"rest_accuracy": None})
     assert str(one).startswith("class cat: 100.0% (34.2% to 100.0%) of 2")
 

@@ -1,4 +1,4 @@
-"""The record of looks at test images: whole under many processes, and told when damaged."""
+"""The record of test evaluations: complete under many processes, an error when damaged."""
 
 import subprocess
 import sys

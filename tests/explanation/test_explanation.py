@@ -256,7 +256,7 @@ def test_wrong_arguments_are_refused(clf):
         Classifier(any_size()).explain(sizes)
 
 
-def test_an_explanation_is_cut_told_drawn_and_written(clf):
+def test_an_explanation_is_indexed_printed_drawn_and_written(clf):
     images, *_ = planted(6, 5)
     explanation = clf.explain(images, targets=["up"] * 3 + ["down"] * 3)
     assert explanation.targets.tolist() == [0, 0, 0, 1, 1, 1]

@@ -52,15 +52,15 @@ def test_the_interval_covers_the_truth(rng):
 
 def test_figures_are_those_of_scikit_learn(rng):
     logits, labels = drawn(rng, 300, 1.0)
-    figures = reliability_at(logits, labels, 1.6)
+    found = reliability_at(logits, labels, 1.6)
     raised = np.exp(logits / 1.6)
     probabilities = raised / raised.sum(axis=1, keepdims=True)
-    assert figures.loss == pytest.approx(log_loss(labels, probabilities), abs=1e-12)
+    assert found.loss == pytest.approx(log_loss(labels, probabilities), abs=1e-12)
     truth = np.eye(5)[labels]
     brier = ((probabilities - truth) ** 2).sum(axis=1).mean()
-    assert figures.brier == pytest.approx(brier, abs=1e-12)
+    assert found.brier == pytest.approx(brier, abs=1e-12)
     error = expected_calibration_error(probabilities.max(axis=1), logits.argmax(axis=1) == labels)
-    assert figures.calibration_error == pytest.approx(error, abs=1e-12)
+    assert found.calibration_error == pytest.approx(error, abs=1e-12)
 
 
 @settings(deadline=None, max_examples=30)
@@ -96,7 +96,7 @@ def test_where_all_are_right_or_no_more_than_by_chance_none_fits(rng):
         fit_temperature(np.empty((0, 3)), [])
 
 
-def test_it_says_what_it_found_in_words_numbers_and_a_figure(rng):
+def test_it_says_what_it_found_in_words_numbers_and_a_plot(rng):
     logits, labels = drawn(rng, 2000, 2.0)
     temperature, interval = fit_temperature(logits, labels)
     before, after = (reliability_at(logits, labels, one) for one in (1.0, temperature))

@@ -1,4 +1,4 @@
-"""The paired statistics against scipy, numeric optimisation, published figures and simulations."""
+"""The paired statistics against scipy, numeric optimisation, published results and simulations."""
 
 import numpy as np
 import pytest
