@@ -46,7 +46,7 @@ def slice_accuracies(
     names: Sequence[str],
     accuracies: Numbers,
     intervals: Pairs,
-    counts: Numbers,
+    num_images: Numbers,
     worse: Sequence[bool] | np.ndarray,
     *,
     overall: float,
@@ -58,7 +58,7 @@ def slice_accuracies(
         names: what the images of each slice have in common; the first is drawn at the top.
         accuracies: (slices,) 0 to 1.
         intervals: (slices, 2) low and high ends.
-        counts: (slices,) numbers of images.
+        num_images: (slices,) numbers of images.
         worse: (slices,) which are significantly worse than the rest: vermillion diamonds.
         overall: the accuracy on all images, drawn as a line.
         ax: where to draw; a new figure if left out.
@@ -80,7 +80,7 @@ def slice_accuracies(
     for name, values in [
         ("accuracies", accuracies),
         ("intervals", intervals),
-        ("counts", counts),
+        ("num_images", num_images),
         ("worse", worse),
     ]:
         check_length(name, values, len(names))
@@ -106,7 +106,7 @@ def slice_accuracies(
                 label=label,
             )
     axes.axvline(overall, color=GREY, linewidth=1, linestyle="--", label=f"all {overall:.1%}")
-    labels = [f"{shorten(names[place], 28)} ({counts[place]:,})" for place in shown]
+    labels = [f"{shorten(names[place], 28)} ({num_images[place]:,})" for place in shown]
     axes.set_yticks(shown, labels, parse_math=False)
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(percent_format())

@@ -38,7 +38,7 @@ __all__ = [
 def calibration_curve(
     confidences: Numbers,
     accuracies: Numbers,
-    counts: Numbers,
+    num_images: Numbers,
     intervals: Pairs | None = None,
     ax: Axes | None = None,
 ) -> Axes:
@@ -47,7 +47,7 @@ def calibration_curve(
     Args:
         confidences: (bins,) mean confidence of the predictions in each range, 0 to 1.
         accuracies: (bins,) the share of them that is right, 0 to 1.
-        counts: (bins,) numbers of images.
+        num_images: (bins,) numbers of images.
         intervals: (bins, 2) low and high ends of the accuracies' intervals, drawn as bars.
         ax: where to draw; a new figure if left out.
 
@@ -63,7 +63,7 @@ def calibration_curve(
         ('confidence', 'accuracy')
     """
     check_length("accuracies", accuracies, len(confidences))
-    check_length("counts", counts, len(confidences))
+    check_length("num_images", num_images, len(confidences))
     axes = new_axes(ax, 5, 4.6)
     levels, right = np.asarray(confidences, float), np.asarray(accuracies, float)
     spread = None
@@ -72,7 +72,7 @@ def calibration_curve(
         low, high = np.asarray(intervals, float).reshape(-1, 2).T
         spread = np.maximum([right - low, high - right], 0)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
-    shares = np.asarray(counts, float) / max(np.sum(counts), 1)
+    shares = np.asarray(num_images, float) / max(np.sum(num_images), 1)
     axes.bar(levels, shares, width=0.035, color=PALE, label="share of images", zorder=0)
     axes.errorbar(
         levels,

@@ -33,7 +33,7 @@ def test_without_a_curve_there_is_nothing_to_draw(draw):
 
 
 def test_lengths_must_agree():
-    with pytest.raises(ArgumentError, match="`counts` must have 1 entries"):
+    with pytest.raises(ArgumentError, match="`num_images` must have 1 entries"):
         plots.slice_accuracies(["a"], [0.5], [(0, 1)], [], [False], overall=0.5)
     with pytest.raises(ArgumentError, match="`suggested` must have 1 entries"):
         plots.label_errors(np.zeros((1, 4, 4), np.uint8), ["a"], [], [0.9])
