@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from imgclf.data.image_files import ImageFiles
+from imgclf.plots.style import as_uint8
 
 __all__ = ["thumbnails"]
 
@@ -32,14 +33,14 @@ def thumbnails(images: Any, side: int) -> np.ndarray:
         spec = dataclasses.replace(images.spec, image_size=(height, width))
         return np.asarray(ImageFiles(list(images.paths), spec, None))
     if images.shape[1:3] == (height, width):
-        return np.asarray(images).astype(np.uint8)
+        return as_uint8(images)
     return np.stack([_shrink(image, height, width) for image in images])
 
 
 def _shrink(image: np.ndarray, height: int, width: int) -> np.ndarray:
     from PIL import Image
 
-    pixels = np.asarray(image).astype(np.uint8)
+    pixels = as_uint8(image)
     channels = [
         np.asarray(Image.fromarray(one).resize((width, height), Image.Resampling.BOX))
         for one in np.moveaxis(pixels, -1, 0)
