@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     import keras
     import numpy.typing
+    import tensorflow
 
     ArrayLike: TypeAlias = numpy.typing.ArrayLike
     KerasModel: TypeAlias = keras.Model
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     KerasTensor: TypeAlias = keras.KerasTensor
     KerasCallback: TypeAlias = keras.callbacks.Callback
     KerasHistory: TypeAlias = keras.callbacks.History
+    KerasOptimizer: TypeAlias = keras.optimizers.Optimizer
+    Tensor: TypeAlias = tensorflow.Tensor
 else:
     ArrayLike = KerasModel = KerasLayer = KerasTensor = KerasCallback = KerasHistory = Any
+    KerasOptimizer = Tensor = Any
 
 __all__ = [
     "ArrayLike",
@@ -29,8 +33,10 @@ __all__ = [
     "KerasHistory",
     "KerasLayer",
     "KerasModel",
+    "KerasOptimizer",
     "KerasTensor",
     "StrPath",
+    "Tensor",
     "Verbose",
 ]
 

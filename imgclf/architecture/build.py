@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imgclf import checks
-from imgclf.architecture.blocks.block import check_blocks, fit_block
+from imgclf.architecture.blocks.block import Block, check_blocks, fit_block
 from imgclf.architecture.initializer import Initializer, InitializerSetting, to_keras
+from imgclf.architecture.layers import Namer, Part, named
 from imgclf.architecture.shapes import Shape, show_shape
 from imgclf.errors import ArgumentError, BlockError
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["build_classifier", "check_fit", "layers_computing_in"]
+__all__ = ["block_layers", "build_classifier", "check_fit", "layers_computing_in"]
 
 
 def build_classifier(
@@ -79,7 +80,7 @@ def build_classifier(
         images = keras.Input(shape, name="images", dtype="float32")
         tensor = keras.layers.Rescaling(scale, offset, name="rescaling")(images)
         for position, block in enumerate(blocks):
-            tensor = block(tensor, name=f"{block.block_name}_{position}")
+            tensor = block(tensor, name=_layer_prefix(position, block))
         logits = keras.layers.Dense(
             num_classes,
             kernel_initializer=to_keras(kernel_initializer),
@@ -90,7 +91,7 @@ def build_classifier(
         return keras.Model(images, outputs, name=name)
 
 
-def check_fit(blocks: tuple[Any, ...], image_shape: Shape) -> Shape:
+def check_fit(blocks: Sequence[Block], image_shape: Shape) -> Shape:
     """The shape behind the last block; raises `BlockError` where a block does not fit.
 
     Needs neither Keras nor TensorFlow.
@@ -104,6 +105,24 @@ def check_fit(blocks: tuple[Any, ...], image_shape: Shape) -> Shape:
             "Add flatten() or global_pool() at the end."
         )
     return shape
+
+
+def block_layers(blocks: Sequence[Block], image_shape: Shape) -> Iterator[tuple[str, Part]]:
+    """The layers that `build_classifier` makes of blocks: the name of each, and its part.
+
+    Example:
+        >>> from imgclf import conv, flatten
+        >>> [name for name, _ in block_layers([conv(8), flatten()], (8, 8, 1))]
+        ['conv_0.conv', 'conv_0.activation', 'flatten_1.flatten']
+    """
+    shape = image_shape
+    for position, block in enumerate(blocks):
+        yield from named(block.parts(), shape, Namer(_layer_prefix(position, block)))
+        shape = block.output_shape(shape)
+
+
+def _layer_prefix(position: int, block: Block) -> str:
+    return f"{block.block_name}_{position}"
 
 
 def _rescaling(mean: Any, std: Any, channels: int) -> tuple[Any, Any]:

@@ -16,6 +16,7 @@ from imgclf.architecture.blocks.block import check_blocks
 from imgclf.architecture.build import check_fit
 from imgclf.architecture.layers import Dense, Part, steps, widen
 from imgclf.architecture.shapes import Shape, show_shape, total
+from imgclf.backend.keras_internals import maker
 from imgclf.errors import ArgumentError
 
 __all__ = ["Description", "Row", "describe"]
@@ -230,7 +231,7 @@ def _receptive_fields(model: Any) -> dict[str, tuple[int, int]]:
 
 def _sources(layer: Any) -> list[str]:
     inputs = layer.input if isinstance(layer.input, (list, tuple)) else [layer.input]
-    return [tensor._keras_history.operation.name for tensor in inputs]
+    return [maker(tensor).name for tensor in inputs]
 
 
 class _LayerWindow:

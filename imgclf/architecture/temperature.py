@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from imgclf.backend.keras_graph import inputs_of, maker
+from imgclf.backend.keras_internals import inputs_of, maker
 
 __all__ = ["logits_model", "temperature_of", "with_temperature", "without_temperature"]
 

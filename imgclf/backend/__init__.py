@@ -1,1 +1,1 @@
-"""What is tied to the deep-learning framework: fast prediction, Keras's graph, replaced methods."""
+"""What is tied to the deep-learning framework: fast prediction, and what Keras does not promise."""

@@ -1,15 +1,15 @@
-"""`Network`: a Keras model's answers to batches of images, with little cost for each call.
+"""`CompiledModel`: the predictions of a Keras model for batches, at little cost for each call.
 
 Large batches go through one traced function that reads the model's variables, as
-`keras.Model.predict` does. For a single image that costs too much: half of its time goes into
-casting and reordering weights. So once a model has been asked a few times, its weights are written
-into a second graph as constants, which TensorFlow casts, folds and reorders once.
+`keras.Model.predict` does. For a single image that costs too much: half of the time goes into
+casting and reordering weights. So after a few calls the weights are written into a second graph as
+constants, which TensorFlow casts, folds and reorders once.
 
-Such a copy must never be out of date. The frozen graph also reads the variables, and its answer
+Such a copy must never be out of date. The frozen graph also reads the variables, and its output
 counts only if each of them still holds the very tensor that was copied. Tensors never change, and
-the copied ones are kept alive, so that no other tensor can have their address: the same address
-means the same values, however they were written: by `fit`, `set_weights`, `assign` or a training
-loop of one's own. If an address differs, the answer is thrown away and the variables decide.
+the copied ones are kept alive, so no other tensor can have their address: the same address means
+the same values, whether `fit`, `set_weights`, `assign` or a custom training loop wrote them. If an
+address differs, the output is dropped and computed again from the variables.
 """
 
 from __future__ import annotations
@@ -19,47 +19,47 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imgclf.backend.keras_internals import addresses, prediction_function, read_variable
+from imgclf.typing import KerasModel
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Network"]
+__all__ = ["CompiledModel"]
 
-# A call with at most so many images gains by frozen weights; beyond it they cost little.
+# Up to this many images in a call frozen weights are faster; beyond it the difference is small.
 _FEW_IMAGES = 64
 
-# Freezing takes as long as some hundred calls win: not before the model was asked so often. Twice
-# as often each time that the weights changed, so that a model in training is not frozen again and
-# again.
+# Freezing takes as long as some hundred calls save, so the first calls go without. Twice as many
+# each time that the weights have changed, so that a model in training is not frozen repeatedly.
 _CALLS_BEFORE_FREEZING = 8
 
-# Bytes of weights; a larger network spends its time on its products, and copies would cost memory.
+# Bytes of weights. A larger network spends its time on its products, and copies would cost memory.
 _MOST_FROZEN = 128 << 20
 
 
-class Network:
-    """What a model says of images, always by its weights of now.
+class CompiledModel:
+    """Predicts with a model, always by its present weights.
 
     Args:
-        model: a built `keras.Model` that takes one tensor and gives one. As with
-            `keras.Model.predict`, a layer that is changed (other than in its weights) is seen only
-            after `compile`.
+        model: a built `keras.Model` with one input and one output. As with `keras.Model.predict`,
+            a change of a layer (other than of its weights) takes effect only after `compile`.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: KerasModel) -> None:
         self._model = model
-        model.make_predict_function()
-        self._predict_function = model.predict_function
+        self._predict_function = prediction_function(model)
         self._traced: dict[np.dtype, Any] = {}
         self._frozen: dict[np.dtype, _Frozen | None] = {}
         self._calls = 0
         self._patience = _CALLS_BEFORE_FREEZING
 
-    def stands_for(self, model: Any) -> bool:
-        """Whether this is about `model`, and Keras has not dropped its own graph since."""
+    def stands_for(self, model: KerasModel) -> bool:
+        """Whether this is of `model`, and Keras has not dropped its own graph since."""
         return model is self._model and model.predict_function is self._predict_function
 
     def __getstate__(self) -> dict[str, Any]:
-        # Graphs can be neither copied nor pickled; they are made again.
+        # Graphs can be neither copied nor pickled: they are traced again.
         return {"model": self._model}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -80,7 +80,7 @@ class Network:
             return self._model.predict_on_batch(images)
         tensor = tf.constant(images)
         if len(images) <= _FEW_IMAGES:
-            output = self._ask_frozen(tensor, images.dtype)
+            output = self._frozen_output(tensor, images.dtype)
             if output is not None:
                 return output
         return np.asarray(self._plain(images.dtype)(tensor))
@@ -93,8 +93,8 @@ class Network:
             )
         return self._traced[dtype]
 
-    def _ask_frozen(self, tensor: Any, dtype: np.dtype) -> np.ndarray | None:
-        """The answer by frozen weights; None if there are none, or the weights have changed."""
+    def _frozen_output(self, tensor: Any, dtype: np.dtype) -> np.ndarray | None:
+        """The output by frozen weights; None without them, or if the weights have changed."""
         if dtype not in self._frozen:
             self._calls += 1
             if self._calls > self._patience:
@@ -116,11 +116,11 @@ class _Frozen:
 
     function: Any
     copied: Sequence[np.ndarray]
-    addresses: Sequence[int]
+    places: Sequence[int]
 
     def __call__(self, tensor: Any) -> np.ndarray | None:
         output, *weights = self.function(tensor)
-        return np.asarray(output) if _addresses(weights) == self.addresses else None
+        return np.asarray(output) if addresses(weights) == self.places else None
 
 
 def _freeze(model: Any, plain: Any, dtype: np.dtype) -> _Frozen | None:
@@ -130,7 +130,7 @@ def _freeze(model: Any, plain: Any, dtype: np.dtype) -> _Frozen | None:
 
     read = {id(variable) for variable in plain.variables}
     variables = [variable for variable in model.variables if id(variable.value) in read]
-    tensors = [_read(variable) for variable in variables]
+    tensors = [read_variable(variable) for variable in variables]
     copied = [np.asarray(tensor) for tensor in tensors]
     if sum(array.nbytes for array in copied) > _MOST_FROZEN:
         return None
@@ -139,21 +139,21 @@ def _freeze(model: Any, plain: Any, dtype: np.dtype) -> _Frozen | None:
         constants = [tf.constant(array) for array in copied]
         with keras.StatelessScope(list(zip(variables, constants, strict=True))):
             output = model.predict_step((images,))
-        return [output, *(_read(variable) for variable in variables)]
+        return [output, *(read_variable(variable) for variable in variables)]
 
     function = _trace(model, dtype, answer)
-    # The answer must depend on images and constants alone: the only variables in the graph are
-    # those that are read for the check, once each, and nothing is random or has a memory.
+    # The output must depend on images and constants alone: the only variables in the graph are
+    # those that are read for the check, once each, and nothing is random or keeps a state.
     effects = [op.type for op in function.graph.get_operations() if op.op_def.is_stateful]
     alone = effects == ["ReadVariableOp"] * len(variables)
     if not alone or len(function.captured_inputs) != len(variables):
         return None
     # Another thread may have trained meanwhile; and where reading always copies, as from another
-    # device, nothing can be told from addresses.
-    addresses = _addresses(copied)
-    if _addresses([_read(variable) for variable in variables]) != addresses:
+    # device, addresses say nothing.
+    places = addresses(copied)
+    if addresses([read_variable(variable) for variable in variables]) != places:
         return None
-    return _Frozen(function, copied, addresses)
+    return _Frozen(function, copied, places)
 
 
 def _trace(model: Any, dtype: np.dtype, answer: Callable[[Any], Any]) -> Any:
@@ -162,14 +162,3 @@ def _trace(model: Any, dtype: np.dtype, answer: Callable[[Any], Any]) -> Any:
 
     signature = tf.TensorSpec((None, *model.input_shape[1:]), dtype)
     return tf.function(answer, autograph=False).get_concrete_function(signature)
-
-
-def _read(variable: Any) -> Any:
-    """The tensor that a Keras variable holds now; not a copy of it."""
-    import tensorflow as tf
-
-    return tf.raw_ops.ReadVariableOp(resource=variable.value.handle, dtype=variable.value.dtype)
-
-
-def _addresses(tensors: Sequence[Any]) -> list[int]:
-    return [np.asarray(tensor).__array_interface__["data"][0] for tensor in tensors]

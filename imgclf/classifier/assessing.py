@@ -16,7 +16,7 @@ from imgclf.architecture.temperature import (
     with_temperature,
     without_temperature,
 )
-from imgclf.backend.compiled_model import Network
+from imgclf.backend.compiled_model import CompiledModel
 from imgclf.classifier.predicting import Predictor
 from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.data.split import Split
@@ -220,7 +220,7 @@ class Judge(Predictor):
         split = self._labelled(data, labels)
         others = None if measure_on is None else self._labelled(measure_on)
         model = self._uncalibrated()
-        network = Network(logits_model(model))
+        network = CompiledModel(logits_model(model))
         logits = self._logits(network, split, batch_size)
         fitted = fit_temperature(logits, split.labels)
         measured = split if others is None else others
@@ -408,7 +408,7 @@ class Judge(Predictor):
         calibrated, trained = self._trained
         return trained if calibrated is self.model else without_temperature(self.model)
 
-    def _logits(self, network: Network, split: Split, batch_size: int | None) -> np.ndarray:
+    def _logits(self, network: CompiledModel, split: Split, batch_size: int | None) -> np.ndarray:
         """(N, classes) what the softmax takes; of one output, with 0 for the first class."""
         logits = self._outputs(network, split.images, batch_size)
         if not np.isfinite(logits).all():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf import checks
-from imgclf.backend.compiled_model import Network
+from imgclf.backend.compiled_model import CompiledModel
 from imgclf.classifier.prediction import Prediction
 from imgclf.data.image_batches import decode_batches, inference_batch_size
 from imgclf.data.image_files import ImageFiles
@@ -68,7 +68,7 @@ class Predictor:
         self.class_names = names
         spec = ImageSpec(resize=resize, max_pixels=max_pixels)
         self.resize, self.max_pixels = spec.resize, spec.max_pixels
-        self._network: Network | None = None
+        self._network: CompiledModel | None = None
         self._threshold: Threshold | None = None
 
     @property
@@ -279,7 +279,7 @@ class Predictor:
 
     def _scores(self, images: Any, batch_size: int | None) -> np.ndarray:
         if self._network is None or not self._network.stands_for(self.model):
-            self._network = Network(self.model)
+            self._network = CompiledModel(self.model)
         scores = self._outputs(self._network, images, batch_size)
         if scores.shape[1] == 1:
             scores = np.concatenate([1 - scores, scores], axis=1)
@@ -287,7 +287,7 @@ class Predictor:
             _check_probabilities(scores)
         return scores
 
-    def _outputs(self, network: Network, images: Any, batch_size: int | None) -> np.ndarray:
+    def _outputs(self, network: CompiledModel, images: Any, batch_size: int | None) -> np.ndarray:
         wanted, given = self.image_shape, tuple(images.shape[1:])
         if any(side not in (None, size) for side, size in zip(wanted, given, strict=True)):
             raise DataError(

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from imgclf import checks
-from imgclf.backend.compiled_model import Network
+from imgclf.backend.compiled_model import CompiledModel
 from imgclf.data.image_batches import inference_batch_size
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
@@ -121,7 +121,7 @@ def nearest(
     if len(images) == 0:
         raise DataError("`source` must hold at least one image. Received: none.")
     predictions = np.argmax(probabilities(images), axis=1)
-    network = Network(features_model(model))
+    network = CompiledModel(features_model(model))
     size = batch_size or inference_batch_size(images.shape[1:])
 
     def features(source: np.ndarray | ImageFiles, at: int) -> np.ndarray:

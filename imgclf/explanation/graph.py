@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from imgclf import checks
 from imgclf.architecture.temperature import logits_model, without_temperature
-from imgclf.backend.keras_graph import inputs_of, maker
+from imgclf.backend.keras_internals import inputs_of, maker
 from imgclf.errors import ArgumentError
 from imgclf.typing import KerasLayer, KerasModel, KerasTensor
 

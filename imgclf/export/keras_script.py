@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from imgclf import checks
-from imgclf.architecture import initializer, whitening
+from imgclf.architecture.blocks.block import Block
+from imgclf.architecture.build import block_layers
+from imgclf.architecture.initializer import dirac_kernel, is_dirac
+from imgclf.architecture.layers import Convolve
+from imgclf.architecture.whitening import image_patches, whitening_filters, whitening_layers
 from imgclf.errors import ArgumentTypeError
 from imgclf.export.keras_code import model_code
-from imgclf.training.recipe import compile as compiling
+from imgclf.training.recipe.optimizers import OPTIMIZERS
 from imgclf.training.recipe.recipe import Recipe
+from imgclf.training.recipe.schedules import SCHEDULES
+from imgclf.typing import KerasModel
 
 __all__ = ["eject"]
 
@@ -64,23 +71,16 @@ def eject(model: Any, recipe: Recipe | None = None, *, title: str | None = None)
     return script.text(title or f"The network {keras_model.name!r} in plain Keras.")
 
 
-def _dirac_layers(model: Any, blocks: Any) -> list[str]:
+def _dirac_layers(model: KerasModel, blocks: Sequence[Block]) -> list[str]:
     """The names of the convolutions that start as the identity.
 
-    In a built model only their random filters are left of it, so the blocks must say.
+    In the model itself only their random filters are left of it, so the blocks must say.
     """
-    asked = {
-        f"{block.block_name}_{place}"
-        for place, block in enumerate(blocks)
-        if '"dirac"' in json.dumps(block.to_dict())
-    }
-    random = initializer.to_keras("dirac").get_config()
+    layers = block_layers(blocks, tuple(model.input_shape[1:]))
     return [
-        layer.name
-        for layer in model.layers
-        if layer.name.split(".")[0] in asked
-        and hasattr(layer, "kernel_initializer")
-        and layer.kernel_initializer.get_config() == random
+        name
+        for name, part in layers
+        if isinstance(part, Convolve) and is_dirac(part.kernel_initializer)
     ]
 
 
@@ -91,11 +91,13 @@ class _Script:
         self.recipe = recipe
         self.network = network
         self.dirac = dirac
-        self.whitens = bool(whitening.whitening_layers(model))
+        self.whitens = bool(whitening_layers(model))
         self.shape = tuple(model.input_shape[1:])
         self.outputs = int(model.output_shape[-1])
         self.one_hot = bool(recipe.label_smoothing) and self.outputs > 1
-        self.warm_line = bool(recipe.warmup) and recipe.schedule != "cosine"
+        self.optimizer = OPTIMIZERS[recipe.optimizer]
+        self.schedule = SCHEDULES[recipe.schedule]
+        self.helpers = self.schedule.helpers(bool(recipe.warmup))
         self.flows = recipe.augmentation.active
 
     def text(self, title: str) -> str:
@@ -128,7 +130,7 @@ class _Script:
 
     def _imports(self) -> str:
         lines = ["import math"]
-        lines += ["from typing import Any"] if self.dirac or self.whitens or self.warm_line else []
+        lines += ["from typing import Any"] if self.helpers else []
         lines += ["", "import keras"]
         if self.dirac or self.whitens or self.recipe.class_weight == "balanced":
             lines.append("import numpy as np")
@@ -149,7 +151,7 @@ class _Script:
         if self.dirac:
             names = "".join(f"        {json.dumps(name)},\n" for name in self.dirac)
             parts += [
-                _source(initializer.dirac_kernel),
+                _source(dirac_kernel),
                 "def start_as_identity(model):\n"
                 '    """These convolutions begin by passing their channels on."""\n'
                 f"    for name in [\n{names}    ]:\n"
@@ -158,9 +160,8 @@ class _Script:
             ]
         if self.whitens:
             parts += [
-                f"_EPSILON = {whitening._EPSILON!r}\n_MOST_PATCHES = {whitening._MOST_PATCHES!r}",
-                _source(whitening.whitening_filters),
-                _source(whitening._patches),
+                _source(whitening_filters),
+                _source(image_patches),
                 "def adapt_whitening(model, images):\n"
                 '    """Computes the frozen filters from training images."""\n'
                 "    for layer in model.layers:\n"
@@ -173,69 +174,20 @@ class _Script:
 
     def _compile(self) -> str:
         recipe = self.recipe
-        helper = [_source(compiling._warm_line)] if self.warm_line else []
+        warmup = f"math.ceil({recipe.warmup!r} * steps)" if recipe.warmup else ""
+        settings = self.optimizer.keras_settings(recipe).items()
+        arguments = ", ".join(["rate", *(f"{name}={value!r}" for name, value in settings)])
         lines = [
             "def compile_model(model, steps_per_epoch):",
-            f"    rate = {self._rate()}",
-            *(f"    # {line}" for line in self._optimizer_notes()),
-            f"    optimizer = {self._optimizer()}",
+            f"    rate = {self.schedule.code(recipe.learning_rate, warmup)}",
+            *(f"    # {line}" for line in self.optimizer.keras_notes(recipe)),
+            f"    optimizer = keras.optimizers.{self.optimizer.keras_class}({arguments})",
             f"    loss = {self._loss()}",
             '    model.compile(optimizer, loss, metrics=["accuracy"])',
         ]
         if recipe.schedule != "constant" or recipe.warmup:
             lines.insert(1, "    steps = EPOCHS * steps_per_epoch")
-        return "\n\n\n".join([*helper, "\n".join(lines)])
-
-    def _rate(self) -> str:
-        recipe = self.recipe
-        peak = repr(recipe.learning_rate)
-        schedules = "keras.optimizers.schedules"
-        warmup = f"math.ceil({recipe.warmup!r} * steps)"
-        if recipe.schedule == "constant" and not recipe.warmup:
-            return peak
-        if recipe.schedule == "cosine" and recipe.warmup:
-            return (
-                f"{schedules}.CosineDecay(\n"
-                f"        0.0,\n        max(1, steps - {warmup}),\n"
-                f"        warmup_target={peak},\n        warmup_steps={warmup},\n    )"
-            )
-        if recipe.schedule == "cosine":
-            return f"{schedules}.CosineDecay({peak}, max(1, steps))"
-        if recipe.warmup:
-            end = "0.0" if recipe.schedule == "linear" else peak
-            return f"_warm_line({peak}, {end}, {warmup}, steps)"
-        return f"{schedules}.PolynomialDecay({peak}, max(1, steps), 0.0)"
-
-    def _optimizer(self) -> str:
-        recipe = self.recipe
-        words = ["rate"]
-        if recipe.optimizer in ("sgd", "muon"):
-            momentum = recipe.momentum if recipe.optimizer == "sgd" else _sgd_momentum_of_muon()
-            words += [f"momentum={momentum!r}", "nesterov=True"]
-        elif recipe.optimizer == "rmsprop":
-            words.append(f"momentum={recipe.momentum!r}")
-        if recipe.weight_decay or recipe.optimizer == "adamw":
-            words.append(f"weight_decay={recipe.weight_decay!r}")
-        if recipe.ema_momentum:
-            words += ["use_ema=True", f"ema_momentum={recipe.ema_momentum!r}"]
-        names = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
-        return f"keras.optimizers.{names.get(recipe.optimizer, 'SGD')}({', '.join(words)})"
-
-    def _optimizer_notes(self) -> list[str]:
-        recipe = self.recipe
-        notes = []
-        if recipe.optimizer == "muon":
-            notes += [
-                'Trained by "muon": each step of a convolution\'s filters was orthogonal, which',
-                "Keras's own Muon does for matrices only. Nesterov SGD is the nearest; it needs",
-                "more epochs, and perhaps another learning rate.",
-            ]
-        if recipe.head_learning_rate is not None:
-            notes += [
-                f"The output layer learned at {recipe.head_learning_rate!r}: Keras has no",
-                "learning rate of a layer's own.",
-            ]
-        return notes
+        return "\n\n\n".join([*map(_source, self.helpers), "\n".join(lines)])
 
     def _loss(self) -> str:
         smoothing = self.recipe.label_smoothing
@@ -387,12 +339,6 @@ class _Script:
             "    # history = train(model, images, labels, validation_data=(others, their_labels))\n"
             '    # model.save("network.keras")'
         )
-
-
-def _sgd_momentum_of_muon() -> float:
-    from imgclf.training.recipe.optimizers import FilterMuon
-
-    return FilterMuon().sgd_momentum
 
 
 def _source(function: Any) -> str:

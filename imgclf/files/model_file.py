@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imgclf import checks
+from imgclf.backend.keras_internals import is_graph
 from imgclf.errors import ArgumentError, ModelFileError
 from imgclf.files.atomic import LEFTOVER, replacing
 from imgclf.files.metadata import FORMAT_VERSION, KEY
@@ -132,7 +133,7 @@ def _without_training(model: KerasModel) -> KerasModel:
     """The same layers without optimiser, loss and metrics, which may be custom code."""
     import keras
 
-    if not isinstance(model, (keras.models.Sequential, keras.src.models.functional.Functional)):
+    if not is_graph(model):
         return model
     inputs, outputs = model.inputs, model.outputs
     if len(inputs) == len(outputs) == 1:

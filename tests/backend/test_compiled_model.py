@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from imgclf import Classifier
-from imgclf.backend.compiled_model import Network
+from imgclf.backend.compiled_model import CompiledModel
 
 MANY = 20  # calls after which the weights are surely frozen, where they can be
 layers = keras.layers
@@ -360,7 +360,7 @@ def test_threads_may_ask_at_once():
 
 def test_a_network_stands_for_its_model_only():
     model = network()
-    ours = Network(model)
+    ours = CompiledModel(model)
     assert ours.stands_for(model)
     assert not ours.stands_for(network())
     model.compile()

@@ -184,17 +184,18 @@ def test_a_recipe_with_weights_goes_through_json_and_back():
 WRONG = [
     (
         {"class_weight": "balance"},
-        "`class_weight` must be one of None, 'balanced'. Received: class_weight='balance'. "
+        "`class_weight` must be None, 'balanced' or a dict of class and weight. "
+        "Received: class_weight='balance'. "
         "Did you mean 'balanced'?",
     ),
     (
         {"class_weight": [1.0, 2.0]},
-        "`class_weight` must be None, 'balanced', or a dict of class and weight. "
+        "`class_weight` must be None, 'balanced' or a dict of class and weight. "
         "Received: class_weight=[1.0, 2.0].",
     ),
     (
         {"class_weight": {"cat": -1}},
-        "`class_weight['cat']` must be a number at least 0. Received: class_weight['cat']=-1.0.",
+        "`class_weight['cat']` must be a number at least 0. Received: class_weight['cat']=-1.",
     ),
     (
         {"class_weight": {0.5: 1}},
@@ -202,7 +203,7 @@ WRONG = [
     ),
     (
         {"sampling": "even"},
-        "`sampling` must be one of None, 'balanced'. Received: sampling='even'.",
+        "`sampling` must be None or 'balanced'. Received: sampling='even'.",
     ),
 ]
 
@@ -247,8 +248,8 @@ def test_weights_must_fit_the_classes(imbalanced, class_weight, message):
 
 def test_very_uneven_classes_are_said_at_the_start(imbalanced, capsys):
     message = (
-        "Classes are imbalanced, from 6 images (eight) to 102 (one): class_weight='balanced' lets "
-        "each count alike."
+        "Classes are imbalanced, from 6 images (eight) to 102 (one): class_weight='balanced' gives "
+        "each the same weight."
     )
     new(imbalanced, RECIPE.replace(epochs=1)).fit(imbalanced, verbose=2)
     assert message in capsys.readouterr().err.splitlines()

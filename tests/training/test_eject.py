@@ -168,7 +168,7 @@ def test_a_script_says_what_keras_lacks_of_the_recipe():
     assert "In the first 70% of the steps images were scaled to 0.75" in script
     assert "(sampling); plain Keras cannot" in script
     assert "(precise_batch_norm); plain Keras has no such thing" in script
-    assert "The output layer learned at 0.005" in script
+    assert "The output layer had a learning rate of 0.005" in script
 
 
 def test_schedules_and_optimisers_are_those_of_the_recipe():

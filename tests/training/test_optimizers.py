@@ -6,7 +6,7 @@ from keras import ops
 import imgclf
 from imgclf import Augmentation, Recipe, conv, global_pool
 from imgclf.training.recipe.compile import make_optimizer
-from imgclf.training.recipe.optimizers import FilterMuon, GroupedSGD, orthogonal
+from imgclf.training.recipe.grouped_optimizers import FilterMuon, GroupedSGD, orthogonal
 
 
 def variables():

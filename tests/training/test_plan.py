@@ -232,7 +232,7 @@ WRONG = [
         {"minutes": 1, "epochs": 2},
         "`minutes` decides the epochs: give one of the two. Received: epochs=2, minutes=1.",
     ),
-    ({"minutes": 0}, "`minutes` must be a number above 0. Received: minutes=0.0."),
+    ({"minutes": 0}, "`minutes` must be a number above 0. Received: minutes=0."),
     ({"minutes": "1"}, "`minutes` must be a number above 0. Received: minutes='1'."),
 ]
 

@@ -6,7 +6,7 @@ import pytest
 
 import imgclf
 from imgclf import Recipe, batch_norm, conv, global_pool
-from imgclf.training.speed.precise_batch_norm import take_statistics
+from imgclf.training.speed.precise_batch_norm import compute_statistics
 
 BLOCKS = [conv(6, kernel_size=3, normalization=batch_norm(momentum=0.2)), global_pool()]
 RECIPE = Recipe(
@@ -39,7 +39,7 @@ def what_it_sees(model, images):
 def test_running_statistics_become_the_mean_of_those_of_the_batches(rng):
     model = keras.Sequential([keras.Input((4, 4, 2)), keras.layers.BatchNormalization()])
     batches = [rng.normal(3, 2, (8, 4, 4, 2)).astype(np.float32) for _ in range(5)]
-    take_statistics(model, ((batch, None) for batch in batches))
+    compute_statistics(model, ((batch, None) for batch in batches))
     (layer,) = model.layers
     means, variances = (
         np.mean([figure(batch, axis=(0, 1, 2)) for batch in batches], axis=0)
@@ -53,13 +53,13 @@ def test_running_statistics_become_the_mean_of_those_of_the_batches(rng):
 def test_a_layer_that_is_not_trained_keeps_its_statistics(rng):
     model = keras.Sequential([keras.Input((4, 4, 2)), keras.layers.BatchNormalization()])
     model.layers[0].trainable = False
-    take_statistics(model, [(rng.normal(3, 2, (8, 4, 4, 2)).astype(np.float32), None)])
+    compute_statistics(model, [(rng.normal(3, 2, (8, 4, 4, 2)).astype(np.float32), None)])
     np.testing.assert_array_equal(model.layers[0].moving_mean, [0, 0])
 
 
 def test_a_network_without_normalisation_is_left_as_it_is(rng):
     model = keras.Sequential([keras.Input((4, 4, 2)), keras.layers.Dropout(0.5)])
-    take_statistics(model, [(rng.normal(size=(8, 4, 4, 2)), None)])
+    compute_statistics(model, [(rng.normal(size=(8, 4, 4, 2)), None)])
 
 
 @pytest.mark.parametrize("ema_momentum", [0.0, 0.8])

@@ -1,7 +1,13 @@
+import dataclasses
+import json
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from imgclf import Augmentation, Recipe, between, choice, errors
+from imgclf.checks import constraints_of
 
 
 def test_a_recipe_goes_through_plain_values_and_back():
@@ -34,6 +40,31 @@ WRONG = [
         "`augmentation` must be an Augmentation. Received: augmentation='flip'.",
     ),
     (lambda: Augmentation(shift=-1), "`shift` must be an int of at least 0. Received: shift=-1."),
+    (
+        lambda: Augmentation(flip=""),
+        "`flip` must be True, False or \"alternate\". Received: flip=''.",
+    ),
+    (
+        lambda: Recipe(patience=0),
+        "`patience` must be None or an int of at least 1. Received: patience=0.",
+    ),
+    (
+        lambda: Recipe(patience=False),
+        "`patience` must be None or an int of at least 1. Received: patience=False.",
+    ),
+    (
+        lambda: Recipe(optimizer="sgd", head_learning_rate=0.0),
+        "`head_learning_rate` must be None or a number above 0. Received: head_learning_rate=0.0.",
+    ),
+    (
+        lambda: Recipe(class_weight={}),
+        "`class_weight` must be None, 'balanced' or a dict of class and weight. "
+        "Received: class_weight={}.",
+    ),
+    (
+        lambda: Recipe(sampling=False),
+        "`sampling` must be None or 'balanced'. Received: sampling=False.",
+    ),
     (lambda: Augmentation(flip=1), '`flip` must be True, False or "alternate". Received: flip=1.'),
 ]
 
@@ -43,6 +74,51 @@ def test_wrong_settings_are_named(make, message):
     with pytest.raises(errors.ArgumentError) as caught:
         make()
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("kind", [Recipe, Augmentation])
+def test_every_field_has_a_constraint(kind):
+    assert set(constraints_of(kind)) == {field.name for field in dataclasses.fields(kind)}
+
+
+ODD = st.one_of(
+    st.sampled_from([0, 0.0, "", False, None, (), [], {}, b"", np.zeros(2), object, "balanced"]),
+    st.integers(-2, 2),
+    st.floats(),
+    st.text(max_size=5),
+    st.dictionaries(st.one_of(st.text(max_size=2), st.integers(), st.floats()), st.floats()),
+)
+
+
+@given(kind=st.sampled_from([Recipe, Augmentation]), data=st.data(), value=ODD)
+@settings(max_examples=300, deadline=None)
+def test_a_field_takes_what_its_constraint_allows_and_nothing_else(kind, data, value):
+    name = data.draw(st.sampled_from([field.name for field in dataclasses.fields(kind)]))
+    default = kind(optimizer="sgd") if kind is Recipe else kind()
+    refusal = None
+    try:
+        constraints_of(kind)[name].check(name, value)
+    except errors.ArgumentError as error:
+        refusal = str(error)
+    if refusal is None:
+        dataclasses.replace(default, **{name: value})
+        return
+    with pytest.raises(errors.ArgumentError) as caught:
+        dataclasses.replace(default, **{name: value})
+    assert str(caught.value) == refusal
+
+
+def test_a_search_may_vary_optimizers_that_have_a_rate_for_the_output_layer():
+    recipe = Recipe(optimizer=choice("sgd", "muon"), head_learning_rate=0.1)
+    assert recipe.optimizer == choice("sgd", "muon")
+    with pytest.raises(errors.ArgumentError, match="`head_learning_rate` needs one"):
+        Recipe(optimizer=choice("sgd", "adam"), head_learning_rate=0.1)
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    recipe = Recipe(epochs=np.int64(3), learning_rate=np.float32(0.5))
+    assert json.loads(json.dumps(recipe.to_dict()))["epochs"] == 3
+    assert type(recipe.learning_rate) is float
 
 
 def test_an_unknown_field_is_named():

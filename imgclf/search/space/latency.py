@@ -18,7 +18,7 @@ from imgclf.architecture.layers import Part, Shortcut
 
 __all__ = ["Speed", "measure_milliseconds", "measure_speed"]
 
-# Calls before the clock counts: within them `Network` writes the weights into a graph of its own.
+# Calls before the clock counts, in which `CompiledModel` writes the weights into its own graph.
 _WARM_CALLS = 12
 _TIMED_CALLS = 15
 
@@ -65,10 +65,10 @@ def _layers(part: Part) -> int:
 
 def measure_milliseconds(model: Any) -> float:
     """The median time that a classifier takes for one image, in milliseconds."""
-    from imgclf.backend.compiled_model import Network
+    from imgclf.backend.compiled_model import CompiledModel
 
     shape = [side or 32 for side in model.input_shape[1:]]
-    network, image = Network(model), np.zeros((1, *shape), np.uint8)
+    network, image = CompiledModel(model), np.zeros((1, *shape), np.uint8)
     times = []
     for call in range(_WARM_CALLS + _TIMED_CALLS):
         started = time.perf_counter()

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from imgclf.backend.keras_internals import forget_traces
 from imgclf.data.image_batches import inference_batch_size
 from imgclf.data.split import Split, unchecked_split
 from imgclf.files.atomic import LEFTOVER
@@ -418,4 +419,4 @@ def _put_back(model: Any) -> Iterator[None]:
         model.reset_metrics()
         model.stop_training = False
         # Traced within the contexts of this timing.
-        model.train_function = model.test_function = None
+        forget_traces(model)

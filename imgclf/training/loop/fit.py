@@ -36,7 +36,6 @@ from imgclf.training.recipe.class_weight import class_weights, imbalance_note
 from imgclf.training.recipe.compile import compile_model, compiled_by_user, wants_one_hot
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.speed.fused_norm import fused_batch_norm
-from imgclf.training.speed.precise_batch_norm import IMAGES, make_precise_batch_norm
 from imgclf.training.speed.precision import precision_note
 from imgclf.training.speed.progressive_size import any_input_size, progressive_sizes
 from imgclf.training.speed.retracing import no_retracing_advice
@@ -425,17 +424,19 @@ class _Training:
         )
 
     def _statistics(self) -> list[Any]:
-        """What takes statistics anew, before callbacks and checkpoints see the last step."""
+        """Computes batch normalisation before callbacks and checkpoints see the last step."""
         if not self.recipe.precise_batch_norm:
             return []
+        from imgclf.training.speed.precise_batch_norm import NUM_IMAGES, PreciseBatchNorm
+
         epochs = self.recipe.epochs
 
         def batches() -> Any:
             """Of an epoch that follows the last one, at full size."""
             epoch = self._flow(range(epochs, epochs + 1), one_hot=False)
-            return epoch.take(-(-IMAGES // self.recipe.batch_size))
+            return epoch.take(-(-NUM_IMAGES // self.recipe.batch_size))
 
-        return [make_precise_batch_norm(epochs, self.steps, batches)]
+        return [PreciseBatchNorm(epochs, self.steps, batches)]
 
     def _validation_flow(self, one_hot: bool) -> Any:
         if self.validation is None:
@@ -461,7 +462,8 @@ class _Training:
             f"{recipe.epochs} × {self.steps} steps of {recipe.batch_size} images, "
             + precision_note(self.model, recipe.precision)
         )
-        notes = [note, kept, imbalance_note(self.train, recipe)]
+        compensated = recipe.class_weight is not None or recipe.sampling is not None
+        notes = [note, kept, imbalance_note(self.train, compensated=compensated)]
         return make_progress(self.verbose, work, "\n".join(filter(None, notes)), self.disk)
 
 

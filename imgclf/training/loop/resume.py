@@ -11,6 +11,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from imgclf.backend.keras_internals import replaced_train_function
+
 __all__ = ["make_callback_list", "passing_over"]
 
 
@@ -103,21 +105,19 @@ def passing_over(model: Any, steps: int) -> Iterator[None]:
     if not steps:
         yield
         return
-    model.make_train_function()
-    train = model.train_function
     left = steps // model.steps_per_execution
 
-    def pass_over(iterator: Any) -> Any:  # noqa: ARG001
-        nonlocal left
-        left -= 1
-        if not left:
-            model.train_function = train
-        # Of the last one Keras takes the epoch's figures, if no batch follows.
-        last = not left or model.stop_training
-        return model.get_metrics_result() if last else {}
+    def passing(train: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def pass_over(iterator: Any) -> Any:  # noqa: ARG001
+            nonlocal left
+            left -= 1
+            if not left:
+                model.train_function = train
+            # Keras takes the epoch's metrics from the last one, if no batch follows.
+            last = not left or model.stop_training
+            return model.get_metrics_result() if last else {}
 
-    model.train_function = pass_over
-    try:
+        return pass_over
+
+    with replaced_train_function(model, passing):
         yield
-    finally:
-        model.train_function = train

@@ -1,65 +1,70 @@
-"""`Augmentation`: random changes of the training images that leave their meaning alone.
+"""`Augmentation`: random changes of the training images that keep their meaning.
 
-It belongs to the flow of images, not to the model: a saved model that augments would answer
-differently at each call. Each batch's randomness follows from (seed, epoch, batch), so a resumed
-run sees exactly the images that it would have seen.
+It belongs to the flow of images, not to the model: a saved model with augmentation would predict
+differently at each call. The randomness of a batch follows from (seed, epoch, batch), so a resumed
+run sees exactly the same images as an unbroken one.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
-from imgclf import checks
-from imgclf.architecture.choices import Between, Choice
-from imgclf.errors import ArgumentTypeError
+from imgclf.architecture.settings import check_settings
+from imgclf.checks import Constraint, Integer
+from imgclf.typing import Tensor
 
 __all__ = ["Augmentation"]
 
 
 @dataclasses.dataclass(frozen=True)
+class _Flip(Constraint):
+    allowed = 'True, False or "alternate"'
+
+    def accept(self, value: Any) -> bool | str:
+        if isinstance(value, bool) or value == "alternate":
+            return value
+        raise ValueError if isinstance(value, str) else TypeError
+
+
+@dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What is changed at random in each training image.
+    """Random changes of each training image.
 
     Args:
-        flip: mirror half of the images left to right: True draws anew each time, "alternate"
-            mirrors each image in every other epoch, half of them in the even ones, so that two
-            epochs show each image in both ways (Jordan 2024, arXiv:2404.00498). Leave it off
-            where a mirrored image means something else, as with digits and letters.
-        shift: move by up to this many pixels in each direction; the edge is mirrored in.
-        cutout: grey out a square of this many pixels at a random place (DeVries and Taylor 2017).
+        flip: mirror half of the images left to right: True chooses at random each time,
+            "alternate" mirrors each image in every other epoch, half of them in the even ones, so
+            that two epochs show both views of each image (Jordan 2024, arXiv:2404.00498). Leave
+            it off where a mirrored image means something else, as with digits and letters.
+        shift: move by up to this many pixels in each direction; the edge is reflected.
+        cutout: side in pixels of a square that turns grey (DeVries and Taylor 2017).
 
     Example:
         >>> Augmentation(flip=True, shift=2)
         Augmentation(flip=True, shift=2, cutout=0)
     """
 
-    flip: bool | str = False
-    shift: int = 0
-    cutout: int = 0
+    flip: Annotated[bool | str, _Flip()] = False
+    shift: Annotated[int, Integer(low=0)] = 0
+    cutout: Annotated[int, Integer(low=0)] = 0
 
     def __post_init__(self) -> None:
-        for sample in _samples(self.flip):
-            if not isinstance(sample, bool) and sample != "alternate":
-                raise ArgumentTypeError(
-                    '`flip` must be True, False or "alternate". ' + checks.received("flip", sample)
-                )
-        for name in ("shift", "cutout"):
-            for sample in _samples(getattr(self, name)):
-                checks.integer(name, sample, low=0)
+        check_settings(self)
 
     @property
     def active(self) -> bool:
-        """Whether anything is changed at all."""
+        """Whether it changes anything."""
         return bool(self.flip or self.shift or self.cutout)
 
-    def apply(self, images: Any, seed: Any, mirrored: Any = None) -> Any:
+    def apply(
+        self, images: Tensor, seed: Tensor | tuple[int, int], mirrored: Tensor | None = None
+    ) -> Tensor:
         """Changes a batch, inside or outside of a TensorFlow graph.
 
         Args:
-            images: (batch, height, width, channels) tensor of any number type.
-            seed: two integers; the same seed gives the same change.
-            mirrored: (batch,) booleans, the images that are mirrored; drawn if left out.
+            images: (batch, height, width, channels) tensor of any numeric dtype.
+            seed: two integers; the same seed gives the same changes.
+            mirrored: (batch,) booleans, the images to mirror; random if left out.
 
         Returns:
             A tensor of the same shape and dtype.
@@ -74,10 +79,6 @@ class Augmentation:
         if self.cutout:
             images = _cutout(images, self.cutout, seeds[2])
         return images
-
-
-def _samples(value: Any) -> tuple[Any, ...]:
-    return value.samples() if isinstance(value, (Choice, Between)) else (value,)
 
 
 def _flip(images: Any, seed: Any, mirrored: Any) -> Any:

@@ -1,65 +1,80 @@
-"""Imbalanced classes: what each counts in the loss, and when to say that they are imbalanced."""
+"""Imbalanced classes: the weight of each in the loss, and when to warn that they are imbalanced."""
 
 from __future__ import annotations
 
+import dataclasses
 import numbers
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imgclf import checks
+from imgclf.checks import Constraint, OneOf
 from imgclf.errors import ArgumentError, ArgumentTypeError
-from imgclf.formatting import plural
 
 if TYPE_CHECKING:
     from imgclf.data.split import Split
-    from imgclf.training.recipe.recipe import Recipe
 
-__all__ = ["check_class_weight", "class_weights", "imbalance_note", "plain_weights"]
+__all__ = ["ClassWeight", "class_weights", "imbalance_note"]
 
-# The largest class has so many times the images of the smallest. From about here on a network
-# that neglects the smallest class loses little in accuracy by it.
-_VERY_UNEVEN = 5
+# How many times the images of the smallest class the largest one has. From about here on a network
+# that neglects the smallest class loses little accuracy.
+_IMBALANCED = 5
+
+_BALANCED = OneOf("balanced")
 
 
-def check_class_weight(name: str, value: Any) -> Any:
-    """None, "balanced", or a dict of class name or number and a weight of at least 0.
+@dataclasses.dataclass(frozen=True)
+class ClassWeight(Constraint):
+    """Either "balanced", or a dict of class name or number and a weight of at least 0.
 
-    A list of such pairs, as JSON stores the dict, counts as one.
+    A list of such pairs, as JSON stores the dict, becomes one.
     """
-    if value is None or isinstance(value, str):
-        return checks.one_of(name, value, [None, "balanced"])
-    if isinstance(value, list) and all(isinstance(p, (list, tuple)) and len(p) == 2 for p in value):
-        value = dict(map(tuple, value))
-    if not isinstance(value, dict) or not value:
+
+    allowed = "'balanced' or a dict of class and weight"
+
+    def accept(self, value: Any) -> str | dict[str | int, float]:
+        if isinstance(value, str):
+            return str(_BALANCED.accept(value))
+        if isinstance(value, list) and all(
+            isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in value
+        ):
+            value = dict(map(tuple, value))
+        if not isinstance(value, Mapping) or not value:
+            raise TypeError
+        return {_key(key): _weight(key, weight) for key, weight in value.items()}
+
+    def hint(self, value: object) -> str:
+        return _BALANCED.hint(value) if isinstance(value, str) else ""
+
+
+def _key(key: Any) -> str | int:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bool) or not isinstance(key, numbers.Integral):
         raise ArgumentTypeError(
-            f"`{name}` must be None, 'balanced', or a dict of class and weight. "
-            + checks.received(name, value)
+            "`class_weight` must have names or numbers of classes as keys. "
+            + checks.received("key", key)
         )
-    for key, weight in value.items():
-        if isinstance(key, bool) or not isinstance(key, (str, numbers.Integral)):
-            raise ArgumentTypeError(
-                f"`{name}` must have names or numbers of classes as keys. "
-                + checks.received("key", key)
-            )
-        checks.number(f"{name}[{key!r}]", weight, low=0)
-    return value
+    return int(key)
 
 
-def plain_weights(value: Any) -> dict[str | int, float]:
-    """What `check_class_weight` lets pass, as a dict of plain types."""
-    return {key if isinstance(key, str) else int(key): float(w) for key, w in dict(value).items()}
+def _weight(key: Any, weight: Any) -> float:
+    return checks.number(f"class_weight[{key!r}]", weight, low=0)
 
 
-def class_weights(class_weight: Any, train: Split) -> dict[int, float] | None:
-    """The weight of each class by its number, as Keras's `fit` takes it; None if all count alike.
+def class_weights(
+    class_weight: Mapping[str | int, float] | str | None, train: Split
+) -> dict[int, float] | None:
+    """The weight of each class by its number, as Keras's `fit` takes it; None for equal weights.
 
     Args:
         class_weight: as in the `Recipe`.
-        train: the images to learn from.
+        train: the training images.
 
     Raises:
-        ArgumentError: if a class is named that there is none, or twice, or no weight is above 0.
+        ArgumentError: if a class is unknown or named twice, or if no weight is above 0.
 
     Source:
         "balanced": G. King, L. Zeng, "Logistic Regression in Rare Events Data", 2001, as computed
@@ -100,21 +115,25 @@ def class_weights(class_weight: Any, train: Split) -> dict[int, float] | None:
     return weights
 
 
-def _number_of(key: Any, class_names: Any) -> int:
+def _number_of(key: str | int, class_names: Sequence[str]) -> int:
     if isinstance(key, str):
         return list(class_names).index(checks.one_of("class in class_weight", key, class_names))
     return checks.integer("class in class_weight", key, low=0, high=len(class_names) - 1)
 
 
-def imbalance_note(train: Split, recipe: Recipe) -> str:
-    """A sentence if classes are very imbalanced and the recipe does nothing about it, else ""."""
-    counts = {name: count for name, count in train.label_counts().items() if count}
-    few, many = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
-    evened = recipe.class_weight is not None or recipe.sampling is not None
-    if evened or counts[many] < _VERY_UNEVEN * counts[few]:
+def imbalance_note(train: Split, *, compensated: bool) -> str:
+    """A sentence if classes are very imbalanced, else "".
+
+    Args:
+        train: the training images.
+        compensated: whether the recipe has class weights or balanced sampling.
+    """
+    sizes = {name: size for name, size in train.label_counts().items() if size}
+    smallest, largest = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+    if compensated or sizes[largest] < _IMBALANCED * sizes[smallest]:
         return ""
-    least = plural(counts[few], "image")
+    fewest = "1 image" if sizes[smallest] == 1 else f"{sizes[smallest]:,} images"
     return (
-        f"Classes are imbalanced, from {least} ({few}) to {counts[many]:,} ({many}): "
-        "class_weight='balanced' lets each count alike."
+        f"Classes are imbalanced, from {fewest} ({smallest}) to {sizes[largest]:,} ({largest}): "
+        "class_weight='balanced' gives each the same weight."
     )

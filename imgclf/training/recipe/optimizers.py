@@ -1,193 +1,124 @@
-"""Two Keras optimisers with parameter groups: Nesterov SGD, and Muon for the filters.
-
-The output layer learns best at a rate of its own, filters by a rule of their own. Keras's
-`MultiOptimizer` could give each group an optimiser, but has no learning rate that callbacks can
-read or change. Here one learning rate moves all groups, each by its own factor.
-
-They are registered with Keras under `imgclf`, though no saved model needs them: imgclf saves models
-without their optimiser.
-"""
+"""The optimisers of a recipe: one row each, which the recipe, `compile` and `eject` read."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
+import dataclasses
+from typing import Any, Protocol
 
-import keras
-from keras import ops
+from imgclf.typing import KerasOptimizer
 
-__all__ = ["FilterMuon", "GroupedSGD"]
+__all__ = ["OPTIMIZERS", "OptimizerRow", "OptimizerSettings"]
 
-# Newton–Schulz iteration of degree five: x ← a x + b (x xᵀ) x + c (x xᵀ)² x drives all singular
-# values of x towards 1. Source: K. Jordan et al. 2024, "Muon: an optimizer for hidden layers in
-# neural networks"; the coefficients are those of that text.
-_NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+# Of all weights but the filters; the recipe's `momentum` is theirs. Source: airbench94_muon.
+MUON_SGD_MOMENTUM = 0.85
 
 
-@keras.saving.register_keras_serializable(package="imgclf")
-class GroupedSGD(keras.optimizers.Optimizer):
-    """Gradient descent with Nesterov momentum and a rate of its own for the output layer.
+class OptimizerSettings(Protocol):
+    """What an optimiser takes of a recipe."""
 
-    Args:
-        learning_rate: of all but the output layer's kernel; a number or a Keras schedule.
-        momentum: of all.
-        head_factor: times `learning_rate` is the rate of the output layer's kernel.
-        head: the `path` of that kernel, such as "logits/kernel".
-        weight_decay: taken off the parameters at each step, times their learning rate.
-        **settings: what every Keras optimiser takes.
-
-    Example:
-        >>> optimizer = GroupedSGD(0.1, head_factor=0.5, head="logits/kernel")
-        >>> round(float(optimizer.learning_rate), 3)
-        0.1
-    """
-
-    def __init__(
-        self,
-        learning_rate: Any = 0.01,
-        momentum: float = 0.9,
-        head_factor: float = 1.0,
-        head: str = "",
-        weight_decay: float | None = None,
-        name: str | None = None,
-        **settings: Any,
-    ) -> None:
-        # Keras's own decay knows no groups: it is taken off in `update_step` here.
-        super().__init__(learning_rate=learning_rate, name=name, **settings)
-        self.momentum = momentum
-        self.head_factor = head_factor
-        self.head = head
-        self.decay = weight_decay or 0.0
-
-    def build(self, variables: Any) -> None:
-        """Makes a momentum for each variable."""
-        if self.built:
-            return
-        super().build(variables)
-        self.momentums = [
-            self.add_variable_from_reference(variable, name="momentum") for variable in variables
-        ]
-        # Kept by place: what `update_step` gets from Keras are the backend's variables, without
-        # their paths.
-        self._factors = [self._factor(variable) for variable in variables]
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One step for one variable."""
-        factor = self._factors[self._get_variable_index(variable)]
-        rate = ops.cast(learning_rate, variable.dtype) * factor
-        step = rate * self._direction(ops.cast(gradient, variable.dtype), variable)
-        if self.decay:
-            step += rate * self.decay * variable
-        self.assign_sub(variable, step)
-
-    def _factor(self, variable: Any) -> float:
-        return self.head_factor if self.head and variable.path.endswith(self.head) else 1.0
-
-    def _direction(self, gradient: Any, variable: Any) -> Any:
-        """The gradient with its momentum, looking one step ahead (Nesterov)."""
-        velocity = self.momentums[self._get_variable_index(variable)]
-        momentum = self._momentum_of(variable)
-        ahead = momentum * velocity + gradient
-        self.assign(velocity, ahead)
-        return gradient + momentum * ahead
-
-    def _momentum_of(self, variable: Any) -> float:  # noqa: ARG002
-        return self.momentum
-
-    def get_config(self) -> dict[str, Any]:
-        """The settings, for Keras."""
-        return {
-            **super().get_config(),
-            "momentum": self.momentum,
-            "head_factor": self.head_factor,
-            "head": self.head,
-            "weight_decay": self.decay or None,
-        }
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def head_learning_rate(self) -> float | None: ...
+    @property
+    def momentum(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def ema_momentum(self) -> float: ...
 
 
-@keras.saving.register_keras_serializable(package="imgclf")
-class FilterMuon(GroupedSGD):
-    """Muon for the filters of convolutions, Nesterov SGD for all else.
-
-    A filter bank is seen as a matrix of one row a filter. Each step it is scaled to a norm of
-    √filters, then moved by the orthogonal matrix nearest to its momentum: so all directions are
-    learned alike, not only those of the largest gradients (K. Jordan et al. 2024, "Muon"; for
-    convolutions in airbench94_muon). Keras's own `Muon` leaves variables of four dimensions to
-    AdamW.
-
-    Norms of filters are set by the optimiser, so a normalisation should follow each convolution.
+@dataclasses.dataclass(frozen=True)
+class OptimizerRow:
+    """An optimiser by its name in a recipe.
 
     Args:
-        learning_rate: of the filters: the length of a step along each direction.
-        momentum: of the filters.
-        sgd_momentum: of all else.
-        head_factor: as in `GroupedSGD`.
-        head: as in `GroupedSGD`.
-        weight_decay: as in `GroupedSGD`; not of the filters, whose norm is fixed.
-        iterations: how often Newton–Schulz is applied; three bring singular values near to 1.
-        **settings: what every Keras optimiser takes.
-
-    Example:
-        >>> FilterMuon(0.24, momentum=0.6).iterations_of_newton_schulz
-        3
+        name: what `Recipe.optimizer` is.
+        keras_class: of `keras.optimizers`; what `eject` writes.
+        settings: beside learning rate, weight decay and average, of `keras_class`; None stands
+            for the recipe's momentum.
+        own_decay: whether `keras_class` decays weights unless it is told not to.
+        grouped_class: of `grouped_optimizers`, made in place of `keras_class`; then the output
+            layer may have a learning rate of its own.
+        lacks: what `keras_class` cannot do of it, in lines of a comment.
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.24,
-        momentum: float = 0.6,
-        sgd_momentum: float = 0.85,
-        iterations: int = 3,
-        **settings: Any,
-    ) -> None:
-        super().__init__(learning_rate, momentum, **settings)
-        self.sgd_momentum = sgd_momentum
-        self.iterations_of_newton_schulz = iterations
+    name: str
+    keras_class: str
+    settings: tuple[tuple[str, float | bool | None], ...] = ()
+    own_decay: bool = False
+    grouped_class: str = ""
+    lacks: tuple[str, ...] = ()
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One step for one variable."""
-        if len(variable.shape) != 4:
-            super().update_step(gradient, variable, learning_rate)
-            return
-        rate = ops.cast(learning_rate, variable.dtype)
-        direction = self._direction(ops.cast(gradient, variable.dtype), variable)
-        norm = ops.sqrt(ops.sum(ops.square(variable)))
-        scaled = variable * (math.sqrt(variable.shape[-1]) / (norm + 1e-12))
-        step = orthogonal(direction, self.iterations_of_newton_schulz)
-        self.assign(variable, scaled - rate * step)
+    def make(self, recipe: OptimizerSettings, learning_rate: Any, head: str = "") -> KerasOptimizer:
+        """Makes the optimiser.
 
-    def _momentum_of(self, variable: Any) -> float:
-        return self.momentum if len(variable.shape) == 4 else self.sgd_momentum
+        Args:
+            recipe: its settings.
+            learning_rate: a number or a Keras schedule.
+            head: the `path` of the output layer's kernel.
+        """
+        if not self.grouped_class:
+            import keras
 
-    def get_config(self) -> dict[str, Any]:
-        """The settings, for Keras."""
-        return {
-            **super().get_config(),
-            "sgd_momentum": self.sgd_momentum,
-            "iterations": self.iterations_of_newton_schulz,
-        }
+            return getattr(keras.optimizers, self.keras_class)(
+                learning_rate, **self.keras_settings(recipe)
+            )
+        from imgclf.training.recipe import grouped_optimizers
+
+        rate = recipe.learning_rate
+        head_rate = rate if recipe.head_learning_rate is None else recipe.head_learning_rate
+        return getattr(grouped_optimizers, self.grouped_class)(
+            learning_rate,
+            recipe.momentum,
+            head_factor=head_rate / rate,
+            head=head,
+            **self._shared(recipe),
+        )
+
+    def keras_settings(self, recipe: OptimizerSettings) -> dict[str, Any]:
+        """The arguments of `keras_class`, beside the learning rate."""
+        own = {name: recipe.momentum if value is None else value for name, value in self.settings}
+        return own | self._shared(recipe)
+
+    def keras_notes(self, recipe: OptimizerSettings) -> tuple[str, ...]:
+        """What `keras_class` does otherwise than imgclf, in lines of a comment."""
+        if recipe.head_learning_rate is None:
+            return self.lacks
+        return (
+            *self.lacks,
+            f"The output layer had a learning rate of {recipe.head_learning_rate!r}: Keras has no",
+            "learning rate for a single layer.",
+        )
+
+    def _shared(self, recipe: OptimizerSettings) -> dict[str, Any]:
+        settings: dict[str, Any] = {}
+        if recipe.weight_decay or self.own_decay:
+            settings["weight_decay"] = recipe.weight_decay
+        if recipe.ema_momentum:
+            settings |= {"use_ema": True, "ema_momentum": recipe.ema_momentum}
+        return settings
 
 
-def orthogonal(kernel: Any, iterations: int) -> Any:
-    """About the orthogonal matrix that is nearest to a filter bank seen as one row a filter.
-
-    Args:
-        kernel: (height, width, channels, filters) tensor.
-        iterations: of Newton–Schulz; singular values end between about 0.7 and 1.2.
-
-    Returns:
-        A tensor of the same shape and dtype.
-    """
-    a, b, c = _NEWTON_SCHULZ
-    shape = kernel.shape
-    matrix = ops.reshape(kernel, (-1, shape[-1]))
-    tall = matrix.shape[0] > matrix.shape[1]
-    if tall:  # the products below are over the shorter side
-        matrix = ops.transpose(matrix)
-    matrix = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
-    for _ in range(iterations):
-        gram = ops.matmul(matrix, ops.transpose(matrix))
-        matrix = a * matrix + ops.matmul(b * gram + c * ops.matmul(gram, gram), matrix)
-    if tall:
-        matrix = ops.transpose(matrix)
-    return ops.reshape(matrix, shape)
+OPTIMIZERS = {
+    row.name: row
+    for row in (
+        OptimizerRow("adam", "Adam"),
+        OptimizerRow("adamw", "AdamW", own_decay=True),
+        OptimizerRow(
+            "muon",
+            "SGD",
+            (("momentum", MUON_SGD_MOMENTUM), ("nesterov", True)),
+            grouped_class="FilterMuon",
+            lacks=(
+                'Trained by "muon": each step of a convolution\'s filters was orthogonal, which',
+                "Keras's own Muon does for matrices only. Nesterov SGD is the nearest; it needs",
+                "more epochs, and perhaps another learning rate.",
+            ),
+        ),
+        OptimizerRow("rmsprop", "RMSprop", (("momentum", None),)),
+        OptimizerRow(
+            "sgd", "SGD", (("momentum", None), ("nesterov", True)), grouped_class="GroupedSGD"
+        ),
+    )
+}

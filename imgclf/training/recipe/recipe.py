@@ -3,53 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from imgclf import checks
-from imgclf.architecture.choices import Between, Choice, holds_choices
+from imgclf.architecture.choices import Choice, holds_choices
+from imgclf.architecture.settings import check_settings
+from imgclf.checks import Constraint, Flag, Integer, Maybe, Number, OneOf
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.files.migrations import migrate_recipe
 from imgclf.training.recipe.augmentation import Augmentation
-from imgclf.training.recipe.class_weight import check_class_weight, plain_weights
+from imgclf.training.recipe.class_weight import ClassWeight
+from imgclf.training.recipe.optimizers import OPTIMIZERS
+from imgclf.training.recipe.schedules import SCHEDULES
 
-__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "Recipe", "changed_settings"]
+__all__ = ["PRECISIONS", "Recipe", "changed_settings"]
 
-OPTIMIZERS = ("adam", "adamw", "muon", "rmsprop", "sgd")
-SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("auto", "float32", "bfloat16")
-
-# Those whose output layer may have a learning rate of its own.
-_GROUPED = ("muon", "sgd")
 
 _NO_AUGMENTATION = Augmentation()
 
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "epochs": lambda name, value: checks.integer(name, value, low=1),
-    "batch_size": lambda name, value: checks.integer(name, value, low=1),
-    "optimizer": lambda name, value: checks.one_of(name, value, OPTIMIZERS),
-    "learning_rate": lambda name, value: checks.number(name, value, low=0, above=True),
-    "head_learning_rate": lambda name, value: (
-        value and checks.number(name, value, low=0, above=True)
-    ),
-    "schedule": lambda name, value: checks.one_of(name, value, SCHEDULES),
-    "warmup": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
-    "momentum": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
-    "weight_decay": lambda name, value: checks.number(name, value, low=0),
-    "label_smoothing": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
-    "ema_momentum": lambda name, value: checks.number(name, value, low=0, high=1, below=True),
-    "precise_batch_norm": checks.flag,
-    "progressive_size": lambda name, value: checks.number(name, value, low=0, high=1, above=True),
-    "progressive_fraction": lambda name, value: checks.number(name, value, low=0, high=1),
-    "class_weight": check_class_weight,
-    "sampling": lambda name, value: checks.one_of(name, value, [None, "balanced"]),
-    "precision": lambda name, value: checks.one_of(name, value, PRECISIONS),
-    "patience": lambda name, value: value and checks.integer(name, value, low=1),
-    "fine_tune_epochs": lambda name, value: checks.integer(name, value, low=0),
-    "fine_tune_learning_rate": lambda name, value: checks.number(name, value, low=0, above=True),
-    "fine_tune_fraction": lambda name, value: checks.number(name, value, low=0, high=1, above=True),
-    "seed": lambda name, value: checks.integer(name, value, low=0),
-}
+# A search does not vary these.
+_FIXED = ("precision", "seed")
+
+
+@dataclasses.dataclass(frozen=True)
+class _AugmentationSetting(Constraint):
+    """An `Augmentation`, or the dict that JSON has for one."""
+
+    allowed = "an Augmentation"
+
+    def accept(self, value: Any) -> Augmentation:
+        if isinstance(value, dict):
+            known = [field.name for field in dataclasses.fields(Augmentation)]
+            for name in value:
+                checks.one_of("field of Augmentation", name, known)
+            return Augmentation(**value)
+        if not isinstance(value, Augmentation):
+            raise TypeError
+        return value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,48 +51,48 @@ class Recipe:
     In a search any field but `precision` and `seed` may be a `choice` or `between`.
 
     Args:
-        epochs: how often all training images are seen.
-        batch_size: images in one step.
-        optimizer: "adam", "adamw", "sgd" (Nesterov), "rmsprop", or "muon", which makes each step of
-            a convolution's filters orthogonal and trains the rest by "sgd": it needs the fewest
-            epochs where a normalisation follows each convolution. For another one, compile the
-            model yourself.
+        epochs: passes over the training images.
+        batch_size: images in a step.
+        optimizer: "adam", "adamw", "sgd" (with Nesterov momentum), "rmsprop", or "muon", which
+            makes each step of a convolution's filters orthogonal and trains the rest by "sgd": it
+            needs the fewest epochs where a normalisation follows each convolution. To use another
+            one, compile the model yourself.
         learning_rate: the highest learning rate.
-        head_learning_rate: of the output layer, for "sgd" and "muon"; None is `learning_rate`.
-        schedule: how the learning rate goes on after the warm-up: "constant", or down to 0 along a
-            "linear" or "cosine" curve.
-        warmup: the part of all steps in which the learning rate rises from 0.
+        head_learning_rate: that of the output layer, for "sgd" and "muon"; None is the same.
+        schedule: the learning rate after the warm-up: "constant", or down to 0 along a "linear"
+            or "cosine" curve.
+        warmup: the fraction of all steps in which the learning rate rises from 0.
         momentum: of "sgd", "rmsprop" and the filters of "muon"; the others have their own.
-        weight_decay: taken off the weights at each step, times the learning rate.
-        label_smoothing: the part of the label that is spread over all classes (Szegedy et al.
+        weight_decay: the fraction of each weight that a step removes, times the learning rate.
+        label_smoothing: the fraction of the label that is spread over all classes (Szegedy et al.
             2015).
         augmentation: random changes of the training images.
-        averaging: above 0 the trained weights are an average over the steps, each step taking this
-            part of the average on and the rest from its weights, such as 0.99 (Keras's
-            `use_ema`).
-        precise_batch_norm: behind the last step running means and variances of batch normalisation
-            are taken anew, from 5,000 of the training images: worth it where batches are small.
-        progressive_size: images are scaled to this part of their sides in early epochs, which makes
-            those faster (progressive resizing). The network must end in a global pool.
-        progressive_fraction: the part of all steps that counts as early.
-        class_weight: how much the images of each class count in the loss of the training: a dict
-            of class name or number and weight, 1 for those that it leaves out, or "balanced":
-            images / (classes × images of the class), scikit-learn's formula. None: all alike.
-        sampling: "balanced" gives as many images of each class in an epoch, which stays as long:
-            those of small classes several times, of large ones another part each time. None gives
-            each image once.
+        ema_momentum: above 0 the trained weights are an exponential moving average over the
+            steps, and this is the fraction of the average that a step keeps, such as 0.99
+            (`use_ema` of Keras).
+        precise_batch_norm: computes the running means and variances of batch normalisation again
+            after the last step, from 5,000 training images; worth it where batches are small.
+        progressive_size: scales images to this fraction of their sides in early epochs, which
+            makes those faster (progressive resizing). The network must end in a global pool.
+        progressive_fraction: the fraction of all steps that counts as early.
+        class_weight: the weight of each class in the training loss: a dict of class name or
+            number and weight, 1 for those that it leaves out; "balanced" for images / (classes ×
+            images of the class), scikit-learn's formula; or None for equal weights.
+        sampling: "balanced" draws as many images of each class in an epoch of the same length:
+            those of small classes several times, a different part of large ones each time. None
+            takes each image once.
         precision: "float32", "bfloat16" for the heavy products, or "auto": bfloat16 where the
             processor has instructions for it.
-        patience: stop after so many epochs without a better validation accuracy, and go back to the
-            best weights; None trains all epochs and keeps the last weights. A run that is resumed
-            counts anew.
-        fine_tune_epochs: epochs after those, in which the upper layers of a network that has
-            learned already are trained too; only for `Classifier.from_preset` with a pretrained
-            backbone and for `Classifier.from_model`.
+        patience: stops after this many epochs without a better validation accuracy, and restores
+            the best weights; None trains all epochs and keeps the last weights. A resumed run
+            starts the count again.
+        fine_tune_epochs: epochs after those, in which the upper layers of a pretrained network
+            are trained too; only for `Classifier.from_preset` with a pretrained backbone and for
+            `Classifier.from_model`.
         fine_tune_learning_rate: the highest learning rate in them.
         fine_tune_fraction: the fraction of the body's layers, counted from the output, that is
             trained in them. Batch normalisation stays as it was.
-        seed: decides the first weights, dropout, augmentation and the order of the images.
+        seed: decides the initial weights, dropout, augmentation and the order of the images.
 
     Example:
         >>> recipe = Recipe(epochs=3, learning_rate=0.01)
@@ -108,72 +100,48 @@ class Recipe:
         5
     """
 
-    epochs: int = 10
-    batch_size: int = 128
-    optimizer: str = "adam"
-    learning_rate: float = 0.001
-    head_learning_rate: float | None = None
-    schedule: str = "constant"
-    warmup: float = 0.0
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    label_smoothing: float = 0.0
-    augmentation: Augmentation = _NO_AUGMENTATION
-    ema_momentum: float = 0.0
-    precise_batch_norm: bool = False
-    progressive_size: float = 1.0
-    progressive_fraction: float = 0.0
-    class_weight: Any = None
-    sampling: str | None = None
-    precision: str = "auto"
-    patience: int | None = None
-    fine_tune_epochs: int = 0
-    fine_tune_learning_rate: float = 0.0001
-    fine_tune_fraction: float = 0.3
-    seed: int = 0
+    epochs: Annotated[int, Integer(low=1)] = 10
+    batch_size: Annotated[int, Integer(low=1)] = 128
+    optimizer: Annotated[str, OneOf(*OPTIMIZERS)] = "adam"
+    learning_rate: Annotated[float, Number(low=0, above=True)] = 0.001
+    head_learning_rate: Annotated[float | None, Maybe(Number(low=0, above=True))] = None
+    schedule: Annotated[str, OneOf(*SCHEDULES)] = "constant"
+    warmup: Annotated[float, Number(low=0, high=1, below=True)] = 0.0
+    momentum: Annotated[float, Number(low=0, high=1, below=True)] = 0.9
+    weight_decay: Annotated[float, Number(low=0)] = 0.0
+    label_smoothing: Annotated[float, Number(low=0, high=1, below=True)] = 0.0
+    augmentation: Annotated[Augmentation, _AugmentationSetting()] = _NO_AUGMENTATION
+    ema_momentum: Annotated[float, Number(low=0, high=1, below=True)] = 0.0
+    precise_batch_norm: Annotated[bool, Flag()] = False
+    progressive_size: Annotated[float, Number(low=0, high=1, above=True)] = 1.0
+    progressive_fraction: Annotated[float, Number(low=0, high=1)] = 0.0
+    class_weight: Annotated[Mapping[str | int, float] | str | None, Maybe(ClassWeight())] = None
+    sampling: Annotated[str | None, Maybe(OneOf("balanced"))] = None
+    precision: Annotated[str, OneOf(*PRECISIONS)] = "auto"
+    patience: Annotated[int | None, Maybe(Integer(low=1))] = None
+    fine_tune_epochs: Annotated[int, Integer(low=0)] = 0
+    fine_tune_learning_rate: Annotated[float, Number(low=0, above=True)] = 0.0001
+    fine_tune_fraction: Annotated[float, Number(low=0, high=1, above=True)] = 0.3
+    seed: Annotated[int, Integer(low=0)] = 0
 
     def __post_init__(self) -> None:
-        for name, check in _CHECKS.items():
-            value = getattr(self, name)
-            if isinstance(value, (Choice, Between)):
-                if name in ("precision", "seed"):
-                    raise ArgumentTypeError(
-                        f"`{name}` must be one value: a search does not vary it. "
-                        + checks.received(name, value)
-                    )
-                for sample in value.samples():
-                    check(name, sample)
-            else:
-                check(name, value)
-        if isinstance(self.class_weight, (dict, list)):
-            object.__setattr__(self, "class_weight", plain_weights(self.class_weight))
-        if isinstance(self.augmentation, dict):
-            object.__setattr__(self, "augmentation", _augmentation_from(self.augmentation))
-        if not isinstance(self.augmentation, Augmentation):
-            raise ArgumentTypeError(
-                "`augmentation` must be an Augmentation. "
-                + checks.received("augmentation", self.augmentation)
-            )
-
-        self._check_groups()
-
-    def _check_groups(self) -> None:
-        if self.head_learning_rate is not None and self.optimizer not in _GROUPED:
+        check_settings(self, fixed=_FIXED)
+        options = self.optimizer.options if isinstance(self.optimizer, Choice) else [self.optimizer]
+        grouped = [row.name for row in OPTIMIZERS.values() if row.grouped_class]
+        if self.head_learning_rate is not None and not set(options) <= set(grouped):
             raise ArgumentError(
-                f"`head_learning_rate` needs one of the optimizers {list(_GROUPED)}. "
+                f"`head_learning_rate` needs one of the optimizers {grouped}. "
                 + checks.received("optimizer", self.optimizer)
             )
 
     def replace(self, **changes: Any) -> Recipe:
-        """The same recipe with other values in some fields."""
+        """Returns a copy with other values in some fields."""
         for name in changes:
-            checks.one_of(
-                "field of Recipe", name, [field.name for field in dataclasses.fields(self)]
-            )
+            checks.one_of("field of Recipe", name, [f.name for f in dataclasses.fields(self)])
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as plain values, for JSON; `from_dict` reads it."""
+        """The recipe as plain values for JSON, which `from_dict` reads."""
         if holds_choices(self):
             raise ArgumentError(
                 f"A recipe that holds a choice cannot be stored. Received: {self!r}."
@@ -200,7 +168,7 @@ class Recipe:
 
 
 def changed_settings(recipe: Recipe) -> dict[str, Any]:
-    """The fields that are not as they are by default, in order.
+    """The fields whose values are not the defaults, in order.
 
     Example:
         >>> changed_settings(Recipe(epochs=3, seed=1))
@@ -209,10 +177,3 @@ def changed_settings(recipe: Recipe) -> dict[str, Any]:
     default = Recipe()
     values = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
     return {name: value for name, value in values.items() if value != getattr(default, name)}
-
-
-def _augmentation_from(values: dict[str, Any]) -> Augmentation:
-    known = [field.name for field in dataclasses.fields(Augmentation)]
-    for name in values:
-        checks.one_of("field of Augmentation", name, known)
-    return Augmentation(**values)

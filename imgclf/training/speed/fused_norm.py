@@ -12,7 +12,7 @@ import contextlib
 import functools
 from typing import Any
 
-from imgclf.backend.replaced_methods import replaced_methods
+from imgclf.backend.keras_internals import replaced_methods
 
 __all__ = ["fused_batch_norm"]
 

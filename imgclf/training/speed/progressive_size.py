@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from imgclf.backend.keras_internals import any_image_size
 from imgclf.errors import ArgumentError
 from imgclf.training.recipe.recipe import Recipe
 
@@ -58,8 +59,5 @@ def any_input_size(model: Any) -> Iterator[None]:
                 f"{layer.name!r} needs one. Use global_pool() in its place, or "
                 "progressive_size=1.0."
             )
-    model.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: model.input_shape[-1]})
-    try:
+    with any_image_size(model):
         yield
-    finally:
-        del model._manual_input_spec

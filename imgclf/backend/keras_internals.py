@@ -1,0 +1,177 @@
+"""Everything of Keras and TensorFlow that imgclf relies on without a promise from them.
+
+Private names, and behaviour that no documentation states, are used here and nowhere else (but for
+`untrusted.building`, which imports nothing of imgclf). `tests/backend/test_keras_internals.py`
+holds each to what is relied on, and fails with its name when a version of Keras changes it; the
+bounds of the versions in `pyproject.toml` follow from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from imgclf.typing import KerasLayer, KerasModel, KerasOptimizer, KerasTensor, Tensor
+
+__all__ = [
+    "addresses",
+    "all_layers",
+    "any_image_size",
+    "forget_traces",
+    "inputs_of",
+    "is_graph",
+    "maker",
+    "prediction_function",
+    "read_variable",
+    "replaced_methods",
+    "replaced_train_function",
+    "variable_index",
+]
+
+
+def maker(tensor: KerasTensor) -> Any:
+    """The layer or operation whose output a symbolic tensor is.
+
+    Relies on `KerasTensor._keras_history`.
+    """
+    return tensor._keras_history.operation
+
+
+def inputs_of(tensor: KerasTensor) -> list[KerasTensor]:
+    """The symbolic tensors from which a tensor was computed; none for an input.
+
+    Relies on `KerasTensor._keras_history` and `Operation._inbound_nodes`.
+    """
+    history = tensor._keras_history
+    nodes = history.operation._inbound_nodes
+    return list(nodes[history.node_index].input_tensors) if nodes else []
+
+
+def is_graph(model: KerasModel) -> bool:
+    """Whether a model is a graph of layers, functional or sequential.
+
+    Relies on the module of the class `Functional`, which has no public name.
+    """
+    import keras
+
+    return isinstance(model, (keras.Sequential, keras.src.models.functional.Functional))
+
+
+def all_layers(model: KerasModel) -> list[KerasLayer]:
+    """The layers of a model and of the models in it, at any depth.
+
+    Relies on `Layer._flatten_layers`; `Model.layers` is the first level only.
+    """
+    return list(model._flatten_layers(include_self=False))
+
+
+@contextlib.contextmanager
+def any_image_size(model: KerasModel) -> Iterator[None]:
+    """Within it, a functional model accepts images of any height and width.
+
+    Relies on `Functional.input_spec`: setting it stores `_manual_input_spec`, and deleting that
+    restores the spec of the inputs.
+    """
+    import keras
+
+    model.input_spec = keras.layers.InputSpec(ndim=4, axes={-1: model.input_shape[-1]})
+    try:
+        yield
+    finally:
+        del model._manual_input_spec
+
+
+@contextlib.contextmanager
+def replaced_methods(
+    layers: Iterable[KerasLayer],
+    name: str,
+    replacement: Callable[[KerasLayer], Callable[..., Any]],
+) -> Iterator[None]:
+    """Within it, layers have another method; afterwards that of their class, come what may.
+
+    Relies on Keras calling `layer.call` and `layer.convolution_op` by these names on the instance,
+    where an attribute hides the method of the class.
+
+    Args:
+        layers: Keras layers.
+        name: of the method.
+        replacement: layer → what is called in its place.
+    """
+    layers = list(layers)
+    for layer in layers:
+        setattr(layer, name, replacement(layer))
+    try:
+        yield
+    finally:
+        for layer in layers:
+            delattr(layer, name)
+
+
+@contextlib.contextmanager
+def replaced_train_function(
+    model: KerasModel, replacement: Callable[[Callable[[Any], Any]], Callable[[Any], Any]]
+) -> Iterator[None]:
+    """Within it, `fit` calls another function for each step.
+
+    Relies on `Model.fit` making `train_function` only where there is none, reading it anew for each
+    step, and calling it with the iterator of the batches.
+
+    Args:
+        model: a compiled `keras.Model`.
+        replacement: gets Keras's own function, gives the one in its place, which may set
+            `model.train_function` back.
+    """
+    model.make_train_function()
+    own = model.train_function
+    model.train_function = replacement(own)
+    try:
+        yield
+    finally:
+        model.train_function = own
+
+
+def forget_traces(model: KerasModel) -> None:
+    """Makes Keras trace training and evaluation again the next time.
+
+    Relies on `fit` and `evaluate` making the functions where they are None.
+    """
+    model.train_function = model.test_function = None
+
+
+def prediction_function(model: KerasModel) -> Any:
+    """What `model.predict` calls; another object once Keras has dropped its graph.
+
+    Relies on `make_predict_function` keeping what it has made in `predict_function`.
+    """
+    model.make_predict_function()
+    return model.predict_function
+
+
+def variable_index(optimizer: KerasOptimizer, variable: Any) -> int:
+    """The place of a variable among those that an optimiser was built with.
+
+    Relies on `Optimizer._get_variable_index`.
+    """
+    return int(optimizer._get_variable_index(variable))
+
+
+def read_variable(variable: Any) -> Tensor:
+    """The tensor that a Keras variable holds now, not a copy of it.
+
+    Relies on `Variable.value` being a resource variable of TensorFlow.
+    """
+    import tensorflow as tf
+
+    return tf.raw_ops.ReadVariableOp(resource=variable.value.handle, dtype=variable.value.dtype)
+
+
+def addresses(tensors: Sequence[Tensor]) -> list[int]:
+    """Where the values of tensors are in memory.
+
+    Relies on tensors on the CPU sharing their memory with NumPy, and on each assignment to a
+    variable making a new tensor while the old one is alive.
+    """
+    return [np.asarray(tensor).__array_interface__["data"][0] for tensor in tensors]
