@@ -162,7 +162,7 @@ def test_every_public_name_is_in_the_reference(name):
     owner = imgclf._OWNERS[name]
     pages = documented()
     if isinstance(value, types.ModuleType):
-        headings = (f"::: {owner}\n", f"## {name}\n", f"::: {owner}.run.{name}\n")
+        headings = (f"::: {owner}\n", f"## {name}\n", f"::: {owner}.run_search.{name}\n")
         assert any(heading in pages for heading in headings)
         return
     assert f"::: {owner}.{value.__name__}\n" in pages

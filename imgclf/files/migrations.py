@@ -29,6 +29,7 @@ _RECIPE = {
 }
 _SEARCH = {"parts": "train_fractions"}
 _TRIAL = {"values": "hyperparameters", "part": "train_fraction"}
+_JOB = {**_TRIAL, "floors": "stopping_thresholds"}
 _THRESHOLD = {"count": "num_images"}
 _FILES = {"test-evaluations.csv": "test-looks.csv"}
 
@@ -55,17 +56,17 @@ def migrate_trial(values: Mapping[str, Any]) -> dict[str, Any]:
         >>> migrate_trial({"number": 1, "values": {"recipe.early_size": 0.5}, "part": 1.0})
         {'number': 1, 'hyperparameters': {'recipe.progressive_size': 0.5}, 'train_fraction': 1.0}
     """
-    trial = _renamed(values, _TRIAL)
-    if isinstance(trial.get("hyperparameters"), Mapping):
-        trial["hyperparameters"] = {
-            _renamed_path(name): value for name, value in trial["hyperparameters"].items()
-        }
-    return trial
+    return _with_renamed_paths(_renamed(values, _TRIAL))
 
 
 def migrate_job(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan of a trial under the names of today: it has those of a trial."""
-    return migrate_trial(values)
+    """The plan of a trial under the names of today.
+
+    Example:
+        >>> migrate_job({"number": 1, "values": {}, "part": 0.5, "floors": []})
+        {'number': 1, 'hyperparameters': {}, 'train_fraction': 0.5, 'stopping_thresholds': []}
+    """
+    return _with_renamed_paths(_renamed(values, _JOB))
 
 
 def migrate_run_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,6 +95,15 @@ def stored_under(folder: Path, name: str) -> Path:
 
 def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in values.items()}
+
+
+def _with_renamed_paths(trial: dict[str, Any]) -> dict[str, Any]:
+    """The hyperparameters of a trial are named after fields of the recipe."""
+    if isinstance(trial.get("hyperparameters"), Mapping):
+        trial["hyperparameters"] = {
+            _renamed_path(name): value for name, value in trial["hyperparameters"].items()
+        }
+    return trial
 
 
 def _renamed_path(path: str) -> str:

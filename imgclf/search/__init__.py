@@ -1,8 +1,8 @@
-"""Searching for a network and a recipe: the space, the trials, their journal, and the result.
+"""Searches for a network and a recipe: the space, the engine that runs trials, and the results.
 
-`imgclf.search(data, …)` runs a search, and `imgclf.search.HyperClassifier` and the other public
-names of the folder stand beside it: this module can be called. `from imgclf.search import search`
-gives the function itself, which type checkers understand.
+This module can be called: `imgclf.search(data, …)` runs a search, while `imgclf.search` also has
+`HyperClassifier` and the other public names. `from imgclf.search import search` gives the function
+itself, which type checkers understand.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 
 # Each public name, and the module that owns it; loaded when first used, as in `imgclf` itself.
 _OWNERS = {
-    "Confirmation": "imgclf.search.results.confirm",
+    "Confirmation": "imgclf.search.results.confirmation",
     "HyperModelSpace": "imgclf.search.space.hypermodel_space",
-    "HyperClassifier": "imgclf.search.space.hypermodel",
-    "search": "imgclf.search.run",
+    "HyperClassifier": "imgclf.search.space.hyper_classifier",
+    "search": "imgclf.search.run_search",
     "SearchResult": "imgclf.search.results.result",
-    "Trial": "imgclf.search.results.result",
-    "run_worker": "imgclf.search.run",
+    "Trial": "imgclf.search.results.trial",
+    "run_worker": "imgclf.search.run_search",
 }
 
 __all__ = sorted(_OWNERS)  # noqa: PLE0605
@@ -29,8 +29,8 @@ __all__ = sorted(_OWNERS)  # noqa: PLE0605
 class _CallableModule(types.ModuleType):
     """A module that runs a search when it is called.
 
-    The function `imgclf.search` and the folder `imgclf/search` have one name: without this, which
-    of the two `imgclf.search` is would depend on what was imported before.
+    The function `imgclf.search` and the folder `imgclf/search` share a name. Without this class,
+    the meaning of `imgclf.search` would depend on earlier imports.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -21,7 +21,7 @@ import keras  # noqa: F401
 import numpy as np
 
 import imgclf
-from imgclf.search.engine.journal import Journal
+from imgclf.files.journal import Journal
 from imgclf.search.engine.search_folder import SearchFolder
 
 # The first three are drawn, the others proposed by what a regression learned of those before.

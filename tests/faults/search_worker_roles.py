@@ -14,13 +14,13 @@ from pathlib import Path
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import imgclf
-from imgclf.search.engine import remote_workers as distributed
+from imgclf.search.engine import remote_workers
 from imgclf.search.engine.trainer import Trainer
 
 
 def main():
     role, address, folder, *begun = sys.argv[1:]
-    distributed._SILENCE, distributed._BEAT = 6.0, 0.5
+    remote_workers._SILENCE_SECONDS, remote_workers._HEARTBEAT_SECONDS = 6.0, 0.5
 
     digits = imgclf.load_digits()
     data = imgclf.Dataset(digits.train[:100], digits.validation[:50], digits.test, name="some")

@@ -90,11 +90,11 @@ def test_a_worker_trains_what_a_hypermodel_builds(tmp_path):
 
 def test_a_worker_finds_no_chief(tmp_path):
     from imgclf.errors import SearchError
-    from imgclf.search.engine import remote_workers as distributed
+    from imgclf.search.engine import remote_workers
 
     data = imgclf.load_digits()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distributed, "_PATIENCE", 0.5)
+        patch.setattr(remote_workers, "_TIMEOUT_SECONDS", 0.5)
         with pytest.raises(SearchError, match=r"^The chief at 127.0.0.1:\d+ does not answer "):
             imgclf.search.run_worker(
                 f"127.0.0.1:{free_port()}",

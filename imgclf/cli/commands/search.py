@@ -13,7 +13,7 @@ from imgclf.cli.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
-    from imgclf.search.results.confirm import Confirmation, Run
+    from imgclf.search.results.confirmation import Confirmation, Run
     from imgclf.search.results.result import SearchResult
 
 __all__ = ["search"]
@@ -50,7 +50,7 @@ _TOP = 3
     "--early-stopping/--no-early-stopping",
     default=True,
     show_default=True,
-    help="Give hopeless trials up.",
+    help="Stop bad trials early.",
 )
 @click.option("--max-params", type=click.IntRange(min=1), help="Numbers in a network.")
 @click.option("--max-macs", type=click.IntRange(min=1), help="Multiply-adds for an image.")
@@ -107,8 +107,8 @@ def search(
     SOURCE is cifar10, digits, a folder of images or a CSV file, read as `imgclf train` reads it.
     The same command with the same --out goes on where a search was stopped or killed.
     """
-    from imgclf.search.run import run_worker
-    from imgclf.search.run import search as run_search
+    from imgclf.search.run_search import run_worker
+    from imgclf.search.run_search import search as run_search
 
     if batch is not None and source != "cifar10":
         raise click.UsageError("--batch goes with the source cifar10 only.")

@@ -1,1 +1,1 @@
-"""How a search runs: which trial is next, who trains it, and what is written down."""
+"""The engine of a search: which trial is next, who trains it, and what is recorded."""

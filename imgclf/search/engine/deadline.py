@@ -1,4 +1,4 @@
-"""`Clock`: the time of a search, and whether a trial still fits into it."""
+"""`Deadline`: the end of a search, and whether a trial can still be trained before it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import time
 from collections.abc import Iterable
 
 from imgclf.search.engine.job import Job
-from imgclf.search.results.result import Trial
+from imgclf.search.results.trial import Trial
 
-__all__ = ["Clock", "planned_seconds"]
+__all__ = ["Deadline", "estimate_seconds"]
 
-# A trial of fewer epochs than this part of what its recipe says would say little of it.
-_LEAST_PART = 0.5
+# A trial with less than this fraction of its recipe's epochs would say little of the recipe.
+_MIN_FRACTION = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
-class Clock:
-    """So many minutes from a moment on.
+class Deadline:
+    """A number of minutes from a start.
 
     Args:
         minutes: None for no limit.
@@ -29,43 +29,46 @@ class Clock:
     started: float = dataclasses.field(default_factory=time.monotonic)
 
     @property
-    def deadline(self) -> float | None:
-        """By `time.monotonic`; None if there is none."""
+    def end(self) -> float | None:
+        """The end by `time.monotonic`; None if there is none."""
         return None if self.minutes is None else self.started + 60 * self.minutes
 
     @property
-    def seconds(self) -> float:
-        """Since the start."""
-        return time.monotonic() - self.started
+    def seconds_left(self) -> float:
+        """Seconds to the end; infinite if there is none."""
+        return math.inf if self.end is None else self.end - time.monotonic()
 
-    @property
-    def left(self) -> float:
-        """Seconds to the end."""
-        return math.inf if self.deadline is None else self.deadline - time.monotonic()
-
-    def fitted(self, job: Job, macs: int | None, trials: Iterable[Trial]) -> Job | None:
-        """The job with as many epochs as there is time for; None if they would be too few.
+    def fit_epochs(self, job: Job, macs: int | None, trials: Iterable[Trial]) -> Job | None:
+        """Returns the job with as many epochs as there is time for; None if they are too few.
 
         Args:
             job: with the epochs of its recipe.
             macs: multiply-adds of its network.
-            trials: by which the time is told; without any nothing is known, and the job stays.
+            trials: by which the time is estimated; without any, the job stays as it is.
         """
-        left, epochs = self.left, job.recipe.epochs
-        needed = planned_seconds(job, macs, trials)
+        left, epochs = self.seconds_left, job.recipe.epochs
+        needed = estimate_seconds(job, macs, trials)
         if needed is None or needed <= left:
             return job
         fitting = math.floor(epochs * left / needed)
-        if fitting < 1 or fitting < _LEAST_PART * epochs:
+        if fitting < 1 or fitting < _MIN_FRACTION * epochs:
             return None
         return dataclasses.replace(job, recipe=job.recipe.replace(epochs=fitting))
 
 
-def planned_seconds(job: Job, macs: int | None, trials: Iterable[Trial]) -> float | None:
-    """What a job will take, told by the trials before: a constant, and a time for its work.
+def estimate_seconds(job: Job, macs: int | None, trials: Iterable[Trial]) -> float | None:
+    """Estimates the time of a job from earlier trials: a constant, and a rate for its work.
 
-    A trial's work is its multiply-adds times the images that it sees. That is not exact: layers
-    that cost few multiply-adds cost time, too.
+    The work of a trial is its multiply-adds times the number of images it sees. That is not exact:
+    layers of few multiply-adds take time, too.
+
+    Args:
+        job: to be run.
+        macs: multiply-adds of its network.
+        trials: that have ended.
+
+    Returns:
+        Seconds; None if no trial has ended.
     """
     import numpy as np
     import scipy.optimize
@@ -80,5 +83,5 @@ def planned_seconds(job: Job, macs: int | None, trials: Iterable[Trial]) -> floa
     return float(constant + rate * _work(macs, job.train_fraction, job.recipe.epochs))
 
 
-def _work(macs: int | None, part: float, epochs: int) -> float:
-    return (macs or 1_000_000) / 1e6 * part * epochs
+def _work(macs: int | None, train_fraction: float, epochs: int) -> float:
+    return (macs or 1_000_000) / 1e6 * train_fraction * epochs

@@ -1,11 +1,11 @@
-"""`Job`: one trial that is to be run, as it is handed out and as it is kept on the disk."""
+"""`Job`: a trial to be run, as it is handed out and as it is stored while it runs."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
-from imgclf.architecture.blocks.block import block_from_dict
+from imgclf.architecture.blocks.block import Block, block_from_dict
 from imgclf.errors import RunFolderError
 from imgclf.files.migrations import migrate_job
 from imgclf.training.recipe.recipe import Recipe
@@ -19,48 +19,51 @@ class Job:
 
     Args:
         number: of the trial.
-        hyperparameters: keras-tuner's hyperparameters.
-        blocks: the network.
-        recipe: how it is trained, with the epochs that are planned.
-        train_fraction: the part of the training images.
-        promoted_from: the trial that is repeated on more images, if it is one.
-        floors: validation accuracy below which the trial is hopeless, by epoch; empty if nothing
-            is to be given up.
+        hyperparameters: the values of keras-tuner's hyperparameters.
+        blocks: the network; empty if a hypermodel builds it.
+        recipe: how it is trained, with the planned number of epochs.
+        train_fraction: fraction of the training images.
+        promoted_from: number of the trial that it repeats on more images, if any.
+        stopping_thresholds: validation accuracy by epoch, below which the trial is stopped; empty
+            without early stopping.
         resumable: whether there is room on the disk for checkpoints.
     """
 
     number: int
     hyperparameters: dict[str, Any]
-    blocks: tuple[Any, ...]
+    blocks: tuple[Block, ...]
     recipe: Recipe
     train_fraction: float = 1.0
     promoted_from: int | None = None
-    floors: tuple[float, ...] = ()
+    stopping_thresholds: tuple[float, ...] = ()
     resumable: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """The job as plain values, for JSON; `from_dict` reads it."""
+        """Returns the job as plain values for JSON; `from_dict` reads them."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {
             **plain,
             "blocks": [block.to_dict() for block in self.blocks],
             "recipe": self.recipe.to_dict(),
-            "floors": list(self.floors),
+            "stopping_thresholds": list(self.stopping_thresholds),
         }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Job:
         """Reads what `to_dict` wrote.
 
+        Args:
+            values: of this version or an earlier one.
+
         Raises:
-            RunFolderError: if it is not that.
+            RunFolderError: if they are not those of a job.
         """
         values = migrate_job(values)
         try:
             plain = {
                 "blocks": tuple(block_from_dict(block) for block in values["blocks"]),
                 "recipe": Recipe.from_dict(values["recipe"]),
-                "floors": tuple(values["floors"]),
+                "stopping_thresholds": tuple(values["stopping_thresholds"]),
             }
             return cls(**{**values, **plain})
         except (KeyError, TypeError, ValueError) as error:

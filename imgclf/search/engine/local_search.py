@@ -1,72 +1,79 @@
-"""Where the Bayesian search looks for its next candidate: near the best ones.
+"""Local search: the Bayesian search proposes variations of its best trials.
 
-keras-tuner's own looks everywhere in the space for the point that its regression is most hopeful
-of. In a space of some twenty settings a regression over a dozen trials knows nothing of most
-places, so it is most hopeful of the far corners, and hardly does better than draws at random.
-Here the candidates are the best trials with a few settings changed, and the regression says which
-of them promises most. Local search from the best is how SMAC does it, too (Hutter et al. 2011,
-"Sequential Model-Based Optimization for General Algorithm Configuration", section 4.3).
+keras-tuner's own Bayesian search optimises over the whole space. With some twenty settings and a
+dozen trials, a regression knows nothing of most of the space, so it prefers far corners, and is
+hardly better than random search. Here the candidates are the best trials with a few settings
+changed, and the regression selects the most promising. Local search around the best is what SMAC
+does, too (Hutter et al. 2011, "Sequential Model-Based Optimization for General Algorithm
+Configuration", section 4.3).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
-__all__ = ["looking_nearby"]
+__all__ = ["Regressor", "propose_points"]
 
-# So many of the best trials are changed: more than one, since the first may owe its place to luck.
-_PARENTS = 3
+# How many of the best trials are varied. The first alone may owe its rank to chance.
+_NUM_PARENTS = 3
 
-# Candidates for each of them, of which one is tried. Asking the regression takes milliseconds.
-_CHILDREN = 200
+# Variations of each, of which one is tried. Predicting all of them takes milliseconds.
+_NUM_CHILDREN = 200
 
-# One setting is changed in half of the candidates, two in a quarter, three in an eighth: near most
-# of the time, and nowhere never.
-_STOP_CHANGING = 0.5
+# One setting is changed in half of the variations, two in a quarter, three in an eighth, …: local
+# most of the time, and every point can be reached.
+_STOP_PROBABILITY = 0.5
 
 
-def looking_nearby(oracle: type) -> type:
-    """keras-tuner's oracle of Bayesian optimisation, made to look near the best.
+class Regressor(Protocol):
+    """What is used of scikit-learn's `GaussianProcessRegressor`."""
+
+    def fit(self, points: np.ndarray, losses: np.ndarray) -> object:
+        """Fits the losses of points."""
+
+    def predict(self, points: np.ndarray, return_std: bool = False) -> np.ndarray:
+        """Predicts losses; with `return_std`, also their standard deviations."""
+
+
+def propose_points(
+    regressor: Regressor, points: np.ndarray, losses: np.ndarray, random: np.random.RandomState
+) -> np.ndarray:
+    """Returns variations of the best points, the most promising first.
 
     Args:
-        oracle: the class, which must say by `_accept` whether a candidate can be used.
+        regressor: fitted here.
+        points: (trials, settings) from 0 to 1.
+        losses: (trials,) lower is better.
+        random: state of the draws.
+
+    Returns:
+        (candidates, settings) from 0 to 1.
     """
-
-    class Nearby(oracle):
-        def populate_space(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002  # its name there
-            over = sum(trial.status == "COMPLETED" for trial in self.trials.values())
-            if over < self.num_initial_points:
-                return self._random_populate_space()
-            points, losses = self._vectorize_trials()
-            self.gpr.fit(points, losses)
-            parents = points[np.argsort(losses)[:_PARENTS]]
-            candidates = _changed(np.repeat(parents, _CHILDREN, axis=0), self._random_state)
-            promise = _expected_improvement(self.gpr, points, candidates)
-            for candidate in candidates[np.argsort(-promise)]:
-                values = self._vector_to_values(candidate)
-                if self._accept(values):
-                    return {"status": "RUNNING", "values": values}
-            return self._random_populate_space()
-
-    return Nearby
+    regressor.fit(points, losses)
+    parents = points[np.argsort(losses)[:_NUM_PARENTS]]
+    candidates = _vary(np.repeat(parents, _NUM_CHILDREN, axis=0), random)
+    improvement = _expected_improvement(regressor, points, candidates)
+    return candidates[np.argsort(-improvement)]
 
 
-def _changed(points: Any, random: np.random.RandomState) -> Any:
-    """Each point with one or more of its coordinates drawn anew, from 0 to 1."""
+def _vary(points: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+    """Replaces one or more settings of each point by random values."""
     settings = points.shape[1]
     for point in points:
-        changes = min(settings, random.geometric(_STOP_CHANGING))
+        changes = min(settings, random.geometric(_STOP_PROBABILITY))
         point[random.choice(settings, changes, replace=False)] = random.uniform(size=changes)
     return points
 
 
-def _expected_improvement(regressor: Any, known: Any, points: Any) -> Any:
-    """By how much each point may be expected to lower the least loss.
+def _expected_improvement(
+    regressor: Regressor, known: np.ndarray, points: np.ndarray
+) -> np.ndarray:
+    """Returns by how much each point is expected to lower the least loss.
 
     Equation 15 of Jones, Schonlau and Welch 1998, "Efficient Global Optimization of Expensive
-    Black-Box Functions". The least loss is the regression's, not the luckiest trial's.
+    Black-Box Functions". The least loss is the regression's, not that of the luckiest trial.
     """
     from scipy.stats import norm
 
@@ -74,4 +81,5 @@ def _expected_improvement(regressor: Any, known: Any, points: Any) -> Any:
     means, deviations = regressor.predict(points, return_std=True)
     gains, deviations = best - means, np.maximum(deviations, 1e-12)
     ratio = gains / deviations
-    return gains * norm.cdf(ratio) + deviations * norm.pdf(ratio)
+    improvement: np.ndarray = gains * norm.cdf(ratio) + deviations * norm.pdf(ratio)
+    return improvement

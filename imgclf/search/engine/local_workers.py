@@ -1,8 +1,8 @@
-"""Trials in processes of their own on this machine.
+"""Trials in several processes on this machine.
 
-Each process trains one trial after another and is replaced after some, so that whatever memory it
-has gathered goes back to the system. Only the process that started them writes the journal. When
-one dies, its trial is given to another and goes on from its last checkpoint.
+Each process trains one trial after another. It is replaced after some, so that the memory it has
+gathered returns to the system. Only the process that started them writes the journal. If one dies,
+its trial goes to another process and resumes from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from imgclf.data.dataset import Dataset
 from imgclf.search.engine.coordinator import Coordinator
 from imgclf.search.engine.job import Job
 from imgclf.search.engine.search_folder import SearchFolder
-from imgclf.search.results.result import Trial
+from imgclf.search.results.trial import Trial
 from imgclf.search.space.hypermodel_space import HyperModelSpace
 
 __all__ = ["run_on_workers"]
 
-# Loading TensorFlow takes as long as a small trial: not after each one.
-_TRIALS_A_PROCESS = 10
+# Loading TensorFlow takes as long as a small trial, so not after each one.
+_TRIALS_PER_PROCESS = 10
 
-# Seconds that a process has for saving its training when the search is interrupted.
-_GRACE = 20.0
+# Seconds that a process has to save its training when the search is interrupted.
+_GRACE_SECONDS = 20.0
 
 
 def run_on_workers(
@@ -34,24 +34,25 @@ def run_on_workers(
     data: Dataset,
     folder: SearchFolder,
     workers: int,
-    foreign: HyperModelSpace | None = None,
+    hypermodel_space: HyperModelSpace | None = None,
 ) -> None:
     """Runs trials until the search is over.
 
     Args:
-        coordinator: says which.
-        data: is sent to each process.
+        coordinator: of the search.
+        data: sent to each process.
         folder: where they keep their trainings and models.
-        workers: how many processes.
-        foreign: builds the networks, if they are not made of blocks; is sent to each process.
+        workers: number of processes.
+        hypermodel_space: builds the networks, if they are not made of blocks; sent to each
+            process.
 
     Raises:
-        ArgumentError: if `foreign` cannot be sent.
+        ArgumentError: if `hypermodel_space` cannot be sent.
     """
-    if foreign is not None:
-        foreign.check_workers()
+    if hypermodel_space is not None:
+        hypermodel_space.check_workers()
     threads = max(1, (os.cpu_count() or 1) // workers)
-    pool = [_Worker(data, folder, foreign, threads) for _ in range(workers)]
+    pool = [_Worker(data, folder, hypermodel_space, threads) for _ in range(workers)]
     try:
         while True:
             for worker in pool:
@@ -72,7 +73,7 @@ def _receive(worker: _Worker, coordinator: Coordinator) -> None:
     assert job is not None  # noqa: S101
     answer = worker.receive()
     if answer is None:
-        coordinator.give_back(job.number, f"its process ended ({worker.last_words})")
+        coordinator.requeue(job.number, f"its process ended ({worker.last_exit})")
     elif isinstance(answer, Exception):
         raise answer
     else:
@@ -83,36 +84,41 @@ class _Worker:
     """A process, which is started when there is a trial for it."""
 
     def __init__(
-        self, data: Dataset, folder: SearchFolder, foreign: HyperModelSpace | None, threads: int
+        self,
+        data: Dataset,
+        folder: SearchFolder,
+        hypermodel_space: HyperModelSpace | None,
+        threads: int,
     ) -> None:
-        self.given = (data, folder, foreign, threads)
+        self.arguments = (data, folder, hypermodel_space, threads)
         self.process: Any = None
         self.pipe: Any = None
         self.job: Job | None = None
         self.trials = 0
-        self.last_words = ""
+        self.last_exit = ""
 
     def send(self, job: Job, coordinator: Coordinator) -> None:
-        if self.trials >= _TRIALS_A_PROCESS:
+        if self.trials >= _TRIALS_PER_PROCESS:
             self.stop()
         if self.process is None:
             self._start()
         self.job = job
         self.trials += 1
-        left = coordinator.clock.left
-        with contextlib.suppress(OSError):  # it has died meanwhile, as `receive` will see
-            self.pipe.send((job, left, coordinator.worth(), not coordinator.has_score()))
+        left = coordinator.deadline.seconds_left
+        with contextlib.suppress(OSError):  # it has died, which `receive` will notice
+            self.pipe.send((job, left, coordinator.keep_above(), not coordinator.has_score()))
 
     def receive(self) -> Trial | Exception | None:
-        """What came of its trial; None if the process has died."""
+        """Returns its trial, or what it raised; None if the process has died."""
         self.job = None
         try:
-            return self.pipe.recv()
+            answer: Trial | Exception = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
-            self.last_words = f"exit code {self.process.exitcode}"
+            self.last_exit = f"exit code {self.process.exitcode}"
             self.stop()
             return None
+        return answer
 
     def stop(self) -> None:
         if self.process is None:
@@ -120,55 +126,62 @@ class _Worker:
         self.pipe.close()
         if self.job is not None:
             self.process.terminate()  # SIGTERM: the training saves and ends
-        self.process.join(_GRACE)
+        self.process.join(_GRACE_SECONDS)
         self.process.kill()
         self.process, self.job, self.trials = None, None, 0
 
     def _start(self) -> None:
         context = get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, *self.given), daemon=True)
+        self.pipe, remote = context.Pipe()
+        self.process = context.Process(target=_work, args=(remote, *self.arguments), daemon=True)
         self.process.start()
-        theirs.close()
+        remote.close()
 
 
 def _work(
-    pipe: Any, data: Dataset, folder: SearchFolder, foreign: HyperModelSpace | None, threads: int
+    pipe: Any,
+    data: Dataset,
+    folder: SearchFolder,
+    hypermodel_space: HyperModelSpace | None,
+    threads: int,
 ) -> None:
-    """The life of a process: jobs come in, trials go out."""
-    _end_with_parent()
+    """Runs in a process: receives jobs, sends trials."""
+    _exit_with_parent()
     limit_threads(threads)
     import time
 
-    from imgclf.search.engine.trainer import Trainer, forgetting_fast
+    from imgclf.search.engine.trainer import Trainer, fast_garbage_collection
 
-    trainer = Trainer(data, folder, foreign)
-    with forgetting_fast():
+    trainer = Trainer(data, folder, hypermodel_space)
+    with fast_garbage_collection():
         while True:
             try:
-                job, left, worth, alone = pipe.recv()
+                job, left, keep_above, needs_score = pipe.recv()
             except EOFError:
                 return
             try:
-                answer: Any = trainer.run(
-                    job, deadline=time.monotonic() + left, worth=worth, alone=alone
+                answer: Trial | Exception = trainer.run(
+                    job,
+                    deadline=time.monotonic() + left,
+                    keep_above=keep_above,
+                    needs_score=needs_score,
                 )
-            except Exception as error:  # it is raised where the search was called
+            except Exception as error:  # raised by the process that started this one
                 answer = error
             with contextlib.suppress(OSError):
                 pipe.send(answer)
 
 
 def limit_threads(threads: int) -> None:
-    """Keeps TensorFlow to its share of the processor; before it has computed anything."""
+    """Limits TensorFlow to some threads; call it before TensorFlow computes anything."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-def _end_with_parent() -> None:
-    """Without the process that writes the journal, nobody waits for a trial."""
+def _exit_with_parent() -> None:
+    """Ends this process when the one that writes the journal ends."""
     parent = parent_process()
 
     def watch() -> None:

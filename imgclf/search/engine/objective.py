@@ -1,9 +1,10 @@
-"""What the Bayesian search is told of a trial, so that its model sees what matters.
+"""The objective of the Bayesian search: the number by which its model compares trials.
 
-Accuracies crowd together at the top: between 87 and 88% lies more than between 40 and 50%, and a
-regression over the accuracies would spend itself on the bad ones. It is told the logarithm of the
-error instead. And a trial that was given up early is told as what it would have reached, as far as
-the others tell; its accuracy of the first epoch would be a lie about the candidate.
+Accuracies crowd together at the top: the step from 87 to 88% matters more than that from 40 to 41%,
+and a regression over accuracies would fit the bad trials most of all. So the objective is the
+negative logarithm of the error. A trial that was stopped early counts as the accuracy that it would
+have reached, estimated from the other trials: its accuracy after the first epoch says too little of
+the candidate.
 """
 
 from __future__ import annotations
@@ -12,59 +13,57 @@ import math
 import statistics
 from collections.abc import Collection
 
-from imgclf.search.engine.early_stopping import floors
-from imgclf.search.results.result import Trial
+from imgclf.search.engine.early_stopping import early_stopping_thresholds
+from imgclf.search.engine.fractions import trials_at_fraction
+from imgclf.search.results.trial import Trial
 
-__all__ = ["expected_accuracy", "told"]
+__all__ = ["expected_accuracy", "objective_value"]
 
-# Fewer than half a wrong image cannot be told from none.
-_LEAST_WRONG = 0.5
+# An error below half a validation image cannot be distinguished from none.
+_MIN_ERRORS = 0.5
 
 # Validation images of a trial that does not say how many it had.
-_MANY = 10_000
+_DEFAULT_NUM_VALIDATION = 10_000
 
 
-def told(trial: Trial, before: Collection[Trial]) -> float:
-    """The higher the better: minus the natural logarithm of the error.
+def objective_value(trial: Trial, before: Collection[Trial]) -> float:
+    """Returns the negative natural logarithm of the error; higher is better.
 
     Args:
         trial: with a score.
-        before: the trials that were over before it.
+        before: the trials that ended before it.
     """
-    least = _LEAST_WRONG / (trial.num_validation or _MANY)
+    least = _MIN_ERRORS / (trial.num_validation or _DEFAULT_NUM_VALIDATION)
     return -math.log(max(least, 1 - expected_accuracy(trial, before)))
 
 
 def expected_accuracy(trial: Trial, before: Collection[Trial]) -> float:
-    """A trial's score; of one that was given up, what it would have come to.
+    """Returns a trial's score; for a stopped trial, an estimate of its score after all epochs.
 
-    It keeps the distance from the median, in log odds, that it had when it was given up. Log odds
-    are the scale on which accuracies of 40 to 60% and of 90 to 95% are about as far apart.
+    The estimate is as far from the median, in log odds, as the trial was when it was stopped. On
+    that scale, accuracies of 40 and 60% are about as far apart as those of 90 and 95%.
 
     Args:
         trial: with a score.
-        before: the trials that were over before it.
+        before: the trials that ended before it.
 
     Returns:
-        An accuracy between the trial's score and the median of those that ended.
+        An accuracy between the trial's score and the median of the completed trials.
     """
     score = float(trial.score or 0.0)
-    medians = (
-        floors(before, trial.recipe, trial.train_fraction) if trial.status == "stopped" else ()
-    )
+    if trial.status != "stopped":
+        return score
+    thresholds = early_stopping_thresholds(before, trial.recipe, trial.train_fraction)
     epoch = len(trial.curve)
-    median = medians[epoch - 1] if 0 < epoch <= len(medians) else 0.0
+    median = thresholds[epoch - 1] if 0 < epoch <= len(thresholds) else 0.0
     if not 0 < score < median < 1:
         return score
-    ends = [
-        t.score
-        for t in before
-        if t.status == "completed" and t.train_fraction == trial.train_fraction and t.score
-    ]
-    odds = _odds(statistics.median(ends)) * _odds(score) / _odds(median)
+    completed = trials_at_fraction(before, trial.train_fraction, completed=True)
+    final = statistics.median(other.score for other in completed if other.score)
+    odds = _odds(final) * _odds(score) / _odds(median)
     return max(score, odds / (1 + odds))
 
 
 def _odds(accuracy: float) -> float:
-    """To one, of being right; kept finite."""
-    return accuracy / max(1 - accuracy, 1 / _MANY)
+    """Returns accuracy : error, kept finite."""
+    return accuracy / max(1 - accuracy, 1 / _DEFAULT_NUM_VALIDATION)

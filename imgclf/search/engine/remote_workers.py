@@ -1,12 +1,11 @@
-"""A search over many machines, by keras-tuner's own chief and workers.
+"""A search on several machines, by keras-tuner's chief and workers.
 
-The chief proposes the trials and writes the journal; workers ask it for trials by keras-tuner's
-protocol (gRPC). keras-tuner's `OracleServicer` and `OracleClient` are used as they are. What they
-lack is seen to here: a worker says that it lives every few seconds, by asking for its trial, and
-the trial of one that has fallen silent is given to the next that asks.
+The chief proposes the trials and writes the journal. Workers ask it for trials by keras-tuner's
+protocol over gRPC. Added to that protocol are heartbeats: a worker asks for its trial every few
+seconds, and the trial of a silent worker goes to the next that asks.
 
-Chief and workers share one folder: trainings and models are in it. The chief's port knows no
-password, as keras-tuner has none: it belongs into a network whose machines are trusted.
+Chief and workers share a folder for trainings and models. The chief's port has no authentication,
+as in keras-tuner: use it only in a network that you trust.
 """
 
 from __future__ import annotations
@@ -14,56 +13,59 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
+import math
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent import futures
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgclf.errors import ArgumentError, RunFolderError, SearchError
 from imgclf.search.engine.coordinator import Coordinator
 from imgclf.search.engine.job import Job
 from imgclf.search.engine.trainer import Trainer
-from imgclf.search.results.result import Trial
+from imgclf.search.results.trial import Trial
 from imgclf.search.space.hypermodel_space import HyperModelSpace
 from imgclf.search.space.space import Space
 
-__all__ = ["be_chief", "be_worker", "check_address"]
+if TYPE_CHECKING:
+    import keras_tuner
 
-# Seconds between two signs of life, and after how many without one a worker counts as dead.
-_BEAT = 2.0
-_SILENCE = 30.0
+__all__ = ["check_address", "run_chief", "run_remote_worker"]
 
-# Seconds after which a worker that has nothing to do asks again.
-_PAUSE = 1.0
+# Seconds between two heartbeats, and after how many without one a worker counts as dead.
+_HEARTBEAT_SECONDS = 2.0
+_SILENCE_SECONDS = 30.0
 
-# Seconds that a chief whose search is over stays, so that workers can hear of it.
-_FAREWELL = 5.0
+# Seconds after which an idle worker asks again.
+_IDLE_SECONDS = 1.0
 
-# The seconds that a worker waits for a chief which does not answer.
-_PATIENCE = 120.0
+# Seconds that a chief keeps answering after the search, so that workers learn of its end.
+_FAREWELL_SECONDS = 5.0
 
-# What rides in keras-tuner's values beside them: a job on its way out, a trial on its way in.
+# Seconds that a worker waits for a chief that does not answer.
+_TIMEOUT_SECONDS = 120.0
+
+# The hyperparameters that carry a job to a worker, and its trial back.
 _JOB, _TRIAL = "imgclf/job", "imgclf/trial"
 
 
-def check_address(name: str, value: Any) -> str:
-    """HOST:PORT.
+def check_address(name: str, value: object) -> str:
+    """Returns the address.
 
     Raises:
-        ArgumentError: if it is not that.
+        ArgumentError: if it is not HOST:PORT.
     """
     host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     if not host or not port.isdigit() or not 0 < int(port) < 2**16:
         raise ArgumentError(
             f'`{name}` must be such as "192.168.0.5:8000". Received: {name}={value!r}.'
         )
-    return value
+    return f"{host}:{port}"
 
 
-def be_chief(coordinator: Coordinator, address: str) -> None:
+def run_chief(coordinator: Coordinator, address: str) -> None:
     """Hands out trials until the search is over.
 
     Args:
@@ -71,15 +73,15 @@ def be_chief(coordinator: Coordinator, address: str) -> None:
         address: HOST:PORT to listen at.
 
     Raises:
-        SearchError: if nothing can listen there.
+        SearchError: if it cannot listen there.
     """
     import grpc
-    from keras_tuner.src import protos
-    from keras_tuner.src.distribute.oracle_chief import OracleServicer
+
+    from imgclf.search.engine.keras_tuner_internals import add_chief
 
     oracle = _ChiefOracle(coordinator)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
-    protos.get_service_grpc().add_OracleServicer_to_server(OracleServicer(oracle), server)
+    add_chief(oracle, server)
     try:
         bound = server.add_insecure_port(address)
     except RuntimeError as error:
@@ -89,91 +91,112 @@ def be_chief(coordinator: Coordinator, address: str) -> None:
     server.start()
     try:
         while not oracle.is_over():
-            time.sleep(_BEAT / 4)
-            oracle.give_back_lost(_SILENCE)
-        time.sleep(_FAREWELL)
+            time.sleep(_HEARTBEAT_SECONDS / 4)
+            oracle.requeue_lost(_SILENCE_SECONDS)
+        time.sleep(_FAREWELL_SECONDS)
     finally:
         server.stop(grace=1.0).wait()
 
 
+@dataclasses.dataclass
+class _RemoteTrial:
+    """A trial that a worker runs.
+
+    Args:
+        number: of the trial.
+        last_heartbeat: by `time.monotonic`.
+    """
+
+    number: int
+    last_heartbeat: float
+
+
 class _ChiefOracle:
-    """What keras-tuner's servicer asks, answered by a coordinator."""
+    """Answers the calls of workers by a coordinator."""
 
     def __init__(self, coordinator: Coordinator) -> None:
         self.coordinator = coordinator
-        self.seen: dict[int, float] = {}  # when each running trial was last heard of
-        self.workers: dict[int, str] = {}  # who runs it
+        self.running: dict[str, _RemoteTrial] = {}  # by `_heartbeat_id`
         self.failed: Exception | None = None
 
-    def get_space(self) -> Any:
-        """The space, by which workers see that theirs is the same."""
+    def get_space(self) -> keras_tuner.HyperParameters:
+        """Returns the space, which a worker compares with its own."""
         return self.coordinator.proposer.space.hyperparameters()
 
     def create_trial(self, tuner_id: str) -> Any:
+        """Returns the next trial for a worker."""
         job = self.coordinator.next_job()
         if job is None:
-            return _kt_trial({}, "none", "STOPPED" if self._is_done() else "IDLE")
-        self.seen[job.number], self.workers[job.number] = time.monotonic(), tuner_id
-        left = self.coordinator.clock.left
+            return _message({}, "none", "STOPPED" if self._is_done() else "IDLE")
+        heartbeat_id = _heartbeat_id(job.number, tuner_id)
+        self.running[heartbeat_id] = _RemoteTrial(job.number, time.monotonic())
+        left = self.coordinator.deadline.seconds_left
         order = {
             "job": job.to_dict(),
-            "left": None if left == float("inf") else left,
-            "worth": self.coordinator.worth(),
-            "alone": not self.coordinator.has_score(),
+            "seconds_left": None if math.isinf(left) else left,
+            "keep_above": self.coordinator.keep_above(),
+            "needs_score": not self.coordinator.has_score(),
         }
-        return _kt_trial({_JOB: json.dumps(order)}, str(job.number), "RUNNING")
+        return _message({_JOB: json.dumps(order)}, str(job.number), "RUNNING")
 
     def get_trial(self, trial_id: str) -> Any:
-        """A sign of life. The status is STOPPED if the trial was given to somebody else."""
-        number, _, worker = trial_id.partition("/")
-        mine = self.workers.get(int(number)) == worker
-        if mine:
-            self.seen[int(number)] = time.monotonic()
-        return _kt_trial({}, trial_id, "RUNNING" if mine else "STOPPED")
+        """Takes a heartbeat; answers STOPPED if another worker has the trial."""
+        trial = self.running.get(trial_id)
+        if trial is not None:
+            trial.last_heartbeat = time.monotonic()
+        return _message({}, trial_id, "STOPPED" if trial is None else "RUNNING")
 
-    def end_trial(self, trial: Any) -> None:
-        record = Trial.from_dict(json.loads(trial.hyperparameters.values[_TRIAL]))
-        self.seen.pop(record.number, None)
+    def end_trial(self, message: Any) -> None:
+        """Records the result of a trial."""
+        trial = Trial.from_dict(json.loads(message.hyperparameters.values[_TRIAL]))
+        self._forget(trial.number)
         try:
-            self.coordinator.finish(record)
+            self.coordinator.finish(trial)
         except Exception as error:  # gRPC would swallow it
             self.failed = error
             raise
 
-    def give_back_lost(self, silence: float) -> None:
-        """Trials whose workers have fallen silent become free."""
+    def requeue_lost(self, silence: float) -> None:
+        """Queues the trials of workers that have been silent for so many seconds."""
         now = time.monotonic()
-        for number, last in list(self.seen.items()):
-            if now - last > silence:
-                del self.seen[number]
-                self.workers.pop(number, None)
-                self.coordinator.give_back(number, "its worker fell silent")
+        for trial in list(self.running.values()):
+            if now - trial.last_heartbeat > silence:
+                self._forget(trial.number)
+                self.coordinator.requeue(trial.number, "its worker fell silent")
+
+    def _forget(self, number: int) -> None:
+        for heartbeat_id, trial in list(self.running.items()):
+            if trial.number == number:
+                self.running.pop(heartbeat_id, None)
 
     def is_over(self) -> bool:
-        """Whether nothing is left to do; raises what went wrong in a call of a worker."""
+        """Whether the search is over; raises what failed in a call of a worker."""
         if self.failed is not None:
             raise self.failed
-        if self.coordinator.clock.left <= 0 and not self.coordinator.ongoing:
-            self.coordinator.stopped_by = self.coordinator.stopped_by or "minutes"
+        search = self.coordinator
+        if search.deadline.seconds_left <= 0 and not search.running:
+            search.stopped_by = search.stopped_by or "minutes"
             return True
         return self._is_done()
 
     def _is_done(self) -> bool:
-        over = self.coordinator
-        return over.stopped_by is not None and not over.ongoing and not over.can_go_on()
+        search = self.coordinator
+        return search.stopped_by is not None and not search.running and not search.can_resume()
 
 
-def _kt_trial(values: dict[str, Any], trial_id: str, status: str) -> Any:
-    import keras_tuner
-    from keras_tuner.src.engine.trial import Trial as TunerTrial
-
-    hp = keras_tuner.HyperParameters()
-    hp.values = values
-    return TunerTrial(hyperparameters=hp, trial_id=trial_id, status=status)
+def _heartbeat_id(number: int, worker: str) -> str:
+    """Identifies a trial of a worker: keras-tuner's protocol has room for one text."""
+    return f"{number}/{worker}"
 
 
-def be_worker(space: Space | HyperModelSpace, trainer: Trainer, address: str) -> int:
-    """Trains what a chief hands out, until it has nothing more.
+def _message(values: dict[str, Any], trial_id: str, status: str) -> Any:
+    from imgclf.search.engine.keras_tuner_internals import make_message
+
+    return make_message(values, trial_id, status)
+
+
+def run_remote_worker(space: Space | HyperModelSpace, trainer: Trainer, address: str) -> int:
+    """Trains what a chief hands out, until the search is over.
 
     Args:
         space: must be the chief's.
@@ -181,92 +204,70 @@ def be_worker(space: Space | HyperModelSpace, trainer: Trainer, address: str) ->
         address: HOST:PORT of the chief.
 
     Returns:
-        How many trials were run here.
+        Number of trials run here.
 
     Raises:
         SearchError: if the chief cannot be reached, or searches another space.
     """
     import grpc
 
+    from imgclf.search.engine.keras_tuner_internals import make_client
+
     worker = f"worker-{uuid.uuid4().hex[:12]}"
-    client = _client(address, worker)
+    host, _, port = address.rpartition(":")
+    client = make_client(host, port, worker, _TIMEOUT_SECONDS)
     trials = 0
     try:
         _check_same_space(client.get_space(), space)
         while True:
-            proposal = client.create_trial(worker)
-            if proposal.status == "STOPPED":
+            message = client.create_trial(worker)
+            if message.status == "STOPPED":
                 return trials
-            if proposal.status == "IDLE":
-                time.sleep(_PAUSE)
+            if message.status == "IDLE":
+                time.sleep(_IDLE_SECONDS)
                 continue
-            order = json.loads(proposal.hyperparameters.values[_JOB])
+            order = json.loads(message.hyperparameters.values[_JOB])
             job = Job.from_dict(order["job"])
-            left = order["left"]
-            with _signs_of_life(client, f"{job.number}/{worker}"):
-                trial = _run(trainer, job, left, order)
+            with _heartbeats(client, _heartbeat_id(job.number, worker)):
+                trial = _run(trainer, job, order)
             client.end_trial(
-                _kt_trial({_TRIAL: json.dumps(trial.to_dict())}, str(job.number), "COMPLETED")
+                _message({_TRIAL: json.dumps(trial.to_dict())}, str(job.number), "COMPLETED")
             )
             trials += 1
     except grpc.RpcError as error:
         raise SearchError(
-            f"The chief at {address} does not answer ({error.code().name}). Trials that are over "
-            "are in its journal: start the chief anew, then the workers."
+            f"The chief at {address} does not answer ({error.code().name}). Ended trials are in "
+            "its journal: start the chief again, then the workers."
         ) from error
 
 
-def _run(trainer: Trainer, job: Job, left: float | None, order: dict[str, Any]) -> Trial:
+def _run(trainer: Trainer, job: Job, order: dict[str, Any]) -> Trial:
+    left = order["seconds_left"]
     settings: dict[str, Any] = {
         "deadline": None if left is None else time.monotonic() + left,
-        "worth": order["worth"],
-        "alone": order["alone"],
+        "keep_above": order["keep_above"],
+        "needs_score": order["needs_score"],
     }
     try:
         return trainer.run(job, **settings)
     except RunFolderError:
-        # A worker that was taken for dead still trains in the trial's folder: without one, then.
+        # A worker that counts as dead still trains in the trial's folder: train without a folder.
         return trainer.run(dataclasses.replace(job, resumable=False), **settings)
 
 
-def _client(address: str, worker: str) -> Any:
-    """keras-tuner's client, which takes its settings from the environment."""
-    from keras_tuner.src.distribute import oracle_client
-
-    oracle_client.TIMEOUT = _PATIENCE  # it would wait for an hour
-    host, _, port = address.rpartition(":")
-    wanted = {
-        "KERASTUNER_TUNER_ID": worker,
-        "KERASTUNER_ORACLE_IP": host,
-        "KERASTUNER_ORACLE_PORT": port,
-    }
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        return oracle_client.OracleClient(None)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _check_same_space(theirs: Any, space: Space | HyperModelSpace) -> None:
-    here = {hp.name: hp.get_config() for hp in space.hyperparameters().space}
-    there = {hp.name: hp.get_config() for hp in theirs.space}
-    different = sorted(name for name in {*here, *there} if _told(here, name) != _told(there, name))
+def _check_same_space(remote: keras_tuner.HyperParameters, space: Space | HyperModelSpace) -> None:
+    here = {hp.name: _comparable(hp) for hp in space.hyperparameters().space}
+    there = {hp.name: _comparable(hp) for hp in remote.space}
+    different = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
     if different:
         raise SearchError(
             f"The chief searches another space. It differs in: {', '.join(different)}."
         )
 
 
-def _told(configs: dict[str, Any], name: str) -> str | None:
-    config = configs.get(name)
-    if config is None:
-        return None
-    # On its way numbers of a 32-bit protocol lose digits, and conditions their order.
+def _comparable(hp: Any) -> str:
+    # The protocol's 32 bits lose digits of numbers, and conditions lose their order.
+    config = hp.get_config()
     kept = {key: value for key, value in config.items() if key in ("values", "min_value", "name")}
     return json.dumps(_rounded(kept))
 
@@ -280,14 +281,14 @@ def _rounded(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _signs_of_life(client: Any, trial_id: str) -> Iterator[None]:
-    """Within it the chief hears every few seconds that the trial is being run."""
+def _heartbeats(client: Any, heartbeat_id: str) -> Iterator[None]:
+    """Tells the chief every few seconds that the trial is running."""
     over = threading.Event()
 
     def beat() -> None:
-        while not over.wait(_BEAT):
-            with contextlib.suppress(Exception):  # the next call that matters will tell
-                client.get_trial(trial_id)
+        while not over.wait(_HEARTBEAT_SECONDS):
+            with contextlib.suppress(Exception):  # the next call that matters will raise it
+                client.get_trial(heartbeat_id)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

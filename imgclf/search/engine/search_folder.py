@@ -1,10 +1,10 @@
-"""The folder of a search: the journal, the trials that are running, and the best models.
+"""The folder of a search: the journal, the running trials, and the best models.
 
 runs/search/
-  config.json     the space, data, algorithm and seed, which make this search this search
+  config.json     what identifies the search: space, data, algorithm and seed
   machine.json    what was measured of the machine when the search began
-  journal.jsonl   a line for each trial that is over: the truth
-  trials/0007/    plan.json of a trial that is running, and its run folder to go on from;
+  journal.jsonl   a line for each ended trial: the record of the search
+  trials/0007/    plan.json of a running trial, and the run folder that it resumes from;
                   later model.keras, if it is among the best
   best.keras      the best model
 """
@@ -15,15 +15,15 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from imgclf.errors import RunFolderError
 from imgclf.files import atomic
+from imgclf.files.journal import Journal
 from imgclf.search.engine.job import Job
-from imgclf.search.engine.journal import Journal
-from imgclf.search.results.result import Trial, best_of
+from imgclf.search.results.trial import Trial, best_trial
 
 __all__ = ["SearchFolder"]
 
@@ -32,8 +32,10 @@ __all__ = ["SearchFolder"]
 _CHECKPOINT_BYTES = 3 * 4 * 4
 _MODEL_BYTES = 4
 
-# Bytes of a run folder or of a model's file beside the numbers: configuration, log and image.
+# Bytes of a run folder or of a model's file beside the parameters.
 _OTHER_BYTES = 100_000
+
+_Measured = TypeVar("_Measured")
 
 
 class SearchFolder:
@@ -41,7 +43,7 @@ class SearchFolder:
 
     Args:
         path: of the folder, which exists.
-        keep: how many of the best models stay.
+        keep: number of best models to keep.
         max_disk: bytes that the folder may take; None for no limit.
     """
 
@@ -56,93 +58,107 @@ class SearchFolder:
         """The file of the best model."""
         return self.path / "best.keras"
 
-    def of_trial(self, number: int) -> Path:
-        """The folder of a trial."""
+    def trial_folder(self, number: int) -> Path:
+        """Returns the folder of a trial."""
         return self.path / "trials" / f"{number:04}"
 
-    def of_training(self, number: int) -> Path:
-        """The run folder of its training."""
-        return self.of_trial(number) / "training"
+    def training_folder(self, number: int) -> Path:
+        """Returns the run folder of a trial's training."""
+        return self.trial_folder(number) / "training"
 
-    def model_of(self, number: int) -> Path:
-        """Where its model is kept."""
-        return self.of_trial(number) / "model.keras"
+    def model_path(self, number: int) -> Path:
+        """Returns the file of a trial's model."""
+        return self.trial_folder(number) / "model.keras"
 
     def begin(self, job: Job) -> None:
-        """Writes down that a trial is running, so that it goes on after a kill."""
-        atomic.write_text(self.of_trial(job.number) / "plan.json", json.dumps(job.to_dict()))
+        """Records that a trial is running, so that it resumes after a kill."""
+        atomic.write_text(self.trial_folder(job.number) / "plan.json", json.dumps(job.to_dict()))
 
-    def running(self) -> list[Job]:
-        """Trials that were begun and not ended, in their order."""
+    def running_jobs(self) -> list[Job]:
+        """Returns the trials that were begun and have not ended, in their order."""
         jobs = []
         for path in sorted((self.path / "trials").glob("*/plan.json")):
             try:
                 values = json.loads(path.read_text())
             except ValueError as error:
                 raise RunFolderError(
-                    f"{path}: is damaged ({error}). Remove it, and its trial begins anew."
+                    f"{path}: is damaged ({error}). Remove it, and its trial starts again."
                 ) from error
             jobs.append(Job.from_dict(values))
         return jobs
 
-    def remembered(self, name: str, measure: Any) -> Any:
-        """What was measured when the search began, so that a resumed one decides by the same."""
+    def measured_once(self, name: str, measure: Callable[[], _Measured]) -> _Measured:
+        """Returns a measurement of the machine, which a resumed search takes from the folder.
+
+        Args:
+            name: of the measurement.
+            measure: called if there is none yet.
+        """
         path = self.path / "machine.json"
         known = json.loads(path.read_text()) if path.exists() else {}
         if name not in known:
             known[name] = measure()
             atomic.write_text(path, json.dumps(known, indent=2) + "\n")
-        return known[name]
+        measured: _Measured = known[name]
+        return measured
 
-    def settle(self, trials: Iterable[Trial]) -> None:
-        """Keeps the best models, and removes what else trials that are over have left.
+    def prune(self, trials: Iterable[Trial]) -> None:
+        """Keeps the best models, and removes all other files of ended trials.
 
-        It may be called at any time: what it did not come to, it does the next time.
+        It may be killed at any time: the next call removes the rest.
+
+        Args:
+            trials: that have ended.
         """
         trials = list(trials)
         kept = {trial.number for trial in self._ranked(trials)[: self.keep]}
         for trial in trials:
-            folder = self.of_trial(trial.number)
-            if not folder.exists() or trial.status == "cut":
+            folder = self.trial_folder(trial.number)
+            if not folder.exists() or trial.status == "timed_out":
                 continue
-            if trial.number in kept and self.model_of(trial.number).exists():
+            if trial.number in kept and self.model_path(trial.number).exists():
                 (folder / "plan.json").unlink(missing_ok=True)
                 shutil.rmtree(folder / "training", ignore_errors=True)
                 atomic.remove_leftovers(folder)
             else:
                 self._remove(folder)
         if any(trial.score is not None for trial in trials):
-            self._link_best(best_of(trials))
+            self._link_best(best_trial(trials))
 
     def _remove(self, folder: Path) -> None:
-        # The plan first: what is left of a trial without one is nobody's.
+        # The plan first: without one, what is left of the folder belongs to no trial.
         (folder / "plan.json").unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
 
-    def worth(self, trials: Iterable[Trial]) -> float:
-        """What a trial must reach more than, for its model to be kept."""
+    def keep_above(self, trials: Iterable[Trial]) -> float:
+        """Returns the score that a trial must exceed for its model to be kept."""
         ranked = self._ranked(trials)
         return ranked[self.keep - 1].score or 0.0 if len(ranked) >= self.keep else -1.0
 
-    def weights_of(self, number: int) -> str | None:
-        """Where a trial's model is, below this folder."""
-        path = self.model_of(number)
+    def kept_model(self, number: int) -> str | None:
+        """Returns the path of a trial's model relative to this folder; None if it was not kept."""
+        path = self.model_path(number)
         return str(path.relative_to(self.path).as_posix()) if path.exists() else None
 
     def has_room(self, parameters: int, trials: Iterable[Trial]) -> bool:
-        """Whether checkpoints of a network fit; for their sake models give way, never the best."""
+        """Whether checkpoints of a network fit; removes models for them, but never the best.
+
+        Args:
+            parameters: of the network.
+            trials: that have ended.
+        """
         if self.max_disk is None:
             return True
         needed = (_CHECKPOINT_BYTES + _MODEL_BYTES) * parameters + 2 * _OTHER_BYTES
         for trial in reversed(self._ranked(trials)[1:]):
             if self.size() + needed <= self.max_disk:
                 break
-            if self.model_of(trial.number).exists():
-                self._remove(self.of_trial(trial.number))
+            if self.model_path(trial.number).exists():
+                self._remove(self.trial_folder(trial.number))
         return self.size() + needed <= self.max_disk
 
     def size(self) -> int:
-        """Bytes of all files; of several names of one file it counts one."""
+        """Returns the bytes of all files; a file with several names counts once."""
         sizes = {}
         for path in self.path.rglob("*"):
             with contextlib.suppress(FileNotFoundError):
@@ -151,18 +167,18 @@ class SearchFolder:
         return sum(sizes.values())
 
     def _ranked(self, trials: Iterable[Trial]) -> list[Trial]:
-        over = [t for t in trials if t.score is not None and t.status != "cut"]
-        return sorted(over, key=lambda trial: (-(trial.score or 0.0), trial.number))
+        ended = [t for t in trials if t.score is not None and t.status != "timed_out"]
+        return sorted(ended, key=lambda trial: (-(trial.score or 0.0), trial.number))
 
     def _link_best(self, best: Trial) -> None:
         """Gives the best trial's file a second name, which takes no space."""
-        model = self.model_of(best.number)
+        model = self.model_path(best.number)
         if not model.exists() or (self.best.exists() and self.best.samefile(model)):
             return
         temporary = self.path / f"{atomic.LEFTOVER}best.keras"
         temporary.unlink(missing_ok=True)
         try:
             os.link(model, temporary)
-        except OSError:  # a file system without such links
+        except OSError:  # a file system without hard links
             shutil.copyfile(model, temporary)
         temporary.replace(self.best)

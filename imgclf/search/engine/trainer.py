@@ -1,4 +1,4 @@
-"""`Trainer`: builds and trains one candidate, and tells what came of it."""
+"""`Trainer`: builds, trains and evaluates one candidate."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ import dataclasses
 import gc
 import time
 from collections.abc import Iterator
-from typing import Any
 
-from imgclf.architecture.describe import describe
+from imgclf.architecture.describe import Description, describe
 from imgclf.classifier.classifier import Classifier, reading_of
 from imgclf.data.dataset import Dataset
 from imgclf.data.split import Split
 from imgclf.errors import ImgclfError, RunFolderError
-from imgclf.search.engine.early_stopping import is_hopeless
-from imgclf.search.engine.fractions import take_part
+from imgclf.search.engine.early_stopping import should_stop
+from imgclf.search.engine.fractions import take_fraction
 from imgclf.search.engine.job import Job
 from imgclf.search.engine.search_folder import SearchFolder
-from imgclf.search.results.result import Trial
-from imgclf.search.space.hypermodel_space import HyperModelSpace
-from imgclf.search.space.latency import measure_milliseconds
+from imgclf.search.results.trial import Status, Trial
+from imgclf.search.space.hypermodel_space import Costs, HyperModelSpace
+from imgclf.search.space.latency import measure_latency
 from imgclf.training.loop import fit as training
 from imgclf.training.loop.callback_state import set_states
 from imgclf.training.loop.checkpoint import Checkpoints
 from imgclf.training.loop.saving import TrainingPaused
 from imgclf.training.network import new_network, sample_images
+from imgclf.typing import KerasModel
 
-__all__ = ["Trainer"]
+__all__ = ["Trainer", "fast_garbage_collection"]
 
-# Between two checkpoints within an epoch: at most so much is trained twice after a kill.
+# Seconds between two checkpoints within an epoch: so much is trained twice after a kill, at most.
 _CHECKPOINT_SECONDS = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a training gave, if it did not fail.
+    """The result of a training that did not fail.
 
     Args:
         model: with the weights of its best epoch.
         curve: validation accuracy after each epoch.
         seconds: of the whole trial, earlier processes included.
-        cut: whether the time was over before its end.
+        timed_out: whether the search ended before the training.
     """
 
-    model: Any
+    model: KerasModel
     curve: tuple[float, ...]
     seconds: float
-    cut: bool
+    timed_out: bool
 
 
 class Trainer:
@@ -56,53 +56,62 @@ class Trainer:
     Args:
         data: with validation images.
         folder: of the search; None to keep everything in memory.
-        foreign: builds the networks, if they are not made of blocks.
+        hypermodel_space: builds the networks, if they are not made of blocks.
     """
 
     def __init__(
-        self, data: Dataset, folder: SearchFolder | None, foreign: HyperModelSpace | None = None
+        self,
+        data: Dataset,
+        folder: SearchFolder | None,
+        hypermodel_space: HyperModelSpace | None = None,
     ) -> None:
-        assert data.validation is not None  # noqa: S101  # search() has checked it
+        assert data.validation is not None  # noqa: S101  # checked by make_space
         self.data = data
         self.validation: Split = data.validation
         self.folder = folder
-        self.foreign = foreign
+        self.hypermodel_space = hypermodel_space
         self.sample = sample_images(data.train)
         self.classifier: Classifier | None = None  # of the last trial, if it has a score
 
     def run(
-        self, job: Job, *, deadline: float | None, worth: float = -1.0, alone: bool = False
+        self,
+        job: Job,
+        *,
+        deadline: float | None,
+        keep_above: float = -1.0,
+        needs_score: bool = False,
     ) -> Trial:
         """Runs a trial to its end, or until the time is over.
 
         Args:
             job: the trial.
             deadline: by `time.monotonic`.
-            worth: a model that reaches more is kept in the folder.
-            alone: whether no other trial has a score, so that this one must have one.
+            keep_above: a model with a higher score is saved in the folder.
+            needs_score: evaluates the model even if the time is over before the first epoch ends,
+                as long as no other trial has a score.
 
         Returns:
-            What came of it; a failure is a result, too.
+            The trial with its result, which may be a failure.
         """
         self.classifier = None
-        forget_models()
+        release_models()
         started = time.monotonic()
-        score, outcome = None, None
-        milliseconds, status, reason = None, "completed", None
+        score, outcome, milliseconds, reason = None, None, None, None
+        status: Status = "completed"
         try:
             outcome = self._train(job, deadline, started)
-            if outcome.cut:
-                status = "cut"
-            elif len(outcome.curve) < job.recipe.epochs and self._hopeless(job, outcome.curve):
-                status, reason = "stopped", _why(job, outcome.curve)
-            score = self._score(outcome, alone=alone)
+            if outcome.timed_out:
+                status = "timed_out"
+            elif len(outcome.curve) < job.recipe.epochs and self._was_stopped(job, outcome.curve):
+                status, reason = "stopped", _stop_reason(job, outcome.curve)
+            score = self._score(outcome, needs_score=needs_score)
             if score is not None:
-                milliseconds = measure_milliseconds(outcome.model)
-                self._keep(job, outcome, score, worth)
+                milliseconds = measure_latency(outcome.model)
+                self._keep(job, outcome, score, keep_above)
         except RunFolderError:
-            raise  # of the disk, not of the candidate
-        except failures(foreign=self.foreign is not None) as error:
-            score, status, reason = None, "failed", _in_a_line(error)
+            raise  # about the disk, not the candidate
+        except candidate_errors(any_code=self.hypermodel_space is not None) as error:
+            score, status, reason = None, "failed", _on_one_line(error)
         costs = self._costs(job)
         seconds = outcome.seconds if outcome else 0.0
         return Trial(
@@ -125,18 +134,25 @@ class Trainer:
         )
 
     def _train(self, job: Job, deadline: float | None, started: float) -> Outcome:
-        data, recipe = self.data, job.recipe
-        model = self._network(job)
-        kept = self.folder is not None and job.resumable
-        run_dir = self.folder.of_training(job.number) if self.folder and kept else None
-        keep_best, watch = _callbacks(
-            job, len(self.validation), deadline, started, resumable=run_dir is not None
+        from imgclf.search.engine.trial_callbacks import Watch, keep_best_weights
+
+        model = self._build(job)
+        run_dir = None
+        if self.folder is not None and job.resumable:
+            run_dir = self.folder.training_folder(job.number)
+        keep_best = keep_best_weights(job.recipe.epochs)
+        watch = Watch(
+            job,
+            len(self.validation),
+            started=started,
+            deadline=deadline,
+            resumable=run_dir is not None,
         )
         try:
             training.fit(
                 model,
-                take_part(data.train, job.train_fraction),
-                recipe,
+                take_fraction(self.data.train, job.train_fraction),
+                job.recipe,
                 validation=self.validation,
                 callbacks=[keep_best, watch],
                 run_dir=run_dir,
@@ -144,37 +160,37 @@ class Trainer:
                 verbose=0,
             )
             if run_dir is not None and not watch.curve:
-                # It was over already, and only its record is missing: `fit` asks no callback.
+                # The training had ended, and only its record is missing: `fit` runs no callback.
                 checkpoint = Checkpoints(run_dir / "checkpoints").load(model)
                 set_states([keep_best, watch], checkpoint.state.callbacks if checkpoint else ())
         except TrainingPaused:
             if keep_best.best_weights is not None:
                 model.set_weights(keep_best.best_weights)
-        return Outcome(model, tuple(watch.curve), watch.seconds(), watch.cut)
+        return Outcome(model, tuple(watch.curve), watch.seconds(), watch.timed_out)
 
-    def _network(self, job: Job) -> Any:
-        if self.foreign is not None:
-            return self.foreign.build(job.hyperparameters, job.recipe)
+    def _build(self, job: Job) -> KerasModel:
+        if self.hypermodel_space is not None:
+            return self.hypermodel_space.build(job.hyperparameters, job.recipe)
         data = self.data
         return new_network(data.image_shape, data.num_classes, job.blocks, job.recipe, self.sample)
 
-    def _costs(self, job: Job) -> Any:
-        if self.foreign is not None:
-            return self.foreign.costs(job.blocks, job.hyperparameters)
+    def _costs(self, job: Job) -> Description | Costs:
+        if self.hypermodel_space is not None:
+            return self.hypermodel_space.costs(job.blocks, job.hyperparameters)
         return describe(job.blocks, self.data.image_shape, self.data.num_classes)
 
-    def _hopeless(self, job: Job, curve: tuple[float, ...]) -> bool:
-        return is_hopeless(curve, job.floors, len(self.validation))
+    def _was_stopped(self, job: Job, curve: tuple[float, ...]) -> bool:
+        return should_stop(curve, job.stopping_thresholds, len(self.validation))
 
-    def _score(self, outcome: Outcome, *, alone: bool) -> float | None:
+    def _score(self, outcome: Outcome, *, needs_score: bool) -> float | None:
         if outcome.curve:
             return max(outcome.curve)
-        if not alone:
+        if not needs_score:
             return None
         clf = Classifier(outcome.model, self.data.class_names)
         return clf.evaluate(self.validation).accuracy
 
-    def _keep(self, job: Job, outcome: Outcome, score: float, worth: float) -> None:
+    def _keep(self, job: Job, outcome: Outcome, score: float, keep_above: float) -> None:
         clf = Classifier(
             outcome.model,
             self.data.class_names,
@@ -184,30 +200,29 @@ class Trainer:
         )
         clf.history = {"val_accuracy": list(outcome.curve)}
         self.classifier = clf
-        if self.folder is not None and score > worth:
-            clf.save(self.folder.model_of(job.number))
+        if self.folder is not None and score > keep_above:
+            clf.save(self.folder.model_path(job.number))
 
 
-def _why(job: Job, curve: tuple[float, ...]) -> str:
-    floor = job.floors[len(curve) - 1]
-    return f"{max(curve):.1%} after epoch {len(curve)}, where half of the trials had {floor:.1%}"
+def _stop_reason(job: Job, curve: tuple[float, ...]) -> str:
+    threshold = job.stopping_thresholds[len(curve) - 1]
+    return f"{max(curve):.1%} after epoch {len(curve)}, below the median of {threshold:.1%}"
 
 
-def _in_a_line(error: Exception) -> str:
-    """What went wrong, for a table; Keras says some things in many lines."""
+def _on_one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 @contextlib.contextmanager
-def forgetting_fast() -> Iterator[None]:
-    """Lets `forget_models` look only at what came into being in here.
+def fast_garbage_collection() -> Iterator[None]:
+    """Lets `release_models` visit only the objects that are made within.
 
-    It goes through all objects of the process, of which TensorFlow's modules alone have 400,000:
-    a second for each trial.
+    A collection visits all objects of the process. TensorFlow's modules alone have 400,000, which
+    take a second for each trial.
     """
-    import keras  # noqa: F401  # its objects shall be among those from before
+    import keras  # noqa: F401  # its objects are not to be visited
 
-    if gc.get_freeze_count():  # somebody does that already
+    if gc.get_freeze_count():  # someone else does this already
         yield
         return
     gc.collect()
@@ -218,67 +233,22 @@ def forgetting_fast() -> Iterator[None]:
         gc.unfreeze()
 
 
-def forget_models() -> None:
-    """Gives back the memory of models that nobody holds any more."""
+def release_models() -> None:
+    """Frees the memory of models that are no longer used."""
     import keras
 
-    keras.backend.clear_session()  # it collects garbage, too: Keras models are rings of references
+    # It also collects garbage: Keras models are reference cycles.
+    keras.backend.clear_session()
 
 
-def failures(*, foreign: bool) -> tuple[type[Exception], ...]:
-    """What a candidate may fail with: our errors, TensorFlow's, Keras's ValueError, memory.
+def candidate_errors(*, any_code: bool) -> tuple[type[Exception], ...]:
+    """Returns the errors that make a trial fail, rather than the search.
 
     Args:
-        foreign: whether it is made of anyone's code, which may raise anything.
+        any_code: whether a hypermodel builds the network, whose code may raise anything.
     """
     import tensorflow as tf
 
-    if foreign:
+    if any_code:
         return (Exception,)
     return (ImgclfError, tf.errors.OpError, ValueError, MemoryError)
-
-
-def _callbacks(
-    job: Job,
-    num_validation: int,
-    deadline: float | None,
-    started: float,
-    *,
-    resumable: bool,
-) -> tuple[Any, Any]:
-    """One that gives the model back the weights of its best epoch, one that watches."""
-    import keras
-
-    class Watch(keras.callbacks.Callback):
-        """Ends a training when the time is over or when it is hopeless, and keeps its curve."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.cut = self.pause = False
-            self.curve: list[float] = []
-            self.before = 0.0  # seconds in earlier processes
-
-        def seconds(self) -> float:
-            return self.before + time.monotonic() - started
-
-        def get_state(self) -> dict[str, Any]:
-            return {"curve": list(self.curve), "seconds": self.seconds()}
-
-        def set_state(self, state: dict[str, Any]) -> None:
-            self.curve, self.before = list(state["curve"]), state["seconds"]
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            if deadline is not None and time.monotonic() >= deadline:
-                self.cut = self.pause = True
-                if not resumable:  # otherwise `fit` saves, and raises it
-                    raise TrainingPaused
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.curve.append(float((logs or {}).get("val_accuracy", 0.0)))
-            if is_hopeless(self.curve, job.floors, num_validation):
-                self.model.stop_training = True
-
-    keep_best = keras.callbacks.EarlyStopping(
-        "val_accuracy", mode="max", patience=job.recipe.epochs, restore_best_weights=True
-    )
-    return keep_best, Watch()

@@ -1,1 +1,1 @@
-"""What a search has found: trials, the best of them, and how sure that is."""
+"""The results of a search: its trials, the best of them, and their confirmation."""

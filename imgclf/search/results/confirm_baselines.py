@@ -1,11 +1,11 @@
-"""What the winner of a search is compared with: presets, and a small network named "default"."""
+"""What a confirmation compares with: the presets, and a small network named "default"."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from imgclf import checks
+from imgclf.architecture.blocks.block import Block
 from imgclf.architecture.blocks.convolution import conv_maxpool
 from imgclf.architecture.blocks.dense import dense_dropout, flatten
 from imgclf.classifier.classifier import Classifier
@@ -13,7 +13,7 @@ from imgclf.data.dataset import Dataset
 from imgclf.training.presets import PRESETS
 from imgclf.training.recipe.recipe import Recipe
 
-__all__ = ["BASELINES", "baseline", "default_blocks"]
+__all__ = ["BASELINES", "default_blocks", "make_baseline"]
 
 BASELINES = ("default", *PRESETS)
 
@@ -21,12 +21,12 @@ BASELINES = ("default", *PRESETS)
 _FILTERS = (32, 64, 128)
 
 
-def baseline(name: str, data: Dataset) -> tuple[Callable[[int], Classifier], Recipe]:
-    """How a baseline is made for a seed, and its recipe.
+def make_baseline(name: str, data: Dataset) -> tuple[Callable[[int], Classifier], Recipe]:
+    """Returns a function that makes the baseline for a seed, and its recipe.
 
     Args:
         name: one of `BASELINES`.
-        data: decides the image shape, the classes and the pixel statistics.
+        data: gives the image shape, the classes and the pixel statistics.
     """
     checks.one_of("baselines", name, BASELINES)
     if name == "default":
@@ -40,8 +40,8 @@ def baseline(name: str, data: Dataset) -> tuple[Callable[[int], Classifier], Rec
     return lambda seed: Classifier.from_preset(name, data, seed=seed), recipe
 
 
-def default_blocks(image_shape: Any) -> list[Any]:
-    """The small network: what most would write first.
+def default_blocks(image_shape: tuple[int | None, int | None, int]) -> list[Block]:
+    """Returns the small network that most people would write first.
 
     Args:
         image_shape: (height, width, channels).
@@ -52,7 +52,7 @@ def default_blocks(image_shape: Any) -> list[Any]:
     """
     height, width, _ = checks.image_shape("image_shape", image_shape)
     side = min(height or 32, width or 32)
-    blocks: list[Any] = []
+    blocks: list[Block] = []
     for filters in _FILTERS:
         if side >= 4:
             blocks.append(conv_maxpool(filters))

@@ -1,34 +1,34 @@
-"""Accuracy against cost: which trials no other beats in both."""
+"""Accuracy against cost: the Pareto front of a search, and its trials within a limit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
 
 from imgclf import checks
 from imgclf.errors import SearchError
+from imgclf.search.results.trial import Trial
 
-if TYPE_CHECKING:
-    from imgclf.search.results.result import Trial
+__all__ = ["cost_field", "pareto_front", "within_limits"]
 
-__all__ = ["LIMITS", "cost_of", "pareto_front", "within"]
-
-# The limits that a choice can have, and the field of a trial that each is about.
-LIMITS = {"max_ms": "milliseconds", "max_params": "parameters", "max_macs": "macs"}
+# Each limit, and the field of a trial that it bounds.
+_LIMITED_FIELDS = {"max_ms": "milliseconds", "max_params": "parameters", "max_macs": "macs"}
 
 
-def cost_of(trials: Sequence[Trial]) -> str:
-    """The field that tells what an image costs: milliseconds, or macs where any is unknown."""
-    known = all(trial.milliseconds is not None for trial in trials if trial.score is not None)
-    return "milliseconds" if known else "macs"
+def cost_field(trials: Sequence[Trial]) -> str:
+    """Names the field that holds the cost of an image.
+
+    It is "milliseconds", or "macs" if any trial with a score was not timed.
+    """
+    timed = all(trial.milliseconds is not None for trial in trials if trial.score is not None)
+    return "milliseconds" if timed else "macs"
 
 
 def pareto_front(trials: Sequence[Trial], cost: str) -> list[Trial]:
-    """The trials than which no other is both as good and cheaper, or better and as cheap.
+    """Returns the trials that no other trial beats in both accuracy and cost.
 
     Args:
-        trials: in any order; those without a score or a cost are passed over.
-        cost: the field of a trial that says what it costs.
+        trials: in any order; those without a score or a cost are skipped.
+        cost: the field of a trial that holds its cost.
 
     Returns:
         The cheapest first.
@@ -44,35 +44,35 @@ def pareto_front(trials: Sequence[Trial], cost: str) -> list[Trial]:
     return front
 
 
-def within(trials: Sequence[Trial], limits: dict[str, Any]) -> list[Trial]:
-    """The trials that keep all limits; those whose cost is not known keep none.
+def within_limits(trials: Sequence[Trial], limits: Mapping[str, float | None]) -> list[Trial]:
+    """Returns the trials that are within all limits; an unknown cost is within none.
 
     Args:
         trials: of a search.
-        limits: by the names of `LIMITS`; None is no limit.
+        limits: `max_ms`, `max_params` and `max_macs`; None is no limit.
 
     Raises:
-        SearchError: if there is none; the message says what the cheapest costs.
-        ArgumentError: if a limit is no number above 0.
+        SearchError: if there is no such trial; the message gives the lowest cost.
+        ArgumentError: if a limit is not a number above 0.
     """
-    left = [trial for trial in trials if trial.score is not None]
+    remaining = [trial for trial in trials if trial.score is not None]
     for name, limit in limits.items():
         if limit is None:
             continue
         checks.number(name, limit, low=0, above=True)
-        field = LIMITS[name]
-        costs = [cost for trial in left if (cost := _cost(trial, field)) is not None]
-        left = [trial for trial in left if _keeps(trial, field, limit)]
-        if not left:
+        field = _LIMITED_FIELDS[name]
+        costs = [cost for trial in remaining if (cost := _cost(trial, field)) is not None]
+        remaining = [trial for trial in remaining if _is_within(trial, field, limit)]
+        if not remaining:
             cheapest = f"the cheapest has {min(costs):,g}" if costs else "none was measured"
             raise SearchError(
                 f"No trial has {field} of at most {name}={limit:,g}: {cheapest}. Search with that "
                 "limit, or allow more."
             )
-    return left
+    return remaining
 
 
-def _keeps(trial: Trial, field: str, limit: float) -> bool:
+def _is_within(trial: Trial, field: str, limit: float) -> bool:
     cost = _cost(trial, field)
     return cost is not None and cost <= limit
 

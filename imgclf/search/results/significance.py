@@ -1,16 +1,16 @@
 """Whether one network is better than another, by the accuracies of several seeds each.
 
-Two kinds of luck are in a difference: that of the seeds, and that of the images which happened to
-be judged. A difference counts only if it holds against both, each tested by itself:
+A difference can be chance in two ways: by the seeds, and by the images that happened to be
+evaluated. It counts as significant only if it holds against both, each tested alone:
 
-- seeds: Welch's t test of the accuracies of the trainings, which lets the two networks spread
-  differently. Not a paired one: the same seed means nothing to two different networks.
-- images: a paired t test of how often each image was named right, by the same images.
+- seeds: Welch's t test of the accuracies, which allows the two networks different variances. It is
+  not paired, as two different networks have nothing in common under the same seed.
+- images: a paired t test of how often each image was classified correctly.
 
-The larger of both p-values counts (an intersection–union test, R. L. Berger 1982), and the wider
-reach of both intervals is reported. Several comparisons with the first are corrected by Holm's
-method (`imgclf.evaluation.intervals.paired.holm`); each interval has the confidence level that it
-asks for, so it holds 0 exactly where the two networks cannot be told apart. The tests are scipy's.
+The larger p-value counts (an intersection–union test, R. L. Berger 1982), and the interval that
+contains both is reported. Several comparisons with the first network are corrected by Holm's method
+(`imgclf.evaluation.intervals.paired.holm`). Each interval has the confidence level that this method
+asks for, so it contains 0 exactly if the difference is not significant. The tests are SciPy's.
 """
 
 from __future__ import annotations
@@ -32,56 +32,55 @@ _ALPHA = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """One network compared with another.
+    """The difference between the mean accuracies of two networks.
 
     Args:
-        points: the difference of the mean accuracies, 0 to 1; above 0 if the one is better.
+        points: from 0 to 1; above 0 if the first network is better.
         low: of its interval.
         high: of its interval.
-        p_value: after correction for the number of comparisons.
-        told_apart: whether it holds against the luck of seeds and of images.
+        p_value: corrected for the number of comparisons.
+        significant: whether it holds over seeds and over images.
     """
 
     points: float
     low: float
     high: float
     p_value: float
-    told_apart: bool
+    significant: bool
 
-    def text(self, other: str, seeds: int) -> str:
-        """What it says, in words.
+    def text(self, other: str, num_seeds: int) -> str:
+        """Describes the difference, as the predicate of a sentence.
 
         Args:
-            other: the name of the other network.
-            seeds: how often each was trained.
+            other: name of the second network.
+            num_seeds: number of trainings of each.
 
         Example:
             >>> Difference(0.012, 0.004, 0.02, 0.01, True).text("trial 4", 3)
-            'better than trial 4 by 1.2 points (0.4 to 2.0)'
+            'is better than trial 4 by 1.2 points (0.4 to 2.0)'
             >>> Difference(0.012, -0.004, 0.028, 0.2, False).text("trial 4", 3)
-            'cannot be told apart from trial 4 with 3 seeds (-0.4 to 2.8 points)'
+            'cannot be distinguished from trial 4 with 3 seeds (-0.4 to 2.8 points)'
         """
-        low, high = self.low * 100, self.high * 100
-        if not self.told_apart:
+        low, high, points = 100 * self.low, 100 * self.high, 100 * self.points
+        if not self.significant:
             return (
-                f"cannot be told apart from {other} with {seeds} seeds "
+                f"cannot be distinguished from {other} with {num_seeds} seeds "
                 f"({low:.1f} to {high:.1f} points)"
             )
-        if self.points > 0:
-            return (
-                f"better than {other} by {self.points * 100:.1f} points ({low:.1f} to {high:.1f})"
-            )
-        return f"worse than {other} by {-self.points * 100:.1f} points ({-high:.1f} to {-low:.1f})"
+        if points > 0:
+            return f"is better than {other} by {points:.1f} points ({low:.1f} to {high:.1f})"
+        return f"is worse than {other} by {-points:.1f} points ({-high:.1f} to {-low:.1f})"
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
-    """The interval of a mean by Student's t over the seeds: mean ± t · s / √n.
+    """Returns the interval of a mean by Student's t over the seeds: mean ± t · s / √n.
 
-    Few trainings tell their spread badly; t allows for that, where 1.96 standard errors would not.
+    A few trainings estimate their spread badly. Student's t allows for that; 1.96 standard errors
+    would not.
 
     Args:
-        values: one a seed, at least two.
-        level: the part of such intervals that hold the true mean.
+        values: one for each seed, at least two.
+        level: of confidence.
 
     Example:
         >>> low, high = mean_interval([0.90, 0.91, 0.92])
@@ -92,19 +91,19 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, 
 
     mean = float(np.mean(values))
     error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    reach = float(stats.t.ppf((1 + level) / 2, len(values) - 1)) * error
-    return mean - reach, mean + reach
+    half = float(stats.t.ppf((1 + level) / 2, len(values) - 1)) * error
+    return mean - half, mean + half
 
 
 def compare_all(first: np.ndarray, others: Sequence[np.ndarray]) -> list[Difference]:
-    """One network compared with each of others.
+    """Compares one network with each of several others.
 
     Args:
-        first: (seeds, images) booleans: which images each training named right.
-        others: the same of each other network; by the same images, perhaps with other seeds.
+        first: (seeds, images) booleans: which images each training classified correctly.
+        others: the same of each other network, for the same images; the seeds may differ.
 
     Returns:
-        A `Difference` for each, in the same order.
+        A `Difference` for each of the others.
     """
     tests = [_Pair(first, other) for other in others]
     p_values = holm([test.p_value for test in tests])
@@ -112,7 +111,7 @@ def compare_all(first: np.ndarray, others: Sequence[np.ndarray]) -> list[Differe
     held = int((p_values <= _ALPHA).sum())
     found: dict[int, Difference] = {}
     for rank, place in enumerate(order):
-        # The level that the step asks for; behind the first that does not hold it stays.
+        # The level of Holm's step; after the first that is not significant it stays the same.
         level = _ALPHA / (len(tests) - min(rank, held))
         test, p_value = tests[place], float(p_values[place])
         low, high = test.interval(1 - level)
@@ -129,7 +128,7 @@ class _Pair:
         scores, against = one.mean(axis=1), other.mean(axis=1)
         self.points = float(scores.mean() - against.mean())
         images = one.mean(axis=0) - other.mean(axis=0)
-        with warnings.catch_warnings():  # values that do not spread are dealt with below
+        with warnings.catch_warnings():  # values without any spread are handled below
             warnings.simplefilter("ignore", RuntimeWarning)
             self.tests: list[Any] = [
                 stats.ttest_ind(scores, against, equal_var=False),

@@ -1,1 +1,1 @@
-"""What a search may vary."""
+"""The space of a search: what it varies, and which candidates can be used."""

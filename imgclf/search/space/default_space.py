@@ -1,8 +1,7 @@
-"""The space and the recipes that are searched where none are given.
+"""The default space and recipes of a search.
 
-They are made of what the presets are made of, so that the first trial is a sensible network and
-every other one is a network of the same kind. A trial takes a few epochs; the winner may be trained
-for longer.
+They consist of what the presets consist of, so that every candidate is a sensible network. A trial
+takes a few epochs; the winner can then be trained for longer.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ from imgclf.architecture.blocks.convolution import conv, conv_maxpool, whitening
 from imgclf.architecture.blocks.normalization import batch_norm
 from imgclf.architecture.blocks.pooling import global_pool
 from imgclf.architecture.blocks.wrappers import residual
-from imgclf.architecture.choices import between, choice, repeat
+from imgclf.architecture.choices import Choice, between, choice, repeat
+from imgclf.search.space.space import BlockSpace
 from imgclf.training.presets import Preset
 from imgclf.training.recipe.augmentation import Augmentation
 from imgclf.training.recipe.recipe import Recipe
@@ -25,25 +25,24 @@ if TYPE_CHECKING:
 
 __all__ = ["default_recipe", "default_space"]
 
-# Images whose shorter side is below are treated as small: half as many filters are enough.
+# Images with a shorter side than this need half as many filters.
 _SMALL = 24
 
-# Larger images are halved by narrow stages until they are below this, since early layers cost
+# Larger images are halved by narrow stages until they are below this, since early layers cost the
 # most.
 _LARGE = 64
 
 _WIDTHS = ((16, 32, 64), (64, 128, 192), (128, 256, 384))
 
-# As in the presets: running statistics must follow within the few hundred steps of a trial.
+# As in the presets: the running averages must converge within the few hundred steps of a trial.
 _NORM = batch_norm(momentum=0.6, epsilon=1e-5, scale=False)
 
 
-def default_space(image_shape: Any) -> list[Any]:
-    """The space named "default": stages that halve the map and widen it, then a global pool.
+def default_space(image_shape: tuple[int | None, int | None, int]) -> list[BlockSpace]:
+    """Returns the space named "default": stages of more and more filters, then a global pool.
 
-    Varied are the first layer (whitening or learned), and of each stage the filters, the depth and
-    the activation; the kind of pool and dropout. Larger images get more stages,
-    small ones narrower ones.
+    It varies the first layer (whitening or learned); filters, depth and activation of each stage;
+    the kind of pool and its dropout. Large images get more stages, small images narrower ones.
 
     Args:
         image_shape: (height, width, channels); an open side counts as 32.
@@ -55,14 +54,14 @@ def default_space(image_shape: Any) -> list[Any]:
         10
     """
     height, width, _ = checks.image_shape("image_shape", image_shape)
-    side = min(height or 32, width or 32) - 1  # the first layer leaves out an edge
+    side = min(height or 32, width or 32) - 1  # the first layer has no padding
     scale = 2 if side + 1 < _SMALL else 1
     settings: dict[str, Any] = {
         "normalization": _NORM,
         "kernel_initializer": "dirac",
     }
     first = conv(24, kernel_size=2, padding="valid", normalization=_NORM)
-    blocks: list[Any] = [choice(whitening(2, activation="relu"), first)]
+    blocks: list[BlockSpace] = [choice(whitening(2, activation="relu"), first)]
     while side >= _LARGE:
         widths = choice(16, 32)
         blocks.append(conv_maxpool(widths, pool_padding="valid", **settings))
@@ -77,21 +76,21 @@ def default_space(image_shape: Any) -> list[Any]:
             blocks.append(conv(widths, **each))
         blocks.append(repeat(residual([conv(widths, **settings)], activation=None), 0, 2))
     dropout = choice(0.0, 0.1, 0.2)
-    # The first trial has the first. On CIFAR-10, trials of three epochs that averaged were better
+    # The first trial has the first kind. On CIFAR-10, three-epoch trials with "average" were better
     # by 1.3 points (standard error 0.4; a regression over 27 networks of searches of 20 minutes).
     heads = [global_pool(kind, dropout=dropout) for kind in ("average", "max")]
     return [*blocks, choice(*heads)]
 
 
-def default_recipe(data: Dataset) -> Any:
-    """How the candidates of a search are trained where no recipe is given.
+def default_recipe(data: Dataset) -> Choice:
+    """Returns the recipes of a search that is given none.
 
     Args:
-        data: decides batch size and epochs, as for a preset, and whether images may be mirrored.
+        data: decides batch size and epochs, as for a preset, and whether images may be flipped.
 
     Returns:
-        A `choice` of two recipes, by Muon and by SGD, whose learning rates, label smoothing, shifts
-        and early images are choices themselves.
+        A `choice` of two recipes, with Muon and with SGD. Their learning rates, label smoothing,
+        shifts and progressive image sizes are choices, too.
 
     Example:
         >>> import imgclf

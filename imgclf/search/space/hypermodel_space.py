@@ -1,8 +1,7 @@
-"""`HyperModelSpace`: anyone's `keras_tuner.HyperModel` as the space of a search.
+"""`HyperModelSpace`: a user's `keras_tuner.HyperModel` as the space of a search.
 
-It answers what the engine asks of a `Space`. Two things differ: a candidate has no blocks, only the
-values that keras-tuner drew; and what it costs is known when it has been built, since only its own
-code knows what it makes.
+It has the methods of a `Space`, with two differences. A candidate has no blocks, only the values
+that keras-tuner drew. And its costs are known only after its network was built.
 """
 
 from __future__ import annotations
@@ -11,25 +10,40 @@ import dataclasses
 import json
 import pickle
 import sys
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from imgclf import checks
 from imgclf.architecture.blocks.block import Block
 from imgclf.architecture.choices import holds_choices
 from imgclf.architecture.describe import describe
 from imgclf.errors import ArgumentError, ArgumentTypeError
-from imgclf.search.space.explore import explore
-from imgclf.search.space.space import Space, written
+from imgclf.search.space.hyperparameter_discovery import discover_hyperparameters
+from imgclf.search.space.space import Space, describe_settings
 from imgclf.training.recipe.compile import compiled_by_user
 from imgclf.training.recipe.recipe import Recipe
+from imgclf.typing import KerasModel
 
-__all__ = ["Costs", "HyperModelSpace", "is_foreign"]
+if TYPE_CHECKING:
+    import keras_tuner
+
+__all__ = ["Costs", "HyperModel", "HyperModelSpace", "is_hypermodel"]
 
 
-def is_foreign(value: Any) -> bool:
-    """Whether a search is given a `keras_tuner.HyperModel`, or a function `build(hp)`, as space."""
+class Builds(Protocol):
+    """What is used of a `keras_tuner.HyperModel`."""
+
+    def build(self, hp: keras_tuner.HyperParameters) -> KerasModel:
+        """Builds the network of some values."""
+
+
+HyperModel: TypeAlias = Builds | Callable[["keras_tuner.HyperParameters"], KerasModel]
+
+
+def is_hypermodel(value: Any) -> bool:
+    """Whether a value is a `keras_tuner.HyperModel`, or may be a function `build(hp)`."""
     if isinstance(value, Block) or hasattr(type(value), "trainable_variables"):
-        return False  # blocks, Keras's layers and models have a `build` of another meaning
+        return False  # the `build` of blocks, layers and models has another meaning
     return callable(getattr(value, "build", None)) or (
         callable(value) and not isinstance(value, type)
     )
@@ -37,11 +51,11 @@ def is_foreign(value: Any) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Costs:
-    """What a network costs.
+    """Parameters and multiply-adds of a network.
 
     Args:
-        parameters: how many numbers it holds; 0 if it cannot be built.
-        macs: multiply-adds for an image; None if they cannot be told.
+        parameters: number of parameters; 0 if it cannot be built.
+        macs: multiply-adds for an image; None if they are unknown.
     """
 
     parameters: int
@@ -49,22 +63,22 @@ class Costs:
 
 
 class HyperModelSpace:
-    """The candidates of somebody's `keras_tuner.HyperModel`.
+    """The candidates of a `keras_tuner.HyperModel`.
 
     Args:
         hypermodel: a `keras_tuner.HyperModel`, or a function that takes keras-tuner's `hp` and
-            gives a Keras model. If it compiles the model, its optimiser, loss and metrics are used,
-            and "accuracy" must be one of them.
-        recipe: what remains to be said: epochs, batch size, augmentation, …; of a model that is
-            not compiled also the optimiser. Its fields may be choices.
+            returns a Keras model. If it compiles the model, its optimiser, loss and metrics are
+            used, and "accuracy" must be one of the metrics.
+        recipe: everything else: epochs, batch size, augmentation, …, and the optimiser if the
+            model is not compiled. Its fields may be choices.
         image_shape: (height, width, channels) of the images.
-        num_classes: how many classes to tell apart.
-        max_params: the most numbers that a network may hold; None for no limit.
-        max_macs: the most multiply-adds that an image may cost; None for no limit.
+        num_classes: number of classes.
+        max_params: limit of a network's parameters; None for no limit.
+        max_macs: limit of the multiply-adds for an image; None for no limit.
 
     Raises:
-        ArgumentError: if it varies nothing, cannot be built with its default values or makes what
-            the data does not fit to, or trains by a `fit` of its own.
+        ArgumentError: if it has no hyperparameters, cannot be built with its default values,
+            builds a network that does not fit the data, or has a `fit` of its own.
 
     Example:
         >>> import keras
@@ -82,20 +96,20 @@ class HyperModelSpace:
         1210
     """
 
-    blocks: tuple[Any, ...] = ()
-    max_ms: float | None = None  # there is no estimate of what is not made of blocks
+    blocks: tuple[Block, ...] = ()
+    max_ms: float | None = None  # there are estimates for blocks only
     max_memory: int | None = None
 
     def __init__(
         self,
-        hypermodel: Any,
+        hypermodel: HyperModel,
         recipe: Recipe,
         image_shape: tuple[int | None, int | None, int],
         num_classes: int,
         max_params: int | None = None,
         max_macs: int | None = None,
     ) -> None:
-        if not is_foreign(hypermodel):
+        if not is_hypermodel(hypermodel):
             raise ArgumentTypeError(
                 "`hypermodel` must be a keras_tuner.HyperModel or a function build(hp). "
                 + checks.received("hypermodel", hypermodel)
@@ -120,86 +134,100 @@ class HyperModelSpace:
         self._costs: dict[str, Costs | None] = {}  # None: cannot be built
         if not self.hyperparameters().space:
             raise ArgumentError(
-                "There is nothing to search: neither `hypermodel` nor `recipe` asks for a "
+                "There is nothing to search: neither `hypermodel` nor `recipe` has a "
                 "hyperparameter."
             )
         reason = self._misfit(self._build(self.hyperparameters()))
         if reason is not None:
             raise ArgumentError(reason)
 
-    def hyperparameters(self) -> Any:
-        """All that there is to decide, as keras-tuner's `HyperParameters`.
+    def hyperparameters(self) -> keras_tuner.HyperParameters:
+        """Returns all hyperparameters.
 
-        Some networks are built to find it, thrown away at once, with each option taken once.
+        The first call builds some networks to find them.
         """
         if self._found is None:
-            self._found = explore(self._build)
+            self._found = discover_hyperparameters(self._build)
             if self._recipes is not None:
                 self._recipes.draw(self._found)
         return self._found.copy()
 
     def middle(self) -> dict[str, Any]:
-        """keras-tuner's values of the candidate to begin with: the defaults."""
+        """Returns the values of the candidate to begin with: the defaults."""
         return dict(self.hyperparameters().values)
 
-    def draw(self, hp: Any) -> tuple[tuple[Any, ...], Recipe]:
-        """No blocks, and the recipe that the hyperparameters stand for."""
+    def draw(self, hp: keras_tuner.HyperParameters) -> tuple[tuple[Block, ...], Recipe]:
+        """Returns no blocks, and the recipe that the hyperparameters stand for."""
         return (), self.recipe if self._recipes is None else self._recipes.draw(hp)[1]
 
-    def fits(self, blocks: Any, recipe: Any, values: dict[str, Any]) -> str | None:  # noqa: ARG002
-        """Why a candidate is beyond a limit; None if it is not, or if it cannot be built.
+    def rejection_reason(
+        self,
+        blocks: Sequence[Block],  # noqa: ARG002
+        recipe: Recipe | None,  # noqa: ARG002
+        values: Mapping[str, Any],
+    ) -> str | None:
+        """Returns why a candidate exceeds a limit, or None if it does not.
 
-        One that cannot be built is a trial that fails, so that its reason is written down. Where
-        there are limits, the network is built, but not trained.
+        If there are limits, its network is built. One that cannot be built is accepted: its trial
+        fails and records the reason.
         """
         if self.max_params is None and self.max_macs is None:
             return None
-        costs = self._measured(values)
+        costs = self._measure(values)
         return None if costs is None else self._too_large(costs)
 
-    def key(self, blocks: Any, recipe: Recipe, values: dict[str, Any]) -> str:  # noqa: ARG002
-        """What two candidates share if and only if the hypermodel was given the same values."""
-        return json.dumps([self._asked(values), recipe.to_dict()], sort_keys=True)
+    def key(
+        self,
+        blocks: Sequence[Block],  # noqa: ARG002
+        recipe: Recipe,
+        values: Mapping[str, Any],
+    ) -> str:
+        """Returns a text that is the same for equal values and recipes only."""
+        return json.dumps([self._own_values(values), recipe.to_dict()], sort_keys=True)
 
-    def costs(self, blocks: Any, values: dict[str, Any]) -> Costs:  # noqa: ARG002
-        """What a candidate costs; its network is built for it."""
-        return self._measured(values) or Costs(0, None)
+    def costs(self, blocks: Sequence[Block], values: Mapping[str, Any]) -> Costs:  # noqa: ARG002
+        """Builds a candidate's network to count its parameters and multiply-adds."""
+        return self._measure(values) or Costs(0, None)
 
     def settings(self) -> dict[str, Any]:
-        """Name, hyperparameters and recipe, to tell one space from another."""
+        """Returns name, hyperparameters and recipe, to distinguish one space from another."""
         configs = [hp.get_config() for hp in self.hyperparameters().space]
         configs = json.loads(json.dumps(configs, default=repr))
         named = {config["name"]: config for config in configs}
         blocks = {"is": _name_of(self.hypermodel), "hyperparameters": named}
-        return {"blocks": blocks, "recipe": written(self.recipe)}
+        return {"blocks": blocks, "recipe": describe_settings(self.recipe)}
 
     def check_workers(self) -> None:
-        """Sees to it that other processes of this machine can have the hypermodel.
+        """Checks that the hypermodel can be sent to other processes of this machine.
 
         Raises:
-            ArgumentError: if they cannot.
+            ArgumentError: if it cannot.
         """
         advice = (
             "With more than one worker, `hypermodel` must be a function or a class of a module or "
             "a script, which other processes can import. "
         )
         main = sys.modules.get("__main__")
-        typed = getattr(main, "__file__", None) is None  # in a notebook or at a prompt
-        if _name_of(self.hypermodel).startswith("__main__.") and typed:
+        interactive = getattr(main, "__file__", None) is None  # a notebook or a prompt
+        if _named(self.hypermodel).__module__ == "__main__" and interactive:
             raise ArgumentError(f"{advice}Received: {_name_of(self.hypermodel)}.")
         try:
             pickle.dumps(self)
-        except Exception as error:  # of anyone's class
+        except Exception as error:  # a user's class may raise anything
             raise ArgumentError(
                 f"{advice}Received: {_name_of(self.hypermodel)} ({type(error).__name__}: {error})."
             ) from error
 
-    def build(self, values: dict[str, Any], recipe: Recipe) -> Any:
-        """A new network for the values that were drawn; the recipe's seed decides its weights.
+    def build(self, values: Mapping[str, Any], recipe: Recipe) -> KerasModel:
+        """Builds a network; its weights depend on the recipe's seed.
+
+        Args:
+            values: of the hyperparameters.
+            recipe: of the candidate.
 
         Raises:
-            ArgumentError: if it does not fit the images, the classes or a limit. Whatever else
-                the hypermodel's own code raises comes through.
+            ArgumentError: if it does not fit the images, the classes or a limit. The hypermodel's
+                own code may raise other errors.
         """
         import keras
 
@@ -212,34 +240,34 @@ class HyperModelSpace:
             raise ArgumentError(reason)
         return model
 
-    def _build(self, hp: Any) -> Any:
+    def _build(self, hp: keras_tuner.HyperParameters) -> KerasModel:
         make = getattr(self.hypermodel, "build", self.hypermodel)
         return make(hp)
 
-    def _asked(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values without what keras-tuner's oracles add to them."""
-        asked = {hp.name for hp in self.hyperparameters().space}
-        return {name: value for name, value in values.items() if name in asked}
+    def _own_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the values without those that keras-tuner's oracles add."""
+        names = {hp.name for hp in self.hyperparameters().space}
+        return {name: value for name, value in values.items() if name in names}
 
-    def _measured(self, values: dict[str, Any]) -> Costs | None:
-        """What a candidate costs; None if it cannot be built."""
-        asked = self._asked(values)
-        key = json.dumps(asked, sort_keys=True)
+    def _measure(self, values: Mapping[str, Any]) -> Costs | None:
+        """Returns the costs of a candidate; None if it cannot be built."""
+        own = self._own_values(values)
+        key = json.dumps(own, sort_keys=True)
         if key not in self._costs:
             hp = self.hyperparameters()
-            hp.values = asked
+            hp.values = own
             try:
                 self._costs[key] = _costs_of(self._build(hp))
-            except Exception:  # anyone's code may raise anything; its trial will say what
+            except Exception:  # its trial will record the reason
                 self._costs[key] = None
         return self._costs[key]
 
-    def _misfit(self, model: Any) -> str | None:
-        """Why a network cannot be used; None if it can."""
+    def _misfit(self, model: KerasModel) -> str | None:
+        """Returns why a network does not fit the data; None if it does."""
         shape = getattr(model, "input_shape", None)
         if not (isinstance(shape, tuple) and len(shape) == 4 and hasattr(model, "count_params")):
             return (
-                "The hypermodel must give a built Keras model that takes (batch, height, width, "
+                "The hypermodel must return a built Keras model that takes (batch, height, width, "
                 f"channels). Received: {type(model).__name__} with the input shape {shape}."
             )
         fits = all(
@@ -248,13 +276,13 @@ class HyperModelSpace:
         classes = max(2, model.output_shape[-1])
         if not fits or classes != self.num_classes:
             return (
-                f"The hypermodel's network goes from {shape[1:]} to {classes} classes, but the "
-                f"data from {self.image_shape} to {self.num_classes}."
+                f"The hypermodel's network is for images of {shape[1:]} and {classes} classes, but "
+                f"the data has {self.image_shape} and {self.num_classes}."
             )
         if compiled_by_user(model) and not _measures_accuracy(model):
             return (
                 'The hypermodel must compile with metrics=["accuracy"], or not at all: trials are '
-                "judged by it."
+                "compared by it."
             )
         return None
 
@@ -264,37 +292,42 @@ class HyperModelSpace:
         if self.max_macs is None:
             return None
         if costs.macs is None:
-            return "its multiply-adds cannot be told"
+            return "has an unknown number of multiply-adds"
         if costs.macs > self.max_macs:
             return f"takes {costs.macs:,} multiply-adds, more than max_macs={self.max_macs:,}"
         return None
 
 
-def _costs_of(model: Any) -> Costs:
+def _costs_of(model: KerasModel) -> Costs:
     try:
         macs = describe(model).macs
-    except Exception:  # layers of anyone's own
+    except Exception:  # of custom layers
         macs = None
     return Costs(model.count_params(), macs)
 
 
-def _check_fit(hypermodel: Any) -> None:
+def _check_fit(hypermodel: HyperModel) -> None:
     import keras_tuner
 
     own = getattr(type(hypermodel), "fit", None)
     if isinstance(hypermodel, keras_tuner.HyperModel) and own is not keras_tuner.HyperModel.fit:
         raise ArgumentError(
-            "`hypermodel` must not train by a `fit` of its own, since imgclf.search trains itself. "
+            "`hypermodel` must not have a `fit` of its own, since imgclf.search trains itself. "
             "Put what it varies into the recipe, as in Recipe(batch_size=choice(32, 64)). "
             f"Received: {_name_of(hypermodel)}.fit."
         )
 
 
-def _name_of(hypermodel: Any) -> str:
-    named = hypermodel if hasattr(hypermodel, "__qualname__") else type(hypermodel)
+def _name_of(hypermodel: HyperModel) -> str:
+    named = _named(hypermodel)
     return f"{named.__module__}.{named.__qualname__}"
 
 
-def _measures_accuracy(model: Any) -> bool:
+def _named(hypermodel: HyperModel) -> Any:
+    """Returns the function, or the class."""
+    return hypermodel if hasattr(hypermodel, "__qualname__") else type(hypermodel)
+
+
+def _measures_accuracy(model: KerasModel) -> bool:
     config = model.get_compile_config() or {}
     return '"accuracy"' in json.dumps(config.get("metrics"), default=str)

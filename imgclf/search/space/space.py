@@ -1,7 +1,7 @@
-"""`Space`: what a search may vary, how a candidate is drawn from it, and which candidates fit.
+"""`Space`: what a search varies, how a candidate is drawn from it, and which candidates are usable.
 
-A space is written with the blocks and the recipe themselves. Nothing here needs Keras but the
-`HyperParameters` that keras-tuner hands in; no network is built.
+A space is written with the blocks and the recipe themselves. No network is built here, and nothing
+needs Keras except keras-tuner's `HyperParameters`.
 """
 
 from __future__ import annotations
@@ -11,23 +11,36 @@ import dataclasses
 import functools
 import json
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from imgclf import checks
 from imgclf.architecture.blocks.block import Block, check_blocks
-from imgclf.architecture.choices import Between, Choice, holds_choices, resolve
+from imgclf.architecture.choices import Between, Choice, Optional, Repeat, holds_choices, resolve
 from imgclf.architecture.describe import Description, describe
 from imgclf.errors import ArgumentError, ArgumentTypeError, BlockError
 from imgclf.formatting import show_bytes
-from imgclf.search.space.footprint import training_bytes
-from imgclf.search.space.latency import Speed
+from imgclf.search.space.latency import LatencyModel
+from imgclf.search.space.training_memory import estimate_training_bytes
 from imgclf.training.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras_tuner
 
-__all__ = ["Space", "candidate_key", "each_recipe", "written"]
+__all__ = [
+    "BlockSpace",
+    "RecipeSpace",
+    "Space",
+    "candidate_key",
+    "describe_settings",
+    "recipe_options",
+]
+
+# A block, in which or in place of which there may be a choice.
+BlockSpace: TypeAlias = Block | Choice | Optional | Repeat
+
+# A recipe whose fields may be choices, or a choice of such recipes.
+RecipeSpace: TypeAlias = Recipe | Choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,40 +53,40 @@ class Space:
         recipe: how to train; its fields may be `choice` or `between`. Or a `choice` of such
             recipes, since a good learning rate depends on the optimiser.
         image_shape: (height, width, channels) of the images.
-        num_classes: how many classes to tell apart, at least 2.
-        max_params: the most numbers that a network may hold; None for no limit.
-        max_macs: the most multiply-adds that an image may cost; None for no limit.
-        max_ms: the most milliseconds that an image may take by `speed`'s estimate.
-        max_memory: the most bytes that a training may need.
-        speed: of the processor; needed for `max_ms`.
+        num_classes: number of classes, at least 2.
+        max_params: limit of a network's parameters; None for no limit.
+        max_macs: limit of the multiply-adds for an image; None for no limit.
+        max_ms: limit of the milliseconds for an image, as estimated by `latency_model`.
+        max_memory: limit of the bytes that a training needs, as estimated.
+        latency_model: of this processor; needed for `max_ms`.
 
     Raises:
-        ArgumentError: if neither blocks nor recipe leave anything to decide.
+        ArgumentError: if neither blocks nor recipe contain a choice.
 
     Example:
         >>> from imgclf import choice, conv, global_pool
         >>> blocks = [conv(choice(8, 16)), global_pool()]
         >>> space = Space(blocks, Recipe(), (8, 8, 1), 10, max_params=200)
-        >>> space.fits((conv(16), global_pool()))
+        >>> space.rejection_reason((conv(16), global_pool()))
         'has 330 parameters, more than max_params=200'
     """
 
-    blocks: Any
-    recipe: Any
+    blocks: Sequence[BlockSpace]
+    recipe: RecipeSpace
     image_shape: tuple[int | None, int | None, int]
     num_classes: int
     max_params: int | None = None
     max_macs: int | None = None
     max_ms: float | None = None
     max_memory: int | None = None
-    speed: Speed | None = None
+    latency_model: LatencyModel | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", check_blocks(self.blocks))
         shape = checks.image_shape("image_shape", self.image_shape)
         object.__setattr__(self, "image_shape", shape)
         checks.integer("num_classes", self.num_classes, low=2)
-        if not all(isinstance(recipe, Recipe) for recipe in each_recipe(self.recipe)):
+        if not all(isinstance(recipe, Recipe) for recipe in recipe_options(self.recipe)):
             raise ArgumentTypeError(
                 "`recipe` must be a Recipe, or a choice of them. "
                 + checks.received("recipe", self.recipe)
@@ -91,7 +104,7 @@ class Space:
             )
 
     def draw(self, hp: keras_tuner.HyperParameters) -> tuple[tuple[Block, ...], Recipe]:
-        """The candidate that the hyperparameters stand for; unknown ones are added to them.
+        """Returns the candidate that the hyperparameters stand for; missing ones are added.
 
         Args:
             hp: of keras-tuner.
@@ -100,14 +113,14 @@ class Space:
             (blocks, recipe) without choices.
 
         Raises:
-            ArgumentError: if settings that are valid one by one exclude each other.
+            ArgumentError: if settings that are valid alone exclude each other.
         """
         picker = _Picker(hp)
         blocks = resolve(self.blocks, picker)
         return blocks, resolve(self.recipe, picker, "recipe")
 
     def hyperparameters(self) -> keras_tuner.HyperParameters:
-        """All that there is to decide, for an oracle that wants to know it before it draws."""
+        """Returns all hyperparameters, so that an oracle knows them before it draws."""
         import keras_tuner
 
         hp = keras_tuner.HyperParameters()
@@ -117,21 +130,22 @@ class Space:
             forced = pending.pop()
             hp.values.update(forced)
             picker = _Picker(hp)
-            # A draw may break off where settings exclude each other; what it met is registered.
+            # A draw may end early where settings exclude each other; what it met is registered.
             with contextlib.suppress(ArgumentError):
                 resolve(self.blocks, picker)
             with contextlib.suppress(ArgumentError):
                 resolve(self.recipe, picker, "recipe")
-            for name, labels in picker.forks.items():
+            for name, labels in picker.branching.items():
                 if name not in seen:
                     seen.add(name)
-                    pending += [{**picker.taken, name: label} for label in labels]
+                    pending += [{**picker.chosen, name: label} for label in labels]
         return hp
 
     def middle(self) -> dict[str, Any]:
-        """keras-tuner's values of the candidate that a person would begin with.
+        """Returns keras-tuner's values of the candidate to begin with.
 
-        Of a range and of a choice of numbers it has the middle, of other choices the first.
+        It has the middle of each range and of each choice of numbers, and the first option of any
+        other choice.
         """
         import keras_tuner
 
@@ -139,18 +153,18 @@ class Space:
         self.draw(hp)
         return dict(hp.values)
 
-    def fits(
+    def rejection_reason(
         self,
-        blocks: Any,
+        blocks: Sequence[Block],
         recipe: Recipe | None = None,
-        values: dict[str, Any] | None = None,  # noqa: ARG002  # by which a HyperModelSpace judges
+        values: Mapping[str, Any] | None = None,  # noqa: ARG002  # for a HyperModelSpace
     ) -> str | None:
-        """Why a candidate cannot be used, before anything is built; None if it can.
+        """Returns why a candidate cannot be used, or None if it can; builds nothing.
 
         Args:
             blocks: its network.
-            recipe: how it is trained; without it `max_memory` is not looked at.
-            values: keras-tuner's; they say nothing more than the blocks do.
+            recipe: how it is trained; without it, `max_memory` is not checked.
+            values: keras-tuner's; not used.
         """
         try:
             costs = self.costs(blocks, {})
@@ -158,62 +172,76 @@ class Space:
             return str(error)
         if self.max_params is not None and costs.parameters > self.max_params:
             return f"has {costs.parameters:,} parameters, more than max_params={self.max_params:,}"
-        reasons = [self._too_slow(blocks, costs.macs)]
+        reasons = [self._slow_reason(blocks, costs.macs)]
         if recipe is not None:
-            reasons.append(self._too_large(blocks, recipe, costs.parameters))
+            reasons.append(self._memory_reason(blocks, recipe, costs.parameters))
         return next(filter(None, reasons), None)
 
-    def _too_slow(self, blocks: Any, macs: int | None) -> str | None:
+    def _slow_reason(self, blocks: Sequence[Block], macs: int | None) -> str | None:
         if self.max_macs is None and self.max_ms is None:
             return None
         if macs is None:
-            return "its multiply-adds cannot be told, since height or width is open"
+            return "has an unknown number of multiply-adds, since height or width is open"
         if self.max_macs is not None and macs > self.max_macs:
             return f"takes {macs:,} multiply-adds, more than max_macs={self.max_macs:,}"
-        if self.max_ms is None or self.speed is None:
+        if self.max_ms is None or self.latency_model is None:
             return None
-        estimate = self.speed.estimate(blocks, macs)
+        estimate = self.latency_model.estimate(blocks, macs)
         if estimate <= self.max_ms:
             return None
         return f"takes about {estimate:.2g} ms an image, more than max_ms={self.max_ms:g}"
 
-    def _too_large(self, blocks: Any, recipe: Recipe, parameters: int) -> str | None:
+    def _memory_reason(
+        self, blocks: Sequence[Block], recipe: Recipe, parameters: int
+    ) -> str | None:
         if self.max_memory is None:
             return None
-        needed = training_bytes(
+        needed = estimate_training_bytes(
             blocks, self.image_shape, self.num_classes, parameters, recipe.batch_size
         )
         if needed is None or needed <= self.max_memory:
             return None
         return (
             f"needs about {show_bytes(needed)} of memory with batch_size={recipe.batch_size}, more "
-            f"than the {show_bytes(self.max_memory)} that it may take"
+            f"than the limit of {show_bytes(self.max_memory)}"
         )
 
-    def key(self, blocks: Any, recipe: Recipe, values: dict[str, Any]) -> str:  # noqa: ARG002
-        """What tells a candidate from all others."""
+    def key(
+        self,
+        blocks: Sequence[Block],
+        recipe: Recipe,
+        values: Mapping[str, Any],  # noqa: ARG002  # for a HyperModelSpace
+    ) -> str:
+        """Returns a text that is the same for equal candidates only."""
         return candidate_key(blocks, recipe)
 
-    def costs(self, blocks: Any, values: dict[str, Any]) -> Description:  # noqa: ARG002
-        """What a candidate costs."""
+    def costs(
+        self,
+        blocks: Sequence[Block],
+        values: Mapping[str, Any],  # noqa: ARG002  # for a HyperModelSpace
+    ) -> Description:
+        """Returns parameters and multiply-adds of a candidate."""
         return describe(blocks, self.image_shape, self.num_classes)
 
     def settings(self) -> dict[str, Any]:
-        """Every setting under its place, as it was written, to tell one space from another."""
-        return {"blocks": written(self.blocks), "recipe": written(self.recipe)}
+        """Returns every setting as it was written, to distinguish one space from another."""
+        return {
+            "blocks": describe_settings(self.blocks),
+            "recipe": describe_settings(self.recipe),
+        }
 
 
-def each_recipe(recipe: Any) -> tuple[Any, ...]:
-    """The recipes that are alternatives, or the only one."""
+def recipe_options(recipe: Any) -> tuple[Any, ...]:
+    """Returns the options of a choice of recipes, or the only recipe."""
     return tuple(recipe.options) if isinstance(recipe, Choice) else (recipe,)
 
 
-def written(value: Any) -> Any:
-    """Blocks, recipes and lists of them by their fields; anything else as its repr."""
+def describe_settings(value: Any) -> Any:
+    """Returns blocks, recipes and lists of them by their fields; anything else as its repr."""
     if isinstance(value, (list, tuple)):
-        return {str(place): written(item) for place, item in enumerate(value)}
+        return {str(place): describe_settings(item) for place, item in enumerate(value)}
     if isinstance(value, Choice) and any(map(dataclasses.is_dataclass, value.options)):
-        return {"choice of": written(value.options)}
+        return {"choice of": describe_settings(value.options)}
     if isinstance(value, (Choice, Between)) or not dataclasses.is_dataclass(value):
         return repr(value)
     kind = getattr(value, "block_name", type(value).__name__)
@@ -222,28 +250,28 @@ def written(value: Any) -> Any:
     return {
         "is": kind,
         **{
-            name: field if isinstance(field, plain) else written(field)
+            name: field if isinstance(field, plain) else describe_settings(field)
             for name, field in fields.items()
         },
     }
 
 
-def candidate_key(blocks: Any, recipe: Recipe) -> str:
-    """What two candidates share if and only if they are the same network, trained the same."""
+def candidate_key(blocks: Sequence[Block], recipe: Recipe) -> str:
+    """Returns a text that two candidates share only if network and recipe are equal."""
     return json.dumps([[block.to_dict() for block in blocks], recipe.to_dict()], sort_keys=True)
 
 
 class _Picker:
-    """Asks keras-tuner for each decision.
+    """Decides each choice by a hyperparameter of keras-tuner.
 
-    Blocks that are alternatives may have settings of the same name. So a decision below an
+    Blocks that are alternatives may have settings of the same name. So a choice inside an
     alternative is registered under the alternative's number, and only where that one is chosen.
     """
 
     def __init__(self, hp: Any) -> None:
         self.hp = hp
-        self.forks: dict[str, list[Any]] = {}  # decisions that others hang on: their options
-        self.taken: dict[str, Any] = {}  # and what was chosen
+        self.branching: dict[str, list[Any]] = {}  # options of choices that contain others
+        self.chosen: dict[str, Any] = {}  # the option taken of each
         self._branches: dict[str, tuple[str, list[tuple[str, Any]]]] = {}
 
     def __call__(self, name: str, decision: Choice | Between) -> Any:
@@ -257,7 +285,7 @@ class _Picker:
             label = ask(self.hp, place)
         number = labels.index(label)
         if holds_choices(decision.options):
-            self.forks[place], self.taken[place] = labels, label
+            self.branching[place], self.chosen[place] = labels, label
             self._branches[name] = (f"{place}[{number}]", [*conditions, (place, label)])
         return decision.options[number]
 
@@ -271,7 +299,7 @@ class _Picker:
 
 
 def _labels(decision: Choice) -> tuple[list[Any], Callable[[Any, str], Any]]:
-    """The options as keras-tuner takes them, of one plain type in the same order; the question."""
+    """Returns the options as plain values of one type, and the function that asks for one."""
     options = list(decision.options)
     if options == [True, False] and all(isinstance(option, bool) for option in options):
         return options, lambda hp, name: hp.Boolean(name, default=True)
@@ -284,7 +312,7 @@ def _labels(decision: Choice) -> tuple[list[Any], Callable[[Any, str], Any]]:
 
 
 def _ask_choice(options: list[Any], hp: Any, name: str) -> Any:
-    # Not in the order of a size, the first is taken to be what people believe in.
+    # Texts have no order: write the most promising option first.
     middle = 0 if isinstance(options[0], str) else (len(options) - 1) // 2
     return hp.Choice(name, options, default=options[middle])
 
@@ -313,5 +341,5 @@ def _middle(decision: Between) -> float:
 
 
 def _four_digits(value: float, decision: Between) -> float:
-    """As many as a person would type, and enough for a rate."""
+    """Rounds to as many digits as a person would type, within the range."""
     return min(max(float(f"{value:.4g}"), decision.low), decision.high)

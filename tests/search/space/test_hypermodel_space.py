@@ -7,8 +7,8 @@ import pytest
 import imgclf
 from imgclf import Recipe, choice
 from imgclf.errors import ArgumentError, ArgumentTypeError
-from imgclf.search.space.hypermodel import HyperClassifier
-from imgclf.search.space.hypermodel_space import HyperModelSpace, is_foreign
+from imgclf.search.space.hyper_classifier import HyperClassifier
+from imgclf.search.space.hypermodel_space import HyperModelSpace, is_hypermodel
 
 
 def build(hp):
@@ -70,7 +70,7 @@ def test_the_recipe_is_drawn_too_and_tells_candidates_apart():
     hp.values["recipe.epochs"] = 2
     blocks, recipe = space.draw(hp)
     assert (blocks, recipe.epochs) == ((), 2)
-    assert space.fits(blocks, recipe, hp.values) is None
+    assert space.rejection_reason(blocks, recipe, hp.values) is None
     key = space.key((), recipe, hp.values)
     assert key == space.key((), recipe, {**hp.values, "tuner/bracket": 1})
     assert key != space.key((), recipe, {**hp.values, "units_0": 16})
@@ -87,7 +87,7 @@ def test_the_recipe_is_drawn_too_and_tells_candidates_apart():
 def test_what_is_beyond_a_limit_is_neither_proposed_nor_built(settings, message):
     space = HyperModelSpace(build, Recipe(epochs=1), (8, 8, 1), 10, **settings)
     values = space.hyperparameters().values
-    assert space.fits((), Recipe(), values) == message
+    assert space.rejection_reason((), Recipe(), values) == message
     with pytest.raises(ArgumentError) as caught:
         space.build(values, Recipe(epochs=1))
     assert str(caught.value) == message
@@ -103,7 +103,7 @@ def test_what_cannot_be_built_has_no_costs_and_is_a_trial_that_fails():
 
     space = HyperModelSpace(some, Recipe(), (8, 8, 1), 10, max_params=10**6)
     values = {**space.middle(), "broken": True}
-    assert space.fits((), Recipe(), values) is None
+    assert space.rejection_reason((), Recipe(), values) is None
     assert space.costs((), values).parameters == 0
     with pytest.raises(KeyError):
         space.build(values, Recipe())
@@ -114,13 +114,13 @@ def test_what_cannot_be_built_has_no_costs_and_is_a_trial_that_fails():
     [
         (
             {"num_classes": 3},
-            "The hypermodel's network goes from (8, 8, 1) to 10 classes, but the data from "
-            "(8, 8, 1) to 3.",
+            "The hypermodel's network is for images of (8, 8, 1) and 10 classes, but the data has "
+            "(8, 8, 1) and 3.",
         ),
         (
             {"image_shape": (9, 8, 1)},
-            "The hypermodel's network goes from (8, 8, 1) to 10 classes, but the data from "
-            "(9, 8, 1) to 10.",
+            "The hypermodel's network is for images of (8, 8, 1) and 10 classes, but the data has "
+            "(9, 8, 1) and 10.",
         ),
     ],
 )
@@ -139,11 +139,11 @@ def test_a_network_that_does_not_fit_under_some_values_is_refused_when_it_is_bui
 
     space = HyperModelSpace(some, Recipe(), (8, 8, 1), 10)
     assert space.build({"side": 8}, Recipe()).count_params() == 650
-    with pytest.raises(ArgumentError, match=r"^The hypermodel's network goes from \(9, 8, 1\)"):
+    with pytest.raises(ArgumentError, match=r"is for images of \(9, 8, 1\)"):
         space.build({"side": 9}, Recipe())
 
 
-def test_a_model_compiled_without_accuracy_cannot_be_judged():
+def test_a_model_compiled_without_accuracy_is_refused():
     def without(hp):
         model = build(hp)
         model.compile("adam", "sparse_categorical_crossentropy")
@@ -168,7 +168,7 @@ def test_other_processes_need_what_they_can_import():
         HyperModelSpace(inner, Recipe(), (8, 8, 1), 10).check_workers()
     assert str(caught.value).startswith(
         "With more than one worker, `hypermodel` must be a function or a class of a module or a "
-        "script, which other processes can import. Received: test_foreign."
+        "script, which other processes can import. Received: test_hypermodel_space."
     )
 
 
@@ -188,14 +188,14 @@ def test_bad_hypermodels_are_refused():
     with pytest.raises(ArgumentError, match="There is nothing to search"):
         HyperModelSpace(lambda hp: None, Recipe(), (8, 8, 1), 10)
     own = HyperClassifier([imgclf.flatten(choice(0.1, 0.2))], (8, 8, 1), 10)
-    with pytest.raises(ArgumentError, match=r"must not train by a `fit` of its own"):
+    with pytest.raises(ArgumentError, match=r"must not have a `fit` of its own"):
         HyperModelSpace(own, Recipe(), (8, 8, 1), 10)
 
 
-def test_blocks_and_models_are_not_foreign():
-    assert is_foreign(build)
-    assert is_foreign(Theirs())
-    assert not is_foreign([imgclf.conv(8)])
-    assert not is_foreign(imgclf.conv(8))
-    assert not is_foreign(keras.Sequential())
-    assert not is_foreign("default")
+def test_blocks_and_models_are_not_hypermodels():
+    assert is_hypermodel(build)
+    assert is_hypermodel(Theirs())
+    assert not is_hypermodel([imgclf.conv(8)])
+    assert not is_hypermodel(imgclf.conv(8))
+    assert not is_hypermodel(keras.Sequential())
+    assert not is_hypermodel("default")

@@ -14,8 +14,9 @@ from imgclf import choice, conv, conv_maxpool, dense, flatten, global_pool, maxp
 from imgclf.data.sources.digits import load_digits
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
 from imgclf.search.engine import trainer as searching
-from imgclf.search.results.result import Blocks, SearchResult, Trial
-from imgclf.search.run import search
+from imgclf.search.results.result import Blocks, SearchResult
+from imgclf.search.results.trial import Trial
+from imgclf.search.run_search import search
 from imgclf.training.recipe.recipe import Recipe
 
 BLOCKS = [conv_maxpool(choice(2, 4, 8), kernel_size=choice(1, 3)), flatten()]
@@ -51,7 +52,7 @@ def test_a_search_gives_trials_and_a_classifier_of_the_best_score(data, algorith
     assert clf.model.count_params() == result.best().parameters
 
 
-def test_the_models_of_earlier_trials_are_forgotten(data):
+def test_the_models_of_earlier_trials_are_released(data):
     alive = []
 
     def count(trial):
@@ -151,7 +152,7 @@ def test_a_search_in_which_all_fails_says_the_last_reason(data):
 
 
 @pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
-def test_a_search_that_was_stopped_goes_on_to_the_same_end(data, tmp_path, algorithm):
+def test_a_search_that_was_stopped_resumes_to_the_same_end(data, tmp_path, algorithm):
     settings = {"recipe": RECIPE.replace(epochs=2), "algorithm": algorithm, "max_trials": 3}
 
     class KilledError(Exception):
@@ -223,12 +224,12 @@ def test_the_time_ends_a_search_within_a_trial(data):
     recipe = RECIPE.replace(epochs=100_000)
     result = search(data, BLOCKS, recipe=recipe, max_trials=3, minutes=0.02)
     (trial,) = result.trials
-    assert trial.status == "cut"
+    assert trial.status == "timed_out"
     assert result.stopped_by == "minutes"
     assert result.best_classifier.evaluate(data.validation).accuracy == pytest.approx(trial.score)
 
 
-def test_a_trial_that_the_time_cut_is_not_recorded(data, tmp_path):
+def test_a_trial_that_timed_out_is_not_recorded(data, tmp_path):
     search(data, BLOCKS, recipe=RECIPE, max_trials=3, minutes=1e-9, run_dir=tmp_path)
     assert not (tmp_path / "journal.jsonl").exists()
     result = search(data, BLOCKS, recipe=RECIPE, max_trials=1, run_dir=tmp_path)
@@ -266,7 +267,7 @@ def test_hyperband_does_not_share_the_epochs(data):
     with pytest.raises(ArgumentError) as caught:
         search(data, BLOCKS, recipe=RECIPE.replace(epochs=choice(1, 2)), algorithm="hyperband")
     assert str(caught.value) == (
-        '`epochs` must be an int where the algorithm is "hyperband", which varies them itself. '
+        '`epochs` must be an int if the algorithm is "hyperband", which varies them itself. '
         "Received: epochs=choice(1, 2)."
     )
 
@@ -275,8 +276,8 @@ def test_data_without_validation_is_refused(data):
     with pytest.raises(ArgumentError) as caught:
         search(dataclasses.replace(data, validation=None), BLOCKS)
     assert str(caught.value) == (
-        "`data` must have validation images: a search judges by them. Load it with "
-        "validation=0.1. Received: data.validation=None."
+        "`data` must have validation images: a search evaluates candidates on them. Load "
+        "it with validation=0.1. Received: data.validation=None."
     )
 
 
@@ -312,8 +313,8 @@ def test_a_result_prints_plots_and_ranks_its_trials():
     plt.close(axes.figure)
 
 
-def test_of_equal_scores_the_first_is_best_and_a_cut_trial_never():
-    trials = (make_trial(1, 0.5), make_trial(2, 0.5), make_trial(3, 0.9, "cut"))
+def test_of_equal_scores_the_first_is_best_and_a_trial_that_timed_out_never_is():
+    trials = (make_trial(1, 0.5), make_trial(2, 0.5), make_trial(3, 0.9, "timed_out"))
     assert SearchResult(trials, "minutes", classifier=None).best().number == 1
 
 

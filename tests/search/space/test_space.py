@@ -15,8 +15,8 @@ from imgclf.architecture.describe import describe
 from imgclf.data.sources.digits import load_digits
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.search.space.default_space import default_recipe, default_space
-from imgclf.search.space.latency import Speed
-from imgclf.search.space.space import Space, candidate_key, each_recipe
+from imgclf.search.space.latency import LatencyModel
+from imgclf.search.space.space import Space, candidate_key, recipe_options
 from imgclf.training.recipe.augmentation import Augmentation
 from imgclf.training.recipe.recipe import Recipe
 
@@ -48,7 +48,7 @@ def test_every_candidate_of_the_default_space_fits(recipe, height, width, channe
     shape = (height, width, channels)
     space = Space(default_space(shape), recipe, shape, 5)
     for blocks, _ in draw_many(space, 4):
-        assert space.fits(blocks) is None
+        assert space.rejection_reason(blocks) is None
         # Large images are made small first, however long the other side is.
         assert describe(blocks, shape, 5).macs < 2e9 * max(height, width) / min(height, width)
 
@@ -85,7 +85,7 @@ def test_the_default_space_grows_with_the_images():
 
 
 def test_images_that_may_not_be_mirrored_are_not(recipe):
-    assert not any(each.augmentation.flip for each in each_recipe(recipe))
+    assert not any(each.augmentation.flip for each in recipe_options(recipe))
 
 
 def test_a_search_begins_in_the_middle_of_what_is_ordered_and_with_the_first_of_the_rest():
@@ -200,28 +200,32 @@ def test_the_same_values_give_the_same_candidate(recipe):
 )
 def test_limits_are_seen_before_a_network_is_built(limits, reason):
     space = Space([flatten(dropout=choice(0.1, 0.2))], Recipe(), SHAPE, 10, **limits)
-    assert space.fits((flatten(),)) == reason
+    assert space.rejection_reason((flatten(),)) == reason
 
 
 def test_a_slow_network_is_seen_before_it_is_built():
-    speed = Speed(call=0.1, layer=0.5, macs=1000.0)
-    space = Space([flatten(dropout=choice(0.1, 0.2))], Recipe(), SHAPE, 10, max_ms=2, speed=speed)
+    speed = LatencyModel(call=0.1, layer=0.5, macs=1000.0)
+    space = Space(
+        [flatten(dropout=choice(0.1, 0.2))], Recipe(), SHAPE, 10, max_ms=2, latency_model=speed
+    )
     # 2 layers: 1.1 ms, and 0.00064 million multiply-adds
-    assert space.fits((flatten(),)) is None
-    assert space.fits((flatten(), dense(16))) == ("takes about 3.3 ms an image, more than max_ms=2")
+    assert space.rejection_reason((flatten(),)) is None
+    assert space.rejection_reason((flatten(), dense(16))) == (
+        "takes about 3.3 ms an image, more than max_ms=2"
+    )
 
 
 def test_a_training_that_needs_too_much_memory_is_seen_before_it_begins():
     space = Space([conv(choice(4, 8)), flatten()], Recipe(), SHAPE, 10, max_memory=10_000_000)
-    assert space.fits((conv(8), flatten()), Recipe(batch_size=100)) is None
-    assert space.fits((conv(8), flatten()), Recipe(batch_size=10_000)) == (
-        "needs about 97 MB of memory with batch_size=10000, more than the 10 MB that it may take"
+    assert space.rejection_reason((conv(8), flatten()), Recipe(batch_size=100)) is None
+    assert space.rejection_reason((conv(8), flatten()), Recipe(batch_size=10_000)) == (
+        "needs about 97 MB of memory with batch_size=10000, more than the limit of 10 MB"
     )
 
 
 def test_a_block_that_cannot_fit_is_a_reason():
     space = Space([conv(choice(4, 8))], Recipe(), SHAPE, 10)
-    assert space.fits((conv(4),)) == (
+    assert space.rejection_reason((conv(4),)) == (
         "The last block must leave a flat tensor, but leaves 8×8×4. "
         "Add flatten() or global_pool() at the end."
     )
@@ -229,8 +233,8 @@ def test_a_block_that_cannot_fit_is_a_reason():
 
 def test_open_sides_cannot_be_held_to_a_limit_of_multiply_adds():
     space = Space([conv(choice(4, 8)), global_pool()], Recipe(), (None, None, 1), 10, max_macs=9)
-    assert space.fits((conv(4), global_pool())) == (
-        "its multiply-adds cannot be told, since height or width is open"
+    assert space.rejection_reason((conv(4), global_pool())) == (
+        "has an unknown number of multiply-adds, since height or width is open"
     )
 
 

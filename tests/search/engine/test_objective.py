@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import imgclf
 from imgclf import Recipe, between, choice, conv_maxpool, flatten, global_pool
-from imgclf.search.engine.objective import expected_accuracy, told
+from imgclf.search.engine.objective import expected_accuracy, objective_value
 from imgclf.search.engine.oracle import Proposer
-from imgclf.search.results.result import Trial
-from imgclf.search.space.given_space import given_space
+from imgclf.search.results.trial import Trial
+from imgclf.search.space.make_space import make_space
 
 NETWORK = (conv_maxpool(4), flatten())
 THREE = Recipe(epochs=3)
@@ -30,7 +30,7 @@ def trial(score, status="completed", curve=None, **changes):
     return Trial(9, NETWORK, THREE, score, 5.0, 1000, 1000, **{**settings, **changes})
 
 
-def test_a_trial_that_was_given_up_is_told_as_what_it_would_have_come_to():
+def test_a_stopped_trial_counts_as_what_it_would_have_reached():
     assert expected_accuracy(trial(0.25), ENDED) == 0.25
     # Odds of 1 : 3 where the median had 1 : 1, so a third of the median's odds of 0.85 : 0.15.
     expected = expected_accuracy(trial(0.25, "stopped"), ENDED)
@@ -47,17 +47,17 @@ def test_what_is_expected_lies_between_the_score_and_the_median(score):
 
 
 @given(scores=st.tuples(st.floats(0, 1), st.floats(0, 1)))
-def test_a_better_trial_is_never_told_as_a_worse_one(scores):
-    low, high = (told(trial(score), []) for score in sorted(scores))
+def test_a_better_trial_never_has_a_lower_objective(scores):
+    low, high = (objective_value(trial(score), []) for score in sorted(scores))
     assert low <= high
     assert math.isfinite(high)
 
 
 def test_a_point_counts_for_more_where_few_are_wrong():
-    near_the_top = told(trial(0.88), []) - told(trial(0.87), [])
-    near_the_bottom = told(trial(0.41), []) - told(trial(0.40), [])
+    near_the_top = objective_value(trial(0.88), []) - objective_value(trial(0.87), [])
+    near_the_bottom = objective_value(trial(0.41), []) - objective_value(trial(0.40), [])
     assert near_the_top > 4 * near_the_bottom
-    assert told(trial(1.0), []) == pytest.approx(-math.log(0.0005))
+    assert objective_value(trial(1.0), []) == pytest.approx(-math.log(0.0005))
 
 
 def test_the_bayesian_search_looks_near_the_best_and_nowhere_twice():
@@ -67,7 +67,7 @@ def test_the_bayesian_search_looks_near_the_best_and_nowhere_twice():
         _, values = proposer.propose(number)
         blocks, recipe = proposer.candidate(values)
         same = [a.filters == b.filters for a, b in zip(blocks, best, strict=False)]
-        proposer.tell(dataclasses.replace(trial(0.3 + 0.2 * sum(same)), number=number))
+        proposer.record(dataclasses.replace(trial(0.3 + 0.2 * sum(same)), number=number))
         seen.append((tuple(blocks), recipe, sum(same)))
     assert len({(blocks, repr(recipe)) for blocks, recipe, _ in seen}) == 24
     drawn, learned = seen[:6], seen[6:]
@@ -75,7 +75,7 @@ def test_the_bayesian_search_looks_near_the_best_and_nowhere_twice():
 
 
 def wide_space():
-    return given_space(
+    return make_space(
         imgclf.load_digits(),
         [*(conv_maxpool(choice(8, 16, 32, 64)) for _ in range(3)), global_pool()],
         Recipe(
@@ -97,7 +97,7 @@ def found(algorithm, space, seed, trials):
         blocks, recipe = proposer.candidate(values)
         accuracy = worth(blocks, recipe)
         best = max(best, accuracy)
-        proposer.tell(dataclasses.replace(trial(accuracy), number=number))
+        proposer.record(dataclasses.replace(trial(accuracy), number=number))
     return best
 
 

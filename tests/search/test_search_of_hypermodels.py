@@ -13,8 +13,8 @@ import imgclf
 from imgclf import Recipe, choice, conv, global_pool
 from imgclf.errors import ArgumentError, RunFolderError, SearchError
 from imgclf.search.results.confirm import finalists
-from imgclf.search.run import search
-from imgclf.search.space.hypermodel import HyperClassifier
+from imgclf.search.run_search import search
+from imgclf.search.space.hyper_classifier import HyperClassifier
 
 RECIPE = Recipe(epochs=2, batch_size=64, precision="float32")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from imgclf.errors import RunFolderError
-from imgclf.search.engine.journal import Journal
+from imgclf.files.journal import Journal
 
 
 @pytest.fixture
@@ -45,5 +45,5 @@ def test_a_damaged_line_is_named_and_left(journal):
 
 def test_a_line_that_is_no_record_is_named(journal):
     journal.path.write_bytes(b"7\n")
-    with pytest.raises(RunFolderError, match=r"line 1: must be the record of a trial"):
+    with pytest.raises(RunFolderError, match=r"line 1: must be a JSON object"):
         journal.read()

@@ -10,7 +10,8 @@ import pytest
 import imgclf
 from imgclf import Recipe, choice, conv_maxpool, dense, flatten
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
-from imgclf.search.results.result import SearchResult, Trial
+from imgclf.search.results.result import SearchResult
+from imgclf.search.results.trial import Trial
 
 RECIPE = Recipe(epochs=2, batch_size=128, learning_rate=0.01, precision="float32")
 
@@ -41,7 +42,7 @@ def confirmed(data):
     return result, confirmation, seen
 
 
-def test_the_best_are_trained_with_fresh_seeds_and_judged_on_validation(confirmed, data):
+def test_the_best_are_trained_with_fresh_seeds_and_evaluated_on_validation(confirmed, data):
     _, confirmation, seen = confirmed
     assert [(run.network, run.seed) for run in seen] == [
         ("trial 1", 1), ("trial 1", 2), ("trial 2", 1), ("trial 2", 2), ("default", 1),
@@ -68,9 +69,9 @@ def test_a_confirmation_prints_what_it_compares_and_how(confirmed):
     ]  # fmt: skip
     assert rest[0].startswith("trial 1")
     assert " ± " in rest[0]
-    assert "Each was trained by its own recipe, so the times differ." in text
-    assert "Judged by the same 100 validation images" in text
-    assert "test images were not looked at" in text
+    assert "Each network was trained by its own recipe, so the times differ." in text
+    assert "Evaluated on the same 100 validation images" in text
+    assert "The test images were not used." in text
     for name in ("trial 2", "default"):
         assert any(name in line and "trial 1 " in line for line in confirmation.statements())
     assert repr(confirmation).startswith("Confirmation(trial 1 ")
@@ -82,7 +83,8 @@ def test_a_confirmation_prints_what_it_compares_and_how(confirmed):
 def test_the_winner_is_the_confirmed_one_and_its_scripts_say_so(confirmed, tmp_path):
     result, confirmation, _ = confirmed
     assert result.confirmation is confirmation
-    assert result.winner.number == 1
+    assert result.winner.number == confirmation.first.trial_number == 1
+    assert [network.trial_number for network in confirmation.networks] == [1, 2, None]
     assert "with fresh seeds" in result.to_code().splitlines()[0]
     paths = result.save_scripts(tmp_path / "scripts")
     assert [path.name for path in paths] == ["winner.py", "winner_keras.py"]
@@ -169,7 +171,7 @@ def test_all_can_be_given_the_same_time(data, monkeypatch):
         data, seeds=2, baselines=["seed2017"], seconds=30
     )
     assert given == [0.5] * 4
-    assert "Epochs of each training were fitted to 30 seconds." in str(confirmation)
+    assert "The epochs of each training were fitted to 30 seconds." in str(confirmation)
 
 
 def test_too_little_time_is_said(data):

@@ -30,27 +30,27 @@ def test_the_interval_of_a_mean_holds_it_as_often_as_it_says():
     assert 0.935 < held / 2000 < 0.965
 
 
-def test_a_large_difference_is_told_and_a_small_one_is_not():
+def test_a_large_difference_is_significant_and_a_small_one_is_not():
     rng = np.random.default_rng(1)
     first, second = network(rng, 0.9), network(rng, 0.89)
     bad = network(rng, 0.6)
     near, far = compare_all(first, [second, bad])
-    assert far.told_apart
-    assert far.text("seed2017", 3).startswith("better than seed2017 by ")
-    assert not near.told_apart
+    assert far.significant
+    assert far.text("seed2017", 3).startswith("is better than seed2017 by ")
+    assert not near.significant
     assert near.low < 0 < near.high
     (worse,) = compare_all(bad, [first])
-    assert worse.told_apart
-    assert worse.text("x", 3).startswith("worse than x by ")
+    assert worse.significant
+    assert worse.text("x", 3).startswith("is worse than x by ")
 
 
-def test_equal_networks_are_hardly_ever_told_apart():
+def test_equal_networks_are_hardly_ever_significant():
     rng = np.random.default_rng(2)
     wrong = 0
     for _ in range(300):
         networks = [network(rng, 0.8, 0.01) for _ in range(4)]
         networks.sort(key=lambda one: -one.mean())  # the first is the best by luck
-        wrong += any(one.told_apart for one in compare_all(networks[0], networks[1:]))
+        wrong += any(one.significant for one in compare_all(networks[0], networks[1:]))
     assert wrong / 300 <= 0.05
 
 
@@ -60,7 +60,7 @@ def test_the_images_alone_can_leave_a_difference_in_doubt():
     second = np.tile([True] * 9 + [False] * 11, (3, 1))
     (found,) = compare_all(first, [second])
     assert found.points == pytest.approx(0.05)
-    assert not found.told_apart
+    assert not found.significant
     assert found.p_value > 0.05
 
 
@@ -68,13 +68,13 @@ def test_the_seeds_alone_can_leave_a_difference_in_doubt():
     rng = np.random.default_rng(3)
     steady = network(rng, 0.8, images=20_000)
     (found,) = compare_all(steady, [network(rng, 0.7, 0.15, images=20_000)])
-    assert not found.told_apart
+    assert not found.significant
 
 
-def test_equal_answers_are_not_told_apart():
+def test_equal_answers_are_not_significant():
     same = np.tile([True, False, True], (2, 1))
     (found,) = compare_all(same, [same])
-    assert (found.points, found.p_value, found.told_apart) == (0.0, 1.0, False)
+    assert (found.points, found.p_value, found.significant) == (0.0, 1.0, False)
     assert (found.low, found.high) == (0.0, 0.0)
 
 
@@ -92,10 +92,10 @@ def test_intervals_p_values_and_verdicts_agree(levels, spread, seed):
     )
     for one in found:
         assert one.low <= one.points <= one.high
-        assert one.told_apart == (one.low > 0 or one.high < 0)
-        assert one.told_apart == (one.p_value <= 0.05)
+        assert one.significant == (one.low > 0 or one.high < 0)
+        assert one.significant == (one.p_value <= 0.05)
     ranked = sorted(found, key=lambda one: one.p_value)
-    verdicts = [one.told_apart for one in ranked]
+    verdicts = [one.significant for one in ranked]
     assert verdicts == sorted(verdicts, reverse=True)
 
 

@@ -1,32 +1,40 @@
-"""`given_space`: the space of a search, whatever it was given as."""
+"""`make_space`: makes the space of a search from what `search` was given."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
 
 from imgclf import checks
 from imgclf.architecture.choices import Choice
 from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.errors import ArgumentError
 from imgclf.search.space.default_space import default_recipe, default_space
-from imgclf.search.space.hypermodel_space import HyperModelSpace, is_foreign
-from imgclf.search.space.space import Space, each_recipe
+from imgclf.search.space.hypermodel_space import HyperModel, HyperModelSpace, is_hypermodel
+from imgclf.search.space.space import BlockSpace, RecipeSpace, Space, recipe_options
 from imgclf.training.recipe.recipe import Recipe
 
-__all__ = ["given_space"]
+__all__ = ["BlocksSpace", "make_space"]
+
+# What a search may be given as blocks.
+BlocksSpace: TypeAlias = Sequence[BlockSpace] | Literal["default"] | HyperModel
 
 
-def given_space(
-    data: Any, blocks: Any, recipe: Any, epochs: Any, **limits: Any
+def make_space(
+    data: Dataset,
+    blocks: BlocksSpace,
+    recipe: RecipeSpace | None,
+    epochs: int | None,
+    **limits: float | None,
 ) -> Space | HyperModelSpace:
-    """The space that the arguments of a search stand for.
+    """Checks the arguments, and returns the space that they stand for.
 
     Args:
         data: with validation images.
         blocks: a list of blocks, "default", or a hypermodel.
         recipe: None for the default.
-        epochs: in place of the recipe's; None to keep those.
+        epochs: replaces that of the recipe; None keeps it.
         **limits: of a `Space`.
 
     Raises:
@@ -35,12 +43,12 @@ def given_space(
     check_dataset(data)
     if data.validation is None or not len(data.validation):
         raise ArgumentError(
-            "`data` must have validation images: a search judges by them. Load it with "
-            "validation=0.1. Received: data.validation=None."
+            "`data` must have validation images: a search evaluates candidates on them. "
+            "Load it with validation=0.1. Received: data.validation=None."
         )
     if epochs is not None:
         checks.integer("epochs", epochs, low=1)
-    if is_foreign(blocks):
+    if is_hypermodel(blocks):
         return _of_hypermodel(data, blocks, recipe, epochs, limits)
     if isinstance(blocks, str):
         checks.one_of("blocks", blocks, ["default"])
@@ -54,17 +62,17 @@ def given_space(
 def _of_hypermodel(
     data: Dataset, hypermodel: Any, recipe: Any, epochs: Any, limits: dict[str, Any]
 ) -> Space | HyperModelSpace:
-    from imgclf.search.space.hypermodel import (
-        HyperClassifier,  # loads keras-tuner, and so TensorFlow
-    )
+    # Loads keras-tuner, and so TensorFlow.
+    from imgclf.search.space.hyper_classifier import HyperClassifier
 
     if isinstance(hypermodel, HyperClassifier):
         return _of_hyper_classifier(data, hypermodel.space, recipe, epochs, limits)
     for name in ("max_ms", "max_memory"):
         if limits.pop(name, None) is not None:
             raise ArgumentError(
-                f"`{name}` is about networks of blocks: there is no estimate for what a hypermodel "
-                "builds. Use max_params or max_macs, or result.best(max_ms=…) behind the search."
+                f"`{name}` applies to networks of blocks: there is no estimate for what a "
+                "hypermodel builds. Use max_params or max_macs, or result.best(max_ms=…) after the "
+                "search."
             )
     recipe = _with_epochs(Recipe() if recipe is None else recipe, epochs)
     return HyperModelSpace(hypermodel, recipe, data.image_shape, data.num_classes, **limits)
@@ -73,7 +81,7 @@ def _of_hypermodel(
 def _of_hyper_classifier(
     data: Dataset, space: Space, recipe: Any, epochs: Any, limits: dict[str, Any]
 ) -> Space:
-    """Its own space, with what the search was given besides."""
+    """Returns its own space, with the recipe and limits that the search was given."""
     shapes = (space.image_shape, space.num_classes), (data.image_shape, data.num_classes)
     if shapes[0] != shapes[1]:
         raise ArgumentError(
@@ -86,8 +94,8 @@ def _of_hyper_classifier(
 
 
 def _with_epochs(recipe: Any, epochs: int | None) -> Any:
-    """The recipe with other epochs; what is no recipe is left to be refused later."""
-    if epochs is None or not all(isinstance(each, Recipe) for each in each_recipe(recipe)):
+    """Returns the recipe with other epochs; anything else is refused later."""
+    if epochs is None or not all(isinstance(each, Recipe) for each in recipe_options(recipe)):
         return recipe
     if isinstance(recipe, Choice):
         return Choice(*(each.replace(epochs=epochs) for each in recipe.options))

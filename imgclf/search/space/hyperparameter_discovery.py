@@ -1,34 +1,40 @@
-"""`explore`: the hyperparameters of a hypermodel, before anything is searched.
+"""Finds all hyperparameters of a hypermodel before the search.
 
-keras-tuner learns of a hyperparameter when the code asks for it. A search that can be killed and
-gone on with must know all of them, in one order, from the start.
+keras-tuner learns of a hyperparameter when the code asks for it. A search that can be resumed must
+know all of them, in a fixed order, from the start.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgclf.errors import ArgumentError
+from imgclf.typing import KerasModel
 
-__all__ = ["explore"]
+if TYPE_CHECKING:
+    import keras_tuner
 
-# How many networks are built to find hyperparameters that are asked for only under some values.
-_MOST_BUILDS = 40
+__all__ = ["discover_hyperparameters"]
 
-# More options than these of one hyperparameter are not tried one by one.
-_MOST_OPTIONS = 6
+# Networks that are built to find hyperparameters which depend on the values of others.
+_MAX_BUILDS = 40
+
+# If a hyperparameter has more options, only its last one is tried.
+_MAX_OPTIONS = 6
 
 
-def explore(build: Callable[[Any], Any]) -> Any:
-    """The hyperparameters that a hypermodel asks for, with all that hang on others' values.
+def discover_hyperparameters(
+    build: Callable[[keras_tuner.HyperParameters], KerasModel],
+) -> keras_tuner.HyperParameters:
+    """Returns all hyperparameters of a hypermodel, also those that depend on others' values.
 
     Args:
-        build: makes a network of keras-tuner's `HyperParameters`.
+        build: builds a network from keras-tuner's `HyperParameters`.
 
     Returns:
-        `HyperParameters` with the default values.
+        `HyperParameters` with their default values.
 
     Raises:
         ArgumentError: if the network of the default values cannot be built.
@@ -38,19 +44,19 @@ def explore(build: Callable[[Any], Any]) -> Any:
     found = keras_tuner.HyperParameters()
     try:
         build(found)
-    except Exception as error:  # anyone's code may raise anything
+    except Exception as error:  # its code may raise anything
         raise ArgumentError(
             f"`hypermodel` cannot be built with its default values: {type(error).__name__}: {error}"
         ) from error
     tried: set[tuple[str, str]] = set()
     pending = list(_options(found, tried))
-    for _ in range(_MOST_BUILDS):
+    for _ in range(_MAX_BUILDS):
         if not pending:
             break
         name, value = pending.pop(0)
         hp = found.copy()
         hp.values[name] = value
-        for other in hp.space:  # what the value opens gets its default, what it closes goes
+        for other in hp.space:  # activated ones get their default, others go
             if hp.is_active(other):
                 hp.values.setdefault(other.name, other.default)
             else:
@@ -63,11 +69,13 @@ def explore(build: Callable[[Any], Any]) -> Any:
     return found
 
 
-def _options(hp: Any, tried: set[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
-    """The values under which others may be asked for: each of a few, or the largest of many."""
+def _options(
+    hp: keras_tuner.HyperParameters, tried: set[tuple[str, str]]
+) -> Iterator[tuple[str, Any]]:
+    """Yields values that others may depend on: each of a few options, or the last of many."""
     for one in hp.space:
         options = list(one.values)
-        if len(options) > _MOST_OPTIONS:
+        if len(options) > _MAX_OPTIONS:
             options = options[-1:]
         for value in options:
             if value != one.default and (one.name, repr(value)) not in tried:

@@ -1,4 +1,4 @@
-"""`Journal`: a line of JSON for each finished trial, on the disk before the search goes on."""
+"""`Journal`: a file of records, each of them on the disk before `append` returns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Journal"]
 
 
 class Journal:
-    """An append-only file of records.
+    """An append-only file with a JSON object on each line.
 
     Args:
         path: of the file; it need not exist.
@@ -23,7 +23,7 @@ class Journal:
         self.path = path
 
     def read(self) -> list[dict[str, Any]]:
-        """All records. A last line that a killed process left unfinished is removed.
+        """Returns all records. A last line that a killed process left unfinished is removed.
 
         Raises:
             RunFolderError: if another line cannot be read.
@@ -49,13 +49,13 @@ class Journal:
             ) from error
         if not isinstance(record, dict):
             raise RunFolderError(
-                f"{self.path}, line {number}: must be the record of a trial. The file was left as "
-                "it is; use another run_dir, or remove the line."
+                f"{self.path}, line {number}: must be a JSON object. The file was left as it is; "
+                "use another run_dir, or remove the line."
             )
         return record
 
     def append(self, record: dict[str, Any]) -> None:
-        """Adds a record; returns when it is on the disk."""
+        """Appends a record; returns when it is on the disk."""
         line = json.dumps(record, allow_nan=False) + "\n"
         with self.path.open("ab") as file:
             file.write(line.encode())

@@ -1,17 +1,19 @@
-"""`HyperClassifier`: a space as a plain `keras_tuner.HyperModel`, for who drives keras-tuner."""
+"""`HyperClassifier`: a space of blocks as a plain `keras_tuner.HyperModel`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras_tuner
 
 from imgclf import checks
 from imgclf.errors import ArgumentError
-from imgclf.search.space.space import Space
+from imgclf.search.space.space import BlockSpace, Space
 from imgclf.training.network import new_network
 from imgclf.training.recipe.compile import compile_model
 from imgclf.training.recipe.recipe import Recipe
+from imgclf.typing import ArrayLike, KerasHistory, KerasModel
 
 __all__ = ["HyperClassifier"]
 
@@ -19,27 +21,25 @@ __all__ = ["HyperClassifier"]
 class HyperClassifier(keras_tuner.HyperModel):
     """A `keras_tuner.HyperModel` for any of keras-tuner's tuners.
 
-    Its `build` gives compiled networks, and ends a trial whose candidate cannot fit with
-    keras-tuner's own `FailedTrialError` before anything is built. Its `fit` is Keras's, with the
-    candidate's batch size for arrays, and the recipe's epochs unless `search` is given others.
+    Its `build` returns a compiled network. If a candidate cannot be used, it raises keras-tuner's
+    `FailedTrialError` before anything is built. Its `fit` is Keras's, with the candidate's batch
+    size for arrays, and the recipe's epochs unless the tuner's `search` is given others.
 
     Args:
         blocks: a list of blocks with choices.
         image_shape: (height, width, channels) of the images.
-        num_classes: how many classes to tell apart.
+        num_classes: number of classes.
         recipe: how to train; its fields may be choices.
-        num_images: how many images an epoch has; needed if the learning rate changes by a
-            schedule or a warm-up.
-        max_params: the most numbers that a network may hold.
-        max_macs: the most multiply-adds that an image may cost.
+        num_images: number of images in an epoch; needed for a learning rate schedule or warm-up.
+        max_params: limit of a network's parameters.
+        max_macs: limit of the multiply-adds for an image.
         pixel_mean: as in `build_classifier`.
         pixel_std: as in `build_classifier`.
         name: keras-tuner's name of a hypermodel.
         tunable: keras-tuner's: whether its hyperparameters may be varied.
 
     Raises:
-        ArgumentError: if there is nothing to search, or the recipe asks for what plain Keras `fit`
-            cannot do.
+        ArgumentError: if there is nothing to search, or the recipe needs more than Keras's `fit`.
 
     Example:
         >>> from imgclf import choice, conv, global_pool
@@ -50,7 +50,7 @@ class HyperClassifier(keras_tuner.HyperModel):
 
     def __init__(
         self,
-        blocks: Any,
+        blocks: Sequence[BlockSpace],
         image_shape: tuple[int | None, int | None, int],
         num_classes: int,
         recipe: Recipe | None = None,
@@ -58,8 +58,8 @@ class HyperClassifier(keras_tuner.HyperModel):
         num_images: int | None = None,
         max_params: int | None = None,
         max_macs: int | None = None,
-        pixel_mean: Any = 0.0,
-        pixel_std: Any = 255.0,
+        pixel_mean: ArrayLike = 0.0,
+        pixel_std: ArrayLike = 255.0,
         name: str | None = None,
         tunable: bool = True,
     ) -> None:
@@ -72,11 +72,11 @@ class HyperClassifier(keras_tuner.HyperModel):
         self.pixel_mean = pixel_mean
         self.pixel_std = pixel_std
 
-    def build(self, hp: keras_tuner.HyperParameters) -> Any:
-        """The network that the hyperparameters stand for, compiled by its recipe."""
+    def build(self, hp: keras_tuner.HyperParameters) -> KerasModel:
+        """Builds the network that the hyperparameters stand for, compiled by its recipe."""
         try:
             blocks, recipe = self.space.draw(hp)
-            reason = self.space.fits(blocks)
+            reason = self.space.rejection_reason(blocks)
         except ArgumentError as error:
             reason = str(error)
         if reason is not None:
@@ -91,17 +91,19 @@ class HyperClassifier(keras_tuner.HyperModel):
         )
         steps = -(-(self.num_images or 1) // int(recipe.batch_size))
         compile_model(model, recipe, steps)
-        # Made now, so that keras-tuner's checkpoints, which Hyperband goes on from, fit at once.
+        # Built now, so that it fits the checkpoints from which keras-tuner's Hyperband resumes.
         model.optimizer.build(model.trainable_variables)
         return model
 
-    def fit(self, hp: keras_tuner.HyperParameters, model: Any, *args: Any, **kwargs: Any) -> Any:
-        """`model.fit` with the batch size and the epochs that the hyperparameters stand for."""
+    def fit(
+        self, hp: keras_tuner.HyperParameters, model: KerasModel, *args: Any, **kwargs: Any
+    ) -> KerasHistory:
+        """Runs `model.fit` with the batch size and epochs that the hyperparameters stand for."""
         recipe = self.space.draw(hp)[1]
         images = args[0] if args else kwargs.get("x")
         if hasattr(images, "shape"):
             kwargs.setdefault("batch_size", recipe.batch_size)
-        else:  # a tf.data pipeline has batches and an order of its own
+        else:  # a tf.data pipeline has its own batches and order
             kwargs.setdefault("shuffle", False)
         kwargs.setdefault("epochs", recipe.epochs)
         return model.fit(*args, **kwargs)
@@ -118,14 +120,14 @@ def _check_plain(recipe: Recipe, num_images: int | None) -> None:
     if ours:
         raise ArgumentError(
             "`recipe` of a HyperClassifier must leave out label_smoothing, augmentation, patience, "
-            "progressive_fraction and precise_batch_norm: Keras's own fit has none of them. Use "
-            "imgclf.search(), which has. " + checks.received("recipe", recipe)
+            "progressive_fraction and precise_batch_norm: Keras's fit has none of them. Use "
+            "imgclf.search(), which has them. " + checks.received("recipe", recipe)
         )
     if num_images is not None:
         checks.integer("num_images", num_images, low=1)
     elif recipe.schedule != "constant" or recipe.warmup != 0:
         raise ArgumentError(
-            "`num_images` must be given where the recipe has a schedule or a warm-up, since their "
-            f"length follows from it. Received: schedule={recipe.schedule!r}, "
+            "`num_images` must be given if the recipe has a schedule or a warm-up, which depend on "
+            f"the number of steps. Received: schedule={recipe.schedule!r}, "
             f"warmup={recipe.warmup!r}."
         )

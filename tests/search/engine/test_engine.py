@@ -1,4 +1,4 @@
-"""The engine of a search beside proposing: budgets, parts, hopeless trials, the folder."""
+"""The engine of a search, except proposing: time, fractions, early stopping, limits, the folder."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ from imgclf import (
 )
 from imgclf.data.free_memory import available_memory
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
-from imgclf.search.engine.deadline import Clock, planned_seconds
-from imgclf.search.engine.early_stopping import floors, is_hopeless
+from imgclf.search.engine.deadline import Deadline, estimate_seconds
+from imgclf.search.engine.early_stopping import early_stopping_thresholds, should_stop
 from imgclf.search.engine.fractions import (
     check_train_fractions,
-    part_of_round,
-    promotion,
-    take_part,
+    hyperband_fraction,
+    next_promotion,
+    take_fraction,
+    trials_at_fraction,
 )
 from imgclf.search.engine.job import Job
 from imgclf.search.engine.live_table import make_display
-from imgclf.search.results.network_summary import short_blocks
-from imgclf.search.results.result import Trial
-from imgclf.search.run import search
-from imgclf.search.space.footprint import training_bytes
-from imgclf.search.space.latency import Speed, count_layers
+from imgclf.search.results.network_summary import summarize_blocks
+from imgclf.search.results.trial import Trial
+from imgclf.search.run_search import search
+from imgclf.search.space.latency import LatencyModel, count_layers
+from imgclf.search.space.training_memory import estimate_training_bytes
 
 BLOCKS = [conv_maxpool(choice(2, 4, 8)), flatten()]
 RECIPE = Recipe(epochs=1, batch_size=64, learning_rate=choice(0.003, 0.01), precision="float32")
@@ -73,27 +74,27 @@ def job(epochs=4, **changes):
 
 
 def clock(left):
-    return Clock(1.0, started=time.monotonic() - 60 + left)
+    return Deadline(1.0, started=time.monotonic() - 60 + left)
 
 
 def test_a_trial_that_fits_keeps_its_epochs_and_one_that_does_not_gets_fewer_or_is_not_begun():
     trials = [trial(1, seconds=10), trial(2, seconds=18, macs=2_000_000)]
-    assert planned_seconds(job(), 1_000_000, trials) == pytest.approx(10)
-    assert planned_seconds(job(), 4_000_000, trials) == pytest.approx(34)
-    assert planned_seconds(job(train_fraction=0.5), 2_000_000, trials) == pytest.approx(10)
-    assert clock(11).fitted(job(), 1_000_000, trials) == job()
-    assert clock(7.7).fitted(job(), 1_000_000, trials).recipe.epochs == 3
-    assert clock(4).fitted(job(), 1_000_000, trials) is None
-    assert clock(1).fitted(job(), 1_000_000, []) == job()
-    assert Clock().fitted(job(), 1_000_000, trials) == job()
+    assert estimate_seconds(job(), 1_000_000, trials) == pytest.approx(10)
+    assert estimate_seconds(job(), 4_000_000, trials) == pytest.approx(34)
+    assert estimate_seconds(job(train_fraction=0.5), 2_000_000, trials) == pytest.approx(10)
+    assert clock(11).fit_epochs(job(), 1_000_000, trials) == job()
+    assert clock(7.7).fit_epochs(job(), 1_000_000, trials).recipe.epochs == 3
+    assert clock(4).fit_epochs(job(), 1_000_000, trials) is None
+    assert clock(1).fit_epochs(job(), 1_000_000, []) == job()
+    assert Deadline().fit_epochs(job(), 1_000_000, trials) == job()
 
 
-def test_a_trial_that_the_time_cut_goes_on_in_the_next_call(data, tmp_path):
+def test_a_trial_that_timed_out_is_resumed_by_the_next_call(data, tmp_path):
     settings = {"recipe": RECIPE.replace(epochs=2), "algorithm": "random", "max_trials": 1}
     whole = search(data, BLOCKS, **settings)
     for _ in range(2):
         cut = search(data, BLOCKS, minutes=1e-9, run_dir=tmp_path, **settings)
-        assert (cut.trials[0].status, cut.stopped_by) == ("cut", "minutes")
+        assert (cut.trials[0].status, cut.stopped_by) == ("timed_out", "minutes")
         assert cut.trials[0].curve == ()
         accuracy = cut.best_classifier.evaluate(data.validation).accuracy
         assert accuracy == pytest.approx(cut.trials[0].score, abs=1e-6)
@@ -104,42 +105,46 @@ def test_a_trial_that_the_time_cut_goes_on_in_the_next_call(data, tmp_path):
     assert result.trials[0].curve == whole.trials[0].curve
 
 
-# Hopeless trials
+# Early stopping
 
 
-def test_a_trial_below_what_half_of_the_others_had_is_given_up():
+def test_a_trial_below_the_median_of_the_others_is_stopped():
     others = [trial(n, curve=(0.2 + n / 10, 0.3 + n / 10, 0.9)) for n in range(1, 6)]
     three, six = RECIPE.replace(epochs=3), RECIPE.replace(epochs=6)
-    assert floors(others, three, 1.0) == pytest.approx((0.5, 0.6))
-    assert floors(others, six, 1.0) == pytest.approx((0.5, 0.5, 0.6, 0.6, 0.9))
-    assert floors(others[:3], three, 1.0) == ()
-    assert floors(others, three, 0.2) == ()
-    assert is_hopeless((0.1, 0.3), (0.5, 0.6), 100)
-    assert not is_hopeless((0.1, 0.55), (0.5, 0.6), 100)  # within the doubt
-    assert not is_hopeless((0.1, 0.1, 0.1), (0.5, 0.6), 100)  # it is over anyway
+    assert early_stopping_thresholds(others, three, 1.0) == pytest.approx((0.5, 0.6))
+    assert early_stopping_thresholds(others, six, 1.0) == pytest.approx((0.5, 0.5, 0.6, 0.6, 0.9))
+    assert early_stopping_thresholds(others[:3], three, 1.0) == ()
+    assert early_stopping_thresholds(others, three, 0.2) == ()
+    assert should_stop((0.1, 0.3), (0.5, 0.6), 100)
+    assert not should_stop((0.1, 0.55), (0.5, 0.6), 100)  # within its interval
+    assert not should_stop((0.1, 0.1, 0.1), (0.5, 0.6), 100)  # it is over anyway
 
 
-def test_no_trial_is_judged_while_its_images_are_smaller():
+def test_no_trial_is_stopped_while_its_images_are_smaller():
     plain = RECIPE.replace(epochs=4)
     small = plain.replace(progressive_size=0.75, progressive_fraction=0.5)
     curve = (0.5, 0.6, 0.7, 0.8)
     others = [trial(number, recipe=plain, curve=curve) for number in range(1, 5)]
-    assert floors(others, plain, 1.0) == (0.5, 0.6, 0.7)
-    assert floors(others, small, 1.0) == (0.0, 0.0, 0.7)
-    assert floors(others, small.replace(progressive_size=1.0), 1.0) == (0.5, 0.6, 0.7)
-    # Nor do others judge by what they had while theirs were.
+    assert early_stopping_thresholds(others, plain, 1.0) == (0.5, 0.6, 0.7)
+    assert early_stopping_thresholds(others, small, 1.0) == (0.0, 0.0, 0.7)
+    assert early_stopping_thresholds(others, small.replace(progressive_size=1.0), 1.0) == (
+        0.5,
+        0.6,
+        0.7,
+    )
+    # Nor does their accuracy until then count for others.
     low = [trial(number, recipe=small, curve=(0.1, 0.1, 0.8, 0.9)) for number in range(5, 9)]
-    assert floors([*others, *low], plain, 1.0) == pytest.approx((0.5, 0.6, 0.75))
-    assert floors(low, plain, 1.0) == (0.0, 0.0, 0.8)
-    assert not is_hopeless((0.0,), floors(low, plain, 1.0), 100)
+    assert early_stopping_thresholds([*others, *low], plain, 1.0) == pytest.approx((0.5, 0.6, 0.75))
+    assert early_stopping_thresholds(low, plain, 1.0) == (0.0, 0.0, 0.8)
+    assert not should_stop((0.0,), early_stopping_thresholds(low, plain, 1.0), 100)
 
 
 @given(curve=st.lists(st.floats(0, 1), min_size=1, max_size=5), images=st.integers(1, 10_000))
-def test_a_trial_that_reaches_the_median_is_never_given_up(curve, images):
-    assert not is_hopeless(curve, [max(curve) - 1 / images] * 5, images)
+def test_a_trial_that_reaches_the_median_is_never_stopped(curve, images):
+    assert not should_stop(curve, [max(curve) - 1 / images] * 5, images)
 
 
-def test_a_search_gives_hopeless_trials_up_and_says_why(data, tmp_path):
+def test_a_search_stops_bad_trials_and_says_why(data, tmp_path):
     settings = {
         "recipe": RECIPE.replace(
             epochs=3, learning_rate=choice(0.01, 0.015, 0.02, 0.03, 1e-9, 1e-8), batch_size=16
@@ -149,36 +154,36 @@ def test_a_search_gives_hopeless_trials_up_and_says_why(data, tmp_path):
         "seed": 2,
     }
     result = search(data, NETWORK, run_dir=tmp_path, **settings)
-    # Which trials are given up hangs on how well each learns: the rule alone is promised.
+    # Which trials are stopped depends on how well each learns: only the rule is promised.
     for place, each in enumerate(result.trials):
         before = [other for other in result.trials[:place] if other.status == "completed"]
-        limits = floors(before, each.recipe, 1.0)
-        hopeless = [is_hopeless(each.curve[:epochs], limits, 100) for epochs in (1, 2)]
+        limits = early_stopping_thresholds(before, each.recipe, 1.0)
+        stops = [should_stop(each.curve[:epochs], limits, 100) for epochs in (1, 2)]
         assert each.epochs_run == len(each.curve)
         if each.status == "stopped":
-            assert hopeless[each.epochs_run - 1]
-            assert f" after epoch {each.epochs_run}, where half of the trials" in each.reason
+            assert stops[each.epochs_run - 1]
+            assert f" after epoch {each.epochs_run}, below the median of " in each.reason
         else:
-            assert (each.status, each.epochs_run, hopeless) == ("completed", 3, [False, False])
+            assert (each.status, each.epochs_run, stops) == ("completed", 3, [False, False])
     last = result.trials[-1]
     assert (last.recipe.learning_rate, last.status, last.epochs_run) == (1e-8, "stopped", 1)
     assert result.best_recipe.learning_rate >= 0.01
     assert search(data, NETWORK, run_dir=tmp_path, **settings).trials == result.trials
 
 
-# A part of the images first
+# Train fractions
 
 
-def test_parts_hold_the_same_share_of_each_class_and_one_another(data):
-    small, large = take_part(data.train, 0.25), take_part(data.train, 0.5)
-    assert take_part(data.train, 1.0) is data.train
+def test_a_fraction_has_the_same_share_of_each_class_and_is_within_a_larger_one(data):
+    small, large = take_fraction(data.train, 0.25), take_fraction(data.train, 0.5)
+    assert take_fraction(data.train, 1.0) is data.train
     for name, count in data.train.label_counts().items():
         assert small.label_counts()[name] == int(np.ceil(count / 4))
     held = {image.tobytes() for image in large.images}
     assert all(image.tobytes() in held for image in small.images)
 
 
-def test_the_best_of_three_goes_on_to_more_images(data):
+def test_the_best_of_three_is_promoted_to_more_images(data):
     result = search(
         data, BLOCKS, recipe=RECIPE, algorithm="random", max_trials=4, train_fractions=(0.3, 1.0)
     )
@@ -189,21 +194,20 @@ def test_the_best_of_three_goes_on_to_more_images(data):
     assert (last.blocks, last.recipe) == (first.blocks, first.recipe)
 
 
-def test_promotions_go_step_by_step():
+def test_promotions_go_from_rung_to_rung():
     parts = (0.1, 0.3, 1.0)
     trials = [trial(n, score=n / 10, train_fraction=0.1) for n in range(1, 10)]
-    assert promotion(trials[:2], parts, []) is None
-    assert promotion(trials, parts, []) == (trials[8], 0.3)
-    assert promotion(trials, parts, [9]) == (trials[7], 0.3)
-    assert promotion(trials, parts, [9, 8, 7]) is None
+    assert next_promotion(trials[:2], parts, []) is None
+    assert next_promotion(trials, parts, []) == (trials[8], 0.3)
+    assert next_promotion(trials, parts, [9]) == (trials[7], 0.3)
+    assert next_promotion(trials, parts, [9, 8, 7]) is None
     second = [trial(n, score=n / 20, train_fraction=0.3) for n in range(10, 13)]
-    assert promotion([*trials, *second], parts, [9, 8, 7]) == (second[2], 1.0)
+    assert next_promotion([*trials, *second], parts, [9, 8, 7]) == (second[2], 1.0)
 
 
-def test_hyperband_trains_its_last_round_on_the_last_part():
-    values = [{"tuner/bracket": 2, "tuner/round": number} for number in range(3)]
-    assert [part_of_round((0.2, 1.0), each) for each in values] == [0.2, 0.2, 1.0]
-    assert part_of_round((0.2, 1.0), {"tuner/bracket": 0, "tuner/round": 0}) == 1.0
+def test_hyperband_trains_its_last_round_on_the_last_fraction():
+    assert [hyperband_fraction((0.2, 1.0), 2, number) for number in range(3)] == [0.2, 0.2, 1.0]
+    assert hyperband_fraction((0.2, 1.0), 0, 0) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -237,11 +241,11 @@ def test_layers_and_values_inside_of_residuals_count():
     assert count_layers([*inner, flatten()]) == 6
     assert count_layers([residual(inner, activation=None), flatten()]) == 7
     plain, around = (
-        training_bytes([*blocks, flatten()], (8, 8, 4), 10, 0, 1)
+        estimate_training_bytes([*blocks, flatten()], (8, 8, 4), 10, 0, 1)
         for blocks in (inner, [residual(inner, activation=None)])
     )
     assert around - plain == 8 * 8 * 4 * 6
-    assert training_bytes([conv(4), global_pool()], (None, 8, 4), 10, 0, 1) is None
+    assert estimate_training_bytes([conv(4), global_pool()], (None, 8, 4), 10, 0, 1) is None
 
 
 def test_available_memory_is_the_least_that_anybody_tells(tmp_path):
@@ -330,16 +334,18 @@ def test_a_plan_that_cannot_be_read_is_refused(data, tmp_path):
 
 
 def test_a_job_survives_json():
-    whole = job(train_fraction=0.5, promoted_from=3, floors=(0.1, 0.2), resumable=False)
+    whole = job(
+        train_fraction=0.5, promoted_from=3, stopping_thresholds=(0.1, 0.2), resumable=False
+    )
     assert Job.from_dict(json.loads(json.dumps(whole.to_dict()))) == whole
     with pytest.raises(RunFolderError, match=r"^The plan of a trial cannot be read \(KeyError: "):
         Job.from_dict({"number": 1})
 
 
-# What a trial tells, and what is shown
+# What a trial records, and what is shown
 
 
-def test_a_trial_has_its_doubt_and_its_curve(data):
+def test_a_trial_has_its_interval_and_its_curve(data):
     (only,) = search(data, BLOCKS, recipe=RECIPE.replace(epochs=2), max_trials=1).trials
     low, high = only.accuracy_interval
     assert low < only.score == max(only.curve) < high
@@ -375,9 +381,9 @@ def test_a_terminal_gets_a_table(monkeypatch, capsys):
     assert [each.number for each in seen] == [1]
 
 
-def test_blocks_in_short():
+def test_blocks_are_summarized():
     blocks = [conv(8), conv(8), residual([conv(8)] * 3), global_pool(), dense(16)]
-    assert short_blocks(blocks) == "conv 8 ×2 · residual(conv 8 ×3) · global_pool · dense 16"
+    assert summarize_blocks(blocks) == "conv 8 ×2 · residual(conv 8 ×3) · global_pool · dense 16"
 
 
 @pytest.mark.parametrize(
@@ -410,5 +416,26 @@ def test_recipes_may_be_alternatives(data):
 
 
 def test_the_speed_follows_layers_and_multiply_adds():
-    speed = Speed(call=1.0, layer=0.5, macs=2.0)
+    speed = LatencyModel(call=1.0, layer=0.5, macs=2.0)
     assert speed.estimate([flatten()], 3_000_000) == 1 + 2 * 0.5 + 6
+
+
+def test_only_trials_with_a_score_at_the_same_fraction_are_compared():
+    trials = [
+        trial(1, train_fraction=0.3),
+        trial(2),
+        trial(3, train_fraction=0.3, status="stopped"),
+        trial(4, score=None, status="failed", train_fraction=0.3, curve=()),
+    ]
+    assert [each.number for each in trials_at_fraction(trials, 0.3)] == [1, 3]
+    assert [each.number for each in trials_at_fraction(trials, 0.3, completed=True)] == [1]
+
+
+def test_a_plan_of_0_1_0_is_read():
+    plan = {**job(train_fraction=0.5).to_dict(), "values": {"recipe.averaging": 0.5}, "part": 0.5}
+    plan["floors"] = [0.25]
+    for name in ("hyperparameters", "train_fraction", "stopping_thresholds"):
+        del plan[name]
+    found = Job.from_dict(plan)
+    assert (found.hyperparameters, found.train_fraction) == ({"recipe.ema_momentum": 0.5}, 0.5)
+    assert found.stopping_thresholds == (0.25,)

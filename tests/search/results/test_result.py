@@ -16,7 +16,8 @@ from imgclf import Augmentation, Recipe, batch_norm, conv, flatten, initializer
 from imgclf.architecture.blocks.block import Block
 from imgclf.architecture.layers import Activate, Convolve
 from imgclf.errors import ArgumentError, SearchError
-from imgclf.search.results.result import SearchResult, Trial
+from imgclf.search.results.result import SearchResult
+from imgclf.search.results.trial import Trial
 
 RECIPE = Recipe(epochs=1, precision="float32", augmentation=Augmentation(shift=1))
 BLOCKS = (
@@ -171,7 +172,7 @@ def test_settings_that_mattered_are_found(result):
     assert abs(last.points) < 0.5
     assert found.error < found.error_of_mean
     assert str(found).splitlines()[0].startswith("0.conv.filters")
-    assert found.note.startswith("From 57 trials; forecasts from the settings are ")
+    assert found.note.startswith("From 57 trials; the error of predictions is ")
     again = result.importance()
     assert again == found
     axes = result.plot_importance()
@@ -193,10 +194,10 @@ def test_numbers_of_numpy_count_as_those_of_python(result):
     assert SearchResult(drawn, "minutes", None).importance() == result.importance()
 
 
-def test_what_cannot_be_told_is_not_told(result):
+def test_too_few_or_random_trials_show_no_importance(result):
     few = SearchResult(result.trials[:15], "space", None)
     assert few.importance().settings == ()
-    assert "at least 20 are needed" in few.importance().note
+    assert "at least 20 trials are needed" in few.importance().note
     with pytest.raises(SearchError, match="15 trials with a score"):
         few.plot_importance()
     rng = np.random.default_rng(1)
@@ -257,7 +258,7 @@ def test_the_page_holds_all_and_loads_nothing(result, tmp_path):
     assert [one for one in page.named("table") if one.get("class") == "sortable"]
     assert "from imgclf import" in text
     assert "def build_model" in text
-    assert "Not confirmed yet" in text
+    assert "not confirmed yet" in text
 
 
 def test_a_notebook_shows_the_best_trials(result):

@@ -9,7 +9,7 @@ from imgclf.architecture.blocks.dense import flatten
 from imgclf.architecture.blocks.pooling import global_pool, maxpool
 from imgclf.architecture.choices import between, choice, repeat
 from imgclf.errors import ArgumentError
-from imgclf.search.space.hypermodel import HyperClassifier
+from imgclf.search.space.hyper_classifier import HyperClassifier
 from imgclf.training.recipe.augmentation import Augmentation
 from imgclf.training.recipe.recipe import Recipe
 
