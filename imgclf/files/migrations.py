@@ -6,6 +6,7 @@ of each, and the tests beside them read them all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ _RECIPE = {
     "early_part": "progressive_fraction",
     "fine_tune_part": "fine_tune_fraction",
 }
+_RECIPE_FIELDS = {"epochs", "batch_size", "optimizer"}  # by which a recipe is recognised
 _SEARCH = {"parts": "train_fractions"}
 _TRIAL = {"values": "hyperparameters", "part": "train_fraction"}
 _JOB = {**_TRIAL, "floors": "stopping_thresholds"}
@@ -76,9 +78,9 @@ def migrate_run_config(config: Mapping[str, Any]) -> dict[str, Any]:
         migrated["recipe"] = migrate_recipe(config["recipe"])
     search = config.get("search")
     if isinstance(search, Mapping):
-        migrated["search"] = _renamed(search, _SEARCH)
-        if isinstance(search.get("recipe"), Mapping):
-            migrated["search"]["recipe"] = migrate_recipe(search["recipe"])
+        migrated["search"] = _migrate_settings(_renamed(search, _SEARCH))
+    if isinstance(config.get("confirm"), Mapping):
+        migrated["confirm"] = _migrate_settings(config["confirm"])
     return migrated
 
 
@@ -97,6 +99,16 @@ def _renamed(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, A
     return {names.get(name, name): value for name, value in values.items()}
 
 
+def _migrate_settings(value: Any) -> Any:
+    """Settings of a search, in which recipes and names of hyperparameters may be anywhere."""
+    if isinstance(value, Mapping):
+        renamed = migrate_recipe(value) if value.keys() >= _RECIPE_FIELDS else value
+        return {_renamed_path(name): _migrate_settings(each) for name, each in renamed.items()}
+    if isinstance(value, list):
+        return [_migrate_settings(each) for each in value]
+    return _renamed_path(value) if isinstance(value, str) else value
+
+
 def _with_renamed_paths(trial: dict[str, Any]) -> dict[str, Any]:
     """The hyperparameters of a trial are named after fields of the recipe."""
     if isinstance(trial.get("hyperparameters"), Mapping):
@@ -107,5 +119,8 @@ def _with_renamed_paths(trial: dict[str, Any]) -> dict[str, Any]:
 
 
 def _renamed_path(path: str) -> str:
-    """A dotted name, such as "recipe.averaging", of which any part may have been renamed."""
-    return ".".join(_RECIPE.get(word, word) for word in path.split("."))
+    """The name of a hyperparameter, such as "recipe.averaging" or "recipe[1].averaging"."""
+    first, *rest = path.split(".")
+    if not re.fullmatch(r"recipe(\[\d+\])*", first):
+        return path
+    return ".".join([first, *(_RECIPE.get(word, word) for word in rest)])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import json
+import re
 
 import keras
 import matplotlib.pyplot as plt
@@ -189,6 +190,37 @@ def test_a_finished_search_comes_back_from_its_folder_and_can_be_prolonged(data,
     assert longer.trials[:2] == first.trials
     lines = (tmp_path / "journal.jsonl").read_text().splitlines()
     assert [json.loads(line)["number"] for line in lines] == [1, 2, 3]
+
+
+def rename_as_in_0_1_0(path):
+    """Replaces the names of a stored search or confirmation by those of version 0.1.0."""
+    old = {
+        "ema_momentum": "averaging",
+        "precise_batch_norm": "exact_statistics",
+        "progressive_size": "early_size",
+        "progressive_fraction": "early_part",
+        "fine_tune_fraction": "fine_tune_part",
+        "train_fractions": "parts",
+        "train_fraction": "part",
+        "hyperparameters": "values",
+    }
+    text = path.read_text()
+    for name, earlier in old.items():
+        text = re.sub(rf"\b{name}\b", earlier, text)
+    path.write_text(text)
+
+
+def test_a_search_of_0_1_0_among_several_recipes_is_resumed(data, tmp_path):
+    fast = RECIPE.replace(learning_rate=0.01, ema_momentum=choice(0.0, 0.5))
+    recipe = choice(fast, fast.replace(optimizer="sgd", learning_rate=0.1))
+    settings = {"recipe": recipe, "max_trials": 1, "run_dir": tmp_path}
+    first = search(data, BLOCKS, **settings)
+    for name in ("config.json", "journal.jsonl"):
+        rename_as_in_0_1_0(tmp_path / name)
+    assert "averaging" in (tmp_path / "journal.jsonl").read_text()
+    new = []
+    assert search(data, BLOCKS, on_trial=new.append, **settings).trials == first.trials
+    assert new == []
 
 
 def test_the_folder_of_another_search_is_refused(data, tmp_path):

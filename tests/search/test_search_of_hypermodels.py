@@ -124,6 +124,20 @@ def test_another_hypermodel_is_refused_in_its_folder(found, data):
         search(data, more, recipe=RECIPE, algorithm="random", run_dir=found.run_dir)
 
 
+def named_as_a_field(hp):
+    """Has a hyperparameter with the name that 0.1.0 had for a field of the recipe."""
+    hp.Choice("averaging", [1, 2])
+    return build(hp)
+
+
+def test_a_hyperparameter_with_the_former_name_of_a_field_keeps_its_name(data, tmp_path):
+    settings = {"recipe": RECIPE.replace(epochs=1), "max_trials": 1, "run_dir": tmp_path}
+    first = search(data, named_as_a_field, **settings)
+    again = search(data, named_as_a_field, **settings)
+    assert again.trials == first.trials
+    assert set(again.trials[0].hyperparameters) == {"averaging", "units"}
+
+
 def broken_at_8(hp):
     if hp.Choice("units", [4, 8, 16, 32]) == 8:
         raise KeyError("filters")

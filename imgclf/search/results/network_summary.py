@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterable
+from typing import Any
 
 from imgclf.architecture.blocks.block import Block
 from imgclf.search.results.trial import Trial
@@ -41,7 +42,7 @@ def summarize_trial(trial: Trial) -> str:
     return f"{status}{f': {trial.reason}' if trial.reason else ''} · {text}"
 
 
-def _summarize(block: Block) -> str:
+def _summarize(block: Any) -> str:
     inner = getattr(block, "blocks", None)
     if inner is not None:
         return f"{block.block_name}({summarize_blocks(inner)})"

@@ -64,10 +64,9 @@ class HyperClassifier(keras_tuner.HyperModel):
         tunable: bool = True,
     ) -> None:
         super().__init__(name=name, tunable=tunable)
-        self.space = Space(
-            blocks, recipe or Recipe(), image_shape, num_classes, max_params, max_macs
-        )
-        _check_plain(self.space.recipe, num_images)
+        recipe = recipe or Recipe()
+        self.space = Space(blocks, recipe, image_shape, num_classes, max_params, max_macs)
+        _check_plain(recipe, num_images)
         self.num_images = num_images
         self.pixel_mean = pixel_mean
         self.pixel_std = pixel_std

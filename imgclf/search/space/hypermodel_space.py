@@ -241,7 +241,7 @@ class HyperModelSpace:
         return model
 
     def _build(self, hp: keras_tuner.HyperParameters) -> KerasModel:
-        make = getattr(self.hypermodel, "build", self.hypermodel)
+        make: Any = getattr(self.hypermodel, "build", self.hypermodel)
         return make(hp)
 
     def _own_values(self, values: Mapping[str, Any]) -> dict[str, Any]:

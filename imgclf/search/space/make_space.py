@@ -26,7 +26,7 @@ def make_space(
     blocks: BlocksSpace,
     recipe: RecipeSpace | None,
     epochs: int | None,
-    **limits: float | None,
+    **limits: Any,
 ) -> Space | HyperModelSpace:
     """Checks the arguments, and returns the space that they stand for.
 
@@ -50,13 +50,14 @@ def make_space(
         checks.integer("epochs", epochs, low=1)
     if is_hypermodel(blocks):
         return _of_hypermodel(data, blocks, recipe, epochs, limits)
+    own_blocks: Any = blocks
     if isinstance(blocks, str):
         checks.one_of("blocks", blocks, ["default"])
-        blocks = default_space(data.image_shape)
+        own_blocks = default_space(data.image_shape)
     if recipe is None:
         recipe = default_recipe(data)
     recipe = _with_epochs(recipe, epochs)
-    return Space(blocks, recipe, data.image_shape, data.num_classes, **limits)
+    return Space(own_blocks, recipe, data.image_shape, data.num_classes, **limits)
 
 
 def _of_hypermodel(

@@ -127,6 +127,20 @@ def test_a_confirmation_that_was_stopped_goes_on(data, tmp_path):
     shutil.rmtree(tmp_path / "confirm")
 
 
+def test_a_confirmation_of_0_1_0_is_resumed(data, tmp_path):
+    settings = {"seeds": 2, "baselines": ["default"], "run_dir": tmp_path}
+    result_of(trial(1, 2, 0.9)).confirm(data, **settings)
+    config = tmp_path / "config.json"
+    text = config.read_text()
+    for name, earlier in (("ema_momentum", "averaging"), ("progressive_size", "early_size")):
+        assert name in text
+        text = text.replace(f'"{name}"', f'"{earlier}"')
+    config.write_text(text)
+    new = []
+    result_of(trial(1, 2, 0.9)).confirm(data, on_run=new.append, **settings)
+    assert new == []
+
+
 def test_a_training_that_was_under_way_goes_on_in_its_own_folder(data, tmp_path):
     from imgclf.classifier.classifier import Classifier
 
