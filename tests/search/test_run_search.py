@@ -64,7 +64,7 @@ def test_the_models_of_earlier_trials_are_released(data):
     assert gc.get_freeze_count() == 0  # the collector is as it was
 
 
-def test_hyperband_trains_the_better_ones_anew_for_longer(data):
+def test_hyperband_trains_the_better_ones_again_for_longer(data):
     result = search(data, BLOCKS, recipe=RECIPE, epochs=3, algorithm="hyperband", max_trials=5)
     epochs = [trial.recipe.epochs for trial in result.trials]
     assert epochs[:3] == [1, 1, 1]
@@ -119,7 +119,7 @@ def test_a_space_in_which_nothing_fits_says_why(data):
     assert str(caught.value).endswith(" parameters, more than max_params=10.")
 
 
-def test_a_failed_trial_is_recorded_and_the_search_goes_on(data, tmp_path):
+def test_a_failed_trial_is_recorded_and_the_search_continues(data, tmp_path):
     recipe = RECIPE.replace(learning_rate=choice(1e30, 0.01), optimizer="sgd", epochs=2)
     result = search(
         data,

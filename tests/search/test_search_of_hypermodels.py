@@ -145,7 +145,7 @@ def broken_at_8(hp):
 
 
 @pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
-def test_a_trial_that_raises_is_recorded_and_the_search_goes_on(data, tmp_path, algorithm):
+def test_a_trial_that_raises_is_recorded_and_the_search_continues(data, tmp_path, algorithm):
     recipe = RECIPE.replace(epochs=1)
     settings = {"recipe": recipe, "max_trials": 4, "algorithm": algorithm, "run_dir": tmp_path}
     result = search(data, broken_at_8, **settings)

@@ -94,7 +94,7 @@ def test_the_winner_is_the_confirmed_one_and_its_scripts_say_so(confirmed, tmp_p
     assert model.get_config() == confirmation.best_classifier.model.get_config()
 
 
-def test_a_confirmation_that_was_stopped_goes_on(data, tmp_path):
+def test_a_confirmation_that_was_stopped_resumes(data, tmp_path):
     result = result_of(trial(1, 4, 0.9), trial(2, 2, 0.8), run_dir=tmp_path)
 
     class KilledError(Exception):
@@ -141,7 +141,7 @@ def test_a_confirmation_of_0_1_0_is_resumed(data, tmp_path):
     assert new == []
 
 
-def test_a_training_that_was_under_way_goes_on_in_its_own_folder(data, tmp_path):
+def test_a_training_that_was_running_resumes_in_its_own_folder(data, tmp_path):
     from imgclf.classifier.classifier import Classifier
 
     result = result_of(trial(1, 2, 0.9))

@@ -110,5 +110,5 @@ def test_holm_asks_more_of_several_comparisons_than_of_one():
 
 def test_a_difference_in_words():
     assert Difference(-0.02, -0.03, -0.01, 0.01, True).text("default", 5) == (
-        "worse than default by 2.0 points (1.0 to 3.0)"
+        "is worse than default by 2.0 points (1.0 to 3.0)"
     )
