@@ -108,8 +108,8 @@ def test_a_schedule_needs_the_number_of_images():
     with pytest.raises(ArgumentError) as caught:
         HyperClassifier(BLOCKS, (8, 8, 1), 3, Recipe(schedule="cosine"))
     assert str(caught.value) == (
-        "`num_images` must be given where the recipe has a schedule or a warm-up, since their "
-        "length follows from it. Received: schedule='cosine', warmup=0.0."
+        "`num_images` must be given if the recipe has a schedule or a warm-up, which depend on "
+        "the number of steps. Received: schedule='cosine', warmup=0.0."
     )
 
 
