@@ -14,7 +14,7 @@ __version__ = "0.2.0"
 # Each public name, and the module that owns it.
 _OWNERS = {
     "Classifier": "imgclf.classifier.classifier",
-    "load": "imgclf.classifier.classifier",
+    "load": "imgclf.classifier.loading",
     "Dataset": "imgclf.data.dataset",
     "Split": "imgclf.data.split",
     "CacheSettings": "imgclf.data.cache",

@@ -16,7 +16,7 @@ from recorder import Recorder, arguments
 from rows.throughput import what_fit_trains
 
 import imgclf
-from imgclf.training.loop import fit
+from imgclf.training.loop import training
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     data = imgclf.load_cifar10(archive=options.archive, validation=None)
     ways = {
         "tensorflow": step_of(options, data, lambda _: contextlib.nullcontext()),
-        "products": step_of(options, data, fit.small_map_gradients),
+        "products": step_of(options, data, training.small_map_gradients),
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(options.rounds):
@@ -41,14 +41,14 @@ def main() -> None:
 
 def step_of(options: Any, data: imgclf.Dataset, context: Any) -> tuple[Callable[[], Any], int]:
     """The step that `fit` would take with this in place of `small_map_gradients`; its batch."""
-    ours, fit.small_map_gradients = fit.small_map_gradients, context
+    ours, training.small_map_gradients = training.small_map_gradients, context
     try:
         clf = imgclf.Classifier.from_preset(
             options.preset, data, seed=options.seed, progressive_size=1.0
         )
         _, step = what_fit_trains(clf, data)
     finally:
-        fit.small_map_gradients = ours
+        training.small_map_gradients = ours
     step()  # once more before timing
     return step, clf.recipe.batch_size
 

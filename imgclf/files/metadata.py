@@ -9,7 +9,7 @@ from typing import Any
 from imgclf.files.migrations import migrate_threshold
 from imgclf.untrusted.errors import UnsafeFileError
 
-__all__ = ["FORMAT_VERSION", "KEY", "MAX_NAME", "read_entry", "storable_history"]
+__all__ = ["FORMAT_VERSION", "KEY", "MAX_NAME", "STRATEGIES", "read_entry", "storable_history"]
 
 # Plain Keras ignores what stands under this key.
 KEY = "imgclf"
@@ -18,6 +18,10 @@ KEY = "imgclf"
 FORMAT_VERSION = 2
 
 MAX_NAME = 255  # characters
+
+# How a model is trained: all of it at once, or first its output layer, then its upper layers.
+STRATEGIES = ("whole-network", "phases")
+
 _MAX_CLASSES = 100_000
 
 
@@ -96,6 +100,18 @@ def _recipe(value: Any) -> dict[str, Any]:
     return value
 
 
+def _trained_recipe(value: Any) -> dict[str, Any] | None:
+    if value is not None and not isinstance(value, dict):
+        raise _wrong(".trained_recipe", "an object, or null")
+    return value
+
+
+def _strategy(value: Any) -> str:
+    if value not in STRATEGIES:
+        raise _wrong(".strategy", f"one of {', '.join(STRATEGIES)}")
+    return str(value)
+
+
 def _blocks(value: Any) -> list[dict[str, Any]] | None:
     if value is not None and not (
         isinstance(value, list) and all(isinstance(block, dict) for block in value)
@@ -166,6 +182,8 @@ _CHECKS = {
     "resize": lambda value: _text(".resize", value),
     "max_pixels": lambda value: _whole(".max_pixels", value),
     "recipe": _recipe,
+    "trained_recipe": _trained_recipe,
+    "strategy": _strategy,
     "blocks": _blocks,
     "history": _history,
     "threshold": _threshold,

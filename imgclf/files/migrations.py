@@ -15,6 +15,7 @@ __all__ = [
     "migrate_job",
     "migrate_recipe",
     "migrate_run_config",
+    "migrate_strategy",
     "migrate_threshold",
     "migrate_trial",
     "stored_under",
@@ -49,6 +50,20 @@ def migrate_recipe(values: Mapping[str, Any]) -> dict[str, Any]:
 def migrate_threshold(values: Mapping[str, Any]) -> dict[str, Any]:
     """A stored threshold under the names of today."""
     return _renamed(values, _THRESHOLD)
+
+
+def migrate_strategy(stored: str | None, last_layer: str) -> str:
+    """The stored strategy of training, which 0.1.0 left out: there the last layer's name tells it.
+
+    Args:
+        stored: the entry of the file; None if there is none.
+        last_layer: the name of the network's last layer.
+
+    Example:
+        >>> migrate_strategy(None, "new_head")
+        'phases'
+    """
+    return stored or ("phases" if last_layer == "new_head" else "whole-network")
 
 
 def migrate_trial(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def _limits(evaluation: Evaluation, facts: CardFacts) -> str:
 
 
 def _training(classifier: ReportableClassifier, facts: CardFacts) -> str:
-    code = recipe_code(classifier.recipe)
+    code = recipe_code(classifier.trained_recipe or classifier.recipe)
     first = f"Data: {_plain(facts.dataset)}"
     if facts.num_train_images is not None:
         first += f", {facts.num_train_images:,} images"

@@ -41,7 +41,11 @@ class ReportableClassifier(Protocol):
 
     @property
     def recipe(self) -> Recipe:
-        """How it was trained."""
+        """How `fit` trains it."""
+
+    @property
+    def trained_recipe(self) -> Recipe | None:
+        """How it was trained; None before."""
 
     @property
     def history(self) -> Mapping[str, Sequence[float]]:

@@ -107,7 +107,7 @@ def _sections(found: ReportData) -> Iterator[Section | None]:
     yield curves(classifier.history)
     yield data_set(found.data)
     yield _network(classifier)
-    yield recipe_used(classifier.recipe)
+    yield recipe_used(classifier.trained_recipe or classifier.recipe)
     yield run.test_evaluations(found.run.test_evaluations)
     yield run.cost(found.run.seconds, found.watts, found.num_images_seen)
     yield run.environment(found.run.versions, _left_out(found))

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from imgclf import checks
-from imgclf.classifier.classifier import Classifier, load
+from imgclf.classifier.classifier import Classifier
+from imgclf.classifier.loading import load
 from imgclf.data.dataset import Dataset
 from imgclf.data.free_memory import available_memory
 from imgclf.errors import ArgumentError, SearchError

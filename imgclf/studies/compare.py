@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from imgclf import checks
-from imgclf.classifier.classifier import Classifier, load
+from imgclf.classifier.classifier import Classifier
+from imgclf.classifier.loading import load
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.evaluation.comparison import Comparison, ComparisonTable, compare_evaluations

@@ -251,8 +251,8 @@ def test_what_is_missing_or_wrong_is_said(clf, data):
         ({"probability": 2}, "threshold.probability must be a number from 0 to 1"),
         ({"probability": "0.5"}, "threshold.probability must be a number from 0 to 1"),
         ({"coverage_interval": [0]}, "threshold.coverage_interval must be two numbers"),
-        ({"count": 0}, "threshold.count must be a whole number above 0"),
-        (None, "threshold must be null, or an object of certainty, count"),
+        ({"num_images": 0}, "threshold.num_images must be a whole number above 0"),
+        (None, "threshold must be null, or an object of certainty, coverage"),
     ],
 )
 def test_a_threshold_in_a_strangers_file_is_checked(clf, data, tmp_path, change, message):

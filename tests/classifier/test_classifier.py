@@ -157,7 +157,7 @@ def test_a_file_that_cannot_be_read_is_an_error_or_is_skipped_with_the_reason(cl
     with pytest.raises(errors.ImageError) as caught:
         clf.predict(untidy)
     assert str(caught.value) == (
-        f"{untidy / 'b.png'}: is empty (0 bytes). To go on without such files: "
+        f"{untidy / 'b.png'}: is empty (0 bytes). To continue without such files: "
         "predict(…, skipped=[])."
     )
     skipped = []
@@ -235,8 +235,8 @@ WRONG = [
             imgclf.Split(data.test.images, data.test.labels, [*"abcdefghij"])
         ),
         errors.DataError,
-        "`data` must have the class names that the classifier was trained with. Received: "
-        "['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'] and "
+        "`data` must have the class names of the classifier. Received: "
+        "['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'] in place of "
         "['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'].",
     ),
     (

@@ -144,5 +144,5 @@ def test_ctrl_c_exits_130(tmp_path):
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    assert "The same call goes on from there.\n" in rest
+    assert "The same call resumes from there.\n" in rest
     assert "Traceback" not in rest

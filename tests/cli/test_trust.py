@@ -79,7 +79,7 @@ def test_evaluate_looks_for_duplicates_and_damages_images(runs, tmp_path):
 
 
 def test_a_learning_curve_says_its_cost_and_writes_its_files(tmp_path, monkeypatch):
-    monkeypatch.setattr("imgclf.training.budget.plan._SECONDS", 0.05)
+    monkeypatch.setattr("imgclf.training.loop.timing._SECONDS", 0.05)
     arguments = ["learning-curve", "digits", "--preset", "quick", "--epochs", 1]
     arguments += ["--train-fractions", "0.05,0.1,0.15", "--out", tmp_path / "curve"]
     plan = json.loads(succeed(*arguments, "--plan", "--json").stdout)

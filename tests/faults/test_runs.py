@@ -125,7 +125,7 @@ def test_ctrl_c_saves_and_the_same_call_goes_on(data, whole, tmp_path, where, pl
     callback = raising_signal(signal.SIGINT, where, place)
     with pytest.raises(KeyboardInterrupt) as caught:
         new(data).fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[callback])
-    assert str(caught.value) == f"{message} The same call goes on from there."
+    assert str(caught.value) == f"{message} The same call resumes from there."
     resumed = new(data)
     resumed.fit(data, verbose=0, run_dir=tmp_path / "run")
     np.testing.assert_array_equal(weights(resumed), weights(whole))
@@ -272,7 +272,7 @@ def test_a_callback_that_cannot_be_resumed_is_named_at_the_start(data, tmp_path)
             super().__init__()
             self.lines = []
 
-    with pytest.warns(UserWarning, match="The callback Diary starts anew if this run is resumed"):
+    with pytest.warns(UserWarning, match="The callback Diary starts over if this run is resumed"):
         new(data).fit(data, verbose=0, callbacks=[Diary()], run_dir=tmp_path / "run")
 
 
@@ -484,7 +484,7 @@ def test_the_command_goes_on_after_kill_term_and_ctrl_c(tmp_path):
         returned, shown = imgclf_train(stopped, number)
         assert returned == code, shown
         if number != signal.SIGKILL:
-            assert "The same call goes on from there." in shown
+            assert "The same call resumes from there." in shown
         assert not (stopped / "model.keras").exists()
     assert imgclf_train(stopped)[0] == 0
     np.testing.assert_array_equal(weights(imgclf.load(stopped)), weights(imgclf.load(whole)))

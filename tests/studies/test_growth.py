@@ -131,7 +131,7 @@ def test_trainings_on_parts_hold_each_other_and_go_on_where_they_were(tmp_path, 
 
 
 def test_the_cost_is_known_before(monkeypatch):
-    monkeypatch.setattr("imgclf.training.budget.plan._SECONDS", 0.05)
+    monkeypatch.setattr("imgclf.training.loop.timing._SECONDS", 0.05)
     data = imgclf.load_digits()
     plan = plan_learning_curve(data, tiny, train_fractions=(0.1, 0.2, 0.4), seeds=2)
     assert plan.sizes == (126, 126, 252, 252, 504, 504)

@@ -9,6 +9,7 @@ import pytest
 import imgclf
 from imgclf import Augmentation, Classifier, Recipe, conv, errors, flatten, global_pool
 from imgclf.training.loop.fit import fit
+from imgclf.training.loop.options import FitOptions, TrainingData
 from imgclf.training.loop.run_folder import RunFolder
 
 BLOCKS = [conv(4, normalization="batch", dropout=0.2), flatten(dropout=0.3)]
@@ -128,7 +129,7 @@ def test_another_recipe_in_the_same_folder_is_refused_with_the_difference(data, 
     assert str(caught.value) == (
         f"Run folder {str(tmp_path / 'run')!r} holds another run. It differs in: "
         "recipe.epochs (4 there, 9 now). Use another run_dir, or remove this one. "
-        'To go on from its checkpoint nevertheless: resume="force".'
+        'To resume from its checkpoint nevertheless: resume="force".'
     )
 
 
@@ -246,7 +247,7 @@ def test_progress_is_a_line_an_epoch_off_a_terminal(data, capfd):
 
 
 WRONG = [
-    (lambda clf, data: fit(clf.model, 3, RECIPE), "`data` must be a Dataset or a Split."),
+    (lambda clf, data: TrainingData.of(3), "`data` must be a Dataset or a Split."),
     (lambda clf, data: clf.fit(data, verbose=7), "`verbose` must be one of 'auto', 0, 1, 2."),
     (lambda clf, data: clf.fit(data, epochs=0), "`epochs` must be an int of at least 1."),
     (lambda clf, data: clf.fit(data.train.images), "`data` must be a Dataset, a Split, or images"),
@@ -255,7 +256,7 @@ WRONG = [
         lambda clf, data: Classifier.from_blocks([global_pool()], data, Recipe(patience=2)).fit(
             data.train, verbose=0
         ),
-        "`patience` needs validation images to judge by.",
+        "`patience` needs validation images.",
     ),
     (
         lambda clf, data: Classifier(
@@ -264,8 +265,13 @@ WRONG = [
         "The model takes images of the shape (9, 9, 1), but the data has (8, 8, 1).",
     ),
     (
-        lambda clf, data: fit(imgclf.build_classifier((8, 8, 1), 3, [flatten()]), data, RECIPE),
-        "The model tells 3 classes apart, but the data has 10.",
+        lambda clf, data: fit(
+            imgclf.build_classifier((8, 8, 1), 3, [flatten()]),
+            TrainingData.of(data),
+            RECIPE,
+            FitOptions(),
+        ),
+        "The model has 3 classes, but the data has 10.",
     ),
 ]
 

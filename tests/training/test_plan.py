@@ -10,8 +10,8 @@ import pytest
 import imgclf
 from imgclf import Augmentation, Classifier, Recipe, conv, errors, flatten, global_pool
 from imgclf.training.budget.budget import Budget
+from imgclf.training.budget.pace import Pace
 from imgclf.training.budget.pacing import Pacing
-from imgclf.training.budget.plan import Pace
 from imgclf.training.speed.progressive_size import progressive_sizes
 
 BLOCKS = [conv(4, normalization="batch", dropout=0.2), global_pool()]
@@ -95,11 +95,12 @@ def test_a_run_of_so_many_minutes_is_the_run_of_the_epochs_that_were_fitted(
 ):
     fitted = new(data)
     fitted.fit(data, minutes=5, run_dir=tmp_path / "run", verbose=0)
-    assert fitted.recipe.epochs == len(fitted.history["loss"]) == 5
+    assert fitted.trained_recipe.epochs == len(fitted.history["loss"]) == 5
+    assert fitted.recipe == RECIPE
     given = new(data)
     given.fit(data, epochs=5, verbose=0)
     np.testing.assert_array_equal(values(fitted.model.variables), values(given.model.variables))
-    assert imgclf.load(tmp_path / "run").recipe == given.recipe
+    assert imgclf.load(tmp_path / "run").trained_recipe == given.trained_recipe
 
 
 def test_a_stopped_run_keeps_the_epochs_that_were_fitted_at_first(data, tmp_path, at_most_five):
@@ -162,7 +163,7 @@ def test_a_run_that_becomes_slower_jumps_to_a_later_epoch_and_still_trains_the_l
     assert clf.model.optimizer.iterations == 5 * 4
     shown = capfd.readouterr().err
     assert (
-        "\nSlower than it was at the start: going on with epoch 5 of 5, to end in time\n" in shown
+        "\nSlower than it was at the start: continuing with epoch 5 of 5, to end in time\n" in shown
     )
     assert shown.count("steps of 32 images") == 1
     again = new(data)
@@ -283,7 +284,7 @@ def test_a_long_budget_ends_at_200_epochs_or_at_the_recipes_own():
 
 
 @pytest.mark.parametrize(
-    ("spent", "slower", "following"),
+    ("spent", "slowdown", "following"),
     [
         (20.0, 1.0, 2),  # in time
         (28.0, 1.0, 3),  # 8 seconds late, which is what an early epoch takes
@@ -292,7 +293,7 @@ def test_a_long_budget_ends_at_200_epochs_or_at_the_recipes_own():
         (20.0, 1.5, 4),
     ],
 )
-def test_a_late_run_leaves_out_as_few_epochs_as_it_can(spent, slower, following):
+def test_a_late_run_leaves_out_as_few_epochs_as_it_can(spent, slowdown, following):
     fitted = pace()  # epochs 3, 4 and 5 of 6 take 13 seconds each, those before 8; the end takes 3
-    pacing = Pacing(Budget(70 / 60), fitted, 6, None, [], None)
-    assert pacing.following(2, spent, slower) == following
+    pacing = Pacing(Budget(70 / 60), fitted, 6)
+    assert pacing.following(2, spent, slowdown) == following

@@ -48,4 +48,4 @@ def test_time_left_counts_pixels_not_steps():
     from imgclf.training.loop.progress import Work
 
     work = Work(4, 10, 100, lambda step: (16, 16) if step < 20 else (32, 32))
-    assert [work.part_done(step) for step in (0, 20, 30, 40)] == [0, 0.2, 0.6, 1]
+    assert [work.fraction_done(step) for step in (0, 20, 30, 40)] == [0, 0.2, 0.6, 1]

@@ -7,7 +7,7 @@ import imgclf
 from imgclf import errors
 from imgclf.cli.main import main
 from imgclf.training.loop.run_folder import RunFolder
-from imgclf.training.transfer.phases import transfer_recipe
+from imgclf.training.transfer.recipes import transfer_recipe
 
 SMALL = "mobilenetv3-small"
 
@@ -94,7 +94,7 @@ def test_a_run_stopped_in_either_phase_ends_in_the_same_weights(tmp_path, make, 
     whole = make(data, **settings)
     whole.fit(data, run_dir=tmp_path / "whole", verbose=0)
     stopped = make(data, **settings)
-    with pytest.raises(KeyboardInterrupt), pytest.warns(UserWarning, match="starts anew"):
+    with pytest.raises(KeyboardInterrupt), pytest.warns(UserWarning, match="starts over"):
         stopped.fit(data, run_dir=tmp_path / "run", callbacks=[StopAt(*stop)], verbose=0)
     again = make(data, **settings)
     history = again.fit(data, run_dir=tmp_path / "run", verbose=0)
@@ -168,7 +168,7 @@ def test_a_model_without_an_output_layer_is_refused():
     with pytest.raises(errors.ArgumentError) as caught:
         imgclf.Classifier.from_model(old, colour_data())
     assert str(caught.value) == (
-        "The model must end in a Dense layer, whose place a new one takes. "
+        "The model must end in a Dense layer, which a new one replaces. "
         "Received: GlobalAveragePooling2D 'pool'."
     )
 

@@ -48,7 +48,7 @@ def test_a_plan_tells_what_each_phase_will_be(old, data):
     plan = clf.plan(data)
     np.testing.assert_array_equal(values(clf), before)
     assert all(layer.trainable for layer in clf.model.layers)
-    assert plan.images == 140
+    assert plan.num_images == 140
     assert (plan.head.epochs, plan.head.steps) == (3, 7)
     assert (plan.fine_tuning.epochs, plan.fine_tuning.steps) == (2, 7)
     assert plan.features_bytes == 140 * 4 * 4
@@ -72,7 +72,8 @@ def test_with_enough_minutes_the_run_is_the_one_that_was_asked_for(old, data, tm
     plain.fit(data, verbose=0)
     np.testing.assert_array_equal(values(fitted), values(plain))
     assert len(history.history["loss"]) == 5
-    assert (fitted.recipe.epochs, fitted.recipe.fine_tune_epochs) == (3, 2)
+    trained = fitted.trained_recipe
+    assert (trained.epochs, trained.fine_tune_epochs) == (3, 2)
     # The same line again, long after its time: it is finished.
     again = new(old, data)
     again.fit(data, minutes=late(5, left=-60), run_dir=tmp_path / "run", verbose=0)
@@ -96,7 +97,8 @@ def test_fine_tuning_that_does_not_fit_is_left_out(old, data, capsys):
     clf, budget = new(old, data), Budget(5)
     clf.fit(data, minutes=budget, callbacks=[Slow()], verbose=2)
     assert len(clf.history["loss"]) == 3
-    assert clf.recipe.fine_tune_epochs == 0
+    assert clf.trained_recipe.fine_tune_epochs == 0
+    assert clf.recipe.fine_tune_epochs == 2
     assert "\nphase 2 is left out: one epoch needs 10 minutes in all\n" in capsys.readouterr().err
     assert all(layer.trainable for layer in clf.model.layers)
 

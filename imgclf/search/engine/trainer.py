@@ -8,8 +8,15 @@ import gc
 import time
 from collections.abc import Iterator
 
+<<<<<<< HEAD
 from imgclf.architecture.describe import Description, describe
-from imgclf.classifier.classifier import Classifier, reading_of
+from imgclf.classifier.classifier import Classifier
+from imgclf.classifier.predicting import image_settings
+=======
+from imgclf.architecture.describe import describe
+from imgclf.classifier.classifier import Classifier
+from imgclf.classifier.predicting import image_settings
+>>>>>>> 057a61c (One final Classifier with a typed strategy that is stored in its file; fit checks all before it changes anything; callbacks are classes; rooms of training without circles)
 from imgclf.data.dataset import Dataset
 from imgclf.data.split import Split
 from imgclf.errors import ImgclfError, RunFolderError
@@ -23,7 +30,8 @@ from imgclf.search.space.latency import measure_latency
 from imgclf.training.loop import fit as training
 from imgclf.training.loop.callback_state import set_states
 from imgclf.training.loop.checkpoint import Checkpoints
-from imgclf.training.loop.saving import TrainingPaused
+from imgclf.training.loop.options import FitOptions, TrainingData
+from imgclf.training.loop.stop_signals import TrainingPaused
 from imgclf.training.network import new_network, sample_images
 from imgclf.typing import KerasModel
 
@@ -151,13 +159,25 @@ class Trainer:
         try:
             training.fit(
                 model,
-                take_fraction(self.data.train, job.train_fraction),
+<<<<<<< HEAD
+                TrainingData(take_fraction(self.data.train, job.train_fraction), self.validation),
                 job.recipe,
-                validation=self.validation,
-                callbacks=[keep_best, watch],
-                run_dir=run_dir,
-                checkpoint_seconds=_CHECKPOINT_SECONDS,
-                verbose=0,
+                FitOptions(
+                    callbacks=[keep_best, watch],
+                    run_dir=run_dir,
+                    checkpoint_seconds=_CHECKPOINT_SECONDS,
+                    verbose=0,
+                ),
+=======
+                TrainingData(take_part(data.train, job.train_fraction), self.validation),
+                recipe,
+                FitOptions(
+                    callbacks=[keep_best, watch],
+                    run_dir=run_dir,
+                    checkpoint_seconds=_CHECKPOINT_SECONDS,
+                    verbose=0,
+                ),
+>>>>>>> 057a61c (One final Classifier with a typed strategy that is stored in its file; fit checks all before it changes anything; callbacks are classes; rooms of training without circles)
             )
             if run_dir is not None and not watch.curve:
                 # The training had ended, and only its record is missing: `fit` runs no callback.
@@ -196,7 +216,7 @@ class Trainer:
             self.data.class_names,
             recipe=job.recipe,
             blocks=job.blocks or None,
-            **reading_of(self.data),
+            **image_settings(self.data),
         )
         clf.history = {"val_accuracy": list(outcome.curve)}
         self.classifier = clf

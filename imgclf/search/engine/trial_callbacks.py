@@ -9,7 +9,7 @@ import keras
 
 from imgclf.search.engine.early_stopping import should_stop
 from imgclf.search.engine.job import Job
-from imgclf.training.loop.saving import TrainingPaused
+from imgclf.training.loop.stop_signals import TrainingPaused
 
 __all__ = ["Watch", "keep_best_weights"]
 

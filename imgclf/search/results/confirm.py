@@ -25,7 +25,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from imgclf import checks
-from imgclf.classifier.classifier import Classifier, load, reading_of
+from imgclf.classifier.classifier import Classifier
+from imgclf.classifier.loading import load
+from imgclf.classifier.predicting import image_settings
 from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.errors import ArgumentError, ArgumentTypeError, ImgclfError, RunFolderError, SearchError
 from imgclf.files.journal import Journal
@@ -171,7 +173,7 @@ def _maker(
                 "the hypermodel. Run the search again with its run_dir."
             )
         model = space.build(trial.hyperparameters, recipe)
-        return Classifier(model, data.class_names, recipe=recipe, **reading_of(data))
+        return Classifier(model, data.class_names, recipe=recipe, **image_settings(data))
 
     return make
 
@@ -245,7 +247,7 @@ class _Runner:
             parameters = clf.model.count_params()
             right = self._fit(clf, self._run_folder(entrant.name, seed))
             accuracy, correct = float(right.mean()), np.packbits(right).tobytes().hex()
-            epochs = clf.recipe.epochs
+            epochs = (clf.trained_recipe or clf.recipe).epochs
             self._keep(entrant.name, seed, accuracy, clf)
         except RunFolderError:
             raise

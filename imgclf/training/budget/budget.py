@@ -1,18 +1,17 @@
-"""`Budget`: a time that a run is fitted into before it starts."""
+"""`Budget`: the time that a run is fitted to before it starts."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any
 
 from imgclf import checks
 from imgclf.errors import ArgumentError
-from imgclf.training.budget.plan import Pace
+from imgclf.training.budget.pace import Pace
 
 __all__ = ["Budget", "TooFewMinutesError"]
 
-# The part of the time that is planned with. The rest is for a machine that becomes busier, which a
+# The fraction of the time that is planned. The rest is for a machine that becomes busier, which a
 # run of few epochs cannot make up for.
 _PLANNED = 0.92
 
@@ -21,11 +20,11 @@ _MOST_EPOCHS = 200
 
 
 class TooFewMinutesError(ArgumentError):
-    """Not even the least fits into the time.
+    """The time is too short for the smallest run.
 
     Args:
         message: says what is needed.
-        needed: minutes, from the beginning of the budget.
+        needed: minutes from the start of the budget.
     """
 
     def __init__(self, message: str, needed: float) -> None:
@@ -35,13 +34,13 @@ class TooFewMinutesError(ArgumentError):
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """So many minutes from a moment on.
+    """A number of minutes, counted from a moment.
 
     Args:
         minutes: above 0.
         started: the moment, by `time.monotonic`; now if left out.
-        kept_back: seconds of it that are for what comes after the run.
-        most_epochs: of the run; if left out, 200 or the recipe's own number.
+        kept_back: seconds that are kept for what follows the run.
+        most_epochs: limit of the run's epochs; if left out, 200 or the recipe's own number.
     """
 
     minutes: float
@@ -54,13 +53,13 @@ class Budget:
         object.__setattr__(self, "minutes", minutes)
 
     @classmethod
-    def of(cls, minutes: Any) -> Budget:
-        """A number of minutes from now on; a budget is left as it is."""
+    def of(cls, minutes: float | Budget) -> Budget:
+        """A budget that starts now; one that is given is returned as it is."""
         return minutes if isinstance(minutes, Budget) else cls(minutes)
 
     @property
     def seconds(self) -> float:
-        """From its beginning to when the run has to be over."""
+        """From its start to when the run must be over."""
         return 60 * self.minutes - self.kept_back
 
     @property
@@ -70,27 +69,27 @@ class Budget:
 
     @property
     def spent(self) -> float:
-        """Seconds that are over."""
+        """Seconds since the start."""
         return time.monotonic() - self.started
 
     @property
     def left(self) -> float:
-        """Seconds from now on that are planned with."""
+        """Seconds left to plan with."""
         return self.seconds * _PLANNED - self.spent
 
     def after(self, seconds: float) -> Budget:
-        """The same, when so many seconds more will be over."""
+        """The same budget after so many more seconds."""
         return dataclasses.replace(self, started=self.started - seconds)
 
     def epochs(self, pace: Pace, usual: int) -> int:
-        """How many whole epochs fit into what is left.
+        """The number of epochs that fit into the time left.
 
         Args:
             pace: of the run, as measured.
             usual: the recipe's own number, which a long budget may exceed up to 200.
 
         Raises:
-            TooFewMinutesError: if not even one does.
+            TooFewMinutesError: if not even one epoch fits.
         """
         limit = self.most_epochs or max(usual, _MOST_EPOCHS)
         epochs = pace.most_epochs(self.left, limit)

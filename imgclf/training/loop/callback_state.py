@@ -1,6 +1,6 @@
-"""What callbacks remember, so that a resumed run goes on with it.
+"""The state of callbacks, so that a resumed run continues with it.
 
-A callback of one's own offers `get_state()` and `set_state(state)`. Of Keras's callbacks those that
+A user's own callback offers `get_state()` and `set_state(state)`. Of Keras's callbacks those that
 act on the training are known here.
 """
 
@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from imgclf.errors import ArgumentError
+from imgclf.typing import KerasCallback
 
-__all__ = ["check_callbacks", "names_with_state", "set_states", "states"]
+__all__ = ["check_resumable", "names_with_state", "set_states", "states"]
 
 # Attributes of Keras 3.15's callbacks that change while training.
 _REMEMBERED = {
@@ -21,7 +22,7 @@ _REMEMBERED = {
     "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
 }
 
-# Keras's callbacks that remember nothing that a later epoch depends on.
+# Callbacks of Keras without a state that a later epoch depends on.
 _FORGETFUL = (
     "History",
     "LambdaCallback",
@@ -32,24 +33,24 @@ _FORGETFUL = (
 )
 
 
-def states(callbacks: Sequence[Any]) -> list[Any]:
+def states(callbacks: Sequence[KerasCallback]) -> list[Any]:
     """The state of each callback that keeps one."""
     return [_get(callback) for callback in callbacks if _keeps_state(callback)]
 
 
-def set_states(callbacks: Sequence[Any], stored: Sequence[Any]) -> None:
+def set_states(callbacks: Sequence[KerasCallback], stored: Sequence[Any]) -> None:
     """Gives the states back to the same callbacks, after their `on_train_begin`."""
     for callback, state in zip(filter(_keeps_state, callbacks), stored, strict=False):
         _set(callback, state)
 
 
-def names_with_state(callbacks: Sequence[Any]) -> list[str]:
-    """The class names of the callbacks that keep a state: part of what makes a run this run."""
+def names_with_state(callbacks: Sequence[KerasCallback]) -> list[str]:
+    """The class names of the callbacks that keep a state, which identify a run, too."""
     return [type(callback).__name__ for callback in callbacks if _keeps_state(callback)]
 
 
-def check_callbacks(callbacks: Sequence[Any]) -> None:
-    """Says before a run with a folder what of it could not be resumed.
+def check_resumable(callbacks: Sequence[KerasCallback]) -> None:
+    """Warns of callbacks that cannot be resumed.
 
     Raises:
         ArgumentError: for `keras.callbacks.BackupAndRestore`, which would work against the folder.
@@ -63,21 +64,21 @@ def check_callbacks(callbacks: Sequence[Any]) -> None:
             )
         if not _keeps_state(callback) and _may_remember(callback):
             warnings.warn(
-                f"The callback {type(callback).__name__} starts anew if this run is resumed: it "
+                f"The callback {type(callback).__name__} starts over if this run is resumed: it "
                 "has no get_state() and set_state(state).",
                 stacklevel=2,
             )
 
 
-def _keeps_state(callback: Any) -> bool:
+def _keeps_state(callback: KerasCallback) -> bool:
     return _has_own(callback) or _remembered(callback) is not None
 
 
-def _has_own(callback: Any) -> bool:
+def _has_own(callback: KerasCallback) -> bool:
     return hasattr(callback, "get_state") and hasattr(callback, "set_state")
 
 
-def _remembered(callback: Any) -> tuple[str, ...] | None:
+def _remembered(callback: KerasCallback) -> tuple[str, ...] | None:
     import keras
 
     for name, attributes in _REMEMBERED.items():
@@ -86,7 +87,7 @@ def _remembered(callback: Any) -> tuple[str, ...] | None:
     return None
 
 
-def _may_remember(callback: Any) -> bool:
+def _may_remember(callback: KerasCallback) -> bool:
     """Whether a callback has attributes of its own, which then may change."""
     import keras
 
@@ -95,14 +96,14 @@ def _may_remember(callback: Any) -> bool:
     return bool(vars(callback).keys() - vars(keras.callbacks.Callback()).keys())
 
 
-def _get(callback: Any) -> Any:
+def _get(callback: KerasCallback) -> Any:
     if _has_own(callback):
         return callback.get_state()
     names = _remembered(callback) or ()
     return {name: getattr(callback, name) for name in names if hasattr(callback, name)}
 
 
-def _set(callback: Any, state: Any) -> None:
+def _set(callback: KerasCallback, state: Any) -> None:
     if _has_own(callback):
         callback.set_state(state)
         return

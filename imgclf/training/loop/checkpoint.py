@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training in one file, so that it can go on as if never stopped.
+"""Checkpoints: the whole state of a training in one file, to resume it as if it never stopped.
 
 A file holds every variable of the model (the states of dropout among them, which Keras's own
 `BackupAndRestore` leaves out), of the optimiser and of the metrics, the history, and the states of
@@ -20,6 +20,7 @@ import numpy as np
 from imgclf.errors import ArgumentTypeError, NotFiniteError, RunFolderError
 from imgclf.files import atomic
 from imgclf.training.loop.failed_write import naming_failed_write
+from imgclf.typing import KerasModel
 
 __all__ = ["Checkpoint", "Checkpoints", "TrainingState", "state_variables", "take_checkpoint"]
 
@@ -31,7 +32,7 @@ _ARRAY = "__array__"
 
 @dataclasses.dataclass(frozen=True)
 class TrainingState:
-    """Where a training is, apart from the variables of model and optimiser.
+    """The position of a training, apart from the variables of model and optimiser.
 
     Args:
         epoch: epochs that are over, with their validation.
@@ -40,7 +41,7 @@ class TrainingState:
         metrics: values of the metrics' variables in the middle of an epoch.
         callbacks: a state for each callback that keeps one.
         stopped: whether a callback has asked for the end.
-        finished: whether the end is over too: the best weights are back, averages are in place.
+        finished: whether the end is over too: best weights are restored, averages are in place.
     """
 
     epoch: int = 0
@@ -59,17 +60,17 @@ class TrainingState:
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """What was read from a file.
+    """The content of a file.
 
     Args:
-        state: where the training was.
+        state: the position of the training.
         values: of all variables of model and optimiser.
     """
 
     state: TrainingState
     values: Sequence[np.ndarray]
 
-    def put_into(self, model: Any) -> None:
+    def put_into(self, model: KerasModel) -> None:
         """Gives model and optimiser the stored values, and in mid-epoch the metrics too."""
         for variable, value in zip(state_variables(model), self.values, strict=True):
             variable.assign(value)
@@ -88,7 +89,7 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, model: Any, state: TrainingState) -> Checkpoint:
+    def save(self, model: KerasModel, state: TrainingState) -> Checkpoint:
         """Writes a checkpoint, and removes the oldest.
 
         Args:
@@ -110,7 +111,7 @@ class Checkpoints:
         name = f"epoch-{state.epoch:05d}-step-{state.step:06d}.npz"
         with naming_failed_write(
             f"A checkpoint cannot be written to {str(self.folder)!r}",
-            "The one before it is whole: once this is mended, the same call goes on from there.",
+            "The one before it is whole: once this is fixed, the same call resumes from there.",
         ):
             with atomic.replacing(self.folder / name, verify=_check_whole) as temporary:
                 np.savez(temporary, **arrays)  # type: ignore[arg-type]
@@ -118,11 +119,12 @@ class Checkpoints:
                 old.unlink(missing_ok=True)
         return checkpoint
 
-    def load(self, model: Any) -> Checkpoint | None:
+    def load(self, model: KerasModel, optimizer: Any = None) -> Checkpoint | None:
         """Reads the newest whole checkpoint.
 
         Args:
-            model: the same model, compiled and its optimiser built; it is not changed.
+            model: the same model; it is not changed.
+            optimizer: the built one that the model will be compiled with, if it is not yet.
 
         Returns:
             The checkpoint, or None if none was saved.
@@ -131,7 +133,7 @@ class Checkpoints:
             RunFolderError: if there are checkpoints, but none that is whole and of such a model.
         """
         paths = self._newest_first()
-        shapes = [tuple(variable.shape) for variable in state_variables(model)]
+        shapes = [tuple(variable.shape) for variable in state_variables(model, optimizer)]
         for path in paths:
             checkpoint = _read(path)
             if checkpoint and [value.shape for value in checkpoint.values] == shapes:
@@ -139,13 +141,13 @@ class Checkpoints:
         if paths:
             raise RunFolderError(
                 f"None of the {len(paths)} checkpoints in {str(self.folder)!r} is whole and of a "
-                "model like this one. Remove the run folder to start anew, or use another run_dir."
+                "model like this one. Remove the run folder to start over, or use another run_dir."
             )
         return None
 
-    def size_of(self, model: Any) -> int:
+    def size_of(self, model: KerasModel, optimizer: Any = None) -> int:
         """Bytes that the checkpoints of this model take, with one that is being written."""
-        each = sum(_storable(variable).nbytes for variable in state_variables(model))
+        each = sum(_storable(variable).nbytes for variable in state_variables(model, optimizer))
         return (_KEPT + 1) * each
 
     def _newest_first(self) -> list[Path]:
@@ -155,17 +157,18 @@ class Checkpoints:
 _FIELDS = [field.name for field in dataclasses.fields(TrainingState)]
 
 
-def take_checkpoint(model: Any, state: TrainingState) -> Checkpoint:
+def take_checkpoint(model: KerasModel, state: TrainingState) -> Checkpoint:
     """What `Checkpoints.save` would write, in memory."""
     _check_finite(model, state)
     return Checkpoint(state, [_storable(variable) for variable in state_variables(model)])
 
 
-def state_variables(model: Any) -> Sequence[Any]:
+def state_variables(model: KerasModel, optimizer: Any = None) -> Sequence[Any]:
     """All variables of model and optimiser in a fixed order, without those of metrics."""
+    optimizer = model.optimizer if optimizer is None else optimizer
     metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
     own = [variable for variable in model.variables if id(variable) not in metrics]
-    return [*own, *model.optimizer.variables]
+    return [*own, *optimizer.variables]
 
 
 def _storable(variable: Any) -> np.ndarray:
@@ -174,7 +177,7 @@ def _storable(variable: Any) -> np.ndarray:
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
-def _check_finite(model: Any, state: TrainingState) -> None:
+def _check_finite(model: KerasModel, state: TrainingState) -> None:
     for weight in model.trainable_variables:
         if not np.isfinite(_storable(weight)).all():
             raise NotFiniteError(

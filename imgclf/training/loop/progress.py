@@ -1,4 +1,4 @@
-"""Keras callbacks that show how training goes: live on a terminal, plain lines elsewhere."""
+"""What is shown of a run's progress: its speed, the time left, a line an epoch."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from imgclf.formatting import clock_time, show_bytes, show_duration
+from imgclf.formatting import show_bytes, show_duration
 from imgclf.training.budget.memory import peak_memory
+from imgclf.typing import Verbose
 
-__all__ = ["Work", "announce", "make_progress"]
+__all__ = ["Clock", "Work", "announce", "epoch_line", "metrics_line"]
 
-# Seconds of steps that the estimate at the start is made from.
+# Seconds of steps before the estimate at the start.
 _ESTIMATED_AFTER = 2.0
-
-# Columns of a terminal; on a narrower one the figures need the place of the bar.
-_WIDTH_WITH_BAR = 100
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What a run has to do.
+    """The work of a whole run.
 
     Args:
         epochs: of the whole run.
@@ -39,13 +37,11 @@ class Work:
     batch_size: int
     size_at: Callable[[int], tuple[int, int]] | None = None
 
-    def part_done(self, step: int) -> float:
-        """How much of the whole run's work is over after so many steps, from 0 to 1.
-
-        A step costs as much as it has pixels.
+    def fraction_done(self, step: int) -> float:
+        """The fraction of the work that is done after so many steps, by the pixels of each.
 
         Example:
-            >>> Work(2, 10, 500, lambda step: (16, 16) if step < 10 else (32, 32)).part_done(10)
+            >>> Work(2, 10, 500, lambda step: (16, 16) if step < 10 else (32, 32)).fraction_done(10)
             0.2
         """
         if self.size_at is None:
@@ -54,98 +50,90 @@ class Work:
 
     @functools.cached_property
     def _pixels(self) -> np.ndarray:
-        """Pixels of an image, added up over the steps before each."""
+        """Pixels of an image, summed over the steps before each."""
         assert self.size_at is not None  # noqa: S101
         sizes = [self.size_at(step) for step in range(self.epochs * self.steps)]
         return np.concatenate([[0], np.cumsum(np.prod(sizes, axis=1))])
 
 
-class _Clock:
-    """Where a run is, its speed, and the time that is left."""
+class Clock:
+    """The position, the speed and the time left of a run.
+
+    Args:
+        work: of the whole run.
+        disk: bytes that the run's folder will take; None without one.
+    """
 
     def __init__(self, work: Work, disk: int | None) -> None:
         self.work = work
         self.disk = disk
-        self.told = False
-        self.first: tuple[float, float] | None = None  # time and part done of the first batch
+        self.estimated = False
+        self.first: tuple[float, float] | None = None  # time and fraction done at the first batch
 
     def begin_epoch(self, epoch: int) -> None:
+        """Starts the clock of an epoch, counted from 0."""
         self.epoch = epoch
         self.epoch_started = self.last_batch = time.monotonic()
         self.batches = 0
 
     def end_batch(self, batch: int) -> None:
-        """Args: batch: its number in the epoch, from 0."""
+        """Notes that a batch is over, counted from 0 in its epoch."""
         self.batches += 1
         self.last_batch = time.monotonic()
-        self.part = self.work.part_done(self.epoch * self.work.steps + batch + 1)
+        self.fraction = self.work.fraction_done(self.epoch * self.work.steps + batch + 1)
         if self.first is None:
-            self.first = self.last_batch, self.part
+            self.first = self.last_batch, self.fraction
 
     @property
     def epoch_seconds(self) -> float:
+        """Seconds since the epoch began."""
         return time.monotonic() - self.epoch_started
 
     @property
     def images_per_second(self) -> float:
-        """While training: without validation, and without batches before a resumed run's."""
+        """Speed of training in this epoch, without validation."""
         seconds = max(self.last_batch - self.epoch_started, 1e-9)
         return self.batches * self.work.batch_size / seconds
 
     @property
     def seconds_left(self) -> float | None:
-        """From the pace since the first batch of this process; None until the second."""
+        """Estimated by the pace since the first batch of this process; None until the second."""
         if self.first is None:
             return None
-        started, part_at_start = self.first
-        if self.part == part_at_start:
+        started, fraction_at_start = self.first
+        if self.fraction == fraction_at_start:
             return None
         seconds = time.monotonic() - started
-        return seconds * (1 - self.part) / (self.part - part_at_start)
+        return seconds * (1 - self.fraction) / (self.fraction - fraction_at_start)
+
+    def estimate(self) -> str | None:
+        """What the first seconds of steps say about the whole run, once."""
+        if self.first is None or self.last_batch - self.first[0] < _ESTIMATED_AFTER:
+            return None
+        if self.estimated:
+            return None
+        self.estimated = True
+        left = self.seconds_left
+        facts = (
+            [] if left is None else [f"about {show_duration(left)} left, validation not counted"]
+        )
+        memory = peak_memory()
+        if memory is not None:
+            facts.append(f"{show_bytes(memory)} of memory so far")
+        if self.disk is not None:
+            facts.append(f"{show_bytes(self.disk)} of disk for checkpoints")
+        return ", ".join(facts)
 
 
-def _estimate(clock: _Clock) -> str | None:
-    """What the first seconds of steps say of the whole run, once."""
-    if clock.told or clock.first is None or clock.last_batch - clock.first[0] < _ESTIMATED_AFTER:
-        return None
-    clock.told = True
-    left = clock.seconds_left
-    facts = [] if left is None else [f"about {show_duration(left)} to go, validation not counted"]
-    memory = peak_memory()
-    if memory is not None:
-        facts.append(f"{show_bytes(memory)} of memory so far")
-    if clock.disk is not None:
-        facts.append(f"{show_bytes(clock.disk)} of disk for checkpoints")
-    return ", ".join(facts)
-
-
-def make_progress(verbose: Any, work: Work, note: str, disk: int | None = None) -> list[Any]:
-    """The callback for Keras's `verbose`: "auto" or 1 is live on a terminal, 2 is a line an epoch.
-
-    Args:
-        verbose: 0, 1, 2 or "auto".
-        work: of the whole run.
-        note: what is shown first, in one line.
-        disk: bytes that the run's folder will take.
-
-    Returns:
-        A list with the callback, or an empty one where nothing is to be shown.
-    """
-    if verbose == 0:
-        return []
-    live = verbose != 2 and sys.stderr.isatty()
-    return [_make_live(work, note, disk) if live else _make_lines(work, note, disk)]
-
-
-def announce(verbose: Any, note: str) -> None:
-    """Shows one line, unless nothing is to be shown."""
+def announce(verbose: Verbose, note: str) -> None:
+    """Shows a line on stderr, unless `verbose` is 0."""
     if verbose != 0:
         sys.stderr.write(f"{note}\n")
         sys.stderr.flush()
 
 
-def _figures(logs: dict[str, Any] | None) -> str:
-    """`accuracy 85.1% loss 0.413 val_accuracy 82.0%`, short enough for a line of 80 characters."""
+def metrics_line(logs: dict[str, Any] | None) -> str:
+    """Formats metrics: `accuracy 85.1% loss 0.413 val_accuracy 82.0%`."""
     words = []
     for name, value in (logs or {}).items():
         shown = f"{value:.1%}" if name.endswith("accuracy") else f"{value:.3g}"
@@ -153,100 +141,13 @@ def _figures(logs: dict[str, Any] | None) -> str:
     return " ".join(words)
 
 
-def _epoch_line(epoch: int, clock: _Clock, logs: dict[str, Any] | None) -> str:
+def epoch_line(epoch: int, clock: Clock, logs: dict[str, Any] | None) -> str:
+    """Formats an epoch that is over: metrics, seconds, speed, time left."""
     work = clock.work
-    line = f"epoch {epoch + 1}/{work.epochs} {_figures(logs)} {clock.epoch_seconds:.1f} s"
+    line = f"epoch {epoch + 1}/{work.epochs} {metrics_line(logs)} {clock.epoch_seconds:.1f} s"
     if clock.batches:
         line += f", {clock.images_per_second:,.0f} images/s"
     left = clock.seconds_left
     if left is not None and epoch + 1 < work.epochs:
         line += f", {show_duration(left)} left"
     return line
-
-
-def _make_lines(work: Work, note: str, disk: int | None) -> Any:
-    import keras
-
-    class Lines(keras.callbacks.Callback):
-        """One line an epoch on stderr."""
-
-        def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-            self.clock = _Clock(work, disk)
-            sys.stderr.write(f"{note}\n")
-
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.clock.begin_epoch(epoch)
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.clock.end_batch(batch)
-            estimate = _estimate(self.clock)
-            if estimate:
-                sys.stderr.write(f"{estimate}\n")
-                sys.stderr.flush()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            sys.stderr.write(_epoch_line(epoch, self.clock, logs) + "\n")
-            sys.stderr.flush()
-
-    return Lines()
-
-
-def _make_live(work: Work, note: str, disk: int | None) -> Any:
-    import keras
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    class Live(keras.callbacks.Callback):
-        """A bar over the whole run, with figures and the time left; each epoch leaves a line."""
-
-        def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-            self.clock = _Clock(work, disk)
-            console = Console(stderr=True)
-            columns: list[Any] = [
-                TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-                TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
-                TextColumn("{task.fields[figures]}"),
-                TextColumn("{task.fields[pace]}"),
-            ]
-            if console.width >= _WIDTH_WITH_BAR:
-                columns.insert(2, BarColumn(bar_width=16))
-            self.display = Progress(*columns, console=console, transient=True)
-            self.task = self.display.add_task(
-                "training",
-                total=1.0,
-                epoch=1,
-                epochs=work.epochs,
-                step=0,
-                steps=work.steps,
-                figures="",
-                pace="",
-            )
-            self.display.start()
-            self.display.console.print(note, highlight=False)
-
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            self.clock.begin_epoch(epoch)
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            self.clock.end_batch(batch)
-            estimate = _estimate(self.clock)
-            if estimate:
-                self.display.console.print(estimate, highlight=False)
-            left = self.clock.seconds_left
-            pace = f"{self.clock.images_per_second:,.0f} images/s"
-            self.display.update(
-                self.task,
-                completed=self.clock.part,
-                epoch=self.clock.epoch + 1,
-                step=batch + 1,
-                figures=_figures(logs),
-                pace=pace if left is None else f"{pace} {clock_time(left)} left",
-            )
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            self.display.console.print(_epoch_line(epoch, self.clock, logs), highlight=False)
-
-        def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002
-            self.display.stop()
-
-    return Live()

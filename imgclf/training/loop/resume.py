@@ -1,101 +1,23 @@
-"""Going on in the middle of `keras.Model.fit`, so that callbacks and metrics notice nothing.
+"""Passes over the first batches of `keras.Model.fit`.
 
 Keras can begin at a later epoch, but not within one. So `fit` begins at the epoch, and the batches
-that are over already are passed over: they take no data, change nothing, and no callback hears of
-them.
+that are over already are passed over: they take no data and change nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from imgclf.backend.keras_internals import replaced_train_function
+from imgclf.typing import KerasModel
 
-__all__ = ["make_callback_list", "passing_over"]
-
-
-def make_callback_list(
-    callbacks: Sequence[Any],
-    model: Any,
-    *,
-    epoch: int,
-    step: int,
-    restore: Callable[[], None],
-    epochs: int,
-    steps: int,
-    goes_on: bool = False,
-    will_go_on: Callable[[], bool] = lambda: False,
-) -> Any:
-    """A `keras.callbacks.CallbackList` for a run that goes on at (epoch, step).
-
-    Args:
-        callbacks: in the order in which they are called.
-        model: what is trained.
-        epoch: where the run goes on, counted from 0.
-        step: batches of that epoch that are over.
-        restore: called once, when Keras and the callbacks have prepared themselves and nothing
-            would overwrite what is restored.
-        epochs: of the whole run.
-        steps: batches in an epoch.
-        goes_on: whether this is the same training taken up again at once: then the callbacks do not
-            hear of a beginning.
-        will_go_on: asked at the end: whether it will be; then they do not hear of an end.
-    """
-
-    class FromTheMiddle(_unbroken_list(goes_on, will_go_on)):  # type: ignore[misc]
-        def on_train_begin(self, logs: Any = None) -> None:
-            super().on_train_begin(logs)
-            if not step:
-                restore()
-
-        def on_epoch_begin(self, epoch_now: int, logs: Any = None) -> None:
-            super().on_epoch_begin(epoch_now, logs)
-            self.over = step if epoch_now == epoch else 0
-            if self.over:
-                restore()
-
-        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-            if batch >= self.over:
-                super().on_train_batch_begin(batch, logs)
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if batch >= self.over:
-                super().on_train_batch_end(batch, logs)
-
-    return FromTheMiddle(list(callbacks), model=model, epochs=epochs, steps=steps, verbose=0)
-
-
-def _unbroken_list(goes_on: bool, will_go_on: Callable[[], bool]) -> Any:
-    """A kind of `CallbackList` whose callbacks do not notice where a training is taken up again."""
-    import keras
-
-    class Unbroken(keras.callbacks.CallbackList):
-        callbacks: list[Any]
-
-        def on_train_begin(self, logs: Any = None) -> None:
-            with self.heard_by_none(goes_on):
-                super().on_train_begin(logs)
-
-        def on_train_end(self, logs: Any = None) -> None:
-            with self.heard_by_none(will_go_on()):
-                super().on_train_end(logs)
-
-        @contextlib.contextmanager
-        def heard_by_none(self, silent: bool) -> Iterator[None]:
-            kept = self.callbacks
-            self.callbacks = [] if silent else kept
-            try:
-                yield
-            finally:
-                self.callbacks = kept
-
-    return Unbroken
+__all__ = ["passing_over"]
 
 
 @contextlib.contextmanager
-def passing_over(model: Any, steps: int) -> Iterator[None]:
+def passing_over(model: KerasModel, steps: int) -> Iterator[None]:
     """Within it, the first steps of `model.fit` do nothing.
 
     Args:

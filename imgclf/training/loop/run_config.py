@@ -1,27 +1,29 @@
-"""What makes a run this run: two calls that agree in it are the same run, stopped and resumed."""
+"""What identifies a run: two calls that agree in it are the same run, stopped and resumed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from imgclf.data.split import Split
 from imgclf.training.loop.callback_state import names_with_state
+from imgclf.training.loop.options import FitOptions, TrainingData
 from imgclf.training.recipe.compile import compiled_by_user
 from imgclf.training.recipe.recipe import Recipe
+from imgclf.typing import KerasCallback, KerasModel
 
 __all__ = ["run_config"]
 
 
 def run_config(
-    model: Any,
+    model: KerasModel,
+    data: TrainingData,
     recipe: Recipe,
-    train: Split,
-    validation: Split | None,
-    callbacks: Sequence[Any],
-    more: dict[str, Any],
+    callbacks: Sequence[KerasCallback],
+    options: FitOptions,
 ) -> dict[str, Any]:
-    """Recipe, network, optimiser, data and callbacks."""
+    """Recipe, network, optimiser, data, callbacks and budget."""
+    train, validation = data.train, data.validation
+    minutes = {} if options.budget is None else {"minutes": options.budget.minutes}
     return {
         "recipe": recipe.to_dict(),
         "train": train.fingerprint(),
@@ -30,7 +32,8 @@ def run_config(
         "layers": [_layer(layer) for layer in model.layers],
         "compiled": _unnamed(model.get_compile_config()) if compiled_by_user(model) else None,
         "callbacks": names_with_state(callbacks),
-        **more,
+        **options.config,
+        **minutes,
     }
 
 

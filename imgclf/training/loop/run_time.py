@@ -1,4 +1,4 @@
-"""How long a run took, over all its sessions: `time.json` in its folder."""
+"""`time.json` in a run folder: how long the run took, over all its sessions."""
 
 from __future__ import annotations
 
@@ -12,35 +12,38 @@ from typing import Any
 
 from imgclf.files import atomic
 
-__all__ = ["seconds_of", "timed"]
+__all__ = ["add_time", "seconds_of", "timed"]
 
 _RECORD = "time.json"
 
-# The folders of the two phases of learning on from a trained network.
+# The folders of the two phases of transfer learning.
 _PHASES = ("head", "fine-tune")
 
 
 @contextlib.contextmanager
-def timed(folder: Path | None) -> Iterator[None]:
-    """Adds the time within it to the folder's record; without a folder it does nothing.
+def timed(folder: Path) -> Iterator[None]:
+    """Adds the time within it to the folder's record.
 
-    A session that is killed is not in the record, and one that cannot be written down is no reason
-    to lose a run.
+    A session that is killed is not in the record.
     """
     started = time.monotonic()
     try:
         yield
     finally:
-        if folder is not None:
-            record = _read(folder)
-            record["seconds"] += time.monotonic() - started
-            record["sessions"] += 1
-            with contextlib.suppress(OSError):
-                atomic.write_text(folder / _RECORD, json.dumps(record) + "\n")
+        add_time(folder, time.monotonic() - started)
+
+
+def add_time(folder: Path, seconds: float) -> None:
+    """Adds a session to the folder's record; a run does not end because it cannot be written."""
+    record = _read(folder)
+    record["seconds"] += seconds
+    record["sessions"] += 1
+    with contextlib.suppress(OSError):
+        atomic.write_text(folder / _RECORD, json.dumps(record) + "\n")
 
 
 def seconds_of(folder: Path) -> float | None:
-    """Seconds that are known to have gone into a run; None if nobody noted them."""
+    """Seconds that a run took, over all its sessions; None if there is no record."""
     seconds = sum(_read(place)["seconds"] for place in (folder, *(folder / one for one in _PHASES)))
     return seconds or None
 

@@ -1,4 +1,7 @@
-"""Ctrl-C and `kill`: the first one asks a run to save and end, the second ends it at once."""
+"""How a run ends before its end: by Ctrl-C or `kill`, or because a callback pauses it.
+
+The first signal asks a run to save and end, the second ends it at once.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,13 @@ import threading
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-__all__ = ["StopRequest", "stop_signals"]
+__all__ = ["StopRequest", "TrainingPaused", "stop_signals"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class TrainingPaused(Exception):  # noqa: N818  # no error: what was asked for
+    """A training was saved and ended at a batch, since a callback has set its `pause` to True."""
 
 
 class StopRequest:

@@ -11,20 +11,32 @@ from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.recipe.schedules import SCHEDULES
 from imgclf.typing import KerasModel, KerasOptimizer
 
-__all__ = ["compile_model", "compiled_by_user", "make_optimizer", "wants_one_hot"]
+__all__ = [
+    "compile_model",
+    "compiled_by_user",
+    "make_optimizer",
+    "optimizer_for",
+    "wants_one_hot",
+]
 
 # The optimisers made here. The next fit compiles a model that has one again, since its recipe may
 # differ and its schedule starts from the beginning. A model that the user compiled is left alone.
 _FROM_RECIPES: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-def compile_model(model: KerasModel, recipe: Recipe, steps_per_epoch: int) -> None:
+def compile_model(
+    model: KerasModel,
+    recipe: Recipe,
+    steps_per_epoch: int,
+    optimizer: KerasOptimizer | None = None,
+) -> None:
     """Compiles a model with the recipe's optimiser, cross-entropy and accuracy.
 
     Args:
         model: a `keras.Model` that gives probabilities.
         recipe: how to train.
         steps_per_epoch: batches in an epoch, for the schedule's length.
+        optimizer: as `optimizer_for` made it, if it is there already.
     """
     import keras
 
@@ -41,9 +53,15 @@ def compile_model(model: KerasModel, recipe: Recipe, steps_per_epoch: int) -> No
     else:
         loss = losses.SparseCategoricalCrossentropy()
         accuracy = metrics.SparseCategoricalAccuracy(name="accuracy")
-    optimizer = make_optimizer(recipe, steps_per_epoch, head=_head_of(model))
+    if optimizer is None:
+        optimizer = optimizer_for(model, recipe, steps_per_epoch)
     _FROM_RECIPES.add(optimizer)
     model.compile(optimizer, loss, metrics=[accuracy])
+
+
+def optimizer_for(model: KerasModel, recipe: Recipe, steps_per_epoch: int) -> KerasOptimizer:
+    """Makes the recipe's optimiser for a model, which stays as it is."""
+    return make_optimizer(recipe, steps_per_epoch, head=_head_of(model))
 
 
 def make_optimizer(recipe: Recipe, steps_per_epoch: int, head: str = "") -> KerasOptimizer:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from imgclf.backend.keras_internals import any_image_size
 from imgclf.errors import ArgumentError
 from imgclf.training.recipe.recipe import Recipe
+from imgclf.typing import KerasModel
 
-__all__ = ["any_input_size", "progressive_sizes"]
+__all__ = ["any_input_size", "check_any_size", "progressive_sizes"]
 
 
 def progressive_sizes(
@@ -39,15 +39,11 @@ def progressive_sizes(
     return lambda step: small if step < until else (height, width)
 
 
-@contextlib.contextmanager
-def any_input_size(model: Any) -> Iterator[None]:
-    """Within it, a model takes images of any height and width.
-
-    Args:
-        model: a functional `keras.Model`.
+def check_any_size(model: KerasModel) -> None:
+    """Checks that a model can take images of any size.
 
     Raises:
-        ArgumentError: if the model needs one size, since it does not end in a global pool.
+        ArgumentError: if it needs one size, since it does not end in a global pool.
     """
     import keras
 
@@ -59,5 +55,15 @@ def any_input_size(model: Any) -> Iterator[None]:
                 f"{layer.name!r} needs one. Use global_pool() in its place, or "
                 "progressive_size=1.0."
             )
+
+
+@contextlib.contextmanager
+def any_input_size(model: KerasModel) -> Iterator[None]:
+    """Within it, a model takes images of any height and width.
+
+    Raises:
+        ArgumentError: as `check_any_size` does.
+    """
+    check_any_size(model)
     with any_image_size(model):
         yield

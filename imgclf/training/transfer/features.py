@@ -1,11 +1,10 @@
-"""What the frozen body of a network makes of images: computed once, kept in a run folder."""
+"""The features of images by the frozen body of a network: computed once, kept in a run folder."""
 
 from __future__ import annotations
 
 import hashlib
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,12 +13,13 @@ from imgclf.files import atomic
 from imgclf.formatting import show_bytes
 from imgclf.training.loop.failed_write import naming_failed_write
 from imgclf.training.loop.progress import announce
+from imgclf.typing import KerasModel, Verbose
 
 __all__ = ["Features"]
 
 _BATCH = 64
 
-# Seconds of computing that its pace is told by, after a batch that is traced.
+# Seconds of computing that are timed, after a batch that is traced.
 _TIMED = 2.0
 
 
@@ -28,18 +28,19 @@ class Features:
 
     Args:
         body: a `keras.Model` from images to (batch, features).
-        folder: a run folder to keep them in; None keeps them in memory alone.
+        folder: a run folder that `keep` writes them to; None keeps them in memory only.
         verbose: as in `fit`.
     """
 
-    def __init__(self, body: Any, folder: Path | None, verbose: Any) -> None:
+    def __init__(self, body: KerasModel, folder: Path | None, verbose: Verbose) -> None:
         self.body = body
         self.folder = folder and folder / "features"
         self.verbose = verbose
         self._key = _digest(body) if folder else ""
+        self._computed: dict[Path, np.ndarray] = {}
 
     def of(self, split: Split, name: str) -> Split:
-        """The features in the place of the images, (N, 1, 1, features) float32.
+        """Features in place of the images, (N, 1, 1, features) float32.
 
         Args:
             split: the images.
@@ -49,19 +50,35 @@ class Features:
         if values is None:
             values = self._compute(split, name)
             if self.folder:
-                self._keep(values, self._path(split, name))
+                self._computed[self._path(split, name)] = values
         return _split_of(values, split)
 
+    def keep(self) -> None:
+        """Writes what was computed to the folder.
+
+        Raises:
+            RunFolderError: if it cannot be written.
+        """
+        for path, values in self._computed.items():
+            with naming_failed_write(
+                f"The features cannot be written to {str(path.parent)!r}",
+                "Once this is fixed, the same call computes them again.",
+            ):
+                path.parent.mkdir(exist_ok=True)
+                with atomic.replacing(path) as temporary, temporary.open("wb") as file:
+                    np.save(file, values)
+        self._computed.clear()
+
     def nbytes(self, split: Split) -> int:
-        """How many bytes they take."""
+        """Size of the features in bytes."""
         return int(4 * len(split) * self.body.output_shape[-1])
 
     def stand_in(self, split: Split) -> Split:
-        """Zeros in their place, which take no memory until they are read."""
+        """Zeros in place of the features, which take no memory until they are read."""
         return _split_of(np.zeros((len(split), self.body.output_shape[-1]), np.float32), split)
 
     def seconds(self, splits: dict[str, Split]) -> tuple[float, float]:
-        """What computing those that are not kept yet will take, by a few batches.
+        """Estimates by a few batches how long computing the features that are not kept will take.
 
         Args:
             splits: by name, as for `of`.
@@ -132,17 +149,8 @@ class Features:
         shape = (len(split), self.body.output_shape[-1])
         return values if values.shape == shape and values.dtype == np.float32 else None
 
-    def _keep(self, values: np.ndarray, path: Path) -> None:
-        with naming_failed_write(
-            f"The features cannot be written to {str(path.parent)!r}",
-            "Once this is mended, the same call computes them again.",
-        ):
-            path.parent.mkdir(exist_ok=True)
-            with atomic.replacing(path) as temporary, temporary.open("wb") as file:
-                np.save(file, values)
 
-
-def _digest(body: Any) -> str:
+def _digest(body: KerasModel) -> str:
     digest = hashlib.sha256()
     for value in body.get_weights():
         digest.update(np.ascontiguousarray(value).tobytes())

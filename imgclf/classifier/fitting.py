@@ -1,0 +1,51 @@
+"""What a call of `Classifier.fit` or `plan` is asked to train with: recipe and images, checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from imgclf import checks
+from imgclf.classifier.assessing import Images, LabelledImages, Labels, check_classes, to_split
+from imgclf.data.dataset import Dataset
+from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.training.budget.budget import Budget
+from imgclf.training.loop.options import TrainingData
+from imgclf.training.recipe.recipe import Recipe
+
+__all__ = ["check_recipe", "chosen_recipe", "training_data"]
+
+
+def check_recipe(recipe: Recipe) -> Recipe:
+    """Returns the recipe; raises `ArgumentTypeError` if it is none."""
+    if not isinstance(recipe, Recipe):
+        raise ArgumentTypeError(f"`recipe` must be a Recipe. {checks.received('recipe', recipe)}")
+    return recipe
+
+
+def chosen_recipe(recipe: Recipe, minutes: float | Budget | None, **changes: Any) -> Recipe:
+    """The recipe with the fields that are not None changed."""
+    epochs = changes["epochs"]
+    if epochs is not None and minutes is not None:
+        raise ArgumentError(
+            "`minutes` decides the epochs: give one of the two. "
+            f"Received: epochs={epochs!r}, minutes={minutes!r}."
+        )
+    given = {name: value for name, value in changes.items() if value is not None}
+    return check_recipe(recipe).replace(**given)
+
+
+def training_data(
+    data: Dataset | Images,
+    labels: Labels,
+    validation_data: LabelledImages | None,
+    class_names: tuple[str, ...],
+) -> TrainingData:
+    """The images to train on and to validate by, of the classifier's classes."""
+    validation = None
+    if isinstance(data, Dataset):
+        check_classes(data, class_names)
+    else:
+        data = to_split(data, labels, class_names)
+    if validation_data is not None:
+        validation = to_split(validation_data, None, class_names)
+    return TrainingData.of(data, validation)

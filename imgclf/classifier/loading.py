@@ -1,0 +1,52 @@
+"""`load`: opens a saved classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imgclf import checks
+from imgclf.classifier import persistence
+from imgclf.classifier.classifier import Classifier
+from imgclf.typing import StrPath
+
+__all__ = ["load"]
+
+
+def load(
+    path: StrPath, class_names: Sequence[str] | None = None, *, trust: bool = False
+) -> Classifier:
+    """Opens a saved classifier, or any `.keras` file of standard layers.
+
+    The file is checked before Keras reads it: one from a stranger runs nothing and takes no more
+    memory than its size calls for. `imgclf.files.check_model_file` is the check alone.
+
+    Args:
+        path: a `.keras` file, or a run folder.
+        class_names: the names of the classes, for a file that plain Keras saved; "0", "1", … if it
+            holds none and none are given.
+        trust: loads layers that are not Keras's own too, and code in the file may run. Only for
+            files whose maker you know.
+
+    Returns:
+        The classifier.
+
+    Raises:
+        MissingFileError: if there is no such file.
+        ModelFileError: if the file is damaged, no model, of a newer imgclf, or refused.
+    """
+    saved = persistence.read(path, trust=checks.flag("trust", trust))
+    with saved.naming_errors():
+        clf = Classifier(
+            saved.model,
+            class_names or saved.class_names,
+            recipe=saved.recipe,
+            blocks=saved.blocks,
+            resize=saved.resize,
+            max_pixels=saved.max_pixels,
+            strategy=saved.strategy,
+        )
+    clf.trained_recipe = saved.trained_recipe
+    clf.history = dict(saved.history)
+    clf.threshold = saved.threshold
+    clf.run_dir = saved.run_dir
+    return clf

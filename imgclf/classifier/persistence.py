@@ -1,0 +1,157 @@
+"""What of a classifier a `.keras` file holds, written and read."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from imgclf.architecture.blocks.block import Block, block_from_dict
+from imgclf.architecture.temperature import without_temperature
+from imgclf.classifier.strategies import Strategy, WholeNetwork, strategy_named
+from imgclf.data.images import MAX_PIXELS
+from imgclf.errors import ArgumentError, ModelFileError
+from imgclf.evaluation.calibration.threshold import Threshold
+from imgclf.evaluation.test_evaluations import is_run
+from imgclf.files import model_file
+from imgclf.files.metadata import storable_history
+from imgclf.files.migrations import migrate_strategy
+from imgclf.training.recipe.recipe import Recipe
+from imgclf.typing import KerasModel, StrPath
+
+__all__ = ["SavedClassifier", "blocks_to_dicts", "read", "write"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class SavedClassifier:
+    """What a file holds. Of a file that plain Keras wrote, only the model.
+
+    Args:
+        file: its path.
+        model: the `keras.Model`, with the layer of its temperature if it was calibrated.
+        class_names: None if plain Keras wrote the file.
+        recipe: how `fit` trains.
+        trained_recipe: how the model was trained; None if it was not.
+        blocks: that the model was built of, if they are known.
+        resize: how images of another size are fitted.
+        max_pixels: the largest image that is read.
+        history: of the training.
+        threshold: below which an answer is "unknown".
+        strategy: how `fit` proceeds.
+        run_dir: the run folder that the file is in, if it is in one.
+    """
+
+    file: Path
+    model: KerasModel
+    class_names: Sequence[str] | None = None
+    recipe: Recipe | None = None
+    trained_recipe: Recipe | None = None
+    blocks: Sequence[Block] | None = None
+    resize: str = "crop"
+    max_pixels: int = MAX_PIXELS
+    history: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
+    threshold: Threshold | None = None
+    strategy: Strategy = dataclasses.field(default_factory=WholeNetwork)
+    run_dir: Path | None = None
+
+    def naming_errors(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, what of our entry cannot be used is a `ModelFileError` that names the file."""
+        return contextlib.nullcontext() if self.class_names is None else _usable(self.file)
+
+
+class Storable(Protocol):
+    """What `write` asks of a classifier."""
+
+    model: KerasModel
+    class_names: tuple[str, ...]
+    recipe: Recipe
+    trained_recipe: Recipe | None
+    blocks: Sequence[Block] | None
+    resize: str
+    max_pixels: int
+    history: dict[str, list[float]]
+    threshold: Threshold | None
+    strategy: Strategy
+
+
+def write(saved: Storable, path: StrPath) -> Path:
+    """Writes a `.keras` file, atomically.
+
+    Returns:
+        The path.
+
+    Raises:
+        ArgumentError: if it does not end in `.keras`.
+    """
+    from imgclf import __version__
+
+    trained, threshold = saved.trained_recipe, saved.threshold
+    entry = {
+        "version": __version__,
+        "class_names": list(saved.class_names),
+        "resize": saved.resize,
+        "max_pixels": saved.max_pixels,
+        "recipe": saved.recipe.to_dict(),
+        "trained_recipe": None if trained is None else trained.to_dict(),
+        "strategy": saved.strategy.name,
+        "blocks": blocks_to_dicts(saved.blocks),
+        "history": storable_history(saved.history),
+        "threshold": None if threshold is None else threshold.to_dict(),
+    }
+    model_file.write_model(saved.model, path, entry)
+    return Path(path)
+
+
+def read(path: StrPath, *, trust: bool = False) -> SavedClassifier:
+    """Checks a file and loads what is in it.
+
+    Raises:
+        MissingFileError: if there is no such file.
+        ModelFileError: if it is damaged, no model, of a newer imgclf, or refused.
+    """
+    model, entry, target = model_file.load_model(path, trust=trust)
+    run_dir = target.parent if is_run(target.parent) else None
+    if not entry:
+        return SavedClassifier(file=target, model=model, run_dir=run_dir)
+    with _usable(target):
+        recipe = Recipe.from_dict(entry["recipe"]) if "recipe" in entry else None
+        trained = entry.get("trained_recipe")
+        blocks, threshold = entry.get("blocks"), entry.get("threshold")
+        trainable = without_temperature(model)
+        last_layer = trainable.layers[-1].name if trainable.layers else ""
+        strategy = strategy_named(migrate_strategy(entry.get("strategy"), last_layer))
+        strategy.check(trainable)
+        return SavedClassifier(
+            file=target,
+            model=model,
+            class_names=entry.get("class_names"),
+            recipe=recipe,
+            trained_recipe=Recipe.from_dict(trained) if trained else _trained_by(entry, recipe),
+            blocks=None if blocks is None else [block_from_dict(values) for values in blocks],
+            resize=entry.get("resize", "crop"),
+            max_pixels=entry.get("max_pixels", MAX_PIXELS),
+            history=entry.get("history", {}),
+            threshold=None if threshold is None else Threshold.from_dict(threshold),
+            strategy=strategy,
+            run_dir=run_dir,
+        )
+
+
+@contextlib.contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{path}: cannot be used: {error}") from error
+
+
+def blocks_to_dicts(blocks: Sequence[Block] | None) -> list[dict[str, object]] | None:
+    """The blocks as plain values, for JSON."""
+    return None if blocks is None else [block.to_dict() for block in blocks]
+
+
+def _trained_by(entry: Mapping[str, object], recipe: Recipe | None) -> Recipe | None:
+    """Of a file of 0.1.0, whose one recipe was the one that it was trained with."""
+    return recipe if "trained_recipe" not in entry and entry.get("history") else None

@@ -1,0 +1,110 @@
+"""What a call of `fit` is given besides model and recipe: the images, and how the run is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from imgclf import checks
+from imgclf.data.dataset import Dataset
+from imgclf.data.ledger import Ledger
+from imgclf.data.split import Split
+from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.training.budget.budget import Budget
+from imgclf.typing import KerasCallback, Verbose
+
+__all__ = ["FitOptions", "Resume", "TrainingData"]
+
+Resume: TypeAlias = Literal["auto", "force"]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingData:
+    """The images of a run.
+
+    Args:
+        train: images to train on.
+        validation: images to evaluate after each epoch.
+        ledger: what happened to each file of the data, if it came from files.
+    """
+
+    train: Split
+    validation: Split | None = None
+    ledger: Ledger | None = None
+
+    @classmethod
+    def of(cls, data: Dataset | Split, validation: Split | None = None) -> TrainingData:
+        """The images of a data set or a split, with other validation images if given.
+
+        Raises:
+            ArgumentError: if there is no image to train on.
+        """
+        ledger = None
+        train: Any = data
+        if isinstance(data, Dataset):
+            train, ledger = data.train, data.ledger
+            validation = data.validation if validation is None else validation
+        for name, split in (("data", train), ("validation", validation)):
+            if split is not None and not isinstance(split, Split):
+                raise ArgumentTypeError(
+                    f"`{name}` must be a Dataset or a Split. {checks.received(name, split)}"
+                )
+        if len(train) == 0:
+            raise ArgumentError("`data` must hold at least one image to train on. Received: none.")
+        return cls(
+            train, validation if validation is not None and len(validation) else None, ledger
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """How a run is limited, watched, kept and shown; checked when it is made.
+
+    Args:
+        budget: the time that the epochs are fitted to.
+        callbacks: any Keras callbacks.
+        run_dir: folder for log, checkpoints and curves; None keeps nothing.
+        resume: "auto" resumes a run that was asked for the same; "force" any whose checkpoint fits
+            the model.
+        checkpoint_seconds: time between two checkpoints within an epoch; each epoch ends in one.
+        verbose: 0 is silent, 1 or "auto" live on a terminal, 2 a line an epoch.
+        config: what else identifies the run, such as the network's blocks.
+
+    Example:
+        >>> FitOptions(verbose=2).resume
+        'auto'
+    """
+
+    budget: Budget | None = None
+    callbacks: Sequence[KerasCallback] = ()
+    run_dir: Path | None = None
+    resume: Resume = "auto"
+    checkpoint_seconds: float = 60.0
+    verbose: Verbose = "auto"
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checks.one_of("verbose", self.verbose, ["auto", 0, 1, 2])
+        checks.one_of("resume", self.resume, ["auto", "force"])
+        checks.number("checkpoint_seconds", self.checkpoint_seconds, low=0)
+        _check_callbacks(self.callbacks)
+
+    @property
+    def force(self) -> bool:
+        """Whether a run that differs is resumed, too."""
+        return self.resume == "force"
+
+
+def _check_callbacks(callbacks: Any) -> None:
+    needs = "`callbacks` must be a list of Keras callbacks. "
+    if not isinstance(callbacks, Sequence) or isinstance(callbacks, (str, bytes)):
+        raise ArgumentTypeError(needs + checks.received("callbacks", callbacks))
+    if not callbacks:
+        return
+    import keras
+
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ArgumentTypeError(f"{needs}Received: one that is a {type(callback).__name__}.")
