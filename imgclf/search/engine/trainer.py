@@ -8,15 +8,9 @@ import gc
 import time
 from collections.abc import Iterator
 
-<<<<<<< HEAD
 from imgclf.architecture.describe import Description, describe
 from imgclf.classifier.classifier import Classifier
 from imgclf.classifier.predicting import image_settings
-=======
-from imgclf.architecture.describe import describe
-from imgclf.classifier.classifier import Classifier
-from imgclf.classifier.predicting import image_settings
->>>>>>> 057a61c (One final Classifier with a typed strategy that is stored in its file; fit checks all before it changes anything; callbacks are classes; rooms of training without circles)
 from imgclf.data.dataset import Dataset
 from imgclf.data.split import Split
 from imgclf.errors import ImgclfError, RunFolderError
@@ -159,7 +153,6 @@ class Trainer:
         try:
             training.fit(
                 model,
-<<<<<<< HEAD
                 TrainingData(take_fraction(self.data.train, job.train_fraction), self.validation),
                 job.recipe,
                 FitOptions(
@@ -168,16 +161,6 @@ class Trainer:
                     checkpoint_seconds=_CHECKPOINT_SECONDS,
                     verbose=0,
                 ),
-=======
-                TrainingData(take_part(data.train, job.train_fraction), self.validation),
-                recipe,
-                FitOptions(
-                    callbacks=[keep_best, watch],
-                    run_dir=run_dir,
-                    checkpoint_seconds=_CHECKPOINT_SECONDS,
-                    verbose=0,
-                ),
->>>>>>> 057a61c (One final Classifier with a typed strategy that is stored in its file; fit checks all before it changes anything; callbacks are classes; rooms of training without circles)
             )
             if run_dir is not None and not watch.curve:
                 # The training had ended, and only its record is missing: `fit` runs no callback.

@@ -7,18 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from imgclf import checks
-<<<<<<< HEAD
 from imgclf.architecture.blocks.block import Block
 from imgclf.classifier.classifier import Classifier
 from imgclf.classifier.loading import load
 from imgclf.errors import ArgumentError, ImgclfError, SearchError
-=======
-from imgclf.architecture.blocks.block import block_from_dict
-from imgclf.classifier.classifier import Classifier
-from imgclf.classifier.loading import load
-from imgclf.errors import ArgumentError, RunFolderError, SearchError
-from imgclf.evaluation.intervals.by_formula import wilson_interval
->>>>>>> 057a61c (One final Classifier with a typed strategy that is stored in its file; fit checks all before it changes anything; callbacks are classes; rooms of training without circles)
 from imgclf.export.imgclf_script import imgclf_script
 from imgclf.export.keras_script import eject
 from imgclf.files import atomic
