@@ -48,7 +48,7 @@ class CompiledModel:
 
     def __init__(self, model: KerasModel) -> None:
         self._model = model
-        self._predict_function = prediction_function(model)
+        self._traced_by_keras = prediction_function(model)
         self._traced: dict[np.dtype, Any] = {}
         self._frozen: dict[np.dtype, _Frozen | None] = {}
         self._calls = 0
@@ -56,7 +56,7 @@ class CompiledModel:
 
     def stands_for(self, model: KerasModel) -> bool:
         """Whether this is of `model`, and Keras has not dropped its own graph since."""
-        return model is self._model and model.predict_function is self._predict_function
+        return model is self._model and prediction_function(model) is self._traced_by_keras
 
     def __getstate__(self) -> dict[str, Any]:
         # Graphs can be neither copied nor pickled: they are traced again.

@@ -17,6 +17,8 @@ import numpy as np
 from imgclf.typing import KerasLayer, KerasModel, KerasOptimizer, KerasTensor, Tensor
 
 __all__ = [
+    "CALLBACK_STATE",
+    "MISSING_WEIGHTS",
     "addresses",
     "all_layers",
     "any_image_size",
@@ -30,6 +32,16 @@ __all__ = [
     "replaced_train_function",
     "variable_index",
 ]
+
+# Attributes of Keras's callbacks that change while training.
+CALLBACK_STATE = {
+    "EarlyStopping": ("best", "wait", "best_epoch", "stopped_epoch", "best_weights"),
+    "ReduceLROnPlateau": ("best", "wait", "cooldown_counter"),
+    "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
+}
+
+# How the warning begins by which Keras goes on where a file lacks weights.
+MISSING_WEIGHTS = "Skipping nested container"
 
 
 def maker(tensor: KerasTensor) -> Any:
@@ -112,7 +124,7 @@ def replaced_methods(
 
 @contextlib.contextmanager
 def replaced_train_function(
-    model: KerasModel, replacement: Callable[[Callable[[Any], Any]], Callable[[Any], Any]]
+    model: KerasModel, replacement: Callable[[Callable[[], None]], Callable[[Any], Any]]
 ) -> Iterator[None]:
     """Within it, `fit` calls another function for each step.
 
@@ -121,16 +133,19 @@ def replaced_train_function(
 
     Args:
         model: a compiled `keras.Model`.
-        replacement: gets Keras's own function, gives the one in its place, which may set
-            `model.train_function` back.
+        replacement: restore → the function in its place; `restore()` puts Keras's own back.
     """
     model.make_train_function()
     own = model.train_function
-    model.train_function = replacement(own)
+
+    def restore() -> None:
+        model.train_function = own
+
+    model.train_function = replacement(restore)
     try:
         yield
     finally:
-        model.train_function = own
+        restore()
 
 
 def forget_traces(model: KerasModel) -> None:

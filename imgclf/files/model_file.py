@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imgclf import checks
-from imgclf.backend.keras_internals import is_graph
+from imgclf.backend.keras_internals import MISSING_WEIGHTS, is_graph
 from imgclf.errors import ArgumentError, ModelFileError
 from imgclf.files.atomic import LEFTOVER, replacing
 from imgclf.files.metadata import FORMAT_VERSION, KEY
@@ -125,7 +125,7 @@ def _to_load(checked: CheckedFile) -> Iterator[Path]:
 def _all_weights() -> Iterator[None]:
     """Raises where Keras would only warn that weights are missing."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("error", message="Skipping nested container")
+        warnings.filterwarnings("error", message=MISSING_WEIGHTS)
         yield
 
 

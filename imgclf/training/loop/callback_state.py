@@ -10,17 +10,11 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from imgclf.backend.keras_internals import CALLBACK_STATE
 from imgclf.errors import ArgumentError
 from imgclf.typing import KerasCallback
 
 __all__ = ["check_resumable", "names_with_state", "set_states", "states"]
-
-# Attributes of Keras 3.15's callbacks that change while training.
-_REMEMBERED = {
-    "EarlyStopping": ("best", "wait", "best_epoch", "stopped_epoch", "best_weights"),
-    "ReduceLROnPlateau": ("best", "wait", "cooldown_counter"),
-    "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
-}
 
 # Callbacks of Keras without a state that a later epoch depends on.
 _FORGETFUL = (
@@ -81,7 +75,7 @@ def _has_own(callback: KerasCallback) -> bool:
 def _remembered(callback: KerasCallback) -> tuple[str, ...] | None:
     import keras
 
-    for name, attributes in _REMEMBERED.items():
+    for name, attributes in CALLBACK_STATE.items():
         if isinstance(callback, getattr(keras.callbacks, name)):
             return attributes
     return None

@@ -29,12 +29,12 @@ def passing_over(model: KerasModel, steps: int) -> Iterator[None]:
         return
     left = steps // model.steps_per_execution
 
-    def passing(train: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def passing(restore: Callable[[], None]) -> Callable[[Any], Any]:
         def pass_over(iterator: Any) -> Any:  # noqa: ARG001
             nonlocal left
             left -= 1
             if not left:
-                model.train_function = train
+                restore()
             # Keras takes the epoch's metrics from the last one, if no batch follows.
             last = not left or model.stop_training
             return model.get_metrics_result() if last else {}
