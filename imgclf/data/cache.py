@@ -1,11 +1,11 @@
-"""Keeps decoded images, so that from the second epoch on nothing is decoded again.
+"""Keeps decoded images, so that nothing is decoded again from the second epoch on.
 
-In memory as far as a bound allows, else in a file of the cache folder, which later runs find again.
-What is kept stands for its file while path, size, time of change, `ImageSpec` and Pillow's version
-are the same. The file is read and written by plain calls, not mapped into memory: so it does not
-count as the process's memory, and a full disk is an error that can be caught. Each image in it
-has a checksum that is written after it: what a killed process or a power cut left half-written is
-decoded again. Whatever is wrong with the file only costs the time that it would have saved.
+Images are kept in memory up to a limit, else in a file of the cache folder, which later runs reuse.
+A kept image is valid while path, size and time of change of its file, the `ImageSpec` and Pillow's
+version are the same. The file is read and written by plain calls, not mapped into memory: it does
+not count as memory of the process, and a full disk is an error that can be caught. Each image has a
+checksum that is written after it, so what a killed process left half-written is decoded again.
+Whatever is wrong with the file only costs the time that it would have saved.
 """
 
 from __future__ import annotations
@@ -19,24 +19,29 @@ import threading
 import time
 import warnings
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from imgclf import checks
 from imgclf.data.free_memory import available_memory
-from imgclf.data.sources.download import cache_folder
 from imgclf.files import atomic
+from imgclf.files.cache_folder import cache_folder
 
-__all__ = ["FOLDER", "CacheSettings", "DiskPixels", "MemoryPixels", "open_pixels"]
+if TYPE_CHECKING:
+    from imgclf.data.images import ImageSpec
+    from imgclf.typing import StrPath
+
+__all__ = ["FOLDER", "CacheLocation", "CacheSettings", "DiskPixels", "MemoryPixels", "open_pixels"]
 
 # In the cache folder; may be deleted at any time.
 FOLDER = "decoded-images"
 
 _GIB = 2**30
-_MOST_MEMORY, _PART_OF_MEMORY = 2 * _GIB, 0.25
-_MOST_DISK, _PART_OF_DISK = 20 * _GIB, 0.5
+_MAX_MEMORY, _MEMORY_FRACTION = 2 * _GIB, 0.25
+_MAX_DISK, _DISK_FRACTION = 20 * _GIB, 0.5
 
 # Where the system does not say how much memory is free.
 _GUESSED_MEMORY = 4 * _GIB
@@ -47,28 +52,30 @@ _HEADER = 4096
 _MAGIC = b"imgclf pixels 1 "
 
 
+CacheLocation = Literal["auto", "memory", "disk"] | None
+
+
 @dataclasses.dataclass(frozen=True)
 class CacheSettings:
-    """Where decoded images are kept while a model is trained on files, and how many.
+    """Where decoded images are kept during training, and how many.
 
     Args:
-        location: "memory"; "disk", a file in the cache folder that later runs use too; "auto",
-            memory if all fit into its bound, else the disk; or None, which decodes in each epoch
-            anew.
-        memory_bytes: the bound in memory; if left out, a quarter of what is free, at most 2 GiB.
-        disk_bytes: the bound of all files on the disk; if left out, half of what is free, at most
-            20 GiB. Images beyond a bound are decoded in each epoch.
+        location: "memory"; "disk", a file in the cache folder that later runs reuse; "auto", memory
+            if all images fit, else the disk; or None, which decodes the images in each epoch.
+        memory_bytes: the limit in memory; if left out, a quarter of the free memory, at most 2 GiB.
+        disk_bytes: the limit of all files on the disk; if left out, half of the free space, at most
+            20 GiB. Images beyond a limit are decoded in each epoch.
         folder: for the files; `decoded-images` in the cache folder (`IMGCLF_CACHE`) if left out.
 
     Example:
-        >>> CacheSettings("disk", disk_bytes=10**9).where
+        >>> CacheSettings("disk", disk_bytes=10**9).location
         'disk'
     """
 
-    location: str | None = "auto"
+    location: CacheLocation = "auto"
     memory_bytes: int | None = None
     disk_bytes: int | None = None
-    folder: Any = None
+    folder: StrPath | None = None
 
     def __post_init__(self) -> None:
         checks.one_of("location", self.location, ["auto", "memory", "disk", None])
@@ -79,21 +86,21 @@ class CacheSettings:
             checks.path("folder", self.folder)
 
     @classmethod
-    def of(cls, value: Any) -> CacheSettings:
-        """Settings as they are, or made of what `where` can be."""
+    def of(cls, value: CacheLocation | CacheSettings) -> CacheSettings:
+        """Returns settings as they are, and makes settings of a location."""
         return value if isinstance(value, cls) else cls(value)
 
     def memory_bound(self) -> int:
-        """Bytes that may be kept in memory now."""
+        """Returns the bytes that may be kept in memory now."""
         if self.memory_bytes is not None:
             return self.memory_bytes
-        return int(min(_MOST_MEMORY, _PART_OF_MEMORY * _free_memory()))
+        return int(min(_MAX_MEMORY, _MEMORY_FRACTION * _free_memory()))
 
     def disk_bound(self, kept: int = 0) -> int:
-        """Bytes that may be on the disk, of which `kept` are there already."""
+        """Returns the bytes that may be on the disk, of which `kept` are there already."""
         free = shutil.disk_usage(_existing(self.path())).free
-        room = int(_PART_OF_DISK * free) + kept
-        return min(room, _MOST_DISK if self.disk_bytes is None else self.disk_bytes)
+        room = int(_DISK_FRACTION * free) + kept
+        return min(room, _MAX_DISK if self.disk_bytes is None else self.disk_bytes)
 
     def path(self) -> Path:
         """The folder of the files."""
@@ -103,7 +110,7 @@ class CacheSettings:
 
 
 class MemoryPixels:
-    """Decoded images in memory; the system gives the pages as they are filled.
+    """Keeps decoded images in memory, which the system allocates as it is filled.
 
     Args:
         shape: (N, height, width, channels) of those that are kept.
@@ -120,7 +127,7 @@ class MemoryPixels:
 
     @property
     def nbytes(self) -> int:
-        """What all take when all are there."""
+        """The size of all images together."""
         return self._pixels.nbytes
 
     def read_into(self, pixels: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -143,21 +150,21 @@ class MemoryPixels:
         return there
 
     def keep(self, pixels: np.ndarray, rows: np.ndarray) -> None:
-        """Keeps these images; arguments as in `read_into`."""
+        """Keeps these images."""
         self._pixels[rows] = pixels
         self._there[rows] = True
 
     def forget(self, rows: np.ndarray) -> None:
-        """These files have changed."""
+        """Forgets the images of files that have changed."""
         self._there[rows] = False
 
 
 class DiskPixels:
-    """Decoded images in a file: a page with the key, the checksums, the images.
+    """Keeps decoded images in a file: a page with the key, the checksums, the images.
 
     Args:
-        path: the file; it is made anew where its key is another one.
-        key: 64 hexadecimal digits that stand for files and settings.
+        path: the file; it is made anew if its key is another one.
+        key: 64 hexadecimal digits that identify files and settings.
         shape: (N, height, width, channels) of those that are kept.
 
     Raises:
@@ -177,7 +184,7 @@ class DiskPixels:
             with atomic.replacing(path) as temporary, temporary.open("wb") as file:
                 file.write(header)
                 file.truncate(self.nbytes)
-        os.utime(path)  # the latest are the last to be removed
+        os.utime(path)  # the least recently used are removed first
         self._file: Any = path.open("r+b", buffering=0)
         if self._file.read(_HEADER) != header:
             raise OSError("another process replaced the file")
@@ -235,12 +242,12 @@ class DiskPixels:
 
 
 def open_pixels(
-    settings: CacheSettings, paths: Any, states: np.ndarray, spec: Any
+    settings: CacheSettings, paths: Sequence[str] | np.ndarray, states: np.ndarray, spec: ImageSpec
 ) -> MemoryPixels | DiskPixels | None:
-    """A place for decoded images, the first of them if not all fit; None if there is none.
+    """Makes room for decoded images, for the first of them if not all fit; None if for none.
 
     Args:
-        settings: where, and how many.
+        settings: where to keep them, and how many.
         paths: the files.
         states: (N, 2) sizes and times of change of the files.
         spec: the `ImageSpec` with a size.
@@ -260,7 +267,7 @@ def open_pixels(
 
 
 def _open_file(
-    settings: CacheSettings, paths: Any, states: np.ndarray, spec: Any
+    settings: CacheSettings, paths: Sequence[str] | np.ndarray, states: np.ndarray, spec: ImageSpec
 ) -> DiskPixels | None:
     row = int(np.prod(_shape(spec)))
     # Named by the files, not their state: as they are now takes the place of as they were.
@@ -280,18 +287,18 @@ def _open_file(
     return pixels
 
 
-def _shape(spec: Any) -> tuple[int, int, int]:
+def _shape(spec: ImageSpec) -> tuple[int, int, int]:
     return (*spec.image_size, spec.channels)
 
 
-def _key(paths: Any, states: np.ndarray, spec: Any) -> str:
-    """Stands for the files as they are now, and for what decides how they are decoded."""
+def _key(paths: Sequence[str] | np.ndarray, states: np.ndarray, spec: ImageSpec) -> str:
+    """Identifies the files as they are now, and how they are decoded."""
     import PIL
 
     return _digest(_names(paths), states.tobytes(), spec, PIL.__version__)
 
 
-def _names(paths: Any) -> str:
+def _names(paths: Sequence[str] | np.ndarray) -> str:
     return "\n".join(os.path.abspath(path) for path in paths)
 
 
@@ -303,10 +310,10 @@ def _digest(*values: Any) -> str:
     return digest.hexdigest()
 
 
-def _file_size(count: int, row: int) -> int:
-    """Bytes of a file with `count` images; the images begin on a page of their own."""
-    start = _HEADER + -(-4 * count // _HEADER) * _HEADER
-    return start + count * row
+def _file_size(num_images: int, row: int) -> int:
+    """The size of a file of images, which begin on a page of their own."""
+    start = _HEADER + -(-4 * num_images // _HEADER) * _HEADER
+    return start + num_images * row
 
 
 def _begins_with(path: Path, header: bytes, size: int) -> bool:
@@ -316,7 +323,7 @@ def _begins_with(path: Path, header: bytes, size: int) -> bool:
 
 
 def _checksum(image: np.ndarray) -> int:
-    """CRC-32 with 0 as 1, since 0 says that there is no image."""
+    """CRC-32 with 0 as 1, since 0 stands for no image."""
     return zlib.crc32(np.ascontiguousarray(image).data) or 1
 
 
@@ -330,7 +337,7 @@ def _remove_stale(folder: Path) -> None:
 
 
 def _make_room(own: Path, bound: int) -> None:
-    """Removes the files that were not used for longest, until all together keep to the bound."""
+    """Removes the least recently used files until all together are within the limit."""
     sizes = {}
     for path in own.parent.glob("[!.]*.pixels"):
         with contextlib.suppress(OSError):
@@ -356,13 +363,13 @@ def _warn(path: Path, error: OSError) -> None:
 
 
 def _existing(path: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+    """The folder, or the nearest existing one above it."""
     while not path.exists() and path != path.parent:
         path = path.parent
     return path
 
 
 def _free_memory() -> float:
-    """Bytes that this process could still use: the system's, or what its container allows."""
+    """The bytes that this process could still use, of the system or of its container."""
     free = available_memory()
     return _GUESSED_MEMORY if free is None else free

@@ -1,4 +1,4 @@
-"""Findings about the classes: lost, imbalanced, small, or with names that are easily confused."""
+"""Findings about classes: without images, imbalanced, small, or with names that look the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgclf.data.sources.image_notes import twin_names
 from imgclf.formatting import list_names
-from imgclf.inspection.finding import Finding
+from imgclf.inspection.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["find_in_classes"]
 
-# From 10:1 on, always saying the largest class is right in 91% of two classes.
-_UNEVEN, _VERY_UNEVEN = 3, 10
-# 15% for testing are 3 images of 20: too few for a figure.
-_FEW = 20
-_NAMED = 5
+# At 10:1, always predicting the larger of two classes has an accuracy of 91%.
+_IMBALANCED, _VERY_IMBALANCED = 3, 10
+# A test split of 15% has 3 of 20 images: too few for a metric.
+_MIN_IMAGES = 20
+_MAX_LISTED = 5
 
 
 def find_in_classes(photos: Sequence[Photo], class_names: Sequence[str]) -> list[Finding]:
-    """What is to be said about the classes; those without a usable image are among the names."""
+    """Checks the classes; `class_names` has those without a usable image, too."""
     usable = collections.Counter(photo.class_name for photo in photos if photo.reason is None)
     counts = {name: usable[name] for name in class_names}
     found = [_single(counts), _lost(counts), _twins(class_names), _balance(counts), _small(counts)]
@@ -50,9 +50,9 @@ def _twins(class_names: Sequence[str]) -> Finding | None:
     twins = [" and ".join(map(repr, names)) for names in twin_names(class_names)]
     if not twins:
         return None
-    message = f"Classes that differ only in case or blanks: {'; '.join(twins[:_NAMED])}."
+    message = f"Classes that differ only in case or blanks: {'; '.join(twins[:_MAX_LISTED])}."
     return Finding(
-        "twin-classes", "warning", len(twins), message, "If they are one, put them together."
+        "twin-classes", "warning", len(twins), message, "If they are one class, merge them."
     )
 
 
@@ -62,21 +62,21 @@ def _balance(counts: dict[str, int]) -> Finding | None:
         return None
     largest, smallest = max(present, key=present.__getitem__), min(present, key=present.__getitem__)
     ratio = present[largest] / present[smallest]
-    if ratio < _UNEVEN:
+    if ratio < _IMBALANCED:
         return None
     message = (
         f"Classes are imbalanced: {largest!r} has {present[largest]:,} images, {smallest!r} "
         f"{present[smallest]:,}, {ratio:.0f} times fewer."
     )
-    advice = "Judge by the figures of each class, not by accuracy alone; add to the small ones."
-    severity = "warning" if ratio >= _VERY_UNEVEN else "note"
+    advice = "Compare the metrics of each class, not accuracy alone; add images to the small ones."
+    severity: Severity = "warning" if ratio >= _VERY_IMBALANCED else "note"
     return Finding("imbalanced", severity, len(present), message, advice)
 
 
 def _small(counts: dict[str, int]) -> Finding | None:
-    small = [name for name, count in counts.items() if 0 < count < _FEW]
+    small = [name for name, count in counts.items() if 0 < count < _MIN_IMAGES]
     if not small:
         return None
-    message = f"Classes with fewer than {_FEW} images: {list_names(small)}."
-    advice = "Collect more: figures of so few images say little."
+    message = f"Classes with fewer than {_MIN_IMAGES} images: {list_names(small)}."
+    advice = "Collect more: metrics of so few images have wide intervals."
     return Finding("small-class", "warning", len(small), message, advice)

@@ -1,4 +1,4 @@
-"""Contact sheets: the images of a finding at a glance."""
+"""Draws contact sheets: the images of a finding on one page."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _PAIRS, _SINGLES = 12, 24
 
 
 def has_images(finding: Finding) -> bool:
-    """Whether there is an image to show."""
+    """Whether a finding has an image to show."""
     return any(example.photo.reason is None for group in finding.groups for example in group)
 
 
 def draw(finding: Finding) -> Figure:
-    """A sheet of up to 24 images: singles, or the first two of each group side by side."""
+    """Draws up to 24 images: single ones, or the first two of each group side by side."""
     pairs = any(len(group) > 1 for group in finding.groups)
     images, titles = [], []
     groups = itertools.islice(finding.groups, _PAIRS if pairs else _SINGLES)
@@ -39,7 +39,7 @@ def draw(finding: Finding) -> Figure:
         for example in group[:2]:
             images.append(_read(example))
             titles.append(_title(example, f"{number}: " if pairs else ""))
-    title = f"{finding.kind}: {finding.count:,}"
+    title = f"{finding.kind}: {finding.num_affected:,}"
     return plots.image_grid(images, titles, columns=_COLUMNS, title=title)
 
 
@@ -51,7 +51,7 @@ def _title(example: Example, mark: str) -> str:
 
 
 def _read(example: Example) -> np.ndarray:
-    """The image, small; a white field if the file has gone since."""
+    """Reads a small version of the image; a white one if the file is gone."""
     from PIL import Image
 
     try:

@@ -1,11 +1,11 @@
-"""Findings about images that are there twice, and which copies are best left out."""
+"""Findings about duplicate images, and which copies to leave out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from imgclf.duplicates.exact import SPLIT_RANKS
-from imgclf.inspection.finding import Example, Finding
+from imgclf.inspection.finding import Example, Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 __all__ = ["find_in_exact_copies", "find_in_near_copies", "surplus", "surplus_near"]
 
 # A message for one group and for several; {groups} images are in {files} files.
-_EXACT = {
+_EXACT: dict[str, tuple[Severity, str, str]] = {
     "two-labels": (
         "problem",
-        "{groups} with the very same content {are} in more than one class ({files} files).",
+        "{groups} with identical content {are} in more than one class ({files} files).",
         "Keep each in the class that is right, and delete the others.",
     ),
     "across-splits": (
         "problem",
-        "{groups} with the very same content {are} in more than one split ({files} files).",
-        "Delete the copies to train on: figures of known images are too good.",
+        "{groups} with identical content {are} in more than one split ({files} files).",
+        "Delete the training copies: metrics on known images are too good.",
     ),
     "copies": (
         "warning",
-        "{groups} {are} there more than once, in {files} files.",
-        "Keep one of each: a random cut may put copies on both sides of a split.",
+        "{groups} {are} duplicated, in {files} files.",
+        "Keep one of each: a random split may put copies on both sides.",
     ),
 }
 
 
 def find_in_exact_copies(photos: Sequence[Photo], groups: Sequence[Sequence[int]]) -> list[Finding]:
-    """One finding for each kind of copies; a group is told of in the gravest one only."""
+    """Makes a finding for each kind of copies; a group is in the most severe one only."""
     by_kind: dict[str, list[Sequence[int]]] = {kind: [] for kind in _EXACT}
     for group in groups:
         by_kind[_kind_of([photos[index] for index in group])].append(group)
@@ -65,7 +65,7 @@ def _exact_finding(kind: str, photos: Sequence[Photo], groups: Sequence[Sequence
 
 
 def find_in_near_copies(photos: Sequence[Photo], near: NearCopies) -> list[Finding]:
-    """Near copies in two classes, in two splits, and within one class."""
+    """Makes findings of near copies in two classes, in two splits, and within one class."""
     by_splits = any(photo.split is not None for photo in photos)
     found = [
         _near_finding(
@@ -79,14 +79,14 @@ def find_in_near_copies(photos: Sequence[Photo], near: NearCopies) -> list[Findi
             "near-across-splits",
             "warning",
             "{n} images nearly repeat one of another split.",
-            "Leave out those to train on: figures of known images are too good.",
+            "Leave out the training copies: metrics on known images are too good.",
             _pairs(photos, near.other_split),
         ),
         _near_finding(
             "near-copies",
             "note" if by_splits else "warning",
             "{n} images nearly repeat another of their class.",
-            "Bursts and edited copies: keep each group on one side of a split.",
+            "Bursts and edited copies: keep each group in one split.",
             tuple(tuple(Example(photos[index]) for index in group) for group in near.groups),
         ),
     ]
@@ -100,7 +100,7 @@ def _pairs(photos: Sequence[Photo], partners: np.ndarray) -> tuple[tuple[Example
 
 
 def _near_finding(
-    kind: str, severity: str, text: str, advice: str, groups: tuple[tuple[Example, ...], ...]
+    kind: str, severity: Severity, text: str, advice: str, groups: tuple[tuple[Example, ...], ...]
 ) -> Finding | None:
     files = len({example.photo.path for group in groups for example in group})
     if not files:
@@ -111,7 +111,7 @@ def _near_finding(
 def surplus(
     photos: Sequence[Photo], groups: Sequence[Sequence[int]]
 ) -> Iterator[tuple[Photo, str]]:
-    """The exact copies to leave out, with the reason: all but one, or all where labels differ."""
+    """Yields the exact copies to leave out: all but one, or all if their classes differ."""
     for group in groups:
         members = [photos[index] for index in group]
         if _kind_of(members) == "two-labels":
@@ -127,7 +127,7 @@ def surplus(
 
 
 def surplus_near(photos: Sequence[Photo], near: NearCopies) -> Iterator[tuple[Photo, str]]:
-    """Near copies of images in a higher split: they would make the figures too good."""
+    """Yields near copies of images in a higher split, which would make its metrics too good."""
     for index, partner in enumerate(near.other_split):
         photo, other = photos[index], photos[partner]
         if partner >= 0 and SPLIT_RANKS[other.split] > SPLIT_RANKS[photo.split]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from imgclf.data.image_formats import format_of, suffix_of
-from imgclf.inspection.finding import Example, Finding
+from imgclf.inspection.finding import Example, Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,34 +36,34 @@ _BLURRED = 0.6
 
 @dataclasses.dataclass(frozen=True)
 class FileRule:
-    """One question that is asked of each file.
+    """One check of each file.
 
     Args:
         kind: the name of the finding.
-        severity: how grave it is.
-        told: the message for one file and for several; `{n}` is their number.
+        severity: of the finding.
+        messages: the message for one file and for several; `{n}` is their number.
         advice: what to do.
-        detail: what to say of a file that it is about; None if it is about another one.
+        detail: describes a file that is concerned; None for one that is not.
     """
 
     kind: str
-    severity: str
-    told: tuple[str, str]
+    severity: Severity
+    messages: tuple[str, str]
     advice: str
     detail: Callable[[Photo], str | None]
 
     def apply(self, photos: Sequence[Photo]) -> Finding | None:
-        """The finding over all files, if it is about any."""
+        """Makes a finding of the files concerned, if there are any."""
         details = ((photo, self.detail(photo)) for photo in photos)
         groups = tuple((Example(photo, detail),) for photo, detail in details if detail is not None)
         if not groups:
             return None
-        message = self.told[len(groups) > 1].format(n=f"{len(groups):,}")
+        message = self.messages[len(groups) > 1].format(n=f"{len(groups):,}")
         return Finding(self.kind, self.severity, len(groups), message, self.advice, groups)
 
 
 def find_in_files(photos: Sequence[Photo]) -> list[Finding]:
-    """What each rule finds."""
+    """Applies each rule."""
     return [found for rule in RULES if (found := rule.apply(photos)) is not None]
 
 
@@ -124,7 +124,7 @@ def _bright(photo: Photo) -> str | None:
 def _blurred(photo: Photo) -> str | None:
     if photo.measures is None or photo.facts is None or is_blank(photo):
         return None
-    # Where there are few pixels, there are no edges to judge by.
+    # Too few pixels have no edges to measure.
     too_small = min(photo.facts.width, photo.facts.height) < _TINY
     if too_small or photo.measures.blur <= _BLURRED or _dark(photo) or _bright(photo):
         return None
@@ -157,7 +157,7 @@ RULES = (
             "1 image is 5 times as long as it is wide, or longer.",
             "{n} images are 5 times as long as they are wide, or longer.",
         ),
-        'Cut them, or train with resize="pad"; a crop shows a small part of them.',
+        'Cut them, or train with resize="pad"; a crop shows little of them.',
         _sliver,
     ),
     FileRule(
@@ -167,14 +167,14 @@ RULES = (
             f"1 image has a side below {_TINY} pixels.",
             f"{{n}} images have a side below {_TINY} pixels.",
         ),
-        "Check that they are no icons or previews; find the originals or leave them out.",
+        "Check for icons and previews; find the originals or leave them out.",
         _tiny,
     ),
     FileRule(
         "blurred",
         "note",
         ("1 image looks blurred.", "{n} images look blurred."),
-        "Look at them; smooth drawings look so, too.",
+        "Look at them; smooth drawings look blurred, too.",
         _blurred,
     ),
     FileRule(
@@ -198,14 +198,14 @@ RULES = (
             "1 file holds another format than its name says.",
             "{n} files hold another format than their names say.",
         ),
-        "Nothing for imgclf, which goes by the content; other programs may stumble.",
+        "imgclf goes by the content; other programs may fail.",
         _misnamed,
     ),
     FileRule(
         "animated",
         "note",
         ("1 file is animated.", "{n} files are animated."),
-        "Only their first frame is used. Save the frame that you mean, if it is another.",
+        "Only the first frame is used. To use another one, save it as an image.",
         _animated,
     ),
     FileRule(
@@ -215,7 +215,7 @@ RULES = (
             f"1 image has over {_HUGE // 10**6} million pixels.",
             f"{{n}} images have over {_HUGE // 10**6} million pixels.",
         ),
-        "Smaller copies train as well and are read quicker.",
+        "Smaller copies train as well and are faster to read.",
         _huge,
     ),
 )

@@ -1,25 +1,26 @@
-"""`Finding`: one thing that is wrong, or worth to know, with examples and what to do."""
+"""`Finding`: one problem with the data or one noteworthy fact, with examples and advice."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from imgclf.inspection.photo import Photo
 
-__all__ = ["SEVERITIES", "Example", "Finding"]
+__all__ = ["SEVERITIES", "Example", "Finding", "Severity"]
 
-# The gravest first.
-SEVERITIES = ("problem", "warning", "note")
+# The most severe first.
+Severity = Literal["problem", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note")
 
-# Groups that a record lists; the table of files has all.
-_LISTED = 20
+# Groups in a record; the table of files has all.
+_MAX_GROUPS = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """One file of a finding, and what there is to say about it."""
+    """One file of a finding, with what was found in it."""
 
     photo: Photo
     detail: str = ""
@@ -28,7 +29,7 @@ class Example:
         return f"{self.photo.name}: {self.detail}" if self.detail else self.photo.name
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON takes them."""
+        """Returns plain values for JSON."""
         return {
             "path": self.photo.name,
             "class": self.photo.class_name,
@@ -39,36 +40,36 @@ class Example:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """One problem or noteworthy fact.
 
     Args:
         kind: a short name, such as "broken" or "two-labels".
         severity: "problem" (the data is wrong), "warning" (likely to mislead) or "note".
-        count: how many files or classes it is about.
+        num_affected: the number of files or classes concerned.
         message: what was found.
         advice: what to do.
-        groups: the files; copies of one image are in one group, others in a group of their own.
+        groups: the files; copies of one image form a group, other files a group each.
     """
 
     kind: str
-    severity: str
-    count: int
+    severity: Severity
+    num_affected: int
     message: str
     advice: str
     groups: tuple[tuple[Example, ...], ...] = ()
 
     @property
     def is_near(self) -> bool:
-        """Whether the images of a group are alike, and not the very same."""
+        """Whether the images of a group are similar, but not identical."""
         return self.kind.startswith("near-")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON takes them, with the first 20 groups."""
+        """Returns plain values for JSON, with the first 20 groups."""
         return {
             "kind": self.kind,
             "severity": self.severity,
-            "count": self.count,
+            "num_affected": self.num_affected,
             "message": self.message,
             "advice": self.advice,
-            "examples": [[one.to_dict() for one in group] for group in self.groups[:_LISTED]],
+            "examples": [[one.to_dict() for one in group] for group in self.groups[:_MAX_GROUPS]],
         }

@@ -1,4 +1,4 @@
-"""What is known of one image file: its facts, and measures of its pixels, from one decoding."""
+"""Measures image files: the metadata and the pixels of each, from one decoding."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["THUMBNAIL_SIDE", "Measures", "Photo", "measure_all"]
 
-# Images are measured at this longer side, in pixels; smaller ones as they are. The networks of
-# the presets see at most 224 pixels: blur that is gone at 256 is none to them.
+# Larger images are measured at this longer side, in pixels. The networks of the presets see at most
+# 224 pixels, so blur that is gone at 256 does not matter.
 _SIDE = 256
 
 # Enough to distinguish images with similar hashes; 192 bytes a file.
@@ -44,7 +44,7 @@ _GREY_SQUARES = _GREY_VALUES**2
 
 
 class Measures(NamedTuple):
-    """What the pixels of one image say.
+    """Measures of the pixels of one image.
 
     Args:
         brightness: the mean grey value, 0 to 255.
@@ -73,14 +73,14 @@ class Photo:
 
     Args:
         path: where it is.
-        name: the path from the inspected folder, with "/", fit to be shown.
+        name: the path below the inspected folder, with "/" and control characters escaped.
         class_name: its class.
-        split: "train", "validation" or "test", if the folders or the table say so.
+        split: "train", "validation" or "test", if the folders or the table give it.
         size: bytes.
-        changed: when the file was changed last, seconds since 1970.
+        changed: the time of the last change, seconds since 1970.
         reason: why it cannot be used; None if it can.
-        facts: what the file says of its image; None if it cannot be used.
-        measures: what the pixels say; None if it cannot be used.
+        facts: the metadata of the file; None if it cannot be used.
+        measures: of the pixels; None if it cannot be used.
     """
 
     path: str
@@ -181,7 +181,7 @@ def _is_grey(pixels: np.ndarray) -> bool:
 
 
 def _blur(values: np.ndarray) -> float:
-    """How little a further blur takes away of the edges; the worse of the two directions."""
+    """How little another blur reduces the edges, in the worse of the two directions."""
     from scipy.ndimage import uniform_filter1d
 
     results = []

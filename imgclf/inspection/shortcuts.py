@@ -1,8 +1,8 @@
-"""Shortcuts: facts about the files, not the images, that give the class away.
+"""Findings of shortcuts: facts about the files, not the images, that reveal the class.
 
-Where all cats come from one camera and all dogs from another, a network may learn the camera. For
-each fact a shallow decision tree is cross-validated: if it tells the class from that fact alone far
-better than chance, or tells one class from all others, that is said.
+If all cats come from one camera and all dogs from another, a network may learn the camera. For each
+fact a shallow decision tree is cross-validated. A finding says if it predicts the class from that
+fact alone far better than chance, or separates one class from all others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from imgclf.inspection.finding import Example, Finding
+from imgclf.inspection.finding import Example, Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,18 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["find_shortcuts"]
 
 _FOLDS = 5
-# Classes with fewer files cannot be divided into folds that say anything.
-_SMALLEST_CLASS = 10
-# A sample is enough: its figures are within 1%.
-_MOST_FILES = 20_000
+# Smaller classes are too small for folds.
+_MIN_CLASS_SIZE = 10
+# A sample is enough: its accuracies are within 1%.
+_MAX_FILES = 20_000
 
-# "Far above chance": half of what always saying the largest class gets wrong. In CIFAR-10, where
-# skies make small files, file size gets rid of 4% of that as JPEG and 8% as PNG.
+# "Far above chance": half of the errors of always predicting the largest class are gone. Of
+# CIFAR-10, where skies make small files, file size removes 4% of them as JPEG and 8% as PNG.
 _GAP_CLOSED = 0.5
-# For one class against all others: the part of it that is found, less the part of the others that
-# is taken for it.
+# For one class against all others: true positive rate minus false positive rate.
 _INFORMEDNESS = 0.8
-# For all questions asked together (Bonferroni): one innocent folder in a thousand is accused.
+# For all tests together (Bonferroni): one harmless folder in a thousand gets a finding.
 _SIGNIFICANCE = 1e-3
 
 # Copying or unpacking a data set class by class takes less; its times then mean nothing.
@@ -42,24 +41,24 @@ _SECONDS_OF_A_COPY = 24 * 3600
 
 
 class _Shortcut(NamedTuple):
-    """One fact that gives classes away."""
+    """One fact that reveals classes."""
 
     fact: str
     accuracy: float
     baseline: float
     largest: str
-    one_class: str | None  # the class it tells from all others, if it does not tell them all
+    one_class: str | None  # the class that it separates from all others; None if it predicts all
 
 
 def find_shortcuts(photos: Sequence[Photo]) -> list[Finding]:
-    """A warning for what the pixels can show, and a note if the files' times tell the class."""
+    """Makes a warning of what pixels can show, and a note if file times predict the class."""
     usable = _sample(photos)
     labels = np.array([photo.class_name for photo in usable])
     if len(set(labels)) < 2:
         return []
     found = []
     for fact, value in _FACTS.items():
-        shortcut = _look(fact, np.array([value(photo) for photo in usable]), labels)
+        shortcut = _test(fact, np.array([value(photo) for photo in usable]), labels)
         if shortcut is not None:
             found.append(shortcut)
     found.sort(key=lambda one: (one.one_class is not None, -one.accuracy))
@@ -68,33 +67,33 @@ def find_shortcuts(photos: Sequence[Photo]) -> list[Finding]:
     findings = []
     if seen:
         advice = (
-            "The network may learn this instead of what you mean. Mix the sources, or bring all "
-            "images to one form; then test on images from elsewhere."
+            "The network may learn this instead of the image content. Mix the sources, or convert "
+            "all images to one form; then test on images from elsewhere."
         )
         findings.append(_finding("shortcut", "warning", seen, advice, usable))
     if times and _span(usable) > _SECONDS_OF_A_COPY:
         advice = (
             "The classes were collected at different times. Check that season, light and camera "
-            "do not tell them apart."
+            "do not differ between them."
         )
         findings.append(_finding("time-shortcut", "note", times, advice, usable))
     return findings
 
 
 def _sample(photos: Sequence[Photo]) -> list[Photo]:
-    """Usable files of classes that are large enough; at most so many, each class alike."""
+    """Samples the usable files of classes that are large enough, each class alike."""
     by_class: dict[str, list[Photo]] = {}
     for photo in photos:
         if photo.reason is None:
             by_class.setdefault(photo.class_name, []).append(photo)
     total = sum(map(len, by_class.values()))
-    step = max(1, math.ceil(total / _MOST_FILES))
+    step = max(1, math.ceil(total / _MAX_FILES))
     chosen = (members[::step] for members in by_class.values())
-    return [photo for members in chosen if len(members) >= _SMALLEST_CLASS for photo in members]
+    return [photo for members in chosen if len(members) >= _MIN_CLASS_SIZE for photo in members]
 
 
-def _look(fact: str, values: np.ndarray, labels: np.ndarray) -> _Shortcut | None:
-    """Asks whether one fact tells all classes, or at least one of them."""
+def _test(fact: str, values: np.ndarray, labels: np.ndarray) -> _Shortcut | None:
+    """Tests whether one fact predicts all classes, or at least one of them."""
     if len(set(values.tolist())) < 2:
         return None
     predicted = _cross_validated(_as_numbers(values), labels)
@@ -103,14 +102,14 @@ def _look(fact: str, values: np.ndarray, labels: np.ndarray) -> _Shortcut | None
     right = int((predicted == labels).sum())
     accuracy = right / len(labels)
     largest = str(names[counts.argmax()])
-    questions = len(_FACTS) * (len(names) + 1)
+    num_tests = len(_FACTS) * (len(names) + 1)
     is_far = (accuracy - baseline) >= _GAP_CLOSED * (1 - baseline)
-    if is_far and _is_significant(right, len(labels), baseline, questions):
+    if is_far and _is_significant(right, len(labels), baseline, num_tests):
         return _Shortcut(fact, accuracy, baseline, largest, None)
     best = max(names, key=lambda name: _informedness(predicted == name, labels == name))
     said, true = predicted == best, labels == best
     if _informedness(said, true) >= _INFORMEDNESS and _is_significant(
-        int((said & true).sum()), int(true.sum()), float(said.mean()), questions
+        int((said & true).sum()), int(true.sum()), float(said.mean()), num_tests
     ):
         share = float((said == true).mean())
         return _Shortcut(fact, share, 1 - float(true.mean()), largest, str(best))
@@ -118,7 +117,7 @@ def _look(fact: str, values: np.ndarray, labels: np.ndarray) -> _Shortcut | None
 
 
 def _cross_validated(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """What a shallow tree says of files that it has not seen."""
+    """Predicts each file by a shallow tree that was fitted without it."""
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from sklearn.tree import DecisionTreeClassifier
 
@@ -131,7 +130,7 @@ def _cross_validated(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _as_numbers(values: np.ndarray) -> np.ndarray:
-    """Words become numbers, the most frequent ones the lowest."""
+    """Encodes words as numbers, the most frequent as 0."""
     if values.dtype.kind != "U":
         return values
     ordered = [word for word, _ in collections.Counter(values.tolist()).most_common()]
@@ -142,16 +141,16 @@ def _informedness(said: np.ndarray, true: np.ndarray) -> float:
     return float(said[true].mean() - said[~true].mean())
 
 
-def _is_significant(right: int, of: int, chance: float, questions: int) -> bool:
+def _is_significant(right: int, of: int, chance: float, num_tests: int) -> bool:
     from scipy.stats import binomtest
 
-    return binomtest(right, of, chance, alternative="greater").pvalue * questions < _SIGNIFICANCE
+    return binomtest(right, of, chance, alternative="greater").pvalue * num_tests < _SIGNIFICANCE
 
 
 def _finding(
-    kind: str, severity: str, found: Sequence[_Shortcut], advice: str, photos: Sequence[Photo]
+    kind: str, severity: Severity, found: Sequence[_Shortcut], advice: str, photos: Sequence[Photo]
 ) -> Finding:
-    """One finding for all facts: most of them go together."""
+    """Makes one finding of all facts: most of them are related."""
     sentences = [_say(one) for one in found[:3]]
     if len(found) > 3:
         sentences.append(f"So do: {', '.join(one.fact for one in found[3:])}.")
@@ -163,17 +162,17 @@ def _say(found: _Shortcut) -> str:
     fact = f"{found.fact[0].upper()}{found.fact[1:]}"
     if found.one_class is not None:
         return (
-            f"{fact} alone tells {found.one_class!r} from the other classes in "
+            f"{fact} alone distinguishes {found.one_class!r} from the other classes in "
             f"{found.accuracy:.0%} of the files."
         )
     return (
-        f"{fact} alone tells the class in {found.accuracy:.0%} of the files (always saying "
+        f"{fact} alone predicts the class of {found.accuracy:.0%} of the files (always "
         f"{found.largest!r}: {found.baseline:.0%})."
     )
 
 
 def _examples(photos: Sequence[Photo], fact: str) -> tuple[tuple[Example, ...], ...]:
-    """Of each class the file with the middle value."""
+    """The file of each class with the median value."""
     by_class: dict[str, list[Photo]] = {}
     for photo in photos:
         by_class.setdefault(photo.class_name, []).append(photo)

@@ -258,7 +258,7 @@ def test_inspect_shows_one_batch_and_one_sample(tiny_cifar10, here):
     assert "\nSample 7: " in result.stdout
     assert (here / "seven.png").is_file()
     record = json.loads(succeed("inspect", "digits", "--json").stdout)
-    assert [split["samples"] for split in record["splits"]] == [1259, 179, 359]
+    assert [split["num_images"] for split in record["splits"]] == [1259, 179, 359]
 
 
 def test_search_prints_its_best_blocks(tiny_cifar10, here):

@@ -29,7 +29,7 @@ def test_a_clean_folder_ends_with_0_and_its_counts(photos):
     result = call("photos")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("photos: 48 files, 2 classes; nothing to complain about\n")
+    assert result.stdout.startswith("photos: 48 files, 2 classes; no findings\n")
     assert "\ncat            24\n" in result.stdout
     assert "Next:" not in result.stdout
     assert result.stderr == ""
@@ -115,7 +115,7 @@ def test_a_table_is_checked_too(photos, tmp_path):
         f"photos/{name}/{number:02}.png,{name}" for name in ("cat", "dog") for number in range(24)
     ]
     (tmp_path / "labels.csv").write_text("\n".join(["path,label", *rows]))
-    assert call("labels.csv").stdout.startswith("labels.csv: 48 files, 2 classes; nothing")
+    assert call("labels.csv").stdout.startswith("labels.csv: 48 files, 2 classes; no findings")
 
 
 def test_fail_on_goes_with_photos_only(photos):
@@ -148,9 +148,7 @@ def test_exclude_checks_what_remains(photos):
     result = call("photos", "--exclude", "found/exclude.csv", "--out", "found")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith(
-        "photos: 47 files, 2 classes, 2 more left out; nothing to complain about\n"
-    )
+    assert result.stdout.startswith("photos: 47 files, 2 classes, 2 more left out; no findings\n")
     assert result.stdout.endswith(
         "exclude.csv (2 files, 2 of them left out before), contact sheets: 0\n"
         "Next:  imgclf train photos --exclude found/exclude.csv\n"

@@ -57,10 +57,10 @@ def stored(cache):
 
 
 @pytest.mark.parametrize("location", ["auto", "memory", "disk"])
-def test_each_image_is_decoded_once_and_stays_the_same(paths, decoded, where):
+def test_each_image_is_decoded_once_and_stays_the_same(paths, decoded, location):
     plain = np.asarray(ImageFiles(paths, SPEC))
     decoded.clear()
-    files = training_on(paths, where)
+    files = training_on(paths, location)
     for rows in ([3, 1, 3, 19], slice(5), [2, 19], slice(None), slice(None)):
         np.testing.assert_array_equal(np.asarray(files[rows]), plain[rows])
     twice_in_the_first_batch = 1
@@ -216,8 +216,8 @@ def test_killed_processes_leave_nothing_wrong(paths, cache, rng):
 
 
 @pytest.mark.parametrize("location", ["memory", "disk"])
-def test_a_file_that_changed_between_two_trainings_is_decoded_anew(paths, cache, rng, where):
-    files = training_on(paths, where)
+def test_a_file_that_changed_between_two_trainings_is_decoded_anew(paths, cache, rng, location):
+    files = training_on(paths, location)
     np.asarray(files)
     old = paths[4].read_bytes(), paths[4].stat()
     make_image(rng, (30, 22), 1).save(paths[4])
@@ -226,14 +226,14 @@ def test_a_file_that_changed_between_two_trainings_is_decoded_anew(paths, cache,
     # Back as it was, its time too: no pixel of the other state may stand for it.
     paths[4].write_bytes(old[0])
     os.utime(paths[4], ns=(old[1].st_atime_ns, old[1].st_mtime_ns))
-    files = training_on(paths, where)
+    files = training_on(paths, location)
     np.testing.assert_array_equal(np.asarray(files), np.asarray(ImageFiles(paths, SPEC)))
-    assert len(stored(cache)) == (where == "disk")
+    assert len(stored(cache)) == (location == "disk")
 
 
 @pytest.mark.parametrize("location", ["memory", "disk", None])
-def test_a_file_that_changes_in_an_epoch_is_named(paths, rng, where):
-    files = training_on(paths, where)
+def test_a_file_that_changes_in_an_epoch_is_named(paths, rng, location):
+    files = training_on(paths, location)
     np.asarray(files[:3])
     make_image(rng, (30, 22), 1).save(paths[4])
     with pytest.raises(ImageError) as caught:
@@ -246,8 +246,8 @@ def test_a_file_that_changes_in_an_epoch_is_named(paths, rng, where):
 
 
 @pytest.mark.parametrize("location", ["memory", "disk", None])
-def test_a_file_that_goes_in_an_epoch_is_named(paths, where):
-    files = training_on(paths, where)
+def test_a_file_that_goes_in_an_epoch_is_named(paths, location):
+    files = training_on(paths, location)
     np.asarray(files[:3])
     paths[4].unlink()
     message = (
@@ -318,7 +318,7 @@ def test_another_process_keeps_its_own(paths):
 def test_loaders_pass_the_setting_on(photo_folder):
     assert imgclf.load_folder(photo_folder, cache="disk").train.images.cache.location == "disk"
     assert imgclf.load_folder(photo_folder, cache=None).train.images.cache.location is None
-    with pytest.raises(ArgumentError, match="`where` must be one of 'auto', 'memory', 'disk'"):
+    with pytest.raises(ArgumentError, match="`location` must be one of 'auto', 'memory', 'disk'"):
         imgclf.load_folder(photo_folder, cache="ram")
 
 

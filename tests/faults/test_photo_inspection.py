@@ -124,7 +124,7 @@ def png_claiming(width, height):
 
 BOUNDED = """
 import resource, sys
-import imgclf.inspection.photos, imagehash, scipy.ndimage, PIL.Image, sklearn.tree
+import imgclf.inspection.photo_inspection, imagehash, scipy.ndimage, PIL.Image, sklearn.tree
 with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000,) * 2)

@@ -57,7 +57,7 @@ def test_the_report_reads_whole(photos):
             f"file sizes      {low} to {high}, median {middle}; {show_bytes(sum(sizes))} in all",
             "formats         PNG 48",
             "modes           RGB 48",
-            "no images       1 by their names, passed over",
+            "no images       1 by their names, ignored",
         ]
     )
 
@@ -77,7 +77,7 @@ def test_broken_files_are_found_with_the_reason(photos):
     found = imgclf.inspect(photos)
 
     broken = finding(found, "broken")
-    assert (broken.severity, broken.count) == ("problem", 5)
+    assert (broken.severity, broken.num_affected) == ("problem", 5)
     details = {group[0].photo.name: group[0].detail for group in broken.groups}
     assert details["dog/page.jpg"] == "is not a JPEG, PNG, WEBP, GIF, BMP image."
     assert details["dog/phone.heic"].startswith("is HEIC")
@@ -94,7 +94,7 @@ def test_exact_copies_within_a_class(photos):
     found = imgclf.inspect(photos)
 
     assert names(found, "copies") == [["cat/03.png", "cat/again1.png", "cat/again2.png"]]
-    assert finding(found, "copies").message == "1 image is there more than once, in 3 files."
+    assert finding(found, "copies").message == "1 image is duplicated, in 3 files."
     assert finding(found, "near-copies") is None
     assert [(photo.name, why) for photo, why in found.excluded] == [
         ("cat/again1.png", "the same image as cat/03.png"),
@@ -162,7 +162,7 @@ def test_near_copies_across_splits_leave_the_one_to_train_on_out(divided):
     assert set(map(tuple, names(found, "near-across-splits"))) <= {
         *itertools.combinations(["train/cat/x.jpg", "val/cat/x.jpg", "test/cat/03.png"], 2)
     }
-    assert finding(found, "near-across-splits").count == 3
+    assert finding(found, "near-across-splits").num_affected == 3
     assert [(photo.name, why) for photo, why in found.excluded] == [
         ("train/cat/x.jpg", "nearly the same image as test/cat/03.png"),
         ("val/cat/x.jpg", "nearly the same image as test/cat/03.png"),
@@ -190,7 +190,7 @@ def test_every_frame_of_a_burst_in_two_classes_is_told_of(photos, rng):
 
     found = imgclf.inspect(photos)
 
-    assert finding(found, "near-two-labels").count == 20
+    assert finding(found, "near-two-labels").num_affected == 20
     assert [len(group) for group in names(found, "near-copies")] == [5, 15]
 
 
@@ -458,9 +458,7 @@ def test_what_a_first_check_found_can_be_left_out_of_a_second(photos, tmp_path):
     assert [path for path, _ in second.left_out] == [photo.name for photo, _ in first.excluded]
     assert len(second.photos) + len(second.left_out) == len(first.photos) == 50
     assert second.to_dict()["left_out"] == 2
-    assert str(second).startswith(
-        "photos: 48 files, 2 classes, 2 more left out; nothing to complain about\n"
-    )
+    assert str(second).startswith("photos: 48 files, 2 classes, 2 more left out; no findings\n")
     # The list of a second check goes on from that of the first: it serves alone.
     Image.new("RGB", (48, 48)).save(photos / "cat" / "blank.png")
     third = imgclf.inspect(photos, exclude=tmp_path / "first" / "exclude.csv")

@@ -21,13 +21,13 @@ def test_a_split_is_counted_and_measured(split):
     record = imgclf.inspect(split).splits[0]
 
     assert record.name == "data"
-    assert record.samples == 30
+    assert record.num_images == 30
     assert record.image_shape == (6, 8, 3)
     assert record.dtype == "uint8"
     assert record.label_counts == {"ant": 10, "bee": 10, "cicada": 10}
     assert record.first_labels == tuple(number % 3 for number in range(20))
     assert record.pixel_range == (3, 251)
-    assert record.pixels_from == 30
+    assert record.num_sampled == 30
 
 
 def test_a_sample_has_its_image_label_and_range(split):
@@ -60,7 +60,7 @@ def test_a_data_set_has_a_record_for_each_split():
     found = imgclf.inspect(data, sample=0)
 
     assert [record.name for record in found.splits] == ["train", "validation", "test"]
-    assert sum(record.samples for record in found.splits) == 1797
+    assert sum(record.num_images for record in found.splits) == 1797
     assert found.name == "digits"
     assert np.array_equal(found.sample.image, data.train.images[0])
     assert "validation: 179 images of 8×8×1" in str(found)
@@ -106,7 +106,7 @@ def test_many_files_are_sampled_and_the_report_says_so(tmp_path):
     found = imgclf.inspect(imgclf.load_folder(tmp_path, validation=None, test=None))
 
     record = found.splits[0]
-    assert record.pixels_from == 256
+    assert record.num_sampled == 256
     assert record.pixel_range == (0, 255)
     assert "  values        0 to 255 in 256 of them" in str(found)
     assert found.notes[0] in str(found)

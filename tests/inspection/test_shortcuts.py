@@ -44,7 +44,7 @@ def test_a_size_for_each_class_is_told_with_its_figures(tmp_path, rng):
     shortcut = told(write(tmp_path / "x", rng, ["cat", "dog"], 40, make))
 
     assert shortcut.severity == "warning"
-    assert "Width alone tells the class in 90% of the files (always saying 'cat': 50%)." in (
+    assert "Width alone predicts the class of 90% of the files (always 'cat': 50%)." in (
         shortcut.message
     )
     assert "Height" not in shortcut.message
@@ -60,7 +60,7 @@ def test_one_class_with_a_format_of_its_own_among_many(tmp_path, rng):
 
     found = write(tmp_path / "x", rng, list("abcdef"), 30, make)
 
-    assert "Format alone tells 'a' from the other classes in 100% of the files." in (
+    assert "Format alone distinguishes 'a' from the other classes in 100% of the files." in (
         told(found).message
     )
 
@@ -75,7 +75,7 @@ def test_the_camera_of_a_class(tmp_path, rng):
     shortcut = told(write(tmp_path / "x", rng, ["cat", "dog"], 30, make))
 
     assert shortcut.message == (
-        "Camera alone tells the class in 100% of the files (always saying 'cat': 50%)."
+        "Camera alone predicts the class of 100% of the files (always 'cat': 50%)."
     )
     assert [group[0].detail for group in shortcut.groups] == [
         "camera Maker Model 0",
@@ -90,7 +90,7 @@ def test_grey_images_of_one_class_are_seen_through_their_mode(tmp_path, rng):
         image.save(path.with_suffix(".png"), compress_level=0)
 
     assert told(write(tmp_path / "x", rng, ["cat", "dog"], 30, make)).message == (
-        "Lack of colour alone tells the class in 100% of the files (always saying 'cat': 50%)."
+        "Lack of colour alone predicts the class of 100% of the files (always 'cat': 50%)."
     )
 
 

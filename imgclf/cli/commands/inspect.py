@@ -14,7 +14,7 @@ from imgclf.cli.outputs import echo_json, json_option, write_figure
 from imgclf.formatting import plural
 
 if TYPE_CHECKING:
-    from imgclf.inspection.photos import PhotoInspection
+    from imgclf.inspection.photo_inspection import PhotoInspection
 
 __all__ = ["inspect"]
 

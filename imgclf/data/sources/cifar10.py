@@ -21,9 +21,10 @@ from imgclf import checks
 from imgclf.data.dataset import Dataset, cut
 from imgclf.data.sources.cifar10_archive import ARCHIVE_NAME, CLASS_NAMES, MAX_ROWS
 from imgclf.data.sources.cifar10_cache import CachedBatches
-from imgclf.data.sources.download import cache_folder, download
+from imgclf.data.sources.download import download
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.files.cache_folder import cache_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

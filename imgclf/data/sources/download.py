@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sys
 import time
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from imgclf.errors import DownloadError
@@ -21,8 +19,9 @@ from imgclf.files import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-__all__ = ["RETRY_WAITS", "cache_folder", "download", "file_sha256"]
+__all__ = ["RETRY_WAITS", "download", "file_sha256"]
 
 # Seconds to wait after the first and the second try; there is no fourth.
 RETRY_WAITS = (1.0, 3.0)
@@ -32,16 +31,6 @@ _TIMEOUTS = (10.0, 30.0)
 
 _CHUNK = 256 * 1024
 _MAX_BYTES = 1 << 30
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: the environment's `IMGCLF_CACHE`, or the user's cache folder."""
-    chosen = os.environ.get("IMGCLF_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    import pooch
-
-    return Path(pooch.os_cache("imgclf"))
 
 
 def file_sha256(file: IO[bytes]) -> str:

@@ -16,19 +16,18 @@ from imgclf import checks
 from imgclf.data.image_formats import has_image_suffix
 from imgclf.data.images import MAX_PIXELS
 from imgclf.data.ledger import relative_path
-from imgclf.data.sources.labelled_files import (
-    SPLIT_NAMES,
-    ImageOptions,
-    LabelledFile,
-    make_dataset,
-)
+from imgclf.data.sources.from_files import make_dataset
+from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize
+from imgclf.data.sources.labelled_files import SPLIT_NAMES, LabelledFile
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from imgclf.data.cache import CacheLocation, CacheSettings
     from imgclf.data.dataset import Dataset
+    from imgclf.typing import ImageSize, StrPath
 
 __all__ = ["FolderScan", "images_at", "load_folder", "scan_folder"]
 
@@ -63,20 +62,20 @@ class FolderScan:
 
 
 def load_folder(
-    path: str | os.PathLike[str],
+    path: StrPath,
     *,
-    image_size: Any = None,
-    color: str | None = None,
-    resize: str = "crop",
+    image_size: ImageSize | None = None,
+    color: Color | None = None,
+    resize: Resize = "crop",
     validation: float | None = 0.15,
     test: float | None = 0.15,
-    class_names: Any = None,
+    class_names: Sequence[str] | None = None,
     seed: int = 0,
     max_skipped: float = 0.05,
-    exclude: Any = None,
+    exclude: Exclude | None = None,
     groups: Any = None,
     max_pixels: int = MAX_PIXELS,
-    cache: Any = "auto",
+    cache: CacheLocation | CacheSettings = "auto",
 ) -> Dataset:
     """Loads images from a folder that has a folder for each class.
 
@@ -141,14 +140,14 @@ def load_folder(
         >>> temporary.cleanup()
     """
     options = ImageOptions(
-        image_size,
-        color,
-        resize,
-        validation,
-        test,
-        class_names,
-        seed,
-        max_skipped,
+        image_size=image_size,
+        color=color,
+        resize=resize,
+        validation=validation,
+        test=test,
+        class_names=class_names,
+        seed=seed,
+        max_skipped=max_skipped,
         exclude=exclude,
         max_pixels=max_pixels,
         cache=cache,
@@ -391,7 +390,7 @@ def _walk(top: Path) -> _Found:
     return found
 
 
-def _listed(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
+def _listed(folder: StrPath) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return sorted(entries, key=lambda entry: entry.name)
 

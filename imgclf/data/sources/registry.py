@@ -1,8 +1,15 @@
-"""One word for any data: what the command line takes in place of a `Dataset`."""
+"""The registry of data sources: one row for each, shared by Python and the command line.
+
+A new source is a function that loads a `Dataset`, and a row here. Its options are the parameters of
+the function.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,89 +23,114 @@ from imgclf.errors import ArgumentError, ArgumentTypeError
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
 
-__all__ = ["NAMES", "load_source"]
-
-NAMES = ("cifar10", "digits")
+__all__ = ["NAMES", "SOURCES", "DataSource", "code_to_load", "load_source", "source_at"]
 
 
-def load_source(
-    source: str,
-    *,
-    archive: Any = None,
-    path: Any = None,
-    image_size: Any = None,
-    color: str | None = None,
-    resize: str = "crop",
-    exclude: Any = None,
-    groups: Any = None,
-    max_pixels: int | None = None,
-    cache: Any = None,
-    seed: int = 0,
-    validation: Any = None,
-) -> Dataset:
-    """Loads the data that a word stands for.
+@dataclasses.dataclass(frozen=True)
+class DataSource:
+    """One kind of data.
 
     Args:
-        source: "cifar10", "digits", a folder of images, or a CSV file. A folder with one of the
-            two names is written with its path, such as "./digits".
-        archive: for "cifar10", as in `load_cifar10`.
-        path: for "cifar10", as in `load_cifar10`.
-        image_size: for images, as in `load_folder`.
-        color: for images, as in `load_folder`.
-        resize: for images, as in `load_folder`.
-        exclude: for images, as in `load_folder`.
-        groups: for images, as in `load_folder`; for a table, the name of a column.
-        max_pixels: for images, as in `load_folder`.
-        cache: for images, as in `load_folder`, but None leaves it to that function.
-        seed: decides which images are set aside.
-        validation: what to set aside for validation; None leaves it to the function that loads.
+        title: what messages call it; of a named source, its name.
+        load: the function that loads it; that of a place takes the path first.
+        is_at: whether a path is of this kind, by its name or by what is there; None for a source
+            that has a name instead of a path.
+    """
 
-    Raises:
-        ArgumentError: if `source` is none of these, or an argument does not apply to it.
+    title: str
+    load: Callable[..., Dataset]
+    is_at: Callable[[Path], bool] | None = None
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it has a name instead of a path."""
+        return self.is_at is None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The names of its options."""
+        names = tuple(inspect.signature(self.load).parameters)
+        return names if self.is_named else names[1:]
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() == ".csv" and path.is_file()
+
+
+SOURCES = (
+    DataSource("cifar10", load_cifar10),
+    DataSource("digits", load_digits),
+    DataSource("a folder of images", load_folder, Path.is_dir),
+    DataSource("a .csv file", load_csv, _is_table),
+)
+
+NAMES = tuple(source.title for source in SOURCES if source.is_named)
+
+
+def source_at(source: str) -> DataSource | None:
+    """Finds the row of a name, folder or file; None if there is nothing of a known kind.
+
+    A name takes precedence: a folder called `digits` is written as `./digits`.
 
     Example:
-        >>> load_source("digits").name
+        >>> source_at("digits").options
+        ('validation', 'test', 'seed')
+    """
+    place = Path(source).expanduser()
+    for row in SOURCES:
+        if source == row.title if row.is_at is None else bool(source) and row.is_at(place):
+            return row
+    return None
+
+
+def load_source(source: str, **options: Any) -> Dataset:
+    """Loads a source by its name or path.
+
+    Args:
+        source: "cifar10", "digits", a folder of images, or a CSV file.
+        **options: the options of the function that loads it; None leaves an option to its default.
+
+    Raises:
+        ArgumentError: if there is no such source, or an option does not apply to it.
+
+    Example:
+        >>> load_source("digits", validation=0.2).name
         'digits'
     """
     if not isinstance(source, str):
         raise ArgumentTypeError(f"`source` must be a text. {checks.received('source', source)}")
-    cifar_options = {"archive": archive, "path": path}
-    image_options = {"image_size": image_size, "color": color, "resize": resize}
-    image_options |= {"exclude": exclude, "groups": groups}
-    image_options |= {
-        name: value
-        for name, value in (("max_pixels", max_pixels), ("cache", cache))
-        if value is not None
-    }
-    cut = {"seed": seed} | ({} if validation is None else {"validation": validation})
-    if source == "cifar10":
-        _refuse(image_options, source)
-        return load_cifar10(**cifar_options, **cut)
-    _refuse(cifar_options, source)
-    if source == "digits":
-        _refuse(image_options, source)
-        return load_digits(**cut)
-    place = Path(source).expanduser()
-    if source and place.is_dir():
-        return load_folder(place, **image_options, **cut)
-    if place.suffix.lower() == ".csv" and place.is_file():
-        return load_csv(place, **image_options, **cut)
-    raise ArgumentError(_unknown(source, place))
-
-
-def _refuse(options: dict[str, Any], source: str) -> None:
-    """An option that would change nothing is a mistake of the caller."""
-    for name, value in options.items():
-        if value is not None and (name, value) != ("resize", "crop"):
+    row = source_at(source)
+    if row is None:
+        raise ArgumentError(_unknown(source, Path(source).expanduser()))
+    given = {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        if name not in row.options:
             raise ArgumentError(
                 f"`{name}` does not apply to the source {source!r}. {checks.received(name, value)}"
             )
+    place = [] if row.is_named else [Path(source).expanduser()]
+    return row.load(*place, **given)
+
+
+def code_to_load(source: str, options: Mapping[str, Any]) -> str:
+    """Writes the line of Python that loads a source.
+
+    Example:
+        >>> print(code_to_load("digits", {"seed": 1}))
+        imgclf.load_digits(seed=1)
+    """
+    row = source_at(source)
+    function = "load_folder" if row is None else row.load.__name__
+    place = [] if source in NAMES else [repr(source)]
+    arguments = [*place, *(f"{name}={value!r}" for name, value in options.items())]
+    return f"imgclf.{function}({', '.join(arguments)})"
 
 
 def _unknown(source: str, place: Path) -> str:
+    titles = [*map(repr, NAMES), *(row.title for row in SOURCES if not row.is_named)]
     kind = "is a file of another kind" if place.is_file() else "there is no such file or folder"
     message = (
-        "`source` must be 'cifar10', 'digits', a folder of images or a .csv file; "
+        f"`source` must be {', '.join(titles[:-1])} or {titles[-1]}; "
         f"{kind}. {checks.received('source', source)}"
     )
     near = difflib.get_close_matches(source, NAMES, n=1) or _near_place(place)
@@ -112,6 +144,6 @@ def _near_place(place: Path) -> list[str]:
     names = [
         entry.name
         for entry in sorted(parent.iterdir())
-        if entry.is_dir() or entry.suffix.lower() == ".csv"
+        if any(row.is_at is not None and row.is_at(entry) for row in SOURCES)
     ]
     return [str(parent / name) for name in difflib.get_close_matches(place.name, names, n=1)]

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from imgclf import checks
 from imgclf.data.images import MAX_PIXELS
-from imgclf.data.sources.labelled_files import (
-    SPLIT_NAMES,
-    ImageOptions,
-    LabelledFile,
-    make_dataset,
-)
+from imgclf.data.sources.from_files import make_dataset
+from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize
+from imgclf.data.sources.labelled_files import SPLIT_NAMES, LabelledFile
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from imgclf.data.cache import CacheLocation, CacheSettings
     from imgclf.data.dataset import Dataset
+    from imgclf.typing import ImageSize, StrPath
 
 __all__ = ["load_csv", "names_splits", "scan_csv"]
 
@@ -40,20 +39,20 @@ def load_csv(
     *,
     path_column: str = "path",
     label_column: str = "label",
-    root: str | os.PathLike[str] | None = None,
-    image_size: Any = None,
-    color: str | None = None,
-    resize: str = "crop",
+    root: StrPath | None = None,
+    image_size: ImageSize | None = None,
+    color: Color | None = None,
+    resize: Resize = "crop",
     validation: float | None = 0.15,
     test: float | None = 0.15,
-    class_names: Any = None,
+    class_names: Sequence[str] | None = None,
     seed: int = 0,
     max_skipped: float = 0.05,
     delimiter: str | None = None,
-    exclude: Any = None,
+    exclude: Exclude | None = None,
     groups: str | None = None,
     max_pixels: int = MAX_PIXELS,
-    cache: Any = "auto",
+    cache: CacheLocation | CacheSettings = "auto",
 ) -> Dataset:
     r"""Loads the images that a table lists.
 
@@ -108,14 +107,14 @@ def load_csv(
         >>> temporary.cleanup()
     """
     options = ImageOptions(
-        image_size,
-        color,
-        resize,
-        validation,
-        test,
-        class_names,
-        seed,
-        max_skipped,
+        image_size=image_size,
+        color=color,
+        resize=resize,
+        validation=validation,
+        test=test,
+        class_names=class_names,
+        seed=seed,
+        max_skipped=max_skipped,
         exclude=exclude,
         max_pixels=max_pixels,
         cache=cache,

@@ -40,7 +40,7 @@ def test_an_official_batch_is_what_the_tutorial_showed(cifar10_archive, batch):
 
     found = imgclf.inspect(split, sample=1)
     record = found.splits[0]
-    assert record.samples == 10_000
+    assert record.num_images == 10_000
     assert record.image_shape == (32, 32, 3)
     assert record.dtype == "uint8"
     assert list(record.label_counts.values()) == LABEL_COUNTS[batch]

@@ -18,6 +18,7 @@ import pytest
 import imgclf
 from imgclf.data.sources import download
 from imgclf.errors import ArgumentError, DownloadError
+from imgclf.files.cache_folder import cache_folder
 
 LOAD = (
     "import imgclf; data = imgclf.load_cifar10(); "
@@ -324,8 +325,8 @@ def test_a_checksum_that_is_none_is_refused(monkeypatch):
 def test_the_cache_is_the_users_unless_it_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("IMGCLF_CACHE", "~/somewhere")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert download.cache_folder() == tmp_path / "somewhere"
+    assert cache_folder() == tmp_path / "somewhere"
 
     monkeypatch.delenv("IMGCLF_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert download.cache_folder().name == "imgclf"
+    assert cache_folder().name == "imgclf"

@@ -398,7 +398,7 @@ def test_a_single_class_is_an_error(tmp_path):
     fill(tmp_path / "cat")
 
     assert message_of(tmp_path) == (
-        f"{tmp_path}: there must be images of at least 2 classes to tell apart. Found: 'cat'."
+        f"{tmp_path}: there must be images of at least 2 classes. Found: 'cat'."
     )
 
 

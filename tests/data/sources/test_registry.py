@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
 import imgclf
-from imgclf.data.sources.registry import load_source
+from imgclf.data.sources.registry import SOURCES, code_to_load, load_source
 from imgclf.errors import ArgumentError, ArgumentTypeError
 
 
@@ -21,6 +23,21 @@ def test_the_seed_decides_the_cut():
     assert load_source("digits", seed=1).train.fingerprint() == (
         imgclf.load_digits(seed=1).train.fingerprint()
     )
+
+
+def test_each_row_has_the_options_of_its_function():
+    for row in SOURCES:
+        function = getattr(imgclf, row.load.__name__)
+        assert function is row.load
+        names = list(inspect.signature(function).parameters)
+        assert list(row.options) == (names if row.is_named else names[1:])
+
+
+def test_the_line_that_loads_a_source_loads_it(photo_folder):
+    assert code_to_load("cifar10", {"batches": (1,)}) == "imgclf.load_cifar10(batches=(1,))"
+    line = code_to_load(str(photo_folder), {"image_size": 16})
+    assert line == f"imgclf.load_folder({str(photo_folder)!r}, image_size=16)"
+    assert eval(line, {"imgclf": imgclf}).image_shape == (16, 16, 3)
 
 
 def message_of(source, error=ArgumentError, **settings):
@@ -58,7 +75,9 @@ def test_a_source_must_be_a_text():
         ("photos", {"path": "cache"}),
     ],
 )
-def test_an_option_that_would_change_nothing_is_refused(source, settings):
+def test_an_option_that_would_change_nothing_is_refused(source, settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
     ((name, value),) = settings.items()
     assert message_of(source, **settings) == (
         f"`{name}` does not apply to the source {source!r}. Received: {name}={value!r}."

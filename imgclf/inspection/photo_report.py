@@ -1,10 +1,11 @@
-"""The text that an inspection of photos prints: what is wrong first, then what is there."""
+"""Writes the text of an inspection of photos: first the findings, then the contents."""
 
 from __future__ import annotations
 
 import collections
 import statistics
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from imgclf.formatting import plural, shorten, show_bytes
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from imgclf.inspection.photo import Photo
-    from imgclf.inspection.photos import PhotoInspection
 
 __all__ = ["summary", "write"]
 
@@ -22,20 +22,41 @@ _WIDTH = 80
 _INDENT = 9
 _MARGIN = " " * (_INDENT + 2)
 _TITLE = 16
-_SHOWN_GROUPS = 3
-_SHOWN_CLASSES = 30
+_MAX_GROUPS = 3
+_MAX_CLASSES = 30
 
 
-def write(found: PhotoInspection) -> str:
-    """The report."""
-    parts = [_heading(found)]
-    parts += [_finding(finding) for finding in found.findings]
-    parts += ["\n".join(_counts(found)), "\n".join(_facts(found))]
+Counts = Mapping[str, Mapping[str, int]]
+
+
+def write(
+    name: str,
+    photos: Sequence[Photo],
+    findings: Sequence[Finding],
+    counts: Counts,
+    *,
+    num_left_out: int,
+    num_ignored: int,
+) -> str:
+    """Writes the report.
+
+    Args:
+        name: the name of the folder or table.
+        photos: a record of each file.
+        findings: in the order to show them.
+        counts: the number of usable images, by class and split.
+        num_left_out: files that `exclude` named.
+        num_ignored: files that are no images by their names.
+    """
+    parts = [_heading(name, len(photos), len(counts), findings, num_left_out)]
+    parts += [_finding(finding) for finding in findings]
+    usable = [photo for photo in photos if photo.reason is None]
+    parts += ["\n".join(_table(counts)), "\n".join(_facts(usable, num_ignored))]
     return "\n\n".join(part for part in parts if part)
 
 
 def summary(photos: Sequence[Photo]) -> dict[str, Any]:
-    """What usable files are like, as plain values."""
+    """Summarizes usable files as plain values."""
     facts = [photo.facts for photo in photos if photo.facts is not None]
     turned = (str(one.orientation) for one in facts if one.orientation != 1)
     return {
@@ -50,28 +71,29 @@ def summary(photos: Sequence[Photo]) -> dict[str, Any]:
     }
 
 
-def _heading(found: PhotoInspection) -> str:
-    counts = collections.Counter(finding.severity for finding in found.findings)
-    told = [plural(counts[severity], severity) for severity in SEVERITIES if counts[severity]]
-    files, classes = len(found.photos), len(found.class_names)
-    what = f"{files:,} files, {plural(classes, 'class')}"
-    if found.left_out:
-        what += f", {len(found.left_out):,} more left out"
-    return f"{found.name}: {what}; {', '.join(told) or 'nothing to complain about'}"
+def _heading(
+    name: str, num_files: int, num_classes: int, findings: Sequence[Finding], num_left_out: int
+) -> str:
+    counts = collections.Counter(finding.severity for finding in findings)
+    found = [plural(counts[severity], severity) for severity in SEVERITIES if counts[severity]]
+    what = f"{num_files:,} files, {plural(num_classes, 'class')}"
+    if num_left_out:
+        what += f", {num_left_out:,} more left out"
+    return f"{name}: {what}; {', '.join(found) or 'no findings'}"
 
 
 def _finding(finding: Finding) -> str:
     label = finding.severity.upper() if finding.severity == "problem" else finding.severity
     lines = _wrapped(finding.message, label.ljust(_INDENT), " " * _INDENT)
-    for group in finding.groups[:_SHOWN_GROUPS]:
+    for group in finding.groups[:_MAX_GROUPS]:
         lines += _group(list(map(str, group)), " ~ " if finding.is_near else " = ")
-    if len(finding.groups) > _SHOWN_GROUPS:
-        lines.append(f"{_MARGIN}… and {len(finding.groups) - _SHOWN_GROUPS:,} more")
+    if len(finding.groups) > _MAX_GROUPS:
+        lines.append(f"{_MARGIN}… and {len(finding.groups) - _MAX_GROUPS:,} more")
     return "\n".join(lines + _wrapped(finding.advice, " " * _INDENT, " " * _INDENT))
 
 
 def _group(names: list[str], sign: str) -> list[str]:
-    """The files of a group; no name is broken, however long it is."""
+    """Lists the files of a group without breaking a name."""
     shown = sign.join(names[:2])
     if len(names) > 2:
         shown += f" and {len(names) - 2:,} more"
@@ -89,14 +111,13 @@ def _wrapped(text: str, first: str, others: str) -> list[str]:
     )
 
 
-def _counts(found: PhotoInspection) -> list[str]:
+def _table(counts: Counts) -> list[str]:
     """A table of classes and splits."""
-    counts = found.counts()
     splits = list(next(iter(counts.values()), {}))
     if not splits:
         return []
     titles = ["images" if split == "all" else split for split in splits]
-    shown = list(counts.items())[:_SHOWN_CLASSES]
+    shown = list(counts.items())[:_MAX_CLASSES]
     width = max(len("class"), *(len(name) for name, _ in shown))
     width = min(width, _WIDTH - 12 * len(splits))
     lines = [f"{'class':<{width}}" + "".join(f"{title:>12}" for title in titles)]
@@ -112,8 +133,7 @@ def _counts(found: PhotoInspection) -> list[str]:
     return lines
 
 
-def _facts(found: PhotoInspection) -> list[str]:
-    usable = found.usable
+def _facts(usable: Sequence[Photo], num_ignored: int) -> list[str]:
     if not usable:
         return []
     facts = summary(usable)
@@ -126,7 +146,7 @@ def _facts(found: PhotoInspection) -> list[str]:
         ("formats", _listed(facts["formats"])),
         ("modes", _listed(facts["modes"])),
         ("turned by EXIF", _turned(facts["orientations"])),
-        ("no images", f"{found.ignored:,} by their names, passed over" if found.ignored else ""),
+        ("no images", f"{num_ignored:,} by their names, ignored" if num_ignored else ""),
     ]
     return [
         line

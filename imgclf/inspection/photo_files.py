@@ -1,4 +1,4 @@
-"""Writes an inspection of photos into a folder: JSON, CSV and contact sheets."""
+"""Saves an inspection of photos into a folder: JSON, CSV files and contact sheets."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from imgclf.files.csv_file import cell, write_csv
 from imgclf.inspection import contact_sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from imgclf.inspection.finding import Finding
     from imgclf.inspection.photo import Photo
-    from imgclf.inspection.photos import PhotoInspection
 
 __all__ = ["save"]
 
@@ -25,39 +25,48 @@ _COLUMNS = (
 )
 
 
-def save(found: PhotoInspection, folder: Path) -> list[Path]:
-    """Writes all files and returns their paths."""
-    record = json.dumps(found.to_dict(), indent=2) + "\n"
-    atomic.write_text(folder / "findings.json", record)
-    write_csv(folder / "exclude.csv", ("path", "reason"), _exclude_rows(found))
-    write_csv(folder / "files.csv", _COLUMNS, _file_rows(found))
+def save(
+    folder: Path,
+    record: Mapping[str, Any],
+    photos: Sequence[Photo],
+    findings: Sequence[Finding],
+    excluded: Iterable[tuple[str, str]],
+) -> list[Path]:
+    """Writes all files and returns their paths.
+
+    Args:
+        folder: is made if need be.
+        record: for `findings.json`.
+        photos: for `files.csv`.
+        findings: for the contact sheets.
+        excluded: names and reasons for `exclude.csv`.
+    """
+    atomic.write_text(folder / "findings.json", json.dumps(record, indent=2) + "\n")
+    exclude_rows = [(_as_path(name), reason) for name, reason in sorted(excluded)]
+    write_csv(folder / "exclude.csv", ("path", "reason"), exclude_rows)
+    write_csv(folder / "files.csv", _COLUMNS, _file_rows(photos, findings))
     written = ["findings.json", "exclude.csv", "files.csv"]
-    sheets = [finding for finding in found.findings if contact_sheet.has_images(finding)]
+    sheets = [finding for finding in findings if contact_sheet.has_images(finding)]
     for finding in sheets:
         figure = contact_sheet.draw(finding)
         atomic.write_bytes(folder / f"{finding.kind}.png", plots.figure_png(figure))
     return [folder / name for name in (*written, *(f"{one.kind}.png" for one in sheets))]
 
 
-def _exclude_rows(found: PhotoInspection) -> Iterable[tuple[str, str]]:
-    now = [(photo.name, reason) for photo, reason in found.excluded]
-    return [(_as_path(name), reason) for name, reason in sorted([*found.left_out, *now])]
-
-
 def _as_path(name: str) -> str:
-    """A path that no spreadsheet takes for a formula, and that still leads to the file."""
+    """A path to the same file that no spreadsheet takes for a formula."""
     return name if cell(name) == name else f"./{name}"
 
 
-def _file_rows(found: PhotoInspection) -> Iterable[list[Any]]:
+def _file_rows(photos: Sequence[Photo], findings: Sequence[Finding]) -> Iterable[list[Any]]:
     kinds: dict[str, list[str]] = {}
-    for finding in found.findings:
+    for finding in findings:
         if finding.kind in ("shortcut", "time-shortcut"):
             continue  # its examples are no worse than the others
         for group in finding.groups:
             for example in group:
                 kinds.setdefault(example.photo.path, []).append(finding.kind)
-    for photo in found.photos:
+    for photo in photos:
         yield [_as_path(photo.name), *_row(photo, kinds.get(photo.path, []))]
 
 

@@ -1,4 +1,4 @@
-"""The check of a folder or table of photos: `check_photos`, and `PhotoInspection`, its result."""
+"""`inspect_photos` checks a folder or table of photos; `PhotoInspection` is its result."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from imgclf.data.sources.table import scan_csv
 from imgclf.duplicates.exact import SPLIT_RANKS, find_exact_copies
 from imgclf.duplicates.near import NearCopies, find_near_copies
 from imgclf.formatting import show_path
-from imgclf.inspection import contact_sheet, copy_rules, tables
-from imgclf.inspection import text as report
+from imgclf.inspection import contact_sheet, copy_rules, photo_files, photo_report
 from imgclf.inspection.class_rules import find_in_classes
 from imgclf.inspection.file_rules import find_in_files, is_blank
-from imgclf.inspection.finding import SEVERITIES, Finding
+from imgclf.inspection.finding import SEVERITIES, Finding, Severity
 from imgclf.inspection.photo import THUMBNAIL_SIDE, measure_all
 from imgclf.inspection.shortcuts import find_shortcuts
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
 
+    from imgclf.data.sources.image_options import Exclude
     from imgclf.inspection.photo import Photo
+    from imgclf.typing import StrPath
 
-__all__ = ["PhotoInspection", "check_photos"]
+__all__ = ["PhotoInspection", "inspect_photos"]
 
-# In a report: what makes training impossible or the figures wrong comes before what costs images.
+# In a report, what prevents training or falsifies metrics comes before what costs images.
 _ORDER = (
     *("unreadable-folder", "one-class", "empty-class", "two-labels", "across-splits", "broken"),
     *("shortcut", "near-across-splits", "near-two-labels", "imbalanced", "small-class"),
@@ -46,16 +46,16 @@ _ORDER = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PhotoInspection:
-    """What the check of a folder or table of photos found; `str()` of it is a report.
+    """What the inspection of a folder or table of photos found; `str()` of it is a report.
 
     Args:
         name: the name of the folder or table.
-        class_names: all classes, also those without a usable image.
+        class_names: all classes, including those without a usable image.
         photos: a record of each file, in the order of the paths.
-        findings: what was found, the gravest first.
-        excluded: files to be left out, each with the reason: broken and blank ones, surplus
-            copies, and images with two labels.
-        ignored: how many files are no images by their names.
+        findings: what was found, the most severe first.
+        excluded: files to leave out, each with the reason: broken and blank ones, surplus copies,
+            and images with two labels.
+        ignored: the number of files that are no images by their names.
         left_out: the files that `exclude` named, which were not checked, each with the reason.
     """
 
@@ -68,7 +68,14 @@ class PhotoInspection:
     left_out: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return report.write(self)
+        return photo_report.write(
+            self.name,
+            self.photos,
+            self.findings,
+            self.counts(),
+            num_left_out=len(self.left_out),
+            num_ignored=self.ignored,
+        )
 
     def __repr__(self) -> str:
         return (
@@ -82,7 +89,7 @@ class PhotoInspection:
         return [photo for photo in self.photos if photo.reason is None]
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """How many usable images each class has, by split ("all" where there are no splits)."""
+        """Counts the usable images of each class, by split ("all" if there are no splits)."""
         pairs = collections.Counter(
             (photo.class_name, photo.split or "all") for photo in self.usable
         )
@@ -93,8 +100,8 @@ class PhotoInspection:
         ]
         return {name: {split: pairs[name, split] for split in splits} for name in self.class_names}
 
-    def reaches(self, severity: str) -> bool:
-        """Whether there is a finding of this severity or a graver one.
+    def reaches(self, severity: Severity) -> bool:
+        """Whether there is a finding of this severity or a higher one.
 
         Args:
             severity: "problem", "warning" or "note".
@@ -104,7 +111,7 @@ class PhotoInspection:
         return any(finding.severity in bad for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON takes them; the table of files has the single files."""
+        """Returns plain values for JSON; `save` writes the single files."""
         return {
             "name": self.name,
             "files": len(self.photos),
@@ -113,7 +120,7 @@ class PhotoInspection:
             "ignored": self.ignored,
             "excluded": len(self.excluded),
             "counts": self.counts(),
-            **report.summary(self.usable),
+            **photo_report.summary(self.usable),
             "findings": [finding.to_dict() for finding in self.findings],
         }
 
@@ -121,7 +128,7 @@ class PhotoInspection:
         """Draws the contact sheet of one finding.
 
         Args:
-            kind: of which finding, such as "blurred"; if left out, the first that has images.
+            kind: the kind of the finding, such as "blurred"; the first with images if left out.
 
         Returns:
             A matplotlib figure.
@@ -134,31 +141,38 @@ class PhotoInspection:
         checks.one_of("kind", chosen, sheets)
         return contact_sheet.draw(next(one for one in self.findings if one.kind == chosen))
 
-    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Writes all that was found into a folder, each file whole or not at all.
+    def save(self, folder: StrPath) -> list[Path]:
+        """Writes the inspection into a folder, each file atomically.
 
         Args:
-            folder: is made if need be. It gets `findings.json`, `files.csv` with all that is known
-                of each file, `exclude.csv` with the files to leave out (those that were left out
-                already included), and a contact sheet for
-                each finding that has images, such as `blurred.png`.
+            folder: is made if need be. It gets `findings.json`; `files.csv` with a row for each
+                file; `exclude.csv` with the files to leave out, including those that were left out
+                already; and a contact sheet of each finding with images, such as `blurred.png`.
 
         Returns:
-            The paths of what was written.
+            The paths of the written files.
         """
-        return tables.save(self, checks.path("folder", folder))
+        excluded = [(photo.name, reason) for photo, reason in self.excluded]
+        return photo_files.save(
+            checks.path("folder", folder),
+            self.to_dict(),
+            self.photos,
+            self.findings,
+            [*self.left_out, *excluded],
+        )
 
 
-def check_photos(
-    path: str | os.PathLike[str],
+def inspect_photos(
+    path: StrPath,
     progress: Callable[[int, int], None] | None = None,
-    exclude: Any = None,
+    exclude: Exclude | None = None,
 ) -> PhotoInspection:
     """Checks all photos of a folder or of a CSV file.
 
     Args:
         path: the folder or table, as `load_folder` and `load_csv` take them.
-        progress: called now and then with how many files are done and how many there are.
+        progress: called from time to time with the number of files checked so far and the number
+            of all files.
         exclude: files to leave out, as in `load_folder`.
 
     Raises:
@@ -183,9 +197,9 @@ def check_photos(
     ]
     remaining = [file for file, reason in zip(files, reasons, strict=True) if reason is None]
     photos = measure_all(remaining, root, progress)
-    found, excluded = _look(photos, names)
+    found, excluded = _find(photos, names)
     found += [
-        Finding("exclude", "note", 1, note, "See whether they are paths below the folder.")
+        Finding("exclude", "note", 1, note, "Check that they are paths below the folder.")
         for note in exclusion.notes()
     ]
     if unreadable:
@@ -194,18 +208,18 @@ def check_photos(
         name=show_path(place.resolve().name),
         class_names=tuple(names),
         photos=tuple(photos),
-        findings=tuple(sorted(found, key=_gravity)),
+        findings=tuple(sorted(found, key=_rank)),
         excluded=tuple(sorted(excluded, key=lambda pair: pair[0].name)),
         ignored=ignored,
         left_out=tuple(left_out),
     )
 
 
-def _look(
+def _find(
     photos: Sequence[Photo], names: Sequence[str]
 ) -> tuple[list[Finding], list[tuple[Photo, str]]]:
-    """All findings, and the files that are best left out."""
-    # Of equal size small images are too often: by size alone nearly all would be read once more.
+    """Returns all findings, and the files to leave out with the reasons."""
+    # Small images often have the same size: by size alone nearly all would be read again.
     keys = [None if one.measures is None else (one.size, one.measures) for one in photos]
     copies = find_exact_copies([photo.path for photo in photos], keys)
     compared = [photos[index] for index in _to_compare(photos, copies)]
@@ -232,7 +246,7 @@ def _look(
 
 
 def _to_compare(photos: Sequence[Photo], copies: Sequence[Sequence[int]]) -> list[int]:
-    """Indices of usable images that show something; of exact copies one."""
+    """Returns the indices of usable images that are not blank, one of each exact copy."""
     left_out: set[int] = set()
     for group in copies:
         kept = max(group, key=lambda index: SPLIT_RANKS[photos[index].split])
@@ -263,10 +277,10 @@ def _unreadable(folders: Sequence[tuple[Path, str]]) -> Finding:
         "problem",
         len(folders),
         f"Folders that could not be listed: {len(folders)}, such as {first}",
-        "Allow yourself to read them, or take them out.",
+        "Give yourself permission to read them, or remove them.",
     )
 
 
-def _gravity(finding: Finding) -> tuple[int, int]:
+def _rank(finding: Finding) -> tuple[int, int]:
     place = _ORDER.index(finding.kind) if finding.kind in _ORDER else len(_ORDER)
     return SEVERITIES.index(finding.severity), place

@@ -1,9 +1,9 @@
-"""Shows what is in a data set that is loaded: counts, shape, values, single images."""
+"""Summarizes data that is loaded: counts, shapes, values, single images."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,16 +16,20 @@ from imgclf.errors import ArgumentError, ArgumentTypeError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from imgclf.typing import ArrayLike
+
+    DatasetLike: TypeAlias = Dataset | Split | tuple[ArrayLike, ArrayLike]
+
 __all__ = ["Inspection", "Sample", "SplitInspection", "inspect_dataset"]
 
-# Labels shown in their order, as many as the 2017 tutorial showed.
+# As many as the 2017 tutorial showed.
 _FIRST_LABELS = 20
 
-# Image files decoded to find the range of their pixels; more would make a look take minutes.
-_DECODED = 256
+# Image files that are decoded to find the range of their pixels; more would take minutes.
+_MAX_DECODED = 256
 
-# Images drawn when no sample was asked for.
-_EXAMPLES = 10
+# Images drawn if no sample was requested.
+_NUM_EXAMPLES = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,8 +37,8 @@ class Sample:
     """One image with its label.
 
     Args:
-        index: where it stands in its split, from 0.
-        label: the number of its class.
+        index: its index in the split.
+        label: its label.
         class_name: the name of its class.
         image: the image, (height, width, channels), values 0 to 255.
     """
@@ -60,7 +64,7 @@ class Sample:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; the image itself is left out."""
+        """Returns plain values for JSON, without the image."""
         return {
             "index": self.index,
             "label": self.label,
@@ -72,33 +76,33 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class SplitInspection:
-    """What is in one split.
+    """The contents of one split.
 
     Args:
         name: "train", "validation", "test", or "data" for a split on its own.
-        samples: how many images there are.
+        num_images: the number of images.
         image_shape: (height, width, channels) of every image.
         dtype: the type of the values.
-        label_counts: how many images each class has.
+        label_counts: the number of images of each class.
         first_labels: the first 20 labels.
         pixel_range: the smallest and the largest value; None if there are no images.
-        pixels_from: how many images the range is taken from: all, or, of image files, at most
-            256 spread over the split.
+        num_sampled: the number of images that the range comes from: all, or, of image files, at
+            most 256 spread over the split.
     """
 
     name: str
-    samples: int
+    num_images: int
     image_shape: tuple[int, int, int]
     dtype: str
     label_counts: dict[str, int]
     first_labels: tuple[int, ...]
     pixel_range: tuple[float, float] | None
-    pixels_from: int
+    num_sampled: int
 
     def __str__(self) -> str:
         width = max(map(len, self.label_counts))
         lines = [
-            f"{self.name}: {self.samples:,} images of {_by(self.image_shape)}, {self.dtype}",
+            f"{self.name}: {self.num_images:,} images of {_by(self.image_shape)}, {self.dtype}",
             f"  values        {self._range_text()}",
             f"  first labels  {' '.join(map(str, self.first_labels))}",
             "  label counts",
@@ -112,10 +116,12 @@ class SplitInspection:
             return "none"
         low, high = self.pixel_range
         text = f"{low:g} to {high:g}"
-        return text if self.pixels_from == self.samples else f"{text} in {self.pixels_from} of them"
+        return (
+            text if self.num_sampled == self.num_images else f"{text} in {self.num_sampled} of them"
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON takes them."""
+        """Returns plain values for JSON."""
         return dataclasses.asdict(self) | {
             "image_shape": list(self.image_shape),
             "first_labels": list(self.first_labels),
@@ -125,15 +131,15 @@ class SplitInspection:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Inspection:
-    """What `inspect` found in data that is loaded; `str()` of it is a report.
+    """What `inspect` found in loaded data; `str()` of it is a report.
 
     Args:
         name: the name of the data.
         class_names: one name a class.
         splits: a record for each split.
-        sample: the image that was asked for, or None.
+        sample: the requested image, or None.
         examples: the first images of the first split.
-        notes: what to know about how the data was read.
+        notes: the notes of the data.
     """
 
     name: str
@@ -151,7 +157,7 @@ class Inspection:
         return "\n".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON takes them; images are left out."""
+        """Returns plain values for JSON, without the images."""
         return {
             "name": self.name,
             "class_names": list(self.class_names),
@@ -161,7 +167,7 @@ class Inspection:
         }
 
     def plot(self) -> Figure:
-        """Draws the sample that was asked for, or else the first images of the first split.
+        """Draws the requested sample, or else the first images of the first split.
 
         Returns:
             A matplotlib figure; `figure.savefig("images.png")` writes it.
@@ -174,22 +180,24 @@ class Inspection:
         return plots.image_grid(images, titles, columns=min(5, len(shown)), title=self.name)
 
 
-def inspect_dataset(data: Any, *, sample: int | None = None) -> Inspection:
-    """Looks at a `Dataset`, a `Split` or a pair (images, labels); see `imgclf.inspect`."""
+def inspect_dataset(data: DatasetLike, *, sample: int | None = None) -> Inspection:
+    """Inspects a `Dataset`, a `Split` or a pair (images, labels); see `imgclf.inspect`."""
     name, splits, notes = _take_apart(data)
     first = next(iter(splits.values()))
     asked = None if sample is None else _take_sample(first, _check_sample(first, sample))
     return Inspection(
         name=name,
         class_names=tuple(first.class_names),
-        splits=tuple(_look(title, split) for title, split in splits.items()),
+        splits=tuple(_inspect_split(title, split) for title, split in splits.items()),
         sample=asked,
-        examples=tuple(_take_sample(first, index) for index in range(min(_EXAMPLES, len(first)))),
+        examples=tuple(
+            _take_sample(first, index) for index in range(min(_NUM_EXAMPLES, len(first)))
+        ),
         notes=notes,
     )
 
 
-def _take_apart(data: Any) -> tuple[str, dict[str, Split], tuple[str, ...]]:
+def _take_apart(data: DatasetLike) -> tuple[str, dict[str, Split], tuple[str, ...]]:
     if isinstance(data, Dataset):
         return data.name, data.splits(), data.notes
     if isinstance(data, Split):
@@ -204,7 +212,7 @@ def _take_apart(data: Any) -> tuple[str, dict[str, Split], tuple[str, ...]]:
     )
 
 
-def _check_sample(split: Split, sample: Any) -> int:
+def _check_sample(split: Split, sample: int) -> int:
     if len(split) == 0:
         raise ArgumentError(
             f"`sample` cannot be given: there are no images. {checks.received('sample', sample)}"
@@ -217,24 +225,24 @@ def _take_sample(split: Split, index: int) -> Sample:
     return Sample(index, label, split.class_names[label], image)
 
 
-def _look(title: str, split: Split) -> SplitInspection:
-    pixel_range, pixels_from = _pixel_range(split)
+def _inspect_split(title: str, split: Split) -> SplitInspection:
+    pixel_range, num_sampled = _pixel_range(split)
     return SplitInspection(
         name=title,
-        samples=len(split),
+        num_images=len(split),
         image_shape=split.image_shape,
         dtype=str(split.images.dtype),
         label_counts=split.label_counts(),
         first_labels=tuple(map(int, split.labels[:_FIRST_LABELS])),
         pixel_range=pixel_range,
-        pixels_from=pixels_from,
+        num_sampled=num_sampled,
     )
 
 
 def _pixel_range(split: Split) -> tuple[tuple[float, float] | None, int]:
     looked_at = split
-    if isinstance(split.images, ImageFiles) and len(split) > _DECODED:
-        looked_at = split[np.linspace(0, len(split) - 1, _DECODED).astype(int)]
+    if isinstance(split.images, ImageFiles) and len(split) > _MAX_DECODED:
+        looked_at = split[np.linspace(0, len(split) - 1, _MAX_DECODED).astype(int)]
     ranges = [(images.min(), images.max()) for images, _ in looked_at.batches()]
     if not ranges:
         return None, 0
@@ -243,7 +251,7 @@ def _pixel_range(split: Split) -> tuple[tuple[float, float] | None, int]:
 
 
 def _plain(value: Any) -> float:
-    """A NumPy number as Python's own; an integer stays one."""
+    """Converts a NumPy number to a Python number."""
     return value.item()
 
 
