@@ -12,15 +12,15 @@ from imgclf.data.dataset import Dataset, count_classes
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from imgclf.typing import ArrayLike
-
-    DatasetLike: TypeAlias = Dataset | Split | tuple[ArrayLike, ArrayLike]
-
 __all__ = ["Inspection", "Sample", "SplitInspection", "inspect_dataset"]
+
+# What can be inspected without a path.
+DatasetLike: TypeAlias = Dataset | Split | tuple[ArrayLike, ArrayLike]
 
 # As many as the 2017 tutorial showed.
 _FIRST_LABELS = 20

@@ -46,8 +46,8 @@ class Frame:
         return self.records
 
 
-def test_each_row_is_a_image_with_its_class(loaded):
-    data = imgclf.load_csv(write(loaded, ["path,label", *plain_rows()]))
+def test_each_row_is_an_image_with_its_class(images):
+    data = imgclf.load_csv(write(images, ["path,label", *plain_rows()]))
 
     assert data.name == "labels"
     assert data.class_names == ("even", "odd")
