@@ -258,7 +258,7 @@ def _resolved(annotation: str, scope: dict[str, Any], field: str) -> Any:
 
 def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
     """An int (or numpy integer) from `low` to `high`, both included."""
-    return Integer(low, high).check(name, value)  # type: ignore[no-any-return]
+    return Integer(low, high).check(name, value)
 
 
 def number(
@@ -271,12 +271,12 @@ def number(
     below: bool = False,
 ) -> float:
     """A finite number from `low` to `high`; `above` and `below` leave out the bound itself."""
-    return Number(low, high, above, below).check(name, value)  # type: ignore[no-any-return]
+    return Number(low, high, above, below).check(name, value)
 
 
 def flag(name: str, value: Any) -> bool:
     """True or False, nothing that merely counts as one."""
-    return Flag().check(name, value)  # type: ignore[no-any-return]
+    return Flag().check(name, value)
 
 
 def one_of(name: str, value: Any, options: Iterable[Any]) -> Any:
@@ -286,7 +286,7 @@ def one_of(name: str, value: Any, options: Iterable[Any]) -> Any:
 
 def size_pair(name: str, value: Any) -> tuple[int, int]:
     """An int above 0, or a pair of them (height, width), as a pair."""
-    return SizePair().check(name, value)  # type: ignore[no-any-return]
+    return SizePair().check(name, value)
 
 
 def _is_integer(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,7 @@ from imgclf.architecture.initializer import Initializer, InitializerSetting, to_
 from imgclf.architecture.layers import Namer, Part, named
 from imgclf.architecture.shapes import Shape, show_shape
 from imgclf.errors import ArgumentError, BlockError
-
-if TYPE_CHECKING:
-    import keras
+from imgclf.typing import KerasModel
 
 __all__ = ["block_layers", "build_classifier", "check_fit", "layers_computing_in"]
 
@@ -24,40 +22,40 @@ __all__ = ["block_layers", "build_classifier", "check_fit", "layers_computing_in
 def build_classifier(
     image_shape: tuple[int | None, int | None, int],
     num_classes: int,
-    blocks: Any,
+    blocks: Sequence[Block],
     *,
-    pixel_mean: Any = 0.0,
-    pixel_std: Any = 255.0,
+    pixel_mean: float | Sequence[float] = 0.0,
+    pixel_std: float | Sequence[float] = 255.0,
     kernel_initializer: str | Initializer = "glorot_uniform",
     bias_initializer: str | Initializer = "zeros",
     dtype: str = "float32",
     name: str = "classifier",
-) -> keras.Model:
-    """Builds a network that takes raw pixels and gives probabilities.
+) -> KerasModel:
+    """Builds a network from raw pixels to probabilities.
 
-    The model is made of standard Keras layers only: a `Rescaling` of the pixels, the blocks, and a
-    dense layer with a float32 softmax. It is not compiled; `Classifier.fit` does that by its
-    recipe, or you do as with any Keras model.
+    The model has standard Keras layers only: a `Rescaling` of the pixels, the blocks, and a dense
+    layer with a float32 softmax. It is not compiled: `Classifier.fit` does that by its recipe, or
+    compile it as any Keras model.
 
     Args:
         image_shape: (height, width, channels); height and width may be None if the blocks allow.
-        num_classes: how many classes to tell apart, at least 2.
+        num_classes: number of classes, at least 2.
         blocks: a list of blocks, such as `[conv_maxpool(32), global_pool()]`.
-        pixel_mean: taken from each pixel first, on the scale 0 to 255; one number, or one a
+        pixel_mean: subtracted from each pixel, on the scale 0 to 255; one number, or one for each
             channel.
-        pixel_std: what the pixels are divided by then; 255 gives values from 0 to 1.
-        kernel_initializer: how the output layer's weights start.
-        bias_initializer: how the output layer's biases start.
+        pixel_std: the divisor of the result; 255 gives values from 0 to 1.
+        kernel_initializer: for the weights of the output layer.
+        bias_initializer: for the biases of the output layer.
         dtype: the Keras dtype policy of the layers: "float32", "mixed_bfloat16", ….
         name: the model's name.
 
     Returns:
-        A model from (batch, height, width, channels), values 0 to 255 of any dtype, to
-        (batch, num_classes) float32 probabilities.
+        A model from images (batch, height, width, channels), 0 to 255 of any dtype, to
+        probabilities (batch, num_classes), float32.
 
     Raises:
-        BlockError: if a block does not fit the shape that reaches it; before any weight is made.
-        ArgumentError: if another argument cannot be used.
+        BlockError: if a block does not fit its input, before any weight is made.
+        ArgumentError: if another argument is not allowed.
 
     Example:
         >>> from imgclf import conv_maxpool, flatten
@@ -92,7 +90,7 @@ def build_classifier(
 
 
 def check_fit(blocks: Sequence[Block], image_shape: Shape) -> Shape:
-    """The shape behind the last block; raises `BlockError` where a block does not fit.
+    """Returns the output shape of the last block; raises `BlockError` where a block does not fit.
 
     Needs neither Keras nor TensorFlow.
     """
@@ -155,7 +153,7 @@ def _per_channel(name: str, value: Any, channels: int) -> np.ndarray:
 
 @contextlib.contextmanager
 def layers_computing_in(dtype: str) -> Iterator[None]:
-    """Keras gives new layers the global policy; it is set for the length of the building only."""
+    """Within it, new layers get this dtype policy, which Keras takes from a global setting."""
     import keras
 
     try:

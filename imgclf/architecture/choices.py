@@ -1,8 +1,8 @@
 """What a search may vary: `choice`, `between`, `optional` and `repeat`, and how they are resolved.
 
-They stand in place of a value in a block or a recipe, or in place of a block in a list of blocks.
-`resolve` walks such a structure and asks a function for each decision, so the same walk serves to
-list a space, to draw a candidate, and to rebuild one from its record.
+They replace a value in a block or a recipe, or a block in a list of blocks. `resolve` walks such a
+structure and asks a function for each decision: the same walk lists a space, samples a candidate
+and rebuilds one from its record.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["Between", "Choice", "Optional", "Repeat", "between", "choice", "opti
 
 @dataclasses.dataclass(frozen=True, init=False, repr=False)
 class Choice:
-    """One of several values, drawn by a search.
+    """One of several values, sampled by a search.
 
     Args:
-        *options: the values, or blocks; at least two, all different.
+        *options: the values or blocks, at least two, all different.
 
     Example:
         >>> choice(32, 64, 128)
@@ -47,19 +47,19 @@ class Choice:
         return f"choice({', '.join(map(repr, self.options))})"
 
     def samples(self) -> tuple[Any, ...]:
-        """The values that a check must look at."""
+        """Returns the values to check."""
         return self.options
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Between:
-    """A number from `low` to `high`, both included, drawn by a search.
+    """A number from `low` to `high`, both included, sampled by a search.
 
     Args:
-        low: the smallest value; an int if only whole numbers are wanted.
+        low: the smallest value; with two ints only whole numbers are sampled.
         high: the largest value.
-        step: the distance of the values from one another; None leaves every value open.
-        log: draw evenly on a logarithmic scale, as is usual for learning rates.
+        step: the distance between neighbouring values; None allows every value.
+        log: sample uniformly on a logarithmic scale, as is usual for learning rates.
 
     Example:
         >>> between(1e-4, 1e-2, log=True)
@@ -99,7 +99,7 @@ class Between:
 
     @property
     def whole(self) -> bool:
-        """Whether only whole numbers are drawn."""
+        """Whether only whole numbers are sampled."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def __repr__(self) -> str:
@@ -107,7 +107,7 @@ class Between:
         return f"between({self.low!r}, {self.high!r}{step}{', log=True' if self.log else ''})"
 
     def samples(self) -> tuple[Any, ...]:
-        """The values that a check must look at."""
+        """Returns the values to check."""
         return (self.low, self.high)
 
 
@@ -116,7 +116,7 @@ class Optional:
     """A block that a search may leave out.
 
     Args:
-        block: the block; it may hold choices itself.
+        block: the block; it may contain choices.
     """
 
     block: Any
@@ -130,11 +130,11 @@ class Optional:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Repeat:
-    """The same block several times; a search draws how often.
+    """The same block several times; a search samples the number.
 
     Args:
-        block: the block; if it holds choices, all repetitions get the same values.
-        low: the fewest repetitions; 0 may leave the block out.
+        block: the block; if it contains choices, all repetitions get the same values.
+        low: the fewest repetitions; with 0 the block may be left out.
         high: the most repetitions.
     """
 
@@ -158,7 +158,7 @@ def _check_block(name: str, block: Any) -> None:
         )
 
 
-# Typed as giving anything, as `dataclasses.field` is: a choice may stand where a value is expected.
+# Typed as returning anything, as `dataclasses.field` is: a choice may replace a value of any type.
 choice: Callable[..., Any] = Choice
 between: Callable[..., Any] = Between
 optional: Callable[..., Any] = Optional
@@ -168,13 +168,13 @@ Pick = Callable[[str, "Choice | Between"], Any]
 
 
 def resolve(value: Any, pick: Pick, name: str = "") -> Any:
-    """`value` with every choice in it replaced by what `pick` decides.
+    """Replaces every choice in a value by what `pick` decides.
 
     Args:
         value: a block, a list of blocks, a recipe, or any plain value.
         pick: called with a name that is unique in the space, such as `0.conv.filters`, and the
-            `Choice` or `Between`; gives the value. The order of calls is always the same.
-        name: where in the space `value` stands.
+            `Choice` or `Between`; returns the value. The order of calls is always the same.
+        name: the place of `value` in the space.
 
     Returns:
         The same structure without choices; a list of blocks becomes a tuple.
@@ -218,7 +218,7 @@ def _join(name: str, part: str) -> str:
 
 
 def holds_choices(value: Any) -> bool:
-    """Whether a search would have anything to decide in `value`."""
+    """Whether a value contains anything for a search to decide."""
     if isinstance(value, (Choice, Between, Optional, Repeat)):
         return True
     if isinstance(value, (list, tuple)):

@@ -1,7 +1,7 @@
-"""`describe`: what a network is made of and what it costs, a row a block.
+"""`describe`: shapes, parameters and costs of a network, a row for each block.
 
-Blocks are described by their own arithmetic, without TensorFlow. A Keras model, anyone's, is
-described by its layers; layers that `build_classifier` made are gathered into their blocks again.
+Blocks are described by their own arithmetic, without TensorFlow. Any Keras model is described by
+its layers; those from `build_classifier` are grouped by their blocks again.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ _INPUT_AND_OUTPUT = {"rescaling", "temperature", "probabilities"}
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One block, or one layer of a model that was not made of blocks.
+    """One block, or one layer of a model without blocks.
 
     Args:
-        name: the block as it is written, or the layer's name.
-        output_shape: what comes out, without the batch.
-        parameters: how many numbers it holds, trained or not.
-        macs: multiply-adds of convolutions and dense layers for one image; None if open.
-        receptive_field: (height, width) in pixels of the image that one value of the output sees;
-            None if it sees the whole image, or if that cannot be told.
+        name: the call that makes the block, or the layer's name.
+        output_shape: without the batch.
+        parameters: number of weights, trained or not.
+        macs: multiply-adds of convolutions and dense layers for one image; None if height or width
+            is open.
+        receptive_field: (height, width) in pixels of the image that one output value depends on;
+            None for the whole image, or if it is unknown.
     """
 
     name: str
@@ -49,13 +50,13 @@ class Row:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Description:
-    """A row a block, and the totals. `str()` is a table; `records()` are plain values."""
+    """A row for each block, and the totals. `str()` is a table; `records()` are plain values."""
 
     rows: tuple[Row, ...]
 
     @property
     def parameters(self) -> int:
-        """All numbers that the network holds."""
+        """The number of weights, trained or not."""
         return sum(row.parameters for row in self.rows)
 
     @property
@@ -64,11 +65,11 @@ class Description:
         return total([row.macs for row in self.rows])
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a row, for a table or for JSON."""
+        """Returns a dict for each row, for a table or for JSON."""
         return [dataclasses.asdict(row) for row in self.rows]
 
     def cells(self) -> list[tuple[str, ...]]:
-        """The rows of the table as texts: block, output, parameters, multiply-adds, sees."""
+        """Returns the rows as texts: block, output, parameters, multiply-adds, sees."""
         return [_cells(row) for row in self.rows]
 
     def _repr_html_(self) -> str:
@@ -98,7 +99,7 @@ def describe(
     Args:
         model_or_blocks: a built functional or sequential `keras.Model`, a `Classifier`, or a list
             of blocks.
-        image_shape: (height, width, channels); needed for blocks, refused for models, which know.
+        image_shape: (height, width, channels); required for blocks, and only for them.
         num_classes: adds the output layer to a list of blocks.
 
     Returns:
@@ -190,7 +191,7 @@ def _single(tensors: Any) -> Any:
 
 
 def _layer_macs(layer: Any) -> int | None:
-    """Multiply-adds of one Keras layer; None for a layer inside which we do not look."""
+    """Multiply-adds of one Keras layer; None if a size is open."""
     import keras
 
     layers = keras.layers
@@ -208,13 +209,13 @@ def _layer_macs(layer: Any) -> int | None:
 
 
 def _places(layer: Any) -> int | None:
-    """How many positions the layer's output map has."""
+    """The number of positions in the layer's output map."""
     shape = _single(layer.output).shape[1:-1]
     return None if None in shape else math.prod(shape)
 
 
 def _receptive_fields(model: Any) -> dict[str, tuple[int, int]]:
-    """By the layer's name: the largest window of image pixels that a value of its output sees."""
+    """By layer name: the largest window of image pixels that an output value depends on."""
     import keras
 
     known: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {}

@@ -25,7 +25,8 @@ def check_settings(settings: Any, *, fixed: Collection[str] = ()) -> None:
     Raises:
         ArgumentError: for the first field that is not allowed.
     """
-    for name, constraint in checks.constraints_of(type(settings)).items():
+    kind: type[object] = type(settings)
+    for name, constraint in checks.constraints_of(kind).items():
         value = getattr(settings, name)
         if isinstance(value, (Choice, Between)):
             if name in fixed:

@@ -1,9 +1,9 @@
 """The temperature of a classifier: one layer before the softmax, made of standard Keras layers.
 
-`logits → Rescaling(1 / temperature) → softmax`. Where the softmax is no layer of its own, such as
-in `Dense(…, activation="softmax")`, the logarithms of the probabilities take the place of the
-logits: they differ by the same number for all classes, which the softmax takes out again. So the
-layers of the model stay as they are, with weights that are shared, and each class keeps its rank.
+`logits → Rescaling(1 / temperature) → softmax`. Where the softmax is not a layer of its own, such
+as in `Dense(…, activation="softmax")`, the logarithms of the probabilities replace the logits: they
+differ by the same number for all classes, which the softmax removes again. So the layers of the
+model stay as they are, with shared weights, and each class keeps its rank.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 
 from imgclf.backend.keras_internals import inputs_of, maker
+from imgclf.typing import KerasModel
 
 __all__ = ["logits_model", "temperature_of", "with_temperature", "without_temperature"]
 
 _NAME = "temperature"
 
-# The smallest ordinary float32: a probability of 0 has no logarithm.
+# The smallest normal float32: a probability of 0 has no logarithm.
 _TINY = float(np.finfo(np.float32).tiny)
 
 
-def temperature_of(model: Any) -> float:
-    """What the logits are divided by; 1.0 for a model without such a layer.
+def temperature_of(model: KerasModel) -> float:
+    """Returns the divisor of the logits; 1.0 for a model without such a layer.
 
     Args:
         model: a `keras.Model`.
@@ -32,15 +33,15 @@ def temperature_of(model: Any) -> float:
     return 1.0 if layer is None else 1 / float(layer.scale)
 
 
-def with_temperature(model: Any, temperature: float) -> Any:
-    """The same network with this temperature, in place of the one that it had.
+def with_temperature(model: KerasModel, temperature: float) -> KerasModel:
+    """Returns the same network with this temperature, which replaces an earlier one.
 
     Args:
         model: a `keras.Model` from images to probabilities.
-        temperature: above 0. Above 1 answers become more cautious, below 1 surer.
+        temperature: above 0. Values above 1 make predictions less confident, below 1 more.
 
     Returns:
-        Another `keras.Model` of the same layers and weights, not compiled.
+        A `keras.Model` of the same layers and weights, not compiled.
 
     Source:
         C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks",
@@ -61,8 +62,8 @@ def with_temperature(model: Any, temperature: float) -> Any:
     return keras.Model(inputs, _last_layer(outputs)(scaled), name=model.name)
 
 
-def without_temperature(model: Any) -> Any:
-    """The same network as it was trained; `model` itself if it has no temperature."""
+def without_temperature(model: KerasModel) -> KerasModel:
+    """Returns the network as it was trained; `model` itself if it has no temperature."""
     import keras
 
     layer = _layer_of(model)
@@ -76,8 +77,8 @@ def without_temperature(model: Any) -> Any:
     return keras.Model(inputs, before, name=model.name)
 
 
-def logits_model(model: Any) -> Any:
-    """The network up to what the temperature divides.
+def logits_model(model: KerasModel) -> KerasModel:
+    """Returns the network up to the logits, which the temperature divides.
 
     Args:
         model: a `keras.Model` from images to probabilities.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from imgclf.architecture.blocks.block import Block
@@ -14,8 +14,8 @@ from imgclf.training.recipe.recipe import Recipe
 __all__ = ["imgclf_script", "recipe_code"]
 
 
-def imgclf_script(blocks: Any, recipe: Recipe, *, title: str, data: str) -> str:
-    """The text of a script that trains and judges a network of blocks.
+def imgclf_script(blocks: Sequence[Block], recipe: Recipe, *, title: str, data: str) -> str:
+    """Writes a script that trains and evaluates a network of blocks.
 
     Args:
         blocks: without choices.
@@ -38,9 +38,9 @@ def imgclf_script(blocks: Any, recipe: Recipe, *, title: str, data: str) -> str:
         f"blocks = [\n{listed}]",
         f"recipe = {recipe_code(recipe)}",
         "clf = imgclf.Classifier.from_blocks(blocks, data, recipe)",
-        'clf.fit(data, run_dir="runs/winner")  # the same line again goes on where it stopped',
+        'clf.fit(data, run_dir="runs/winner")  # run again, it resumes where it stopped',
         "",
-        "# The search chose by validation images: only images that it never saw tell what to",
+        "# The search chose by validation images: only images that it never saw show what to",
         "# expect.",
         "if data.test is not None:",
         "    print(clf.evaluate(data.test))",
@@ -49,7 +49,7 @@ def imgclf_script(blocks: Any, recipe: Recipe, *, title: str, data: str) -> str:
 
 
 def recipe_code(recipe: Recipe) -> str:
-    """The call that makes a recipe, with what differs from the defaults only.
+    """Returns the call that makes a recipe, with only what differs from the defaults.
 
     Example:
         >>> print(recipe_code(Recipe(epochs=3, optimizer="sgd")))

@@ -1,11 +1,11 @@
-"""A built Keras model as the code that builds it: layers, names and settings, without weights.
+"""Code that builds a given Keras model: layers, names and settings, without weights.
 
-The code is made from the model's own configuration, so it holds for any functional or sequential
-model of Keras's layers, whoever made it. Settings that are Keras's defaults are left out: each is
-dropped if the layer that is made without it has the same configuration.
+The code comes from the model's configuration, so it works for any functional or sequential model of
+Keras's layers. Defaults are left out: a setting is dropped if the layer without it has the same
+configuration.
 
-Names of layers may be a stranger's. They come into the code as quoted texts, or stripped to
-letters, digits and underscores.
+Names of layers may come from strangers. In the code they are quoted, or reduced to letters, digits
+and underscores.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 from imgclf import checks
 from imgclf.architecture.build import layers_computing_in
 from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.typing import KerasModel
 
 __all__ = ["model_code"]
 
@@ -30,8 +31,8 @@ _WIDTH = 100
 _MODULES = ("keras.layers", "keras.initializers", "keras.regularizers", "keras.constraints")
 
 
-def model_code(model: Any, function: str = "build_model") -> str:
-    """Python code that defines a function which gives the same network, with new weights.
+def model_code(model: KerasModel, function: str = "build_model") -> str:
+    """Writes a Python function that returns the same network with new weights.
 
     It needs `import keras` and `from keras import layers` above it.
 
@@ -40,8 +41,8 @@ def model_code(model: Any, function: str = "build_model") -> str:
         function: the name of the function.
 
     Raises:
-        ArgumentTypeError: if it is no Keras model.
-        ArgumentError: if it is a subclass with code of its own, or holds layers that are not
+        ArgumentTypeError: if it is not a Keras model.
+        ArgumentError: if it is a subclass with code of its own, or has layers that are not
             Keras's; the message names the first.
 
     Example:
@@ -159,7 +160,7 @@ Node = tuple[dict[str, Any], int, dict[str, Any]]
 
 
 def _in_order(config: dict[str, Any]) -> Iterator[Node]:
-    """Each call of a layer behind the calls whose results it takes."""
+    """The calls of layers, each after the calls whose results it takes."""
     known: set[tuple[str, int]] = set()
     pending: list[Node] = []
     for layer in config["layers"]:
@@ -319,14 +320,14 @@ def _class(serialized: dict[str, Any], what: str) -> tuple[type, str]:
 
 
 def _needed(cls: type, config: dict[str, Any]) -> dict[str, Any]:
-    """The settings without which another object would come out."""
+    """The settings that differ from the defaults."""
     whole = _config_of(cls, config)
     settings = dict(config)
     for name in list(config):
         without = {key: value for key, value in settings.items() if key != name}
         if name != "name" and whole is not None and _config_of(cls, without) == whole:
             settings = without
-    # What all layers have comes last, where it does not hold up the reader.
+    # Settings of all layers come last, where they do not distract.
     for name in ("trainable", "dtype", "name"):
         if name in settings:
             settings[name] = settings.pop(name)

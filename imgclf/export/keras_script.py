@@ -1,8 +1,8 @@
-"""`eject`: a network and its recipe as a script in plain Keras, for who goes on without imgclf.
+"""`eject`: a network and its recipe as a script in plain Keras, to continue without imgclf.
 
-The network is the same, layer by layer. Of the recipe the nearest is written that Keras has, and
-comments in the script say what it lacks. Where imgclf sets weights before training (whitening,
-"dirac"), the script carries the very functions that do so.
+The network is the same, layer by layer. The recipe becomes its nearest equivalent in Keras, and
+comments in the script say what is missing. Where imgclf sets weights before training (whitening,
+"dirac"), the script contains the very functions that do so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from imgclf import checks
 from imgclf.architecture.blocks.block import Block
@@ -30,24 +30,37 @@ __all__ = ["eject"]
 _SAMPLE = 5_000  # images that whitening is adapted to
 
 
-def eject(model: Any, recipe: Recipe | None = None, *, title: str | None = None) -> str:
-    """A script in plain Keras that builds the same network and trains it about the same way.
+class _Classifier(Protocol):
+    """What `eject` needs of a `Classifier`."""
 
-    Its `build_model()` gives a network of the same layers, names and shapes as `model`: weights of
-    one fit the other by `set_weights`. Its `train(model, images, labels)` does what plain Keras can
-    of the recipe. Run as it is, it prints the network's summary.
+    @property
+    def model(self) -> KerasModel: ...
+    @property
+    def recipe(self) -> Recipe: ...
+    @property
+    def blocks(self) -> Sequence[Block] | None: ...
+
+
+def eject(
+    model: _Classifier | KerasModel, recipe: Recipe | None = None, *, title: str | None = None
+) -> str:
+    """Writes a script in plain Keras that builds the same network and trains it in a similar way.
+
+    Its `build_model()` returns a network with the same layers, names and shapes as `model`: weights
+    of one fit the other by `set_weights`. Its `train(model, images, labels)` does as much of the
+    recipe as plain Keras can. Run as a program, it prints the network's summary.
 
     Args:
         model: a `Classifier`, or a functional or sequential `keras.Model` of Keras's own layers.
         recipe: how it is trained; the classifier's if left out, `Recipe()` for a Keras model.
-        title: what the script is, for its first line.
+        title: the first line of the script.
 
     Returns:
         The text of a Python file.
 
     Raises:
         ArgumentTypeError: if `model` is neither.
-        ArgumentError: if it holds code of its own, such as a subclass or a Lambda layer.
+        ArgumentError: if it has code of its own, such as a subclass or a Lambda layer.
 
     Example:
         >>> import imgclf
@@ -59,7 +72,7 @@ def eject(model: Any, recipe: Recipe | None = None, *, title: str | None = None)
         >>> again.get_config() == model.get_config()
         True
     """
-    keras_model = getattr(model, "model", model)
+    keras_model: KerasModel = getattr(model, "model", model)
     recipe = recipe or getattr(model, "recipe", None) or Recipe()
     if not isinstance(recipe, Recipe):
         raise ArgumentTypeError(f"`recipe` must be a Recipe. {checks.received('recipe', recipe)}")
@@ -85,9 +98,9 @@ def _dirac_layers(model: KerasModel, blocks: Sequence[Block]) -> list[str]:
 
 
 class _Script:
-    """The parts of a script, each a text without empty lines around it."""
+    """The sections of a script, each a text without empty lines around it."""
 
-    def __init__(self, model: Any, recipe: Recipe, network: str, dirac: list[str]) -> None:
+    def __init__(self, model: KerasModel, recipe: Recipe, network: str, dirac: list[str]) -> None:
         self.recipe = recipe
         self.network = network
         self.dirac = dirac
@@ -103,7 +116,7 @@ class _Script:
     def text(self, title: str) -> str:
         from imgclf import __version__
 
-        # A docstring must not be left by what a stranger called the network.
+        # A stranger's name of a network must not end the docstring.
         title = title.replace("\\", "/").replace('"', "'")
         head = f'"""{title}\n\nWritten by imgclf {__version__}. It needs Keras, and no imgclf.\n"""'
         precision = "mixed_bfloat16"
@@ -236,15 +249,14 @@ class _Script:
             ]
         if recipe.precise_batch_norm:
             notes += [
-                "In the end the statistics of batch normalisation were taken anew",
+                "In the end the statistics of batch normalisation were computed again",
                 "(precise_batch_norm); plain Keras has no such thing.",
             ]
         if recipe.sampling is not None:
             notes.append("Small classes were drawn more often (sampling); plain Keras cannot.")
         if recipe.augmentation.flip == "alternate":
             notes += [
-                'Images were mirrored in every other epoch ("alternate"); Keras draws anew each',
-                "time.",
+                'Images were mirrored in every other epoch ("alternate"); Keras mirrors at random.',
             ]
         if recipe.fine_tune_epochs:
             notes += [

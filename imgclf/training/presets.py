@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
+from imgclf.architecture.blocks.block import Block
 from imgclf.architecture.blocks.convolution import conv as _conv
 from imgclf.architecture.blocks.convolution import conv_maxpool, whitening
 from imgclf.architecture.blocks.dense import dense_dropout, flatten
 from imgclf.architecture.blocks.normalization import batch_norm
 from imgclf.architecture.blocks.pooling import global_pool
 from imgclf.architecture.blocks.wrappers import residual
-from imgclf.architecture.initializer import initializer
+from imgclf.architecture.initializer import Initializer, initializer
 from imgclf.data.dataset import Dataset
 from imgclf.errors import ArgumentError
 from imgclf.training.network import new_network, sample_images
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["BACKBONES", "PRESETS", "Preset", "get_preset"]
 
-# `_scaled`: what presets are made for, the side and the number of CIFAR-10's images; and a bound.
+# For `_scaled`: the side and the number of the images that presets are made for, those of CIFAR-10,
+# and an upper bound of the epochs.
 _BASE_SIDE = 32
 _BASE_IMAGES = 50_000
 _MOST_EPOCHS = 40
 
-# The most pixels in a step, of all its images: 256 of 64×64, 20 of 224×224. With them a training
+# The most pixels in a step, over all its images: 256 of 64×64, 20 of 224×224. With these, training
 # by `accurate`, the largest preset, needs less than 2 GB where it computes in bfloat16.
 _STEP_PIXELS = 2**20
 
@@ -43,33 +45,33 @@ _SMALLEST_EARLY = 24
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """A network and a recipe under a name.
+    """A named pair of a network and a recipe.
 
     Args:
-        name: what `Classifier.from_preset` is called with.
-        description: what it is for, in a sentence.
+        name: the argument of `Classifier.from_preset`.
+        description: its purpose, in a sentence.
         make_blocks: (image_shape) → list of blocks.
         base_recipe: the recipe for images that may be mirrored.
-        figures: what it reached, where and in what time; `benchmarks/` measures it.
+        measured: the accuracy that it reached, where and in what time, from `benchmarks/`.
         standardize: whether pixels are standardised by the training images, or divided by 255.
-        output_initializer: how weights and biases of the output layer start.
+        output_initializer: for weights and biases of the output layer.
     """
 
     name: str
     description: str
-    make_blocks: Callable[[tuple[int, int, int]], list[Any]]
+    make_blocks: Callable[[tuple[int, int, int]], list[Block]]
     base_recipe: Recipe
-    figures: str = ""
+    measured: str = ""
     standardize: bool = True
-    output_initializer: Any = None
+    output_initializer: str | Initializer | None = None
 
-    def blocks(self, image_shape: tuple[int, int, int], num_classes: int = 2) -> list[Any]:  # noqa: ARG002
-        """The blocks for images of this shape."""
+    def blocks(self, image_shape: tuple[int, int, int], num_classes: int = 2) -> list[Block]:  # noqa: ARG002
+        """Returns the blocks for images of this shape."""
         height, width, channels = checks.image_shape("image_shape", image_shape)
         return self.make_blocks((height or 0, width or 0, channels))
 
     def recipe(self, data: Dataset, **changes: Any) -> Recipe:
-        """The recipe for this data, with some fields changed."""
+        """Returns the recipe for this data, with some fields changed."""
         recipe = _scaled(self.base_recipe, data) if self.standardize else self.base_recipe
         if recipe.augmentation.flip and not data.flip_safe:
             upright = dataclasses.replace(recipe.augmentation, flip=False)
@@ -77,7 +79,7 @@ class Preset:
         return recipe.replace(**changes)
 
     def build(self, data: Dataset, recipe: Recipe) -> keras.Model:
-        """A new network for this data; the recipe's seed decides its first weights."""
+        """Builds a network for this data; the recipe's seed decides its initial weights."""
         settings: dict[str, Any] = {}
         if not self.standardize:
             settings |= {"pixel_mean": 0.0, "pixel_std": 255.0}
@@ -95,12 +97,12 @@ class Preset:
 
 
 def _scaled(recipe: Recipe, data: Dataset) -> Recipe:
-    """The recipe for CIFAR-10 carried over to other sizes of images and of data sets.
+    """Scales the recipe for CIFAR-10 to other sizes of images and of data sets.
 
-    Shifts stay the same part of the image. Small data sets get smaller batches and more epochs,
-    so that the optimiser takes about as many steps. Large images get smaller batches, since the
-    memory of a step goes with its pixels. Small images keep their size throughout: there is
-    little to save, and few pixels to lose.
+    Shifts stay the same fraction of the image. Small data sets get smaller batches and more
+    epochs, so that the optimiser takes about as many steps. Large images get smaller batches,
+    since the memory of a step grows with its pixels. Small images keep their size throughout:
+    there is little to save, and few pixels to lose.
     """
     if min(data.image_shape[:2]) < _SMALLEST_EARLY:
         recipe = recipe.replace(progressive_size=1.0, progressive_fraction=0.0)
@@ -118,17 +120,17 @@ def _scaled(recipe: Recipe, data: Dataset) -> Recipe:
     return recipe.replace(batch_size=batch_size, epochs=epochs, augmentation=augmentation)
 
 
-def _seed2017_blocks(image_shape: tuple[int, int, int]) -> list[Any]:
-    """The tutorial's network; on images too small for a pool, that pool is left out."""
+def _seed2017_blocks(image_shape: tuple[int, int, int]) -> list[Block]:
+    """The tutorial's network, without the pools for which the images are too small."""
     start = initializer("truncated_normal", stddev=0.05)
     plain: dict[str, Any] = {
         "activation": None,
         "kernel_initializer": start,
         "bias_initializer": start,
     }
-    blocks: list[Any] = []
+    blocks: list[Block] = []
     shape: Any = image_shape
-    block: Any
+    block: Block
     for filters, kernel_size, strides in ((32, 7, 2), (64, 3, 1), (128, 2, 1)):
         block = _conv(filters, kernel_size=kernel_size, strides=strides, **plain)
         height, width, _ = block.output_shape(shape)
@@ -149,13 +151,13 @@ def _staged_blocks(
     widths: Sequence[int],
     depths: Sequence[int],
     activation: str = "relu",
-) -> list[Any]:
+) -> list[Block]:
     """Whitening, then stages that halve the map and widen it, then a global pool.
 
     The structure is that of airbench94 (Jordan 2024, arXiv:2404.00498), with relu or silu in place
-    of gelu, which costs more, and a way around the later convolutions of each stage. Large
-    images are first halved by narrow stages, since early layers cost most; small ones are not
-    halved below 3×3.
+    of gelu, which costs more, and a residual connection around the later convolutions of each
+    stage. Large images are first halved by narrow stages, since early layers cost most; small
+    ones are not halved below 3×3.
 
     Args:
         image_shape: (height, width, channels).
@@ -171,7 +173,7 @@ def _staged_blocks(
     }
     halving: Any = functools.partial(conv_maxpool, pool_padding="valid", **settings)
     convolution: Any = functools.partial(_conv, **settings)
-    blocks: list[Any] = [whitening(2, activation=activation)]
+    blocks: list[Block] = [whitening(2, activation=activation)]
     while side >= 2 * _BASE_SIDE:
         blocks.append(halving(widths[0]))
         side //= 2
@@ -184,15 +186,15 @@ def _staged_blocks(
     return [*blocks, global_pool("max")]
 
 
-def _quick_blocks(image_shape: tuple[int, int, int]) -> list[Any]:
+def _quick_blocks(image_shape: tuple[int, int, int]) -> list[Block]:
     return _staged_blocks(image_shape, (16, 64, 128), (2, 2, 2))
 
 
-def _fast_blocks(image_shape: tuple[int, int, int]) -> list[Any]:
+def _fast_blocks(image_shape: tuple[int, int, int]) -> list[Block]:
     return _staged_blocks(image_shape, (32, 128, 256), (2, 2, 2))
 
 
-def _accurate_blocks(image_shape: tuple[int, int, int]) -> list[Any]:
+def _accurate_blocks(image_shape: tuple[int, int, int]) -> list[Block]:
     return _staged_blocks(image_shape, (64, 256, 256), (2, 2, 3), "silu")
 
 
@@ -228,15 +230,15 @@ PRESETS = {
                 learning_rate=0.001,
                 precision="float32",
             ),
-            figures="CIFAR-10 on two cores: 68.7% in 5 minutes (mean accuracy of 2 runs)",
+            measured="CIFAR-10 on two cores: 68.7% in 5 minutes (mean accuracy of 2 runs)",
             standardize=False,
             output_initializer=initializer("truncated_normal", stddev=0.05),
         ),
         Preset(
             name="quick",
-            description="A first answer in seconds: a narrow network, and each image once.",
+            description="A first result in seconds: a narrow network, and each image once.",
             make_blocks=_quick_blocks,
-            figures="CIFAR-10 on two cores: 75.6% in 16 seconds (mean accuracy of 6 runs)",
+            measured="CIFAR-10 on two cores: 75.6% in 16 seconds (mean accuracy of 6 runs)",
             output_initializer="zeros",
             base_recipe=_MUON.replace(
                 epochs=1,
@@ -250,7 +252,7 @@ PRESETS = {
             name="fast",
             description="A good network in minutes on two cores.",
             make_blocks=_fast_blocks,
-            figures="CIFAR-10 on two cores: 90.3% in 3.5 minutes (mean accuracy of 5 runs)",
+            measured="CIFAR-10 on two cores: 90.3% in 3.5 minutes (mean accuracy of 5 runs)",
             output_initializer="zeros",
             base_recipe=_MUON,
         ),
@@ -258,7 +260,7 @@ PRESETS = {
             name="accurate",
             description="A better network in five times the time.",
             make_blocks=_accurate_blocks,
-            figures="CIFAR-10 on two cores: 93.1% in 18.5 minutes (mean accuracy of 5 runs)",
+            measured="CIFAR-10 on two cores: 93.1% in 18.5 minutes (mean accuracy of 5 runs)",
             output_initializer="zeros",
             base_recipe=_MUON.replace(epochs=14),
         ),
@@ -267,7 +269,7 @@ PRESETS = {
 
 
 def get_preset(name: str) -> Preset:
-    """The preset of that name.
+    """Returns the preset of a name.
 
     Raises:
         ArgumentError: for an unknown name; the message proposes the nearest.

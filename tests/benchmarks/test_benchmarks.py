@@ -264,8 +264,8 @@ def test_presets_and_readme_state_the_measured_accuracies():
     rows = read(FOLDER / "results")
     for name, preset in imgclf.presets.PRESETS.items():
         accuracy = f"{mean(rows[name], 'test_accuracy'):.1%}"
-        assert accuracy in preset.figures
-        assert f"{len(rows[name])} run" in preset.figures
+        assert accuracy in preset.measured
+        assert f"{len(rows[name])} run" in preset.measured
         assert name == "seed2017" or accuracy in readme
     for name in ("winner_trained_anew", "seed2017"):
         trainings = [run[name] for run in rows["search-20"]]

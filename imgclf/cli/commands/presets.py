@@ -23,7 +23,7 @@ def presets() -> None:
             f"  {recipe.epochs} epochs, batch size {recipe.batch_size}, {recipe.optimizer} at "
             f"{recipe.learning_rate:g}, schedule {recipe.schedule}"
         )
-        click.echo(f"  {preset.figures}")
+        click.echo(f"  {preset.measured}")
     click.echo("Pretrained on ImageNet, by Keras; see the guide to learning on:")
     for backbone in BACKBONES.values():
         side = backbone.image_size

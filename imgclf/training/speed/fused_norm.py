@@ -1,9 +1,9 @@
 """Batch normalisation in one kernel while training.
 
 Keras computes batch normalisation of bfloat16 maps from a dozen operations, each of which reads
-and writes the whole map as float32. TensorFlow has the same in one kernel. The layers stay Keras's
-own: only what they call is replaced, and only for the length of a training, so that models, files
-and callbacks see nothing of it. `benchmarks/throughput.py` measures what it brings.
+and writes the whole map as float32. TensorFlow has one kernel for it. The layers stay Keras's own:
+only their `call` is replaced, and only during training, so models, files and callbacks do not
+notice. `benchmarks/throughput.py` measures the gain.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import functools
 from typing import Any
 
 from imgclf.backend.keras_internals import replaced_methods
+from imgclf.typing import KerasLayer, KerasModel
 
 __all__ = ["fused_batch_norm"]
 
 
-def fused_batch_norm(model: Any) -> contextlib.AbstractContextManager[None]:
-    """Within it, the model's batch normalisation of maps runs in TensorFlow's fused kernel.
+def fused_batch_norm(model: KerasModel) -> contextlib.AbstractContextManager[None]:
+    """Within it, batch normalisation of maps runs in TensorFlow's fused kernel.
 
-    Layers with settings that the kernel does not know (another axis, renormalisation,
-    synchronisation) are left alone.
+    Layers with settings that the kernel does not support (another axis, renormalisation,
+    synchronisation) stay as they are.
 
     Args:
         model: a `keras.Model`.
@@ -30,7 +31,7 @@ def fused_batch_norm(model: Any) -> contextlib.AbstractContextManager[None]:
     return replaced_methods(layers, "call", lambda layer: functools.partial(_call, layer))
 
 
-def _is_plain(layer: Any) -> bool:
+def _is_plain(layer: KerasLayer) -> bool:
     import keras
 
     return (

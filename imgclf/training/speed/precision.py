@@ -1,26 +1,27 @@
-"""Which number format the heavy products are computed in, decided by the processor at hand."""
+"""The number format of the heavy products, by the processor."""
 
 from __future__ import annotations
 
 import functools
 import time
 from pathlib import Path
-from typing import Any
+
+from imgclf.typing import KerasModel
 
 __all__ = ["dtype_policy", "has_fast_bfloat16", "precision_note"]
 
 # Instructions that multiply bfloat16 numbers directly, as Linux names them (Intel and AMD).
 _FLAGS = {"avx512_bf16", "amx_bf16"}
 
-# bfloat16 rounds to three digits, so where it is hardly faster float32 is the better choice.
-_WORTH = 1.2
+# bfloat16 keeps three digits, so where it is hardly faster, float32 is the better choice.
+_MIN_SPEEDUP = 1.2
 
 
 def has_fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether bfloat16 is faster than float32 on this processor.
 
-    Where Linux lists an x86 processor's instructions, they decide. Elsewhere a convolution is timed
-    in both formats, once a process, in about a second.
+    On Linux with an x86 processor its list of instructions decides. Elsewhere a convolution is
+    timed in both formats, once per process, in about a second.
     """
     try:
         lines = cpuinfo.read_text().splitlines()
@@ -34,11 +35,11 @@ def has_fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 @functools.cache
 def _is_faster() -> bool:
-    return _seconds("float32") > _WORTH * _seconds("bfloat16")
+    return _seconds("float32") > _MIN_SPEEDUP * _seconds("bfloat16")
 
 
 def _seconds(dtype: str) -> float:
-    """The best time of a convolution like those in the middle of a network."""
+    """The shortest time of a convolution like those in the middle of a network."""
     import tensorflow as tf
 
     images = tf.cast(tf.fill([64, 16, 16, 64], 0.5), dtype)
@@ -54,9 +55,9 @@ def _seconds(dtype: str) -> float:
 
 
 def dtype_policy(precision: str) -> str:
-    """The Keras dtype policy for a recipe's `precision`.
+    """Returns the Keras dtype policy for a recipe's `precision`.
 
-    Weights stay float32 in both.
+    Weights are float32 in both.
 
     Example:
         >>> dtype_policy("float32"), dtype_policy("bfloat16")
@@ -67,8 +68,8 @@ def dtype_policy(precision: str) -> str:
     return "mixed_bfloat16" if precision == "bfloat16" else "float32"
 
 
-def precision_note(model: Any, precision: str) -> str:
-    """What a model computes in and why, in one line for people.
+def precision_note(model: KerasModel, precision: str) -> str:
+    """Describes in one line which format a model computes in, and why.
 
     Args:
         model: a `keras.Model`.

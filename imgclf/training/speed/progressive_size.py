@@ -1,7 +1,8 @@
-"""Smaller images in early epochs: what is coarse can be learned from few pixels, and faster.
+"""Progressive resizing: smaller images in early epochs, whose steps are faster.
 
-The idea is known as progressive resizing (fastai; Touvron et al. 2019 on train and test sizes). A
-network that ends in a global pool takes maps of any size, so the same weights go on at full size.
+Coarse structure can be learned from few pixels (fastai; Touvron et al. 2019 on train and test
+sizes). A network that ends in a global pool takes maps of any size, so training continues with the
+same weights at full size.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["any_input_size", "check_any_size", "progressive_sizes"]
 def progressive_sizes(
     recipe: Recipe, image_shape: tuple[int, int, int], steps_per_epoch: int
 ) -> Callable[[int], tuple[int, int]] | None:
-    """(height, width) by the number of the step; None where it is always the images' own.
+    """Returns a function from step to (height, width); None if the size never changes.
 
     Example:
         >>> recipe = Recipe(epochs=4, progressive_size=0.75, progressive_fraction=0.5)
@@ -59,7 +60,7 @@ def check_any_size(model: KerasModel) -> None:
 
 @contextlib.contextmanager
 def any_input_size(model: KerasModel) -> Iterator[None]:
-    """Within it, a model takes images of any height and width.
+    """Within it, a model accepts images of any height and width.
 
     Raises:
         ArgumentError: as `check_any_size` does.

@@ -1,4 +1,4 @@
-"""Keeps TensorFlow's advice about retracing out of trainings, to which it does not apply."""
+"""Hides TensorFlow's advice about retracing during training, where it does not apply."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["no_retracing_advice"]
 def no_retracing_advice() -> Iterator[None]:
     """Drops TensorFlow's warning "5 out of the last 13 calls … triggered tf.function retracing".
 
-    TensorFlow counts by the place in the source, which all Keras models share. So whoever trains
-    several models in one process, as a search does, is told to mend what is right.
+    TensorFlow counts by the place in the source, which all Keras models share. So it also warns
+    when several models are trained in one process, as in a search, which is no fault.
 
     Example:
         >>> with no_retracing_advice():

@@ -1,12 +1,12 @@
 """Gradients of convolutions on small maps as matrix products.
 
-For the gradient of a kernel, oneDNN (the library behind TensorFlow's convolutions) needs up to ten
-times as long as for the convolution itself where maps are small: it goes along their rows, and its
-tiles of bfloat16 hold 32 pixels, most of which a row of 3 or 7 leaves empty. (The same images
-laid side by side in wide rows take it a third of the time.) The same gradient is a matrix product
-for each pixel of the kernel, over all pixels of all images at once. The layers stay Keras's own:
-only what they call is replaced, and only for the length of a training. The rows `small-maps-…` of
-`benchmarks/` measure what it brings.
+On small maps, oneDNN (the library behind TensorFlow's convolutions) takes up to ten times as long
+for the gradient of a kernel as for the convolution itself: it works along the rows, and its tiles
+of bfloat16 hold 32 pixels, most of which a row of 3 or 7 leaves empty. (The same images side by
+side in wide rows take a third of the time.) The same gradient is a matrix product for each pixel of
+the kernel, over all pixels of all images at once. The layers stay Keras's own: only their
+`convolution_op` is replaced, and only during training. The rows `small-maps-…` of `benchmarks/`
+measure the gain.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ import functools
 from typing import Any
 
 from imgclf.backend.keras_internals import replaced_methods
+from imgclf.typing import KerasLayer, KerasModel, Tensor
 
 __all__ = ["small_map_gradients"]
 
-# The products are faster up to this width, at 15 they are slower, and from so many channels on.
+# The products are faster up to this width (at 15 they are slower), and from this many channels on.
 _WIDEST = 8
 _FEWEST = 128
 
 
-def small_map_gradients(model: Any) -> contextlib.AbstractContextManager[None]:
+def small_map_gradients(model: KerasModel) -> contextlib.AbstractContextManager[None]:
     """Within it, convolutions on small maps get their kernels' gradients from matrix products.
 
-    Those in bfloat16 alone, since float32 gains nothing, of many channels, and without strides,
-    dilation or groups. Those without a bias, too, as before a batch normalisation: TensorFlow
-    computes a bias's gradient together with the kernel's in float32, and by itself in bfloat16.
+    Only convolutions in bfloat16 (float32 gains nothing) of many channels, without strides,
+    dilation, groups or bias: TensorFlow computes a bias's gradient together with the kernel's in
+    float32, and separately in bfloat16.
 
     Args:
         model: a functional `keras.Model`.
@@ -41,7 +42,7 @@ def small_map_gradients(model: Any) -> contextlib.AbstractContextManager[None]:
     )
 
 
-def _is_suited(layer: Any) -> bool:
+def _is_suited(layer: KerasLayer) -> bool:
     import keras
 
     if type(layer) is not keras.layers.Conv2D or layer.compute_dtype != "bfloat16":
@@ -58,8 +59,8 @@ def _is_suited(layer: Any) -> bool:
     )
 
 
-def _convolution(padding: str, inputs: Any, kernel: Any) -> Any:
-    """`tf.nn.conv2d` with another way to the kernel's gradient.
+def _convolution(padding: str, inputs: Tensor, kernel: Tensor) -> Tensor:
+    """`tf.nn.conv2d` with another computation of the kernel's gradient.
 
     Args:
         padding: "SAME" or "VALID".
@@ -82,7 +83,7 @@ def _convolution(padding: str, inputs: Any, kernel: Any) -> Any:
 
 
 def _of_kernel(inputs: Any, upstream: Any, kernel_size: Any, padding: str) -> Any:
-    """Each pixel of the kernel saw the inputs, moved by its place, and added to all outputs."""
+    """Each pixel of the kernel multiplied the shifted inputs, and was added to all outputs."""
     import tensorflow as tf
 
     if padding == "SAME":
