@@ -303,7 +303,7 @@ def test_search_confirms_its_best_networks(tiny_cifar10, here, monkeypatch):
     table = result.stdout.split("\nThe best blocks:\n")[1]
     for name in ("trial 1", "default"):
         assert re.search(rf"^{name} +\d+\.\d% ± ", table, re.MULTILINE)
-    assert "Judged by the same " in table
+    assert "Evaluated on the same " in table
     assert re.search(r"^trial 1, seed 1: \d+\.\d%, \d+\.\d s$", result.stderr, re.MULTILINE)
     lines = (here / "found" / "confirm-1" / "confirm.jsonl").read_text().splitlines()
     assert len(lines) == 4

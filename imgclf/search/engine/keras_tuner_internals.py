@@ -23,6 +23,7 @@ __all__ = [
     "RELIED_ON",
     "BayesianOracle",
     "CheckCandidate",
+    "CheckedOracle",
     "HyperbandOracle",
     "RandomOracle",
     "add_chief",
@@ -54,7 +55,7 @@ _MAX_DRAWS = 50
 CheckCandidate = Callable[[dict[str, Any]], tuple[str | None, str]]
 
 
-class _CheckedOracle:
+class CheckedOracle:
     """Makes an oracle draw again what cannot be used, and write nothing to the disk.
 
     `_random_values` is where all oracles draw. Drawing again there, rather than around
@@ -112,11 +113,11 @@ class _CheckedOracle:
         """Writes nothing: the journal is the record."""
 
 
-class RandomOracle(_CheckedOracle, keras_tuner.oracles.RandomSearchOracle):
+class RandomOracle(CheckedOracle, keras_tuner.oracles.RandomSearchOracle):
     """Draws each candidate at random."""
 
 
-class HyperbandOracle(_CheckedOracle, keras_tuner.oracles.HyperbandOracle):
+class HyperbandOracle(CheckedOracle, keras_tuner.oracles.HyperbandOracle):
     """Trains many candidates for few epochs, and the better ones again for more."""
 
 
@@ -136,12 +137,12 @@ class _LocalSearch(keras_tuner.oracles.BayesianOptimizationOracle):
         return self._random_populate_space()
 
 
-class BayesianOracle(_CheckedOracle, _LocalSearch):
+class BayesianOracle(CheckedOracle, _LocalSearch):
     """Draws some candidates at random, then proposes variations of the best.
 
     Args:
         regression_restarts: of the fit of the Gaussian process.
-        **settings: of `_CheckedOracle` and keras-tuner's oracle.
+        **settings: of `CheckedOracle` and keras-tuner's oracle.
     """
 
     def __init__(self, regression_restarts: int, **settings: Any) -> None:

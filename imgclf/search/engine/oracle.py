@@ -22,7 +22,7 @@ from imgclf.search.space.space import Space
 from imgclf.training.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
-    from imgclf.search.engine import keras_tuner_internals
+    from imgclf.search.engine.keras_tuner_internals import CheckedOracle
 
 __all__ = ["ALGORITHMS", "Proposer"]
 
@@ -73,7 +73,7 @@ class Proposer:
         self._proposals: dict[int, Any] = {}  # by the number of the trial
         self._ended: list[Trial] = []
         with _quiet():
-            self.oracle = self._make_oracle(max_trials, seed, epochs)
+            self.oracle: Any = self._make_oracle(max_trials, seed, epochs)
 
     @property
     def refused(self) -> str:
@@ -148,13 +148,7 @@ class Proposer:
         """Whether the algorithm itself repeats the better candidates."""
         return self.algorithm == "hyperband"
 
-    def _make_oracle(
-        self, max_trials: int | None, seed: int, epochs: int
-    ) -> (
-        keras_tuner_internals.BayesianOracle
-        | keras_tuner_internals.HyperbandOracle
-        | keras_tuner_internals.RandomOracle
-    ):
+    def _make_oracle(self, max_trials: int | None, seed: int, epochs: int) -> CheckedOracle:
         import keras_tuner
 
         from imgclf.search.engine import keras_tuner_internals as oracles

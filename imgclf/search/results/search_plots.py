@@ -51,7 +51,7 @@ def plot_tradeoff(trials: Sequence[Trial], *, ax: Axes | None = None) -> Axes:
         raise SearchError("There is no trial with a score of which the cost is known.")
     return plots.search_trade_off(
         [getattr(trial, cost) for trial in shown],
-        [trial.score for trial in shown],
+        [float(trial.score or 0) for trial in shown],
         [shown.index(trial) for trial in pareto_front(shown, cost)],
         [str(trial.number) for trial in shown],
         _COST_LABELS[cost],
