@@ -112,8 +112,8 @@ def _summary(data: SearchPageData) -> Markup:
     ]
     if data.confirmation is None:
         texts.append(
-            "The score of the best of many trials is likely to be too high, and it is not "
-            "confirmed yet: result.confirm(data) trains the best networks again."
+            "Not confirmed yet: the score of the best of many trials is likely to be too high. "
+            "result.confirm(data) trains the best networks again."
         )
     else:
         texts += [f"With fresh seeds, {text}." for text in data.confirmation.statements()]

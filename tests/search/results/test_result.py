@@ -258,7 +258,7 @@ def test_the_page_holds_all_and_loads_nothing(result, tmp_path):
     assert [one for one in page.named("table") if one.get("class") == "sortable"]
     assert "from imgclf import" in text
     assert "def build_model" in text
-    assert "not confirmed yet" in text
+    assert "Not confirmed yet" in text
 
 
 def test_a_notebook_shows_the_best_trials(result):
