@@ -118,24 +118,27 @@ def _migrate_settings(value: Any) -> Any:
     """Settings of a search, in which recipes and names of hyperparameters may be anywhere."""
     if isinstance(value, Mapping):
         renamed = migrate_recipe(value) if value.keys() >= _RECIPE_FIELDS else value
-        return {_renamed_path(name): _migrate_settings(each) for name, each in renamed.items()}
+        return {_renamed_text(name): _migrate_settings(each) for name, each in renamed.items()}
     if isinstance(value, list):
         return [_migrate_settings(each) for each in value]
-    return _renamed_path(value) if isinstance(value, str) else value
+    return _renamed_text(value) if isinstance(value, str) else value
 
 
 def _with_renamed_paths(trial: dict[str, Any]) -> dict[str, Any]:
     """The hyperparameters of a trial are named after fields of the recipe."""
     if isinstance(trial.get("hyperparameters"), Mapping):
         trial["hyperparameters"] = {
-            _renamed_path(name): value for name, value in trial["hyperparameters"].items()
+            _renamed_text(name): _migrate_settings(value)
+            for name, value in trial["hyperparameters"].items()
         }
     return trial
 
 
-def _renamed_path(path: str) -> str:
-    """The name of a hyperparameter, such as "recipe.averaging" or "recipe[1].averaging"."""
-    first, *rest = path.split(".")
+def _renamed_text(text: str) -> str:
+    """The name of a hyperparameter, such as "recipe[1].averaging", or the repr of a recipe."""
+    if text.startswith("Recipe("):
+        return re.sub(r"\b\w+(?==)", lambda found: _RECIPE.get(found[0], found[0]), text)
+    first, *rest = text.split(".")
     if not re.fullmatch(r"recipe(\[\d+\])*", first):
-        return path
+        return text
     return ".".join([first, *(_RECIPE.get(word, word) for word in rest)])

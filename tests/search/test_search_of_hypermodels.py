@@ -82,7 +82,7 @@ def test_a_model_that_its_hypermodel_compiles_keeps_its_optimizer(data, capsys):
     result = search(data, Compiled(), recipe=RECIPE, max_trials=2, verbose=2)
     assert [each.status for each in result.trials] == ["completed"] * 2
     rate = float(result.best_classifier.model.optimizer.learning_rate)
-    assert rate == pytest.approx(result.best().values["rate"])
+    assert rate == pytest.approx(result.best().hyperparameters["rate"])
     assert result.trials[0].values == {"units": 4, "rate": 1e-3}  # its defaults come first
     assert ", units 4 · rate 0.001, " in capsys.readouterr().err
 
@@ -150,7 +150,7 @@ def test_a_trial_that_raises_is_recorded_and_the_search_continues(data, tmp_path
     settings = {"recipe": recipe, "max_trials": 4, "algorithm": algorithm, "run_dir": tmp_path}
     result = search(data, broken_at_8, **settings)
     (failed,) = [each for each in result.trials if each.score is None]
-    assert failed.values["units"] == 8
+    assert failed.hyperparameters["units"] == 8
     assert (failed.status, failed.reason) == ("failed", "KeyError: 'filters'")
     assert (failed.parameters, failed.macs) == (0, None)
     assert len(result.trials) == 4
@@ -191,7 +191,7 @@ def test_limits_are_kept_and_cost_no_trial(data):
         search(data, build, max_macs=10, **settings)
     assert str(caught.value).startswith("No candidate of the space can be used. The last: takes ")
     for name in ("max_ms", "max_memory"):
-        with pytest.raises(ArgumentError, match=f"^`{name}` is about networks of blocks"):
+        with pytest.raises(ArgumentError, match=f"^`{name}` applies to networks of blocks"):
             search(data, build, **{name: 1000}, **settings)
 
 
