@@ -12,15 +12,20 @@ import numpy as np
 from imgclf import checks
 from imgclf.architecture.temperature import logits_model, with_temperature
 from imgclf.backend.compiled_model import CompiledModel
-from imgclf.classifier.predicting import Predictor
+from imgclf.classifier.predicting import Predictor, Source
 from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentTypeError, DataError
 from imgclf.evaluation.calibration.temperature import Calibration, fit_temperature
+from imgclf.evaluation.calibration.threshold import Threshold, find_threshold
 from imgclf.evaluation.deduplicated import DeduplicatedScore, deduplicated_score
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.evaluation.robustness import Robustness, measure_robustness
 from imgclf.evaluation.test_evaluations import count_test_evaluation, is_run
+from imgclf.explanation import explain as explaining
+from imgclf.explanation.explain import Targets
+from imgclf.explanation.explanation import Explanation
+from imgclf.explanation.nearest import Nearest
 from imgclf.typing import ArrayLike, KerasModel
 
 __all__ = [
@@ -32,7 +37,10 @@ __all__ = [
     "evaluate",
     "evaluate_deduplicated",
     "evaluate_robustness",
+    "explain",
+    "fit_threshold",
     "labelled_images",
+    "nearest_neighbors",
     "to_split",
 ]
 
@@ -153,6 +161,54 @@ def calibrate(
         fitted, len(split), logits, measured.labels, on_others=measured_on is not None
     )
     return with_temperature(model, fitted[0]), calibration
+
+
+def fit_threshold(evaluation: Evaluation, precision: float, certainty: float | None) -> Threshold:
+    """Finds the probability below which to answer "unknown"; see `Classifier.fit_threshold`."""
+    confidences = np.minimum(evaluation.confidences, 1)
+    return find_threshold(confidences, evaluation.correct, precision=precision, certainty=certainty)
+
+
+def explain(
+    predictor: Predictor,
+    model: KerasModel,
+    source: Source,
+    method: str,
+    targets: Targets,
+    layer: str | None,
+    batch_size: int | None,
+) -> Explanation:
+    """Makes and tests a heat map of each image; see `Classifier.explain`."""
+    return explaining.explain(
+        model,
+        predictor.decoded(source),
+        predictor.class_names,
+        lambda images: predictor.probabilities(images, batch_size),
+        method=method,
+        targets=targets,
+        layer=layer,
+        batch_size=batch_size,
+    )
+
+
+def nearest_neighbors(
+    predictor: Predictor,
+    model: KerasModel,
+    source: Source,
+    split: Split,
+    k: int,
+    batch_size: int | None,
+) -> Nearest:
+    """Finds the most similar images of a split; see `Classifier.nearest_neighbors`."""
+    return explaining.nearest(
+        model,
+        predictor.decoded(source),
+        labelled_images(split, None, predictor.class_names),
+        lambda images: predictor.probabilities(images, batch_size),
+        predictor.class_names,
+        k=k,
+        batch_size=batch_size,
+    )
 
 
 def _logits(

@@ -21,17 +21,16 @@ from imgclf.data.dataset import Dataset
 from imgclf.data.images import MAX_PIXELS, ImageSpec
 from imgclf.data.split import Split
 from imgclf.evaluation.calibration.temperature import Calibration
-from imgclf.evaluation.calibration.threshold import Threshold, find_threshold
+from imgclf.evaluation.calibration.threshold import Threshold
 from imgclf.evaluation.damage import DAMAGES
 from imgclf.evaluation.deduplicated import DeduplicatedScore
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.evaluation.robustness import Robustness
-from imgclf.explanation.explain import explain, nearest
+from imgclf.explanation.explain import Targets
 from imgclf.explanation.explanation import Explanation
 from imgclf.explanation.nearest import Nearest
 from imgclf.training.budget.budget import Budget
 from imgclf.training.budget.plan import Plan, TransferPlan
-from imgclf.training.loop.failed_write import naming_failed_write
 from imgclf.training.loop.options import FitOptions, Resume
 from imgclf.training.loop.progress import announce
 from imgclf.training.recipe.recipe import Recipe
@@ -44,12 +43,11 @@ __all__ = ["Classifier"]
 class Classifier:
     """A Keras model that knows the names of its classes and how it is trained.
 
-    The model stays a plain `keras.Model` at `model`; nothing of Keras is hidden.
+    The model stays a plain `keras.Model` at `model`. Saved files hold both recipes.
 
     Args:
-        model: any Keras model from (batch, height, width, channels) to (batch, classes)
-            probabilities, or to (batch, 1) for two classes; compiled or not. It takes pixels from
-            0 to 255: put a `Rescaling` layer first if it needs others.
+        model: any Keras model from (batch, height, width, channels), pixels from 0 to 255, to
+            (batch, classes) probabilities, or to (batch, 1) for two classes; compiled or not.
         class_names: one name a class; "0", "1", … if left out.
         recipe: how `fit` trains by default; `fit` does not change it.
         blocks: the blocks that the model was built of, to be stored with it.
@@ -58,21 +56,31 @@ class Classifier:
         strategy: `WholeNetwork()`, or `Phases()` for transfer learning.
 
     Attributes:
-        trained_recipe: the recipe of the last `fit`, with the epochs that were trained; None
-            before. Saved files hold both recipes.
+        trained_recipe: the recipe, with the epochs trained, of the last `fit`; None before.
         history: metrics by epoch of the last `fit`.
         run_dir: the run folder of the last `fit`, or that the model was loaded from.
         threshold: what `fit_threshold` found; None without it.
 
-    Raises:
-        ArgumentError: if the model's shapes are not as above, or do not fit the names.
-
     Example:
         >>> import imgclf
         >>> data = imgclf.load_digits()
-        >>> clf = imgclf.Classifier.from_preset("fast", data, epochs=1)
-        >>> clf.image_shape, clf.num_classes, clf.recipe.epochs
-        ((8, 8, 1), 10, 1)
+        >>> clf = imgclf.Classifier.from_preset("quick", data, batch_size=100)
+        >>> clf.plan(data, epochs=2).steps
+        13
+        >>> history = clf.fit(data, verbose=0)
+        >>> clf.evaluate(data.test).accuracy > 0.5
+        True
+        >>> calibration = clf.calibrate(data.validation)
+        >>> threshold = clf.fit_threshold(data.validation, precision=0.9)
+        >>> answers = clf.predict(data.test, unknown=True)
+        >>> all(one.known == (one.probability >= threshold.probability) for one in answers)
+        True
+        >>> clf.explain(data.test[:2], targets="3").heatmaps.shape
+        (2, 8, 8)
+        >>> clf.nearest_neighbors(data.train[:2], data.train, k=1).indices.tolist()
+        [[0], [1]]
+        >>> imgclf.Classifier.from_model(clf, data, epochs=3).num_classes
+        10
     """
 
     def __init__(
@@ -114,15 +122,10 @@ class Classifier:
 
         Args:
             name: one of `imgclf.presets.PRESETS`, or a pretrained one of `presets.BACKBONES`.
-            data: decides the image shape, the classes and the pixel statistics.
+            data: decides image shape, classes and pixel statistics.
             weights: of a backbone: "imagenet", which Keras downloads once; the path of a file of
                 weights without the output layer; or None for random ones.
             **recipe_changes: fields of the `Recipe` to change, such as `epochs=3` or `seed=1`.
-
-        Raises:
-            ArgumentError: for an unknown preset or field.
-            DownloadError: if the weights cannot be downloaded; the message says what to fetch.
-            ModelFileError: if a file of weights does not fit.
         """
         return cls(**building.from_preset(name, data, weights, recipe_changes))
 
@@ -135,21 +138,8 @@ class Classifier:
         It keeps the body and gets a new output layer. `fit` trains the output layer first, then
         the upper layers if `fine_tune_epochs` is given.
 
-        Args:
-            source: a `Classifier`, a `.keras` file, or a run folder; it is not changed.
-            data: with images of the shape that the model was trained on.
-            **recipe_changes: fields of the `Recipe` to change, such as `fine_tune_epochs=5`.
-
-        Raises:
-            ArgumentError: if the shapes differ, or the model does not end in a `Dense` layer.
-            ModelFileError: if the file cannot be loaded.
-
-        Example:
-            >>> import imgclf
-            >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> imgclf.Classifier.from_model(clf, data, epochs=3).num_classes
-            10
+        `source` is a `Classifier`, a `.keras` file, or a run folder; it is not changed. The images
+        must have the shape that it was trained on.
         """
         old = source if isinstance(source, Classifier) else cls(persistence.read(source).model)
         return cls(**building.from_model(old.model, data, recipe_changes))
@@ -158,14 +148,7 @@ class Classifier:
     def from_blocks(
         cls, blocks: Sequence[Block], data: Dataset, recipe: Recipe | None = None
     ) -> Classifier:
-        """Builds an untrained classifier of blocks without choices.
-
-        The data decides the image shape, the classes and the pixel statistics, the recipe's seed
-        the first weights.
-
-        Raises:
-            BlockError: if a block does not fit.
-        """
+        """Builds an untrained classifier of blocks; the recipe's seed decides the first weights."""
         return cls(**building.from_blocks(blocks, data, recipe))
 
     @property
@@ -186,8 +169,8 @@ class Classifier:
 
     def __repr__(self) -> str:
         shape = "×".join("?" if side is None else str(side) for side in self.image_shape)
-        parameters = self.model.count_params()
-        return f"Classifier({shape} → {self.num_classes} classes, {parameters:,} parameters)"
+        size = f"{self.num_classes} classes, {self.model.count_params():,} parameters"
+        return f"Classifier({shape} → {size})"
 
     def _repr_html_(self) -> str:
         from imgclf.report.notebook import classifier_html
@@ -214,42 +197,33 @@ class Classifier:
         """Trains the model.
 
         All is checked first: a `fit` that is refused has changed nothing. Temperature and threshold
-        belong to the weights of before: they are dropped when the training begins.
+        belong to the weights of before: they are dropped when the training begins. The history has
+        the `recipe` that was trained with.
 
         Args:
             data: a `Dataset`, a `Split`, or an array of images, then with `labels`.
             labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
-            epochs: in place of the recipe's, as are `batch_size` and `class_weight`.
-            minutes: time to fit the number of epochs to, in place of `epochs`: a few steps are
-                timed, and as many epochs are trained, with the schedule of so many, as fit into
-                92% of it. If the machine becomes much slower meanwhile, epochs in the middle are
-                left out, never the last. A resumed run keeps its epochs. In transfer learning
-                the recipe's `epochs` and `fine_tune_epochs` are limits.
-            batch_size: images in a step.
-            class_weight: "balanced", or a dict of class and weight.
+            epochs: in place of the recipe's, as are `batch_size` and `class_weight` ("balanced",
+                or a dict of class and weight).
+            minutes: in place of `epochs`: a few steps are timed, and as many epochs are trained as
+                fit into 92% of the time. On a machine that becomes slower, epochs in the middle are
+                left out, never the last. A resumed run keeps its epochs. In transfer learning the
+                recipe's `epochs` and `fine_tune_epochs` are limits.
             validation_data: a `Split` or a pair (images, labels), in place of the data set's own.
             recipe: in place of the classifier's, for this call.
             run_dir: folder for log, checkpoints, curves and the trained model. The same call again
                 resumes where the first stopped, whatever stopped it, and ends in the same weights.
                 Ctrl-C and SIGTERM save first; a second one ends at once.
-            resume: "auto" refuses a folder whose run differs in recipe, network, data or versions;
-                "force" resumes it.
+            resume: "auto" refuses a folder whose run differs; "force" resumes it.
             checkpoint_seconds: time between checkpoints within an epoch; each epoch ends in one.
-            callbacks: any Keras callbacks. `EarlyStopping`, `ReduceLROnPlateau`,
-                `ModelCheckpoint`, and any with `get_state()` and `set_state(state)` are resumed,
-                too; a warning names those that cannot be.
-            verbose: "auto" or 1 shows live progress on a terminal and lines elsewhere; 2 shows
-                lines; 0 shows nothing. All on stderr.
-
-        Returns:
-            The `keras.callbacks.History`. Its `recipe` is the one that was trained with.
+            callbacks: any Keras callbacks. Those of Keras, and any with `get_state()` and
+                `set_state(state)`, are resumed, too; a warning names those that cannot be.
+            verbose: "auto" or 1 is live on a terminal, 2 shows a line an epoch, 0 nothing.
 
         Raises:
-            DataError: if images or labels cannot be used.
-            ArgumentError: if they do not fit the model, or `minutes` are too few for an epoch.
-            NotFiniteError: if the loss becomes infinite or NaN.
-            OutOfMemoryError: if a batch does not fit into memory.
+            ArgumentError: if data and model do not fit, or `minutes` are too few for an epoch.
             RunFolderError: if the folder holds another run, is in use, or cannot be written to.
+            NotFiniteError: if the loss becomes infinite or NaN.
         """
         changes = {"epochs": epochs, "batch_size": batch_size, "class_weight": class_weight}
         chosen = fitting.chosen_recipe(recipe or self.recipe, minutes, **changes)
@@ -269,7 +243,7 @@ class Classifier:
             history = training.run()
         self.history, self.trained_recipe = history.history, history.recipe
         if options.run_dir is not None:
-            self._save_into(options.run_dir)
+            persistence.write_into(self, options.run_dir)
         return history
 
     def plan(
@@ -283,25 +257,9 @@ class Classifier:
         validation_data: LabelledImages | None = None,
         recipe: Recipe | None = None,
     ) -> Plan | TransferPlan:
-        """Estimates what `fit`, with the same arguments, would take, by a few real steps.
+        """Estimates what `fit`, with the same arguments, would take: time, memory and disk.
 
-        They take five to ten seconds and change nothing.
-
-        Returns:
-            A `Plan`: minutes, memory, disk, steps, images a second. For transfer learning a
-            `TransferPlan`, which holds a `Plan` for each phase.
-
-        Raises:
-            ArgumentError: if `minutes` are too few.
-            OutOfMemoryError: if a batch does not fit into memory.
-
-        Example:
-            >>> import imgclf
-            >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> plan = clf.plan(data, epochs=2, batch_size=100)
-            >>> plan.epochs, plan.steps, plan.minutes < 1
-            (2, 13, True)
+        A few real steps are timed, in five to ten seconds, and change nothing.
         """
         changes = {"epochs": epochs, "batch_size": batch_size}
         chosen = fitting.chosen_recipe(recipe or self.recipe, minutes, **changes)
@@ -312,7 +270,7 @@ class Classifier:
     def predict(
         self, source: Source, *, skipped: Skipped | None = None, unknown: bool = False
     ) -> list[Prediction]:
-        """Predicts the classes of images.
+        """Predicts the class of each image, in the order of the source (a folder's by path).
 
         Args:
             source: an array of one or more images (0 to 255), the path of an image or of a folder
@@ -321,12 +279,8 @@ class Classifier:
                 without one, the first of them is an error.
             unknown: whether to answer "unknown" below the `threshold` that `fit_threshold` found.
 
-        Returns:
-            A `Prediction` an image, in the order of the source (a folder's by path).
-
         Raises:
-            ImageError: if a file cannot be read and there is no list for it; names the file.
-            DataError: if a folder holds no images, or arrays have another shape than the model's.
+            ImageError: if a file cannot be read and there is no list for it.
         """
         lowest = predicting.lowest_known(self.threshold, unknown)
         return self._predictor().predict(source, skipped, lowest)
@@ -339,20 +293,7 @@ class Classifier:
         unknown: bool = False,
         batch_size: int | None = None,
     ) -> Iterator[Prediction]:
-        """Predicts one image file after the other as they are read: for any number of files.
-
-        Takes paths, and otherwise what `predict` does; `source` of a `Prediction` is the path.
-
-        Example:
-            >>> import imgclf, tempfile
-            >>> from PIL import Image
-            >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> with tempfile.TemporaryDirectory() as folder:
-            ...     Image.fromarray(data.test.images[0, ..., 0]).save(f"{folder}/a.png")
-            ...     [len(prediction.probabilities) for prediction in clf.predict_files(folder)]
-            [10]
-        """
+        """Predicts any number of image files, one after the other; otherwise as `predict`."""
         lowest = predicting.lowest_known(self.threshold, unknown)
         return self._predictor().predict_files(source, skipped, lowest, batch_size)
 
@@ -365,8 +306,7 @@ class Classifier:
     ) -> Evaluation:
         """Evaluates the model on images that it was not trained on.
 
-        A classifier with a run folder counts each evaluation of test images there, in
-        `test-evaluations.csv`; `Evaluation.test_evaluation_number` says which one it was.
+        Test images are counted in the run folder: see `Evaluation.test_evaluation_number`.
 
         Args:
             data: a `Split`, such as `data.test`, or an array of images, then with `labels`.
@@ -386,18 +326,7 @@ class Classifier:
     ) -> DeduplicatedScore:
         """Evaluates with and without the images that are among the training images, too.
 
-        Args:
-            data: with the images that the model was trained on, and those to evaluate.
-            split: which these are.
-            mirrored: whether mirrored images count as copies; `data.flip_safe` if left out.
-            batch_size: as for `evaluate`.
-
-        Example:
-            >>> import imgclf
-            >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> clf.evaluate_deduplicated(data).exact
-            0
+        `mirrored` says whether mirrored images count as copies; `data.flip_safe` if left out.
         """
         return assessing.evaluate_deduplicated(
             self._predictor(), data, self.run_dir, split, mirrored, batch_size
@@ -414,20 +343,8 @@ class Classifier:
     ) -> Robustness:
         """Evaluates images that are blurred, noisy, dark, askew, …, in five steps each.
 
-        Args:
-            data: as for `evaluate`. Test images count as one test evaluation.
-            labels: as for `evaluate`.
-            sample: the number of images that are drawn, at most; None for all.
-            damages: of "blur", "JPEG", "noise", "rotation", "darkness", "shift".
-            seed: decides which images, and the damage to each.
-
-        Example:
-            >>> import imgclf
-            >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> robustness = clf.evaluate_robustness(data.test, sample=20, damages=["darkness"])
-            >>> len(robustness.accuracies["darkness"])
-            5
+        At most `sample` images are drawn, None for all; `seed` decides which. `damages` are of
+        "blur", "JPEG", "noise", "rotation", "darkness", "shift". Test images count once.
         """
         split = assessing.to_split(data, labels, self.class_names)
         return assessing.evaluate_robustness(
@@ -444,28 +361,14 @@ class Classifier:
     ) -> Calibration:
         """Corrects the probabilities by a temperature, so that of answers with 80%, 80% are right.
 
-        All logits are divided by the one number under which the labels are most likely. It becomes
-        a layer of the model, so plain Keras applies it, too. No image changes its class. A second
-        call replaces the first. The threshold of before is dropped.
+        It becomes a layer of the model, so plain Keras applies it, too. No image changes its
+        class. A second call replaces the first. The threshold of before is dropped.
 
-        Args:
-            data: images that the model was not trained on, such as `data.validation`.
-            labels: as for `evaluate`.
-            measure_on: a `Split` or a pair (images, labels) for the metrics before and after; those
-                that it is fitted on if left out, where the metrics after flatter a little.
-            batch_size: as for `evaluate`.
+        `measure_on` is a `Split` or a pair (images, labels) for the metrics before and after; on
+        the images that the temperature is fitted on they flatter a little.
 
         Raises:
             DataError: if no temperature fits, as where no image is taken for another class.
-
-        Example:
-            >>> import imgclf
-            >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data, epochs=1, batch_size=200)
-            >>> _ = clf.fit(data, verbose=0)
-            >>> calibration = clf.calibrate(data.validation)
-            >>> calibration.after.loss <= calibration.before.loss
-            True
         """
         split, others = labelled_images(data, labels, self.class_names), None
         if measure_on is not None:
@@ -490,29 +393,16 @@ class Classifier:
 
         Args:
             data: images that the model was not trained on, such as `data.validation`.
-            labels: as for `evaluate`.
+            labels: as for `evaluate`, as is `batch_size`.
             precision: the fraction of the answers that must be right, between 0 and 1.
             certainty: of that fraction for new images like these. None takes the lowest threshold
                 that reaches it on these, which new ones often will not.
-            batch_size: as for `evaluate`.
 
         Raises:
             DataError: if that precision cannot be promised; the message has the highest that can.
-
-        Example:
-            >>> import imgclf
-            >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data, batch_size=100)
-            >>> _ = clf.fit(data, verbose=0)
-            >>> threshold = clf.fit_threshold(data.validation, precision=0.9)
-            >>> answers = clf.predict(data.test, unknown=True)
-            >>> all(one.known == (one.probability >= threshold.probability) for one in answers)
-            True
         """
-        ev = self.evaluate(data, labels, batch_size=batch_size)
-        self.threshold = find_threshold(
-            np.minimum(ev.confidences, 1), ev.correct, precision=precision, certainty=certainty
-        )
+        evaluation = self.evaluate(data, labels, batch_size=batch_size)
+        self.threshold = assessing.fit_threshold(evaluation, precision, certainty)
         return self.threshold
 
     def explain(
@@ -520,7 +410,7 @@ class Classifier:
         source: Source,
         *,
         method: Literal["grad-cam", "occlusion"] = "grad-cam",
-        targets: str | int | Sequence[str | int] | None = None,
+        targets: Targets = None,
         layer: str | None = None,
         batch_size: int | None = None,
     ) -> Explanation:
@@ -532,32 +422,10 @@ class Classifier:
                 one region of the image after the other, in fifty, and works with any model.
             targets: the class to explain, by name or number: one for all images, or one an image;
                 the predicted classes if left out.
-            layer: whose map Grad-CAM takes; if left out, the last one of at least 4 rows and
-                columns. "network/layer" names one of a network in the model.
-            batch_size: images in one step; by their size if left out.
-
-        Raises:
-            ArgumentError: if the model has no convolution for Grad-CAM, or a class is not known.
-
-        Example:
-            >>> import imgclf
-            >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> explanation = clf.explain(data.test[:2], targets="3")
-            >>> explanation.heatmaps.shape, explanation.overlay().shape
-            ((2, 8, 8), (2, 8, 8, 3))
+            layer: whose map Grad-CAM takes; if left out, the last one of at least 4×4.
         """
-        predictor = self._predictor()
-        return explain(
-            self.model,
-            predictor.decoded(source),
-            self.class_names,
-            lambda images: predictor.probabilities(images, batch_size),
-            method=method,
-            targets=targets,
-            layer=layer,
-            batch_size=batch_size,
-        )
+        asked = self._predictor()
+        return assessing.explain(asked, self.model, source, method, targets, layer, batch_size)
 
     def nearest_neighbors(
         self, source: Source, data: Split, *, k: int = 5, batch_size: int | None = None
@@ -565,24 +433,9 @@ class Classifier:
         """Finds the `k` images of a split that the network finds most similar to each of these.
 
         `source` is as for `predict` and held in memory; the split is read batch by batch.
-
-        Example:
-            >>> import imgclf
-            >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> clf.nearest_neighbors(data.train[:2], data.train, k=3).indices[:, 0].tolist()
-            [0, 1]
         """
-        predictor = self._predictor()
-        return nearest(
-            self.model,
-            predictor.decoded(source),
-            labelled_images(data, None, self.class_names),
-            lambda images: predictor.probabilities(images, batch_size),
-            self.class_names,
-            k=k,
-            batch_size=batch_size,
-        )
+        asked = self._predictor()
+        return assessing.nearest_neighbors(asked, self.model, source, data, k, batch_size)
 
     def report(
         self,
@@ -596,23 +449,8 @@ class Classifier:
     ) -> Path:
         """Writes an HTML page with all that is known, and a model card beside it.
 
-        Args:
-            path: of the page, such as "report.html".
-            data: a `Dataset`, whose test images are evaluated (or validation images, where there
-                are none), or a `Split`, of which less can be said.
-            split: of a data set: which images are evaluated instead.
-            title: of the page.
-            watts: power that the machine is assumed to draw while training.
-            verbose: 0 is silent; otherwise progress is shown on stderr.
-
-        Example:
-            >>> import imgclf, tempfile
-            >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> with tempfile.TemporaryDirectory() as folder:
-            ...     page = clf.report(f"{folder}/report.html", data, verbose=0)
-            ...     sorted(path.name for path in page.parent.iterdir())
-            ['model-card.md', 'report.html']
+        Of a `Dataset` the test (or else validation) images are evaluated, unless `split` names
+        others. `watts` is the power that the machine is assumed to draw while training.
         """
         from imgclf.report.write import write_report
 
@@ -629,32 +467,13 @@ class Classifier:
         split: str = "test",
         license: str = "unknown",  # noqa: A002 - the name of the field
     ) -> Path:
-        """Writes a model card: Markdown, under the fields that Hugging Face's hub reads.
-
-        Args:
-            path: such as "README.md".
-            evaluation: as `evaluate` gives it.
-            name: of the model.
-            dataset: what it was trained on.
-            split: of the images that were evaluated.
-            license: an identifier such as "apache-2.0". Nobody can decide it for you.
-
-        Example:
-            >>> import imgclf, tempfile
-            >>> data = imgclf.load_digits()
-            >>> clf = imgclf.Classifier.from_preset("quick", data)
-            >>> with tempfile.TemporaryDirectory() as folder:
-            ...     card = clf.model_card(f"{folder}/README.md", clf.evaluate(data.test))
-            ...     card.read_text().splitlines()[1]
-            'license: "unknown"'
-        """
+        """Writes a model card in Markdown, with the fields that Hugging Face's hub reads."""
         from imgclf.files import atomic
         from imgclf.report.model_card import CardFacts, model_card
 
         facts = CardFacts(name=name, dataset=dataset, split=split, license=license)
-        target = checks.path("path", path)
-        atomic.write_text(target, model_card(self, evaluation, facts))
-        return target
+        atomic.write_text(Path(path), model_card(self, evaluation, facts))
+        return Path(path)
 
     def save(self, path: StrPath) -> Path:
         """Saves all but the optimiser's state in one `.keras` file, which plain Keras opens too."""
@@ -663,9 +482,8 @@ class Classifier:
     def _predictor(self) -> Predictor:
         if self._network is None or not self._network.stands_for(self.model):
             self._network = CompiledModel(self.model)
-        return Predictor(
-            self._network, self.image_shape, self.class_names, self.resize, self.max_pixels
-        )
+        files = self.resize, self.max_pixels
+        return Predictor(self._network, self.image_shape, self.class_names, *files)
 
     def _uncalibrated(self) -> KerasModel:
         """The model as it is trained; the very one that was calibrated, if it is still there."""
@@ -676,17 +494,6 @@ class Classifier:
     def _begin(self, model: KerasModel, options: FitOptions) -> None:
         """Drops what belongs to the weights of before a training."""
         if model is not self.model or self.threshold is not None:
-            announce(
-                options.verbose,
-                "The temperature and the threshold belong to the weights of before the training, "
-                "and are dropped: calibrate again after it.",
-            )
+            announce(options.verbose, fitting.DROPPED)
         self.model, self._calibrated, self.threshold = model, None, None
         self.run_dir = options.run_dir
-
-    def _save_into(self, run_dir: Path) -> None:
-        with naming_failed_write(
-            f"model.keras cannot be written to run folder {str(run_dir)!r}",
-            "The training is over and kept: once this is fixed, the same call writes it.",
-        ):
-            self.save(run_dir / "model.keras")

@@ -12,7 +12,14 @@ from imgclf.training.budget.budget import Budget
 from imgclf.training.loop.options import TrainingData
 from imgclf.training.recipe.recipe import Recipe
 
-__all__ = ["check_recipe", "chosen_recipe", "training_data"]
+__all__ = ["DROPPED", "check_recipe", "chosen_recipe", "training_data"]
+
+
+# What is shown when a calibrated classifier is trained.
+DROPPED = (
+    "The temperature and the threshold belong to the weights of before the training, and are "
+    "dropped: calibrate again after it."
+)
 
 
 def check_recipe(recipe: Recipe) -> Recipe:

@@ -18,10 +18,11 @@ from imgclf.evaluation.test_evaluations import is_run
 from imgclf.files import model_file
 from imgclf.files.metadata import storable_history
 from imgclf.files.migrations import migrate_strategy
+from imgclf.training.loop.failed_write import naming_failed_write
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.typing import KerasModel, StrPath
 
-__all__ = ["SavedClassifier", "blocks_to_dicts", "read", "write"]
+__all__ = ["SavedClassifier", "blocks_to_dicts", "read", "write", "write_into"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,6 +103,19 @@ def write(saved: Storable, path: StrPath) -> Path:
     }
     model_file.write_model(saved.model, path, entry)
     return Path(path)
+
+
+def write_into(saved: Storable, run_dir: Path) -> None:
+    """Writes `model.keras` into a run folder.
+
+    Raises:
+        RunFolderError: if it cannot be written.
+    """
+    with naming_failed_write(
+        f"model.keras cannot be written to run folder {str(run_dir)!r}",
+        "The training is over and kept: once this is fixed, the same call writes it.",
+    ):
+        write(saved, run_dir / "model.keras")
 
 
 def read(path: StrPath, *, trust: bool = False) -> SavedClassifier:
