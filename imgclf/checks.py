@@ -25,7 +25,7 @@ import re
 import sys
 from collections.abc import Hashable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from imgclf.errors import ArgumentError, ArgumentTypeError, MissingFileError
 from imgclf.formatting import shorten
@@ -55,14 +55,14 @@ class Constraint(abc.ABC):
         """The end of the sentence "`name` must be …"."""
 
     @abc.abstractmethod
-    def accept(self, value: Any) -> Any:
+    def accept(self, value: object) -> Any:
         """The value as it is used; raises `TypeError` or `ValueError` for one that is refused."""
 
     def hint(self, value: object) -> str:  # noqa: ARG002
         """What may have been meant; "" if nothing is known."""
         return ""
 
-    def check(self, name: str, value: Any) -> Any:
+    def check(self, name: str, value: object) -> Any:
         """The value as it is used.
 
         Args:
@@ -101,7 +101,7 @@ class Integer(Constraint):
             return f"an int of at least {self.low}"
         return f"an int from {self.low} to {self.high}"
 
-    def accept(self, value: Any) -> int:
+    def accept(self, value: object) -> int:
         if not _is_integer(value):
             raise TypeError
         if value < self.low or (self.high is not None and value > self.high):
@@ -132,7 +132,7 @@ class Number(Constraint):
             bounds.append(f"{'below' if self.below else 'at most'} {self.high:g}")
         return f"a number {' and '.join(bounds)}".rstrip()
 
-    def accept(self, value: Any) -> float:
+    def accept(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise TypeError
         number = float(value)
@@ -149,7 +149,7 @@ class Flag(Constraint):
 
     allowed = "True or False"
 
-    def accept(self, value: Any) -> bool:
+    def accept(self, value: object) -> bool:
         if not isinstance(value, bool):
             raise TypeError
         return value
@@ -174,7 +174,7 @@ class OneOf(Constraint):
         texts = ", ".join(map(repr, self.options))
         return texts if len(self.options) == 1 else f"one of {texts}"
 
-    def accept(self, value: Any) -> Any:
+    def accept(self, value: object) -> Any:
         # What cannot be hashed, such as an array, may not be comparable either.
         if not isinstance(value, Hashable) or value not in self.options:
             raise ValueError if isinstance(value, str) else TypeError
@@ -191,7 +191,7 @@ class SizePair(Constraint):
 
     allowed = "an int above 0 or a pair of them"
 
-    def accept(self, value: Any) -> tuple[int, int]:
+    def accept(self, value: object) -> tuple[int, int]:
         pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
         if not all(_is_integer(side) for side in pair):
             raise TypeError
@@ -216,7 +216,7 @@ class Maybe(Constraint):
         inner = self.constraint.allowed
         return f"None{',' if ' or ' in inner else ' or'} {inner}"
 
-    def accept(self, value: Any) -> Any:
+    def accept(self, value: object) -> Any:
         return None if value is None else self.constraint.accept(value)
 
     def hint(self, value: object) -> str:
@@ -256,14 +256,14 @@ def _resolved(annotation: str, scope: dict[str, Any], field: str) -> Any:
         ) from None
 
 
-def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
+def integer(name: str, value: object, *, low: int, high: int | None = None) -> int:
     """An int (or numpy integer) from `low` to `high`, both included."""
     return Integer(low, high).check(name, value)
 
 
 def number(
     name: str,
-    value: Any,
+    value: object,
     *,
     low: float = -math.inf,
     high: float = math.inf,
@@ -274,26 +274,26 @@ def number(
     return Number(low, high, above, below).check(name, value)
 
 
-def flag(name: str, value: Any) -> bool:
+def flag(name: str, value: object) -> bool:
     """True or False, nothing that merely counts as one."""
     return Flag().check(name, value)
 
 
-def one_of(name: str, value: Any, options: Iterable[Any]) -> Any:
+def one_of(name: str, value: object, options: Iterable[Any]) -> Any:
     """One of `options`; the message proposes the nearest one."""
     return OneOf(*options).check(name, value)
 
 
-def size_pair(name: str, value: Any) -> tuple[int, int]:
+def size_pair(name: str, value: object) -> tuple[int, int]:
     """An int above 0, or a pair of them (height, width), as a pair."""
     return SizePair().check(name, value)
 
 
-def _is_integer(value: Any) -> bool:
+def _is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def byte_size(name: str, value: Any) -> int:
+def byte_size(name: str, value: object) -> int:
     """Bytes as an int, or as people write them: "500 MB", "2GB", "1.5 GiB"."""
     if not isinstance(value, str):
         return integer(name, value, low=1)
@@ -307,7 +307,7 @@ def byte_size(name: str, value: Any) -> int:
     return size
 
 
-def image_shape(name: str, value: Any) -> tuple[int | None, int | None, int]:
+def image_shape(name: str, value: object) -> tuple[int | None, int | None, int]:
     """(height, width, channels); height and width may be None, channels may not."""
     needs = "(height, width, channels), ints above 0; height and width may be None"
     if not isinstance(value, (tuple, list)) or len(value) != 3:
@@ -322,14 +322,14 @@ def image_shape(name: str, value: Any) -> tuple[int | None, int | None, int]:
     return height, width, int(channels)
 
 
-def path(name: str, value: Any) -> Path:
+def path(name: str, value: object) -> Path:
     """A path as `pathlib.Path`; `~` stands for the home folder."""
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
         raise ArgumentTypeError(f"`{name}` must be a path. {received(name, value)}")
     return Path(value).expanduser()
 
 
-def existing_path(name: str, value: Any) -> Path:
+def existing_path(name: str, value: object) -> Path:
     """A path of a file or folder that is there."""
     found = path(name, value)
     if not found.exists():

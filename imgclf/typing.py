@@ -20,20 +20,24 @@ if TYPE_CHECKING:
     KerasTensor: TypeAlias = keras.KerasTensor
     KerasCallback: TypeAlias = keras.callbacks.Callback
     KerasHistory: TypeAlias = keras.callbacks.History
+    KerasInitializer: TypeAlias = keras.initializers.Initializer
     KerasOptimizer: TypeAlias = keras.optimizers.Optimizer
+    KerasSchedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
     Tensor: TypeAlias = tensorflow.Tensor
 else:
     ArrayLike = KerasModel = KerasLayer = KerasTensor = KerasCallback = KerasHistory = Any
-    KerasOptimizer = Tensor = Any
+    KerasInitializer = KerasOptimizer = KerasSchedule = Tensor = Any
 
 __all__ = [
     "ArrayLike",
     "ImageSize",
     "KerasCallback",
     "KerasHistory",
+    "KerasInitializer",
     "KerasLayer",
     "KerasModel",
     "KerasOptimizer",
+    "KerasSchedule",
     "KerasTensor",
     "StrPath",
     "Tensor",

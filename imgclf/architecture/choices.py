@@ -217,7 +217,7 @@ def _join(name: str, part: str) -> str:
     return f"{name}.{part}" if name else part
 
 
-def holds_choices(value: Any) -> bool:
+def holds_choices(value: object) -> bool:
     """Whether a value contains anything for a search to decide."""
     if isinstance(value, (Choice, Between, Optional, Repeat)):
         return True

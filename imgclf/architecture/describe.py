@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 from imgclf import checks
-from imgclf.architecture.blocks.block import check_blocks
+from imgclf.architecture.blocks.block import Block, check_blocks
 from imgclf.architecture.build import check_fit
 from imgclf.architecture.layers import Dense, Part, steps, widen
 from imgclf.architecture.shapes import Shape, show_shape, total
 from imgclf.backend.keras_internals import maker
 from imgclf.errors import ArgumentError
+from imgclf.typing import KerasModel
 
 __all__ = ["Description", "Row", "describe"]
 
@@ -89,8 +90,15 @@ class Description:
         return "\n".join([*lines, rule, _line(sums, widths)])
 
 
+class _HasModel(Protocol):
+    """What `describe` needs of a `Classifier`."""
+
+    @property
+    def model(self) -> KerasModel: ...
+
+
 def describe(
-    model_or_blocks: Any,
+    model_or_blocks: _HasModel | KerasModel | Sequence[Block],
     image_shape: tuple[int | None, int | None, int] | None = None,
     num_classes: int | None = None,
 ) -> Description:

@@ -11,6 +11,7 @@ import numpy as np
 from imgclf import checks
 from imgclf.checks import Constraint, Number, OneOf
 from imgclf.errors import ArgumentError
+from imgclf.typing import KerasInitializer
 
 __all__ = [
     "INITIALIZERS",
@@ -70,9 +71,9 @@ class Initializer:
     """
 
     name: str
-    settings: tuple[tuple[str, Any], ...]
+    settings: tuple[tuple[str, float | str], ...]
 
-    def __init__(self, name: str, **settings: Any) -> None:
+    def __init__(self, name: str, **settings: float | str) -> None:
         checks.one_of("name", name, INITIALIZERS)
         for setting, value in settings.items():
             if setting not in INITIALIZERS[name]:
@@ -88,7 +89,7 @@ class Initializer:
         settings = "".join(f", {name}={value!r}" for name, value in self.settings)
         return f"initializer({self.name!r}{settings})"
 
-    def to_keras(self) -> Any:
+    def to_keras(self) -> KerasInitializer:
         """Makes a `keras.initializers.Initializer`.
 
         For "dirac" it is that of the random filters, and `dirac_kernel` sets the others: so a
@@ -114,7 +115,7 @@ def is_dirac(value: str | Initializer) -> bool:
     return (value.name if isinstance(value, Initializer) else value) == "dirac"
 
 
-def to_keras(value: str | Initializer) -> Any:
+def to_keras(value: str | Initializer) -> KerasInitializer | str:
     """Converts a name or an `Initializer` to what Keras layers take."""
     if is_dirac(value):
         value = Initializer("dirac")
@@ -156,7 +157,7 @@ class InitializerSetting(Constraint):
 
     allowed = "the name of a Keras initialiser, or initializer(...)"
 
-    def accept(self, value: Any) -> Initializer:
+    def accept(self, value: object) -> Initializer:
         """An initialiser that is given as more than its name."""
         if isinstance(value, dict) and isinstance(value.get("name"), str):
             return Initializer(**value)
@@ -164,7 +165,7 @@ class InitializerSetting(Constraint):
             raise TypeError
         return value
 
-    def check(self, name: str, value: Any) -> str | Initializer:
+    def check(self, name: str, value: object) -> str | Initializer:
         """The name or `Initializer` that a block keeps."""
         checked: str | Initializer
         if isinstance(value, str):

@@ -14,7 +14,7 @@ import abc
 import dataclasses
 import math
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from imgclf.architecture.shapes import (
     total,
 )
 from imgclf.errors import BlockError
+from imgclf.typing import KerasLayer, KerasTensor
 
 __all__ = [
     "Activate",
@@ -90,10 +91,10 @@ class Part(abc.ABC):
         return (1, 1), (1, 1)
 
     @abc.abstractmethod
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         """A new Keras layer."""
 
-    def apply(self, tensor: Any, namer: Namer) -> Any:
+    def apply(self, tensor: KerasTensor, namer: Namer) -> KerasTensor:
         """Calls a new layer on a Keras tensor."""
         return self.make(namer(self.kind))(tensor)
 
@@ -132,7 +133,7 @@ class Convolve(Part):
     def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
         return self.kernel_size, self.strides
 
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         import keras
 
         return keras.layers.Conv2D(
@@ -146,7 +147,7 @@ class Convolve(Part):
             name=name,
         )
 
-    def apply(self, tensor: Any, namer: Namer) -> Any:
+    def apply(self, tensor: KerasTensor, namer: Namer) -> KerasTensor:
         layer = self.make(namer(self.kind))
         tensor = layer(tensor)
         if is_dirac(self.kernel_initializer):
@@ -182,10 +183,10 @@ class Whiten(Part):
     def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
         return self.kernel_size, (1, 1)
 
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         raise NotImplementedError("its filters depend on the channels that reach it: use apply")
 
-    def apply(self, tensor: Any, namer: Namer) -> Any:
+    def apply(self, tensor: KerasTensor, namer: Namer) -> KerasTensor:
         layer = self._convolve(tuple(tensor.shape[1:])).make(namer(self.kind))
         tensor = layer(tensor)
         numbers = layer.filters // 2
@@ -219,7 +220,7 @@ class Depthwise(Part):
     def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
         return self.kernel_size, self.strides
 
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         import keras
 
         return keras.layers.DepthwiseConv2D(
@@ -256,7 +257,7 @@ class Pool(Part):
     def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
         return self.pool_size, self.strides
 
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         import keras
 
         kind = keras.layers.AveragePooling2D if self.average else keras.layers.MaxPooling2D
@@ -273,7 +274,7 @@ class GlobalPool(Part):
     def output_shape(self, shape: Shape) -> Shape:
         return (channels(need_map(shape, "global pooling")),)
 
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         import keras
 
         layers = keras.layers
@@ -295,7 +296,7 @@ class BatchNorm(Part):
         # The running mean and variance are always there.
         return channels(shape) * (2 + self.scale + self.center)
 
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         import keras
 
         return keras.layers.BatchNormalization(
@@ -314,7 +315,7 @@ class Activate(Part):
     kind = "activation"
     function: str
 
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         import keras
 
         return keras.layers.Activation(self.function, name=name)
@@ -327,7 +328,7 @@ class Dropout(Part):
     kind = "dropout"
     rate: float
 
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         import keras
 
         return keras.layers.Dropout(self.rate, name=name)
@@ -347,7 +348,7 @@ class Flatten(Part):
             )
         return (product(shape),)
 
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         import keras
 
         return keras.layers.Flatten(name=name)
@@ -377,7 +378,7 @@ class Dense(Part):
     def macs(self, shape: Shape) -> int | None:
         return channels(shape) * self.units
 
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         import keras
 
         return keras.layers.Dense(
@@ -437,12 +438,12 @@ class Shortcut(Part):
             sees, jump = widen(sees, jump, part)
         return sees, jump
 
-    def make(self, name: str) -> Any:
+    def make(self, name: str) -> KerasLayer:
         import keras
 
         return keras.layers.Add(name=name)
 
-    def apply(self, tensor: Any, namer: Namer) -> Any:
+    def apply(self, tensor: KerasTensor, namer: Namer) -> KerasTensor:
         shape = tuple(tensor.shape[1:])
         around = self._projection(shape)
         inside = tensor

@@ -25,8 +25,7 @@ def check_settings(settings: Any, *, fixed: Collection[str] = ()) -> None:
     Raises:
         ArgumentError: for the first field that is not allowed.
     """
-    kind: type[object] = type(settings)
-    for name, constraint in checks.constraints_of(kind).items():
+    for name, constraint in checks.constraints_of(type(settings)).items():  # type: ignore[arg-type]
         value = getattr(settings, name)
         if isinstance(value, (Choice, Between)):
             if name in fixed:

@@ -277,7 +277,7 @@ class _Script:
                 "        if count",
                 "    }",
             ]
-        if not weight:
+        if weight is None or isinstance(weight, str):
             return []
         if all(isinstance(name, int) for name in weight):
             return [f"    class_weight = {dict(weight)!r}"]

@@ -17,6 +17,7 @@ from imgclf.architecture.blocks.normalization import batch_norm
 from imgclf.architecture.blocks.pooling import global_pool
 from imgclf.architecture.blocks.wrappers import residual
 from imgclf.architecture.initializer import Initializer, initializer
+from imgclf.architecture.shapes import Shape
 from imgclf.data.dataset import Dataset
 from imgclf.errors import ArgumentError
 from imgclf.training.network import new_network, sample_images
@@ -59,7 +60,7 @@ class Preset:
 
     name: str
     description: str
-    make_blocks: Callable[[tuple[int, int, int]], list[Block]]
+    make_blocks: Callable[[tuple[int, int, int]], Sequence[Any]]
     base_recipe: Recipe
     measured: str = ""
     standardize: bool = True
@@ -68,7 +69,7 @@ class Preset:
     def blocks(self, image_shape: tuple[int, int, int], num_classes: int = 2) -> list[Block]:  # noqa: ARG002
         """Returns the blocks for images of this shape."""
         height, width, channels = checks.image_shape("image_shape", image_shape)
-        return self.make_blocks((height or 0, width or 0, channels))
+        return list(self.make_blocks((height or 0, width or 0, channels)))
 
     def recipe(self, data: Dataset, **changes: Any) -> Recipe:
         """Returns the recipe for this data, with some fields changed."""
@@ -129,12 +130,11 @@ def _seed2017_blocks(image_shape: tuple[int, int, int]) -> list[Block]:
         "bias_initializer": start,
     }
     blocks: list[Block] = []
-    shape: Any = image_shape
+    shape: Shape = image_shape
     block: Block
     for filters, kernel_size, strides in ((32, 7, 2), (64, 3, 1), (128, 2, 1)):
         block = _conv(filters, kernel_size=kernel_size, strides=strides, **plain)
-        height, width, _ = block.output_shape(shape)
-        if min(height, width) >= 2:
+        if min(side or 0 for side in block.output_shape(shape)[:2]) >= 2:
             block = conv_maxpool(filters, kernel_size=kernel_size, strides=strides, **plain)
         blocks.append(block)
         shape = block.output_shape(shape)

@@ -140,7 +140,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def block_from_dict(values: Any) -> Block:
+def block_from_dict(values: object) -> Block:
     """Reads what `Block.to_dict` wrote.
 
     Raises:
@@ -176,7 +176,7 @@ def known_blocks() -> dict[str, type[Block]]:
     return dict(_REGISTRY)
 
 
-def check_blocks(blocks: Any, *, name: str = "blocks") -> tuple[Any, ...]:
+def check_blocks(blocks: object, *, name: str = "blocks") -> tuple[Any, ...]:
     """A list of blocks, with or without choices, as a tuple."""
     if isinstance(blocks, Block) or not isinstance(blocks, Sequence) or isinstance(blocks, str):
         raise ArgumentTypeError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 from imgclf.architecture import layers
 from imgclf.architecture.blocks.activation import activate
@@ -50,7 +50,7 @@ class Normalization(Constraint):
 
     allowed = '"batch" or batch_norm(...)'
 
-    def accept(self, value: Any) -> str | BatchNorm:
+    def accept(self, value: object) -> str | BatchNorm:
         """The value itself."""
         if not isinstance(value, (str, BatchNorm)):
             raise TypeError

@@ -22,11 +22,11 @@ class Blocks(Constraint):
 
     allowed = "a list of blocks"
 
-    def accept(self, value: Any) -> tuple[Any, ...]:
+    def accept(self, value: object) -> tuple[Any, ...]:
         """The blocks; of anything else `check_blocks` says what is wrong."""
         return check_blocks(value)
 
-    def check(self, name: str, value: Any) -> tuple[Any, ...]:
+    def check(self, name: str, value: object) -> tuple[Any, ...]:
         """The blocks, under the name that the field has."""
         return check_blocks(value, name=name)
 

@@ -21,7 +21,7 @@ __all__ = ["Augmentation"]
 class _Flip(Constraint):
     allowed = 'True, False or "alternate"'
 
-    def accept(self, value: Any) -> bool | str:
+    def accept(self, value: object) -> bool | str:
         if isinstance(value, bool) or value == "alternate":
             return value
         raise ValueError if isinstance(value, str) else TypeError

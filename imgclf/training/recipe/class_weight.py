@@ -34,7 +34,7 @@ class ClassWeight(Constraint):
 
     allowed = "'balanced' or a dict of class and weight"
 
-    def accept(self, value: Any) -> str | dict[str | int, float]:
+    def accept(self, value: object) -> str | dict[str | int, float]:
         if isinstance(value, str):
             return str(_BALANCED.accept(value))
         if isinstance(value, list) and all(

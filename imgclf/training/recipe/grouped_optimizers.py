@@ -11,6 +11,7 @@ without their optimiser.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ from keras import ops
 
 from imgclf.backend.keras_internals import variable_index
 from imgclf.training.recipe.optimizers import MUON_SGD_MOMENTUM
+from imgclf.typing import KerasSchedule, Tensor
 
 __all__ = ["FilterMuon", "GroupedSGD"]
 
@@ -47,7 +49,7 @@ class GroupedSGD(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.01,
+        learning_rate: KerasSchedule | float = 0.01,
         momentum: float = 0.9,
         head_factor: float = 1.0,
         head: str = "",
@@ -62,7 +64,7 @@ class GroupedSGD(keras.optimizers.Optimizer):
         self.head = head
         self.decay = weight_decay or 0.0
 
-    def build(self, variables: Any) -> None:
+    def build(self, variables: Sequence[Tensor]) -> None:
         """Makes a momentum for each variable."""
         if self.built:
             return
@@ -74,7 +76,7 @@ class GroupedSGD(keras.optimizers.Optimizer):
         # their paths.
         self._factors = [self._factor(variable) for variable in variables]
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         """One step for one variable."""
         factor = self._factors[variable_index(self, variable)]
         rate = ops.cast(learning_rate, variable.dtype) * factor
@@ -137,7 +139,7 @@ class FilterMuon(GroupedSGD):
 
     def __init__(
         self,
-        learning_rate: Any = 0.24,
+        learning_rate: KerasSchedule | float = 0.24,
         momentum: float = 0.6,
         sgd_momentum: float = MUON_SGD_MOMENTUM,
         iterations: int = 3,
@@ -147,7 +149,7 @@ class FilterMuon(GroupedSGD):
         self.sgd_momentum = sgd_momentum
         self.iterations_of_newton_schulz = iterations
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         """One step for one variable."""
         if len(variable.shape) != 4:
             super().update_step(gradient, variable, learning_rate)
@@ -171,7 +173,7 @@ class FilterMuon(GroupedSGD):
         }
 
 
-def orthogonal(kernel: Any, iterations: int) -> Any:
+def orthogonal(kernel: Tensor, iterations: int) -> Tensor:
     """About the orthogonal matrix that is nearest to a filter bank seen as one row a filter.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Protocol
 
-from imgclf.typing import KerasOptimizer
+from imgclf.typing import KerasOptimizer, KerasSchedule
 
 __all__ = ["OPTIMIZERS", "OptimizerRow", "OptimizerSettings"]
 
@@ -50,7 +50,9 @@ class OptimizerRow:
     grouped_class: str = ""
     lacks: tuple[str, ...] = ()
 
-    def make(self, recipe: OptimizerSettings, learning_rate: Any, head: str = "") -> KerasOptimizer:
+    def make(
+        self, recipe: OptimizerSettings, learning_rate: KerasSchedule | float, head: str = ""
+    ) -> KerasOptimizer:
         """Makes the optimiser.
 
         Args:

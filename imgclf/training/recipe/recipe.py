@@ -33,7 +33,7 @@ class _AugmentationSetting(Constraint):
 
     allowed = "an Augmentation"
 
-    def accept(self, value: Any) -> Augmentation:
+    def accept(self, value: object) -> Augmentation:
         if isinstance(value, dict):
             known = [field.name for field in dataclasses.fields(Augmentation)]
             for name in value:
@@ -153,7 +153,7 @@ class Recipe:
         return values
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
         """Reads what `to_dict` wrote; an unknown field is an error.
 
         Example:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Any
+
+from imgclf.typing import KerasSchedule
 
 __all__ = ["SCHEDULES", "Schedule"]
 
@@ -22,7 +23,7 @@ class Schedule(abc.ABC):
     name: str
 
     @abc.abstractmethod
-    def make(self, peak: float, warmup: int, steps: int) -> Any:
+    def make(self, peak: float, warmup: int, steps: int) -> KerasSchedule | float:
         """A Keras schedule, or a number if the rate never changes: then callbacks may change it.
 
         Args:
@@ -51,7 +52,7 @@ class _Line(Schedule):
 
     end: float
 
-    def make(self, peak: float, warmup: int, steps: int) -> Any:
+    def make(self, peak: float, warmup: int, steps: int) -> KerasSchedule | float:
         if warmup:
             from imgclf.training.recipe.warmup_line import WarmupLine
 
@@ -82,7 +83,7 @@ class _Line(Schedule):
 class _Cosine(Schedule):
     """Half a cosine wave from the peak to 0."""
 
-    def make(self, peak: float, warmup: int, steps: int) -> Any:
+    def make(self, peak: float, warmup: int, steps: int) -> KerasSchedule | float:
         import keras
 
         decay = keras.optimizers.schedules.CosineDecay
