@@ -18,7 +18,6 @@ import keras
 from keras import ops
 
 from imgclf.backend.keras_internals import variable_index
-from imgclf.training.recipe.optimizers import MUON_SGD_MOMENTUM
 from imgclf.typing import KerasSchedule, Tensor
 
 __all__ = ["FilterMuon", "GroupedSGD"]
@@ -141,7 +140,7 @@ class FilterMuon(GroupedSGD):
         self,
         learning_rate: KerasSchedule | float = 0.24,
         momentum: float = 0.6,
-        sgd_momentum: float = MUON_SGD_MOMENTUM,
+        sgd_momentum: float = 0.85,
         iterations: int = 3,
         **settings: Any,
     ) -> None:

@@ -9,8 +9,8 @@ from imgclf.typing import KerasOptimizer, KerasSchedule
 
 __all__ = ["OPTIMIZERS", "OptimizerRow", "OptimizerSettings"]
 
-# Of all weights but the filters; the recipe's `momentum` is theirs. Source: airbench94_muon.
-MUON_SGD_MOMENTUM = 0.85
+# Of all weights but the filters, whose momentum is the recipe's. Source: airbench94_muon.
+_MUON_SGD_MOMENTUM = 0.85
 
 
 class OptimizerSettings(Protocol):
@@ -40,6 +40,8 @@ class OptimizerRow:
         own_decay: whether `keras_class` decays weights unless it is told not to.
         grouped_class: of `grouped_optimizers`, made in place of `keras_class`; then the output
             layer may have a learning rate of its own.
+        grouped_settings: beside momentum, learning rates, weight decay and average, of
+            `grouped_class`.
         lacks: what `keras_class` cannot do of it, in lines of a comment.
     """
 
@@ -48,6 +50,7 @@ class OptimizerRow:
     settings: tuple[tuple[str, float | bool | None], ...] = ()
     own_decay: bool = False
     grouped_class: str = ""
+    grouped_settings: tuple[tuple[str, float], ...] = ()
     lacks: tuple[str, ...] = ()
 
     def make(
@@ -75,6 +78,7 @@ class OptimizerRow:
             recipe.momentum,
             head_factor=head_rate / rate,
             head=head,
+            **dict(self.grouped_settings),
             **self._shared(recipe),
         )
 
@@ -110,8 +114,9 @@ OPTIMIZERS = {
         OptimizerRow(
             "muon",
             "SGD",
-            (("momentum", MUON_SGD_MOMENTUM), ("nesterov", True)),
+            (("momentum", _MUON_SGD_MOMENTUM), ("nesterov", True)),
             grouped_class="FilterMuon",
+            grouped_settings=(("sgd_momentum", _MUON_SGD_MOMENTUM),),
             lacks=(
                 'Trained by "muon": each step of a convolution\'s filters was orthogonal, which',
                 "Keras's own Muon does for matrices only. Nesterov SGD is the nearest; it needs",
