@@ -1,1 +1,1 @@
-"""The command line: one file a command, that parses, calls the API and prints."""
+"""The command line: a file for each command, which parses, calls the API and prints."""

@@ -1,4 +1,4 @@
-"""Progress over many files on stderr: a live line on a terminal, a line now and then elsewhere."""
+"""Shows progress over many files on stderr: a live line on a terminal, else a line at times."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import TypeVar
 
 import click
 
+from imgclf.formatting import show_duration
+
 __all__ = ["FileProgress"]
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
-# Seconds. What is done sooner needs no progress.
+# Seconds. Shorter work needs no progress.
 _FIRST_AFTER = 2.0
 _EVERY_LIVE, _EVERY_LINE = 0.2, 15.0
 
 
 class FileProgress:
-    """Called with how many files are done and how many there are."""
+    """Shows how many files are done; call it with that number and the total."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
@@ -28,7 +30,7 @@ class FileProgress:
         self._shown = 0  # characters of the live line
 
     def __call__(self, done: int, total: int) -> None:
-        """Shows the state if it is time to."""
+        """Shows the state if it is due."""
         now = time.monotonic()
         if now < self._next:
             return
@@ -36,28 +38,28 @@ class FileProgress:
         rate = done / (now - self._started)
         text = f"{done:,} of {total:,} files, {rate:,.0f} a second"
         if rate and done < total:
-            text += f", {(total - done) / rate:,.0f} s left"
+            text += f", {show_duration((total - done) / rate)} left"
         if self._live:
             click.echo(f"\r{text:<{self._shown}}", err=True, nl=False)
             self._shown = len(text)
         else:
             click.echo(text, err=True)
 
-    def over(self, things: Iterable[Thing], total: int) -> Iterator[Thing]:
-        """Gives the things on, and shows how many of all they are.
+    def over(self, items: Iterable[Item], total: int) -> Iterator[Item]:
+        """Yields the items, and shows how many have passed.
 
         Args:
-            things: files, or what was found about each.
-            total: how many there are at most.
+            items: files, or results for files.
+            total: maximum number of items.
         """
         try:
-            for count, thing in enumerate(things, start=1):
-                yield thing
+            for count, item in enumerate(items, start=1):
+                yield item
                 self(count, total)
         finally:
             self.close()
 
     def close(self) -> None:
-        """Takes the live line away."""
+        """Clears the live line."""
         if self._shown:
             click.echo(f"\r{' ' * self._shown}\r", err=True, nl=False)

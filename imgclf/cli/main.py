@@ -1,4 +1,4 @@
-"""The command `imgclf`: gathers the commands, and turns failures into messages and exit codes.
+"""The command `imgclf`: lists the commands, and turns failures into messages and exit codes.
 
 Nothing heavy is imported here: TensorFlow and Keras wait until a command needs them.
 """
@@ -28,15 +28,15 @@ from imgclf.errors import ImgclfError
 
 __all__ = ["main"]
 
-# What shells report for a program that Ctrl-C ended: 128 + SIGINT.
+# What shells report for a program ended by Ctrl-C: 128 + SIGINT.
 _INTERRUPTED = 130
 
 
 class _Program(click.Group):
-    """The group of commands; knows which failure gives which exit code."""
+    """The group of commands; maps failures to exit codes."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        # TensorFlow reads this when it is loaded; its start-up notices concern no user of ours.
+        # TensorFlow reads this when it is loaded; its start-up notices do not concern our users.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
             return super().invoke(ctx)
@@ -51,16 +51,16 @@ class _Program(click.Group):
             raise click.ClickException(str(error)) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """The commands in the order in which people need them."""
+        """Lists the commands in the order of use."""
         return list(self.commands)
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(imgclf.__version__, prog_name="imgclf")
 def main() -> None:
-    """Image classification for people with images, labels and an ordinary computer.
+    """Train and evaluate image classifiers on an ordinary computer.
 
-    Start with `imgclf demo`: it needs no network and takes less than a minute.
+    Start with `imgclf demo`: it needs no network connection and takes less than a minute.
     """
 
 

@@ -1,4 +1,4 @@
-"""When this process began, by the clock of `time.monotonic`."""
+"""Tells when this process started, on the clock of `time.monotonic`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 __all__ = ["PROCESS_STARTED"]
 
 
-def _started() -> float:
-    """As Linux tells it, Python's own start included; elsewhere from now on."""
+def _start_time() -> float:
+    """Returns the start as Linux records it, with Python's own; elsewhere the present."""
     try:
-        # After the name, which is in brackets and may hold blanks: the 20th is the start in ticks
-        # since the machine was switched on (proc_pid_stat(5)).
+        # The name is in parentheses and may hold spaces. The 20th field after it is the start, in
+        # clock ticks since boot (proc_pid_stat(5)).
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
     except (OSError, AttributeError, IndexError, ValueError):
@@ -21,4 +21,4 @@ def _started() -> float:
     return time.monotonic() - max(age, 0.0)
 
 
-PROCESS_STARTED = _started()
+PROCESS_STARTED = _start_time()

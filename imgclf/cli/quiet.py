@@ -1,4 +1,4 @@
-"""Loads TensorFlow without its start-up notices, which no setting of its own silences."""
+"""Loads TensorFlow without its start-up notices, which none of its settings silences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["load_tensorflow"]
 
 
 def load_tensorflow() -> None:
-    """Imports Keras and its backend; what they write to stderr is shown only if that fails."""
+    """Imports Keras and its backend; shows what they write to stderr only if that fails."""
     if "keras" in sys.modules:
         return
     sys.stderr.flush()
@@ -20,7 +20,7 @@ def load_tensorflow() -> None:
         try:
             import keras
 
-            # The processor's features are reported at the first tensor.
+            # TensorFlow reports the processor's features at the first tensor.
             keras.ops.zeros(1)
         except BaseException:
             notices.seek(0)

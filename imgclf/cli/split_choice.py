@@ -1,4 +1,4 @@
-"""Which images a command looks at: a split of SOURCE, read as the model needs it."""
+"""Loads the split of SOURCE that a command uses, read as the model needs it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from imgclf.cli import data_options as sources
 from imgclf.errors import DataError
 
 if TYPE_CHECKING:
+    from imgclf.classifier.classifier import Classifier
     from imgclf.data.dataset import Dataset
 
-__all__ = ["SPLITS", "choose"]
+__all__ = ["SPLITS", "load_split"]
 
 SPLITS = ("train", "validation", "test", "all")
 
 
-def choose(
-    classifier: Any,
+def load_split(
+    classifier: Classifier,
     source: str,
     split: str | None,
     known: sources.DataOptions | None,
@@ -28,26 +29,25 @@ def choose(
     selection: dict[str, Any],
     default: str = "test",
 ) -> tuple[Dataset, str]:
-    """The data, read as the model needs it, and the name of the split that is asked for.
+    """Loads the data, read as the model needs it, and returns it with the name of the split.
 
     Args:
-        classifier: whose classes and images' shape are wanted.
+        classifier: its classes and image shape decide how images are read.
         source: as on the command line.
         split: as on the command line; None if it was left out.
         known: how the run read this source; None if it was trained on another one.
         archive: as on the command line.
         selection: the options that say which images of folders and tables are used.
-        default: the split of what the run was trained on, if none is asked for.
+        default: the split of a source that the run was trained on.
     """
     given = {name: value for name, value in selection.items() if value is not None}
     if _is_named(source):
         if given:
-            name = next(iter(given)).replace("_", "-")
-            raise click.UsageError(f"--{name} goes with folders and tables only.")
+            raise click.UsageError(sources.requires_files(next(iter(given))))
         options = dataclasses.replace(known or sources.DataOptions(), archive=archive)
         return _with_split(sources.load(source, options), split or default)
     if archive is not None:
-        raise click.UsageError("--archive goes with the source cifar10 only.")
+        raise click.UsageError("--archive requires the source cifar10.")
     height, width, channels = classifier.image_shape
     reading: dict[str, Any] = {
         "image_size": None if None in (height, width) else (height, width),
@@ -58,8 +58,8 @@ def choose(
     }
     reading |= ({} if known is None else known.selection) | given
     if split is None:
-        named = default == "test" and _names_test(source)
-        split = default if known is not None or named else "all"
+        has_test = default == "test" and _names_test_images(source)
+        split = default if known is not None or has_test else "all"
     return _read(source, split, reading)
 
 
@@ -85,8 +85,8 @@ def _read(source: str, split: str, reading: dict[str, Any]) -> tuple[Dataset, st
     return _with_split(data, split)
 
 
-def _names_test(source: str) -> bool:
-    """Whether a folder or table says itself which of its images are for testing."""
+def _names_test_images(source: str) -> bool:
+    """Returns whether a folder or table says which of its images are test images."""
     place = Path(source)
     if place.is_dir():
         return (place / "test").is_dir() and (place / "train").is_dir()
@@ -101,6 +101,6 @@ def _with_split(data: Dataset, split: str) -> tuple[Dataset, str]:
     splits = data.splits()
     if split not in splits:
         raise DataError(
-            f"{data.name} has no images for --split {split}. There is: {', '.join(splits)}."
+            f"{data.name} has no images for --split {split}. Available: {', '.join(splits)}."
         )
     return data, split

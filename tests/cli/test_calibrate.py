@@ -99,7 +99,7 @@ def test_explain_tells_of_each_image_as_json(run, images, tmp_path):
 def test_too_many_or_no_images_are_a_mistake_of_the_call(run, images, tmp_path):
     result = call("explain", run, *[images] * 4)
     assert result.exit_code == 2
-    assert "Name 1 to 40 images" in result.stderr
+    assert "The figure takes 1 to 40 images" in result.stderr
     (tmp_path / "empty").mkdir()
     empty = call("explain", run, tmp_path / "empty")
     assert empty.exit_code == 1

@@ -38,13 +38,13 @@ def digits_run(tmp_path_factory):
     return run, result.stdout
 
 
-def test_demo_goes_the_whole_path(here):
+def test_demo_trains_evaluates_and_predicts(here):
     result = succeed("demo", "--epochs", 1, "--out", "show")
     for name in ("confusion.png", "mistakes.png", "predictions.png", "digits.keras"):
         assert (here / "show" / name).stat().st_size > 0
         assert f"show/{name}\n" in result.stdout
     assert re.search(r"On the test images: \S+% accuracy \(.*95% interval\)", result.stdout)
-    assert len(re.findall(r"^  \d \(\S+%\), in truth \d$", result.stdout, re.MULTILINE)) == 5
+    assert len(re.findall(r"^  \d \(\S+%\), true class \d$", result.stdout, re.MULTILINE)) == 5
     following = result.stdout.split("What to do next:\n")[1].splitlines()
     assert len(following) == 3
     assert "epoch 1/1" in result.stderr
@@ -71,6 +71,7 @@ def test_train_names_free_folders_and_prints_json(here):
     assert (first["run"], second["run"]) == ("runs/digits", "runs/digits-2")
     assert first["final"] == second["final"]  # the seed decides
     assert first["epochs"] == 1
+    assert first["num_train_images"] == 1259
     assert first["next"] == "imgclf evaluate runs/digits digits"
 
 
@@ -88,7 +89,7 @@ def test_a_plan_is_printed_and_nothing_is_kept(here):
     assert plan["minutes"] < 60
 
 
-def test_minutes_decide_the_epochs_and_the_same_line_goes_on(here, monkeypatch):
+def test_minutes_decide_the_epochs_and_the_same_command_resumes(here, monkeypatch):
     monkeypatch.setattr("imgclf.training.budget.budget._MOST_EPOCHS", 3)
     # The tests' process began long ago.
     monkeypatch.setattr("imgclf.cli.commands.train.PROCESS_STARTED", time.monotonic())
@@ -103,7 +104,7 @@ def test_minutes_decide_the_epochs_and_the_same_line_goes_on(here, monkeypatch):
     assert "\nepoch " not in again.stderr
 
 
-def test_evaluate_looks_at_the_test_images_and_writes_figures(digits_run, here):
+def test_evaluate_uses_the_test_images_and_writes_figures(digits_run, here):
     run, _ = digits_run
     result = succeed("evaluate", run, "digits", "--out", "figures")
     classifier = imgclf.load(run)
@@ -137,28 +138,28 @@ def test_evaluate_says_what_the_network_adds_and_where_it_is_weak(digits_run, he
     worse = [one for one in stored["slices"] if one["is_worse"]]
     assert ("significantly worse than the rest" in text) == bool(worse)
     for one in worse[:3]:
-        assert f"\n  class {one['name']}: {one['accuracy']:.1%} of {one['count']}, " in text
+        assert f"\n  class {one['name']}: {one['accuracy']:.1%} of {one['num_images']}, " in text
     learned = succeed("evaluate", run, "digits", "--split", "train", "--out", ".", "--json")
     assert json.loads(learned.stdout)["label_errors"] == []
     refused = call("evaluate", run, "digits", "--split", "train", "--baselines")
     assert refused.exit_code == 2
-    assert "--baselines goes with --split test or validation, not train" in refused.output
+    assert "--baselines requires --split test or validation, not train" in refused.output
 
 
-def test_uneven_classes_are_evened_and_reported(photo_folder, here):
+def test_imbalanced_classes_are_balanced_and_reported(photo_folder, here):
     for path in sorted((photo_folder / "sky").rglob("?.*"))[4:]:
         path.unlink()
     arguments = ["train", photo_folder, "--epochs", 1, "--validation", 0.3, "--quiet"]
     plain = succeed(*arguments, "--out", "plain")
     assert re.search(
-        r"validation accuracy \S+% \(balanced \S+%, macro F1 \S+%\)$", plain.stdout, re.MULTILINE
+        r"validation accuracy \S+% \(balanced accuracy \S+%, macro F1 \S+%\)$", plain.stdout, re.MULTILINE
     )
-    evened = ["--class-weight", "balanced", "--sampling", "balanced", "--json"]
-    report = json.loads(succeed(*arguments, "--out", "evened", *evened).stdout)
+    balanced = ["--class-weight", "balanced", "--sampling", "balanced", "--json"]
+    report = json.loads(succeed(*arguments, "--out", "balanced", *balanced).stdout)
     assert set(report["macro"]) == {"val_balanced_accuracy", "val_macro_f1"}
-    recipe = imgclf.load("evened").recipe
+    recipe = imgclf.load("balanced").recipe
     assert (recipe.class_weight, recipe.sampling) == ("balanced", "balanced")
-    judged = succeed("evaluate", "evened", photo_folder, "--split", "all").stdout
+    judged = succeed("evaluate", "balanced", photo_folder, "--split", "all").stdout
     assert "macro F1" in judged.splitlines()[3]
 
 
@@ -166,8 +167,8 @@ def test_a_class_with_one_image_and_one_in_one_group_are_trained_on(photo_folder
     for path in sorted((photo_folder / "sky").rglob("*.*"))[1:]:
         path.unlink()
     arguments = ["train", photo_folder, "--epochs", 1, "--quiet", "--out", "run"]
-    evened = ["--class-weight", "balanced", "--sampling", "balanced"]
-    result = succeed(*arguments, "--groups", "(meadow)/", *evened)
+    balanced = ["--class-weight", "balanced", "--sampling", "balanced"]
+    result = succeed(*arguments, "--groups", "(meadow)/", *balanced)
     assert (
         "\n  Classes 'meadow', 'sky' have no images in test: the figures there say nothing of "
         "them.\n"
@@ -327,5 +328,5 @@ def test_help_is_there(command):
     assert text.startswith("Usage: ")
 
 
-def test_the_version_is_told():
+def test_the_version_is_printed():
     assert succeed("--version").stdout == f"imgclf, version {imgclf.__version__}\n"

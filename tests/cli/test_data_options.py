@@ -44,16 +44,19 @@ def test_train_keeps_decoded_images_where_cache_says(photo_folder, here, options
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--cache-size", "5GB"], "--cache-size goes with --cache memory or --cache disk."),
+        (["--cache-size", "5GB"], "--cache-size requires --cache memory or --cache disk."),
         (
             ["--cache", "off", "--cache-size", "5GB"],
-            "--cache-size goes with --cache memory or --cache disk.",
+            "--cache-size requires --cache memory or --cache disk.",
         ),
-        (["--cache", "disk", "--cache-size", "much"], "'much' is no size such as 500MB or 20GB."),
+        (
+            ["--cache", "disk", "--cache-size", "much"],
+            "'much' is not a size such as 500MB or 20GB.",
+        ),
         (["--cache", "tape"], "Invalid value for '--cache'"),
     ],
 )
-def test_a_cache_that_cannot_be_is_a_mistake_of_the_line(photo_folder, here, options, message):
+def test_an_impossible_cache_is_wrong_usage(photo_folder, here, options, message):
     result = call("train", photo_folder, *options)
     assert result.exit_code == 2
     assert message in result.stderr
@@ -88,8 +91,8 @@ def test_search_reads_photos_as_train_does(photo_folder, here):
     assert json.loads(judged.stdout)["num_images"] == len(data.test)
 
 
-def test_options_for_photos_do_not_go_with_a_batch_of_cifar10(tiny_cifar10, here):
+def test_options_for_photos_are_refused_with_a_batch_of_cifar10(tiny_cifar10, here):
     for command, batch in (("search", ["--batch", 1]), ("train", ["--one-batch-first"])):
         result = call(command, "cifar10", "--archive", tiny_cifar10, *batch, "--color", "gray")
         assert result.exit_code == 2
-        assert "--color goes with folders and tables only." in result.stderr
+        assert "--color requires a folder or table." in result.stderr

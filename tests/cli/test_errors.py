@@ -63,35 +63,35 @@ def test_a_folder_that_cannot_be_made_is_a_message(tmp_path):
 
 
 def test_a_damaged_record_of_a_run_is_a_message(tmp_path):
-    from imgclf.cli import data_options as sources
+    from imgclf.cli import run_source
     from imgclf.errors import RunFolderError
 
     (tmp_path / "data.json").write_text(json.dumps(["no", "record"]))
     with pytest.raises(RunFolderError, match="is damaged"):
-        sources.recall(tmp_path, "digits")
+        run_source.recall(tmp_path, "digits")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["inspect"], "Missing argument 'SOURCE'."),
-        (["inspect", "digits", "--batch", "1"], "--batch goes with the source cifar10 only."),
+        (["inspect", "digits", "--batch", "1"], "--batch requires the source cifar10."),
         (
             ["search", "digits", "--worker", "127.0.0.1:8000", "--confirm"],
-            "--confirm goes with the chief: a worker has no result.",
+            "--confirm and --worker cannot be combined.",
         ),
-        (["search", "digits", "--batch", "1"], "--batch goes with the source cifar10 only."),
+        (["search", "digits", "--batch", "1"], "--batch requires the source cifar10."),
         (
             ["train", "digits", "--one-batch-first"],
-            "--one-batch-first goes with the source cifar10 only.",
+            "--one-batch-first requires the source cifar10.",
         ),
         (
             ["train", "cifar10", "--one-batch-first", "--minutes", "1"],
-            "--one-batch-first trains twice: without --plan and --minutes.",
+            "--one-batch-first cannot be combined with --plan or --minutes.",
         ),
         (
             ["train", "digits", "--epochs", "1", "--minutes", "1"],
-            "--minutes decides the epochs: give it or --epochs.",
+            "--minutes and --epochs cannot be combined.",
         ),
         (
             ["train", "digits", "--minutes", "0"],
@@ -100,7 +100,7 @@ def test_a_damaged_record_of_a_run_is_a_message(tmp_path):
         (
             ["train", "photos", "--image-size", "big"],
             "Invalid value for '--image-size': 'big' is neither a side such as 64 nor "
-            "height×width: 48x64.",
+            "height×width such as 48x64.",
         ),
         (
             ["train", "digits", "--epochs", "0"],

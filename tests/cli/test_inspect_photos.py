@@ -85,8 +85,8 @@ def test_out_inside_the_photos_is_refused(photos):
     result = call("photos", "--out", "photos/found")
     assert result.exit_code == 2
     assert result.stderr.endswith(
-        "Error: --out photos/found is inside photos: what is written there would become images "
-        "of it. Name another folder.\n"
+        "Error: --out photos/found is inside photos: the contact sheets would become images of "
+        "it. Use another folder.\n"
     )
 
 
@@ -121,7 +121,7 @@ def test_a_table_is_checked_too(photos, tmp_path):
 def test_fail_on_goes_with_photos_only(photos):
     result = call("digits", "--fail-on", "never")
     assert result.exit_code == 2
-    assert "--fail-on goes with the check of photos only." in result.stderr
+    assert "--fail-on requires photos that are only checked." in result.stderr
     (photos.parent / "model.keras").touch()
     assert call("model.keras", "--fail-on", "never").exit_code == 2
 
@@ -150,6 +150,6 @@ def test_exclude_checks_what_remains(photos):
     assert result.exit_code == 0
     assert result.stdout.startswith("photos: 47 files, 2 classes, 2 more left out; no findings\n")
     assert result.stdout.endswith(
-        "exclude.csv (2 files, 2 of them left out before), contact sheets: 0\n"
+        "exclude.csv (2 files, 2 of them excluded before), contact sheets: 0\n"
         "Next:  imgclf train photos --exclude found/exclude.csv\n"
     )

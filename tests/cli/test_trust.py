@@ -50,14 +50,14 @@ def test_two_runs_are_compared_on_what_they_were_trained_on(runs, tmp_path):
 def test_what_cannot_be_compared_is_a_wrong_call(runs, tmp_path):
     one = call("compare", runs / "a", "digits")
     assert one.exit_code == 2
-    assert "There must be two models to compare, or more." in one.output
+    assert "At least two models are required." in one.output
     twice = call("compare", runs / "a", runs / "a")
     assert twice.exit_code == 2
-    assert "A model is named twice." in twice.output
+    assert "Each model must be given once." in twice.output
     alone = imgclf.load(runs / "a").save(tmp_path / "alone.keras")
     unknown = call("compare", runs / "a", alone)
     assert unknown.exit_code == 2
-    assert "does not say what it was trained on: name a SOURCE after the models." in unknown.output
+    assert "does not say what it was trained on: give a SOURCE after the models." in unknown.output
     record = tmp_path / "data.json"
     record.write_text((runs / "a" / "data.json").read_text().replace("digits", "/photos"))
     other = call("compare", runs / "a", alone)
@@ -75,7 +75,7 @@ def test_evaluate_looks_for_duplicates_and_damages_images(runs, tmp_path):
         assert f"  {tmp_path / name}\n" in text
     wrong = call("evaluate", runs / "b", "digits", "--split", "train", "--duplicates")
     assert wrong.exit_code == 2
-    assert "--duplicates goes with the validation or test images" in wrong.output
+    assert "--duplicates requires the validation or test images" in wrong.output
 
 
 def test_a_learning_curve_says_its_cost_and_writes_its_files(tmp_path, monkeypatch):
@@ -93,4 +93,4 @@ def test_a_learning_curve_says_its_cost_and_writes_its_files(tmp_path, monkeypat
     assert stored["sizes"] == plan["sizes"]
     wrong = call("learning-curve", "digits", "--train-fractions", "much")
     assert wrong.exit_code == 2
-    assert "no list of numbers such as 0.1,0.3,1" in wrong.output
+    assert "is not a list of numbers such as 0.2,1" in wrong.output

@@ -501,7 +501,7 @@ def test_inspect_exits_1_if_anything_speaks_against_loading(ordinary, file):
 def test_inspect_refuses_options_that_go_with_images(ordinary, file):
     result = call("inspect", file(ordinary), "--image-size", "3")
     assert result.exit_code == 2
-    assert "Error: --image-size goes with images only.\n" in result.stderr
+    assert "Error: --image-size requires images, not a model file.\n" in result.stderr
 
 
 def test_names_that_would_steer_the_terminal_are_escaped(ordinary, file):

@@ -250,7 +250,7 @@ def test_options_of_photos_are_refused_with_other_sources(run):
     home, _ = run
     result = call("evaluate", home / "run", "digits", "--groups", "(a)")
     assert result.exit_code == 2
-    assert "Error: --groups goes with folders and tables only." in result.stderr
+    assert "Error: --groups requires a folder or table." in result.stderr
     result = call("train", "digits", "--max-pixels", 5)
     assert "`max_pixels` does not apply to the source 'digits'. Received: max_pixels=5." in (
         result.stderr

@@ -189,7 +189,7 @@ def test_the_command_goes_on_from_a_saved_model(tmp_path, photo_folder):
     assert imgclf.load(tmp_path / "run").class_names == ("blossom", "meadow", "sky")
     refused = CliRunner().invoke(main, [*words, "--weights", "none"])
     assert refused.exit_code == 2
-    assert "--weights goes with --preset, not with --from-model." in refused.output
+    assert "--weights and --from-model cannot be combined." in refused.output
 
 
 def on_photos(photo_folder):

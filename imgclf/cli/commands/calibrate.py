@@ -1,4 +1,4 @@
-"""`imgclf calibrate`: probabilities that can be believed, and below which one not to answer."""
+"""`imgclf calibrate`: calibrates probabilities and fits a threshold for "unknown"."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from typing import Any
 import click
 
 from imgclf.cli import data_options as sources
-from imgclf.cli.outputs import echo_json, home_of, json_option, write_figure
+from imgclf.cli.outputs import (
+    echo_json,
+    echo_written,
+    json_option,
+    model_folder,
+    write_figure,
+)
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.cli.split_choice import choose
+from imgclf.cli.run_source import recall
+from imgclf.cli.split_choice import load_split
 
 __all__ = ["calibrate"]
 
@@ -23,22 +30,22 @@ __all__ = ["calibrate"]
 @click.option(
     "--split",
     type=click.Choice(["validation", "test", "all"]),
-    help="Which images to fit on. If left out: validation; of a folder or table that the run was "
-    "not trained on: all.",
+    help="Split to fit on. Default: validation; or all, for a folder or table that the run was "
+    "not trained on.",
 )
 @click.option(
     "--precision",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    metavar="PART",
-    help="Fit a threshold too: at least this part of the answers of `imgclf predict --unknown` "
-    "will be right, such as 0.99.",
+    metavar="FRACTION",
+    help="Fit a threshold, too: at least this fraction of the answers of `imgclf predict "
+    "--unknown` will be right, such as 0.99.",
 )
 @click.option(
     "--certainty",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.95,
     show_default=True,
-    help="With which that precision holds for new images.",
+    help="Confidence that this precision holds for new images.",
 )
 @json_option
 def calibrate(
@@ -52,21 +59,24 @@ def calibrate(
     as_json: bool,
     **selection: Any,
 ) -> None:
-    """Correct the probabilities of MODEL (a run folder or a .keras file) by SOURCE.
+    """Calibrate the probabilities of MODEL on SOURCE.
 
-    Fits a temperature on images that the model was not trained on, and writes it into the model
-    file. No image changes its class. The file is replaced whole or not at all.
+    MODEL is a run folder or a .keras file, SOURCE is as for `imgclf train`. Fits a temperature on
+    images that the model was not trained on, and writes it to the model file. No prediction changes
+    its class. The file is replaced completely or not at all.
 
-    Prints the figures before and after, and draws calibrated.png and threshold.png beside the
+    Prints the metrics before and after, and draws calibrated.png and threshold.png beside the
     model.
     """
     import imgclf
 
     load_tensorflow()
     classifier = imgclf.load(model)
-    home = home_of(model)
-    known = sources.recall(home, source)
-    data, name = choose(classifier, source, split, known, archive, selection, default="validation")
+    home = model_folder(model)
+    known = recall(home, source)
+    data, name = load_split(
+        classifier, source, split, known, archive, selection, default="validation"
+    )
     images = data.splits()[name]
     calibration = classifier.calibrate(images)
     threshold = None
@@ -84,6 +94,4 @@ def calibrate(
     click.echo(str(calibration))
     if threshold is not None:
         click.echo(f"\n{threshold}")
-    click.echo("\nWritten:")
-    for path in written:
-        click.echo(f"  {path}")
+    echo_written(written)

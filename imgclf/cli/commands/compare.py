@@ -1,4 +1,4 @@
-"""`imgclf compare`: which of several trained classifiers is better, if that can be said."""
+"""`imgclf compare`: tells which of several trained classifiers is better."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from imgclf.cli import data_options as sources
-from imgclf.cli.outputs import echo_json, home_of, json_option, write_figure
+from imgclf.cli.outputs import echo_result, json_option, model_folder, write_figure
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.cli.split_choice import choose
+from imgclf.cli.run_source import recall, remembered
+from imgclf.cli.split_choice import load_split
 
 __all__ = ["compare"]
 
@@ -24,9 +25,9 @@ __all__ = ["compare"]
     type=click.Choice(["validation", "test"]),
     default="validation",
     show_default=True,
-    help="Which images. Each look at the test images is counted in the run's folder.",
+    help="Split to compare on. Test evaluations are counted in each run folder.",
 )
-@click.option("--out", metavar="FILE", help="A .png file for the differences as an image.")
+@click.option("--out", metavar="FILE", help="PNG file for a plot of the differences.")
 @json_option
 def compare(
     *,
@@ -37,43 +38,40 @@ def compare(
     as_json: bool,
     **selection: Any,
 ) -> None:
-    """Compare two or more MODELs (run folders or .keras files) on the same images.
+    """Compare two or more MODELs on the same images.
 
-    SOURCE is cifar10, digits, a folder or a CSV file, as for `imgclf train`; if it is left out,
-    what the runs were trained on, which must be the same.
+    A MODEL is a run folder or a .keras file. SOURCE is cifar10, digits, a folder or a CSV file, as
+    for `imgclf train`. Default: the source that the runs were trained on, which must be the same.
     """
     import imgclf
     from imgclf.evaluation.comparison import compare_evaluations
 
     runs, source = _sort_out(models)
     if len(set(runs)) < len(runs):
-        raise click.UsageError("A model is named twice.")
+        raise click.UsageError("Each model must be given once.")
     if len(runs) < 2:
         raise click.UsageError(
-            f"There must be two models to compare, or more. Received: {', '.join(runs) or 'none'}."
+            f"At least two models are required. Received: {', '.join(runs) or 'none'}."
         )
     if out is not None and Path(out).suffix.lower() != ".png":
         raise click.UsageError("--out must end in .png.")
-    source, remembered = _source_of(runs, source)
+    source, trained_archive = _source_of(runs, source)
     load_tensorflow()
     evaluations = {}
     for run in runs:
         classifier = imgclf.load(run)
-        known = sources.recall(home_of(run), source)
-        place = archive if archive is not None else remembered
-        data, name = choose(classifier, source, split, known, place, selection)
+        known = recall(model_folder(run), source)
+        place = archive if archive is not None else trained_archive
+        data, name = load_split(classifier, source, split, known, place, selection)
         evaluations[run] = classifier.evaluate(data.splits()[name])
     comparison = compare_evaluations(evaluations)
     if out is not None:
         write_figure(Path(out), comparison.plot())
-    if as_json:
-        echo_json(comparison.to_dict())
-        return
-    click.echo(str(comparison))
+    echo_result(comparison, as_json)
 
 
 def _sort_out(models: tuple[str, ...]) -> tuple[list[str], str | None]:
-    """The models, and the source if the last of them is none."""
+    """Returns the models, and the source if the last argument is not a model."""
     runs, last = list(models[:-1]), models[-1]
     if _is_model(last):
         return [*runs, last], None
@@ -86,20 +84,20 @@ def _is_model(name: str) -> bool:
 
 
 def _source_of(runs: list[str], source: str | None) -> tuple[str, str | None]:
-    """The source, and the archive that it was read from, if the runs know it."""
-    known = {run: sources.remembered(home_of(run)) for run in runs}
+    """Returns the source, and its archive if the runs know it."""
+    known = {run: remembered(model_folder(run)) for run in runs}
     if source is not None:
         return source, None
     for run, one in known.items():
         if one is None:
             raise click.UsageError(
-                f"{run} does not say what it was trained on: name a SOURCE after the models."
+                f"{run} does not say what it was trained on: give a SOURCE after the models."
             )
     found = {one[0]: run for run, one in known.items() if one is not None}
     if len(found) > 1:
-        told = "; ".join(f"{run} on {name}" for name, run in found.items())
+        sources_of = "; ".join(f"{run} on {name}" for name, run in found.items())
         raise click.UsageError(
-            f"The models were trained on different data ({told}): name a SOURCE after the models."
+            f"The models were trained on different data ({sources_of}): give a SOURCE after them."
         )
     [(name, run)] = found.items()
     options = known[run]

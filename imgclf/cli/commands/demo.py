@@ -1,4 +1,4 @@
-"""`imgclf demo`: the whole path on images that come with scikit-learn."""
+"""`imgclf demo`: trains, evaluates and predicts on images that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgclf.cli.outputs import write_figure
+from imgclf.cli.outputs import echo_written, write_figure
 from imgclf.cli.quiet import load_tensorflow
 
 if TYPE_CHECKING:
@@ -15,24 +15,25 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-# Test images shown at the end, evenly spread over the split.
+# Test images predicted at the end, evenly spread over the split.
 _SHOWN = 5
 
 _NEXT = """\
 What to do next:
-  imgclf train cifar10                      60,000 photos of ten kinds; downloads 170 MB
-  imgclf train photos/                      photos of your own: a folder for each class
-  python -c "import imgclf; help(imgclf)"   the same from Python; the guides are in docs/"""
+  imgclf train cifar10                      60,000 images of ten classes; downloads 170 MB
+  imgclf train photos/                      your own photos, a folder for each class
+  python -c "import imgclf; help(imgclf)"   the same in Python"""
 
 
 @click.command()
 @click.option("--out", default="imgclf-demo", show_default=True, help="Folder for the files.")
-@click.option("--epochs", type=click.IntRange(min=1), help="The preset's own if left out.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Default: the preset's.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def demo(out: str, epochs: int | None, seed: int) -> None:
-    """Train on scanned digits, evaluate, draw, save, load and predict: no network needed.
+    """Train, evaluate and predict on scanned digits.
 
-    The images are the 1,797 scans of 8×8 pixels that come with scikit-learn.
+    The images are the 1,797 scans of 8×8 pixels that come with scikit-learn: no network
+    connection is needed.
     """
     import imgclf
 
@@ -57,20 +58,18 @@ def demo(out: str, epochs: int | None, seed: int) -> None:
     classifier.save(model)
     _predict_again(model, data)
 
-    click.echo("\nWritten:")
-    for path in [*written, model]:
-        click.echo(f"  {path}")
+    echo_written([*written, model])
     click.echo(f"\n{_NEXT}")
 
 
 def _predict_again(model: Path, data: Dataset) -> None:
-    """Shows that the file alone is enough: loads it and predicts a few test images."""
+    """Loads the file and predicts a few test images."""
     import imgclf
 
-    assert data.test is not None  # noqa: S101 - load_digits() sets images aside
+    assert data.test is not None  # noqa: S101 - load_digits() has a test split
     chosen = data.test[:: len(data.test) // _SHOWN][:_SHOWN]
-    click.echo(f"Loaded {model} again; it says of {_SHOWN} test images:")
+    click.echo(f"Loaded {model}; predictions of {_SHOWN} test images:")
     predictions = imgclf.load(model).predict(chosen)
     for label, prediction in zip(chosen.labels, predictions, strict=True):
         name, probability = prediction
-        click.echo(f"  {name} ({probability:.1%}), in truth {data.class_names[label]}")
+        click.echo(f"  {name} ({probability:.1%}), true class {data.class_names[label]}")

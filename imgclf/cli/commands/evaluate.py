@@ -1,23 +1,33 @@
-"""`imgclf evaluate`: what a trained classifier is worth on images with known classes."""
+"""`imgclf evaluate`: evaluates a trained classifier on labelled images."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from imgclf.cli import data_options as sources
-from imgclf.cli.outputs import echo_json, home_of, json_option, write_figure
+from imgclf.cli.outputs import (
+    echo_json,
+    echo_written,
+    json_bytes,
+    json_option,
+    model_folder,
+    write_figure,
+)
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.cli.split_choice import SPLITS, choose
+from imgclf.cli.run_source import recall
+from imgclf.cli.split_choice import SPLITS, load_split
 
 if TYPE_CHECKING:
+    from imgclf.classifier.classifier import Classifier
     from imgclf.data.dataset import Dataset
     from imgclf.data.split import Split
     from imgclf.evaluation.evaluation import Evaluation
+    from imgclf.evaluation.label_errors import LabelError
+    from imgclf.evaluation.slices import Slice
 
 __all__ = ["evaluate"]
 
@@ -32,34 +42,34 @@ _SLICES = ("class", "size", "brightness", "folder")
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
-    help="Which images. If left out: test; of a folder or table that the run was not trained on "
-    "and that names no test images itself: all.",
+    help="Split to evaluate. Default: test; or all, for a folder or table that the run was not "
+    "trained on and that has no test split.",
 )
 @click.option(
     "--slices",
     "by",
     multiple=True,
     type=click.Choice(_SLICES),
-    help="What to sort images by, to see where the accuracy is worse; can be given more than "
-    "once. If left out: class, and size of image files, brightness of others.",
+    help="Compare the accuracy of slices of the images; can be repeated. Default: class, and "
+    "size for image files, brightness for others.",
 )
 @click.option(
     "--baselines",
     "with_baselines",
     is_flag=True,
-    help="Judge simple ways to name images, too: what does the network add?",
+    help="Evaluate simple baselines, too, trained on the training images of SOURCE.",
 )
 @click.option(
     "--duplicates",
     is_flag=True,
-    help="Look for the images among those trained on, and give the accuracy without them, too.",
+    help="Search the training images for duplicates and report the accuracy without them.",
 )
 @click.option(
     "--robustness",
     is_flag=True,
-    help="Measure what is left of the accuracy under blur, noise, darkness and the like.",
+    help="Measure the accuracy under blur, noise, darkness and other damage.",
 )
-@click.option("--out", help="Folder for the figures; that of the model if left out.")
+@click.option("--out", help="Folder for the files. Default: the model's folder.")
 @json_option
 def evaluate(
     *,
@@ -75,26 +85,27 @@ def evaluate(
     as_json: bool,
     **selection: Any,
 ) -> None:
-    """Evaluate MODEL (a run folder or a .keras file) on SOURCE.
+    """Evaluate MODEL on SOURCE.
 
-    The classes are the model's: a folder with another name is an error, and one that is missing
-    has no images. What the run was trained on is cut as it was then.
+    MODEL is a run folder or a .keras file, SOURCE is as for `imgclf train`. The classes are the
+    model's: a folder with another name is an error, a missing folder counts as a class without
+    images. The source that the run was trained on is split as in training.
 
-    Prints the report and writes confusion.png, mistakes.png, calibration.png, slices.csv,
-    label_errors.csv and evaluation.json, which has all figures.
+    Prints a summary and writes confusion.png, mistakes.png, calibration.png, slices.csv,
+    label_errors.csv, and evaluation.json with all metrics.
     """
     import imgclf
     from imgclf.evaluation.summary import weak_points
 
     load_tensorflow()
     classifier = imgclf.load(model)
-    known = sources.recall(home_of(model), source)
-    data, name = choose(classifier, source, split, known, archive, selection)
-    _check_wishes(name, split, known is not None, with_baselines, duplicates)
+    known = recall(model_folder(model), source)
+    data, name = load_split(classifier, source, split, known, archive, selection)
+    _check_options(name, split, known is not None, with_baselines, duplicates)
     images = data.splits()[name]
     evaluation = classifier.evaluate(images)
     slices = [one for kind in by or _usual_slices(images) for one in evaluation.slices(kind)]
-    # What the model was trained on it has learned with its wrong labels.
+    # The model has learned the wrong labels of its training images.
     learned = split == "train" or (name == "train" and known is not None)
     label_errors = [] if learned else evaluation.label_errors()
     simple = imgclf.baselines(data, name) if with_baselines else None
@@ -106,11 +117,10 @@ def evaluate(
     if simple is not None:
         record["baselines"] = simple.to_dict()
     record |= {title: result.to_dict() for title, result in more.items()}
-    folder = Path(out) if out else home_of(model)
+    folder = Path(out) if out else model_folder(model)
     written = _write(folder, evaluation, record)
-    written += [
-        write_figure(folder / f"{title}.png", result.plot()) for title, result in more.items()
-    ]
+    for title, result in more.items():
+        written.append(write_figure(folder / f"{title}.png", result.plot()))
     if as_json:
         echo_json(record)
         return
@@ -121,67 +131,66 @@ def evaluate(
         click.echo(f"\n{simple}\n  {simple.compared_with(evaluation)}")
     for result in more.values():
         click.echo(f"\n{result}")
-    click.echo("\nWritten:")
-    for path in written:
-        click.echo(f"  {path}")
+    echo_written(written)
 
 
-def _check_wishes(
+def _check_options(
     name: str, split: str | None, is_known: bool, with_baselines: bool, duplicates: bool
 ) -> None:
-    """Baselines and duplicates need images that were not trained on, and those that were."""
+    """Refuses options that need images that were not trained on, and those that were."""
     if with_baselines and name == "train":
         shown = "train" if split == "train" else "all"
         raise click.UsageError(
-            f"--baselines goes with --split test or validation, not {shown}: they learn from the "
-            "train images of SOURCE."
+            f"--baselines requires --split test or validation, not {shown}: baselines are trained "
+            "on the training images of SOURCE."
         )
     if duplicates and (name == "train" or not is_known):
         raise click.UsageError(
-            "--duplicates goes with the validation or test images of what the run was trained on."
+            "--duplicates requires the validation or test images of the source that the run was "
+            "trained on."
         )
 
 
 def _measure_more(
-    classifier: Any,
+    classifier: Classifier,
     evaluation: Evaluation,
     data: Dataset,
     images: Split,
     duplicates: bool,
     robustness: bool,
 ) -> dict[str, Any]:
-    """What was asked for beyond the evaluation, by the name of its figure."""
+    """Returns the further results asked for, by name."""
     from imgclf.evaluation.deduplicated import deduplicated_score
 
     more: dict[str, Any] = {}
     if duplicates:
-        click.echo("Looking for the images among those trained on", err=True)
+        click.echo("Searching the training images for duplicates", err=True)
         more["duplicates"] = deduplicated_score(
             evaluation, data.train, images, mirrored=data.flip_safe
         )
     if robustness:
-        click.echo("Damaging images", err=True)
-        # The look at these images is counted already.
+        click.echo("Evaluating on damaged images", err=True)
+        # Without a role: this evaluation of the test images has been counted already.
         more["robustness"] = classifier.evaluate_robustness(dataclasses.replace(images, role=None))
     return more
 
 
 def _usual_slices(images: Split) -> list[str]:
-    """What costs little: the size of a file stands in its header, pixels at hand are averaged."""
+    """Chooses what is cheap: a file's size is in its header, pixels in memory are averaged."""
     from imgclf.data.image_files import ImageFiles
 
     return ["class", "size" if isinstance(images.images, ImageFiles) else "brightness"]
 
 
-def _plain(one: Any) -> dict[str, Any]:
-    """A record in plain types that JSON has."""
+def _plain(one: Slice | LabelError) -> dict[str, Any]:
+    """Returns a record as JSON types."""
     return {
         name: list(value) if isinstance(value, tuple) else None if value != value else value  # noqa: PLR0124, NaN
         for name, value in dataclasses.asdict(one).items()
     }
 
 
-def _write(folder: Path, evaluation: Evaluation, figures: dict[str, Any]) -> list[Path]:
+def _write(folder: Path, evaluation: Evaluation, record: dict[str, Any]) -> list[Path]:
     from imgclf.files import atomic
     from imgclf.files.csv_file import write_csv
 
@@ -191,14 +200,12 @@ def _write(folder: Path, evaluation: Evaluation, figures: dict[str, Any]) -> lis
         write_figure(folder / "calibration.png", evaluation.plot_calibration()),
     ]
     for name, columns in _TABLES.items():
-        rows = [[one[column] for column in columns] for one in figures[name]]
+        rows = [[one[column] for column in columns] for one in record[name]]
         write_csv(folder / f"{name}.csv", columns, rows)
         written.append(folder / f"{name}.csv")
-    record = folder / "evaluation.json"
-    # Names of files may hold bytes that are no text; \udcff is how JSON writes such a one.
-    text = json.dumps(figures, indent=2, ensure_ascii=False)
-    atomic.write_bytes(record, text.encode("utf-8", "backslashreplace") + b"\n")
-    return [*written, record]
+    path = folder / "evaluation.json"
+    atomic.write_bytes(path, json_bytes(record) + b"\n")
+    return [*written, path]
 
 
 _TABLES = {

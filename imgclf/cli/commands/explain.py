@@ -1,4 +1,4 @@
-"""`imgclf explain`: which parts of images speak for a class."""
+"""`imgclf explain`: shows which regions of images lead to a prediction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imgclf.cli.quiet import load_tensorflow
 
 __all__ = ["explain"]
 
-# More in one figure are too small to see anything.
+# More images in one figure are too small to see.
 _MOST = 40
 
 
@@ -36,7 +36,7 @@ _MOST = 40
 @click.option(
     "--target",
     metavar="CLASS",
-    help="The class to explain, in place of the one that is predicted.",
+    help="Class to explain. Default: the predicted one.",
 )
 @json_option
 def explain(
@@ -47,21 +47,19 @@ def explain(
     target: str | None,
     as_json: bool,
 ) -> None:
-    """Draw what on each IMAGE speaks for its class, by MODEL (a run folder or a .keras file).
+    """Draw a heat map of each IMAGE for MODEL.
 
-    A folder stands for all images in it and in folders inside; at most 40 in all. Beside each
-    image stands the same with its heat map. Where covering the hot part lowers the probability
-    no more than covering another part, a line says so: do not believe that map.
+    MODEL is a run folder or a .keras file. The heat map shows which regions lead to the prediction.
+    A folder stands for all images in it and its subfolders; at most 40 images in all. If covering
+    the hot region does not lower the probability more than covering another region, a line says so:
+    do not trust that heat map.
     """
     import imgclf
     from imgclf.data.sources.folder import images_at
 
     paths = [path for image in images for path in images_at(Path(image), None)]
     if not 0 < len(paths) <= _MOST:
-        raise click.UsageError(
-            f"Name 1 to {_MOST} images, for a figure that can be looked at. Received: "
-            f"{len(paths):,}."
-        )
+        raise click.UsageError(f"The figure takes 1 to {_MOST} images. Received: {len(paths):,}.")
     load_tensorflow()
     classifier = imgclf.load(model)
     explanation = classifier.explain(paths, method=method, targets=target)

@@ -1,4 +1,4 @@
-"""`imgclf inspect`: what is in data, photos or a model file. Needs no TensorFlow."""
+"""`imgclf inspect`: shows what is in a data set, photos or a model file, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from imgclf.cli import data_options as sources
 from imgclf.cli.file_progress import FileProgress
-from imgclf.cli.outputs import echo_json, json_option, write_figure
+from imgclf.cli.outputs import echo_result, json_option, write_figure
 from imgclf.formatting import plural
 
 if TYPE_CHECKING:
@@ -26,19 +26,19 @@ __all__ = ["inspect"]
     type=click.Choice(["1", "2", "3", "4", "5", "test"]),
     help="For cifar10: only this official batch, in its official order.",
 )
-@click.option("--sample", type=int, help="An image to look at, counted from 0.")
+@click.option("--sample", type=int, help="Index of an image to show, from 0.")
 @sources.archive_option
 @sources.image_options
 @click.option(
     "--out",
     metavar="PATH",
-    help="For photos: a folder to write contact sheets, findings.json, files.csv and exclude.csv "
-    "into. Else: a PNG file to draw the sample, or the first images, into.",
+    help="For photos: folder for contact sheets, findings.json, files.csv and exclude.csv. "
+    "Otherwise: PNG file for the sample, or the first images.",
 )
 @click.option(
     "--fail-on",
     type=click.Choice(["problem", "warning", "never"]),
-    help="For photos: what makes the exit code 1. The default is problem.",
+    help="For photos: the severity that makes the exit code 1. Default: problem.",
 )
 @json_option
 def inspect(
@@ -50,16 +50,18 @@ def inspect(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Show what is in SOURCE: photos, cifar10, digits, or a model file.
+    """Show what is in SOURCE.
 
-    Photos, a folder or a CSV file, are checked from top to bottom: broken files, copies within and
-    across classes and splits, odd images, imbalanced classes, facts that give the class away. The
-    exit code is 1 if there is a problem. With --exclude those of an earlier check are left out, and
-    what remains is checked. With any other option on how they are read, or --sample, they are shown
-    as training would see them.
+    SOURCE is a folder of photos, a CSV file, cifar10, digits, or a model file.
 
-    A model file (.keras, or the folder of a run) is checked without loading it; the exit code is 1
-    if anything speaks against loading it.
+    Photos (a folder or a CSV file) are checked for broken files, duplicates within and across
+    classes and splits, unusual images, imbalanced classes, and facts that give the class away. The
+    exit code is 1 if there is a problem. --exclude leaves out what an earlier check found. With
+    any other option on how images are read, or --sample, they are shown as training would see
+    them.
+
+    A model file (.keras, or a run folder) is checked without loading it; the exit code is 1 if it
+    is not safe to load.
     """
     from imgclf.files.model_path import looks_like_model
 
@@ -74,7 +76,7 @@ def inspect(
         _inspect_photos(source, settings["exclude"], out, fail_on or "problem", as_json)
     else:
         if fail_on is not None:
-            raise click.UsageError("--fail-on goes with the check of photos only.")
+            raise click.UsageError("--fail-on requires photos that are only checked.")
         _inspect_data(source, batch, sample, out, as_json, settings)
 
 
@@ -89,7 +91,7 @@ def _inspect_data(
     import imgclf
 
     if batch is not None and source != "cifar10":
-        raise click.UsageError("--batch goes with the source cifar10 only.")
+        raise click.UsageError("--batch requires the source cifar10.")
     data: Any
     if batch is not None:
         number = batch if batch == "test" else int(batch)
@@ -97,10 +99,7 @@ def _inspect_data(
     else:
         data = sources.load(source, sources.DataOptions(**settings))
     found = imgclf.inspect(data, sample=sample)
-    if as_json:
-        echo_json(found.to_dict())
-    else:
-        click.echo(str(found))
+    echo_result(found, as_json)
     if out is not None:
         click.echo(f"Written: {write_figure(Path(out), found.plot())}", err=as_json)
 
@@ -126,10 +125,7 @@ def _inspect_photos(
         found = imgclf.inspect(place, progress=progress, exclude=exclude)
     finally:
         progress.close()
-    if as_json:
-        echo_json(found.to_dict())
-    else:
-        click.echo(str(found))
+    echo_result(found, as_json)
     if out is not None:
         written = found.save(out)
         sheets = sum(path.suffix == ".png" for path in written)
@@ -152,36 +148,35 @@ def _excluded_text(found: PhotoInspection) -> str:
     earlier = len(found.left_out)
     count = len(found.excluded) + earlier
     text = plural(count, "file")
-    return f"{text}, {earlier:,} of them left out before" if earlier else text
+    return f"{text}, {earlier:,} of them excluded before" if earlier else text
 
 
 def _make_folder(out: Path, source: str, place: Path) -> None:
-    """Makes the folder before the work, so that what is wrong with it is said at once."""
+    """Makes the folder before the check, so that errors come first."""
     if out.suffix.lower() == ".png":
         raise click.UsageError(
-            f"--out {out} must be a folder: photos have several contact sheets. A PNG file goes "
-            "with --sample."
+            f"--out {out} must be a folder: photos have several contact sheets. A PNG file "
+            "requires --sample."
         )
     if place.is_dir() and out.resolve().is_relative_to(place.resolve()):
         raise click.UsageError(
-            f"--out {out} is inside {source}: what is written there would become images of it. "
-            "Name another folder."
+            f"--out {out} is inside {source}: the contact sheets would become images of it. "
+            "Use another folder."
         )
     out.mkdir(parents=True, exist_ok=True)
 
 
 def _refuse(options: list[str]) -> None:
     if options:
-        raise click.UsageError(f"--{options[0].replace('_', '-')} goes with images only.")
+        raise click.UsageError(
+            f"--{options[0].replace('_', '-')} requires images, not a model file."
+        )
 
 
 def _inspect_model(source: str, as_json: bool) -> None:
     from imgclf.files import check_model_file
 
     found = check_model_file(source)
-    if as_json:
-        echo_json(found.to_dict())
-    else:
-        click.echo(str(found))
+    echo_result(found, as_json)
     if not found.is_safe:
         click.get_current_context().exit(1)

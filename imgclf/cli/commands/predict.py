@@ -1,4 +1,4 @@
-"""`imgclf predict`: names and probabilities for images."""
+"""`imgclf predict`: predicts the classes of images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["predict"]
 
-# Bad files that are named on stderr where the CSV file names all of them.
+# Bad files listed on stderr if the CSV file lists them all.
 _SHOWN = 10
 
 _Skipped = list[tuple[Path, str]]
@@ -34,27 +34,28 @@ _Skipped = list[tuple[Path, str]]
     "--out",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="CSV file for the predictions, in place of a line an image.",
+    help="Write the predictions to this CSV file instead of printing a line per image.",
 )
 @click.option(
     "--top",
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="How many of the likeliest classes are listed.",
+    help="Number of most likely classes to list.",
 )
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
-    metavar="PART",
-    help='Call an image "unknown" if its likeliest class is less probable, such as 0.8.',
+    metavar="PROBABILITY",
+    help='Call an image "unknown" if its most likely class has a lower probability than this, '
+    "such as 0.8.",
 )
 @sources.max_pixels_option
 @click.option(
     "--unknown",
     is_flag=True,
-    help='Call an image "unknown" below the threshold that `imgclf calibrate --precision` put '
-    "into the model.",
+    help='Call an image "unknown" below the threshold that `imgclf calibrate --precision` stored '
+    "in the model.",
 )
 @json_option
 def predict(
@@ -67,17 +68,17 @@ def predict(
     unknown: bool,
     as_json: bool,
 ) -> None:
-    """Say what is on each IMAGE, by MODEL (a run folder or a .keras file).
+    """Predict the class of each IMAGE with MODEL.
 
-    A folder stands for all images in it and in folders inside. One line an image: its path and
-    the likeliest classes. Files that cannot be read are listed with the reason and change nothing
-    for the others; the exit code is 1 only if no file could be read.
+    MODEL is a run folder or a .keras file. A folder stands for all images in it and its subfolders.
+    Prints a line per image: its path and the most likely classes. Files that cannot be read are
+    listed with the reason; the exit code is 1 only if no file could be read.
     """
     import imgclf
     from imgclf.data.sources.folder import images_at
 
     if unknown and threshold is not None:
-        raise click.UsageError("--unknown has a threshold of its own: give one of the two.")
+        raise click.UsageError("--unknown and --threshold cannot be combined.")
     skipped: _Skipped = []
     paths = [path for image in images for path in images_at(Path(image), skipped)]
     load_tensorflow()
@@ -86,7 +87,7 @@ def predict(
         classifier.max_pixels = max_pixels
     top = min(top, classifier.num_classes)
     found = classifier.predict_files(paths, skipped=skipped, unknown=unknown)
-    if out is not None or not sys.stdout.isatty():  # lines of their own show how it goes
+    if out is not None or not sys.stdout.isatty():  # printed lines show the progress
         found = FileProgress().over(found, len(paths))
     records = (
         _error_record(*answer) if isinstance(answer, tuple) else _record(answer, top, threshold)
@@ -96,19 +97,19 @@ def predict(
         count = write_csv(out, _header(top), (_row(one, top) for one in _shown(records, as_json)))
     else:
         count = sum(1 for _ in _shown(records, as_json, lines=True))
-    _summarise(count, skipped, out)
+    _summarize(count, skipped, out)
 
 
 def _in_order(
     predictions: Iterator[Prediction], skipped: _Skipped
 ) -> Iterator[Prediction | tuple[Path, str]]:
-    """Predictions, and bad files where they stand among them."""
-    told = 0
+    """Yields predictions, with bad files in their places."""
+    reported = 0
     for prediction in predictions:
-        yield from skipped[told:]
-        told = len(skipped)
+        yield from skipped[reported:]
+        reported = len(skipped)
         yield prediction
-    yield from skipped[told:]
+    yield from skipped[reported:]
 
 
 def _record(prediction: Prediction, top: int, threshold: float | None) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def _error_record(path: Path, reason: str) -> dict[str, Any]:
 def _shown(
     records: Iterator[dict[str, Any]], as_json: bool, *, lines: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """The records, each printed as it passes: none is kept, for there may be many."""
+    """Prints each record as it passes and yields it; keeps none, as there may be many."""
     mark = "["
     for record in records:
         if as_json:
@@ -169,8 +170,8 @@ def _row(record: dict[str, Any], top: int) -> Sequence[Any]:
     return [record["path"], record["class_name"], record["probability"], *ranked, None]
 
 
-def _summarise(count: int, skipped: _Skipped, out: str | None) -> None:
-    """On stderr what was read and what was not; ends the command if nothing was."""
+def _summarize(count: int, skipped: _Skipped, out: str | None) -> None:
+    """Says on stderr what could be read; exits with 1 if nothing could."""
     listed = skipped if out is None else skipped[:_SHOWN]
     for path, reason in listed:
         click.echo(f"{escape(str(path))}: {reason}", err=True)

@@ -1,4 +1,4 @@
-"""`imgclf presets`: the named pairs of network and recipe."""
+"""`imgclf presets`: lists the named pairs of network and recipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ __all__ = ["presets"]
 
 @click.command()
 def presets() -> None:
-    """List the presets with their recipes, and their size on CIFAR-10's images."""
+    """List the presets with their recipes.
+
+    Sizes are for images of CIFAR-10.
+    """
     from imgclf.architecture.describe import describe
     from imgclf.training.presets import BACKBONES, PRESETS
 
@@ -24,7 +27,7 @@ def presets() -> None:
             f"{recipe.learning_rate:g}, schedule {recipe.schedule}"
         )
         click.echo(f"  {preset.measured}")
-    click.echo("Pretrained on ImageNet, by Keras; see the guide to learning on:")
+    click.echo("Pretrained on ImageNet, from Keras; see the guide to transfer learning:")
     for backbone in BACKBONES.values():
         side = backbone.image_size
         click.echo(

@@ -1,17 +1,23 @@
-"""`imgclf report`: one HTML page with all that is known about a run, and a model card."""
+"""`imgclf report`: writes an HTML page about a run, and a model card."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from imgclf.cli import data_options as sources
-from imgclf.cli.outputs import home_of
+from imgclf.cli.outputs import echo_written, model_folder, quiet_option
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.cli.split_choice import SPLITS, choose
+from imgclf.cli.run_source import recall, remembered
+from imgclf.cli.split_choice import SPLITS, load_split
+
+if TYPE_CHECKING:
+    from imgclf.classifier.classifier import Classifier
+    from imgclf.data.dataset import Dataset
+    from imgclf.data.split import Split
 
 __all__ = ["report"]
 
@@ -26,18 +32,18 @@ _FILE = "report.html"
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
-    help="Which images are evaluated; those for testing, if left out.",
+    help="Split to evaluate. Default: test.",
 )
-@click.option("--out", help="The page; report.html in the run folder if left out.")
-@click.option("--title", help="Of the page.")
+@click.option("--out", help="HTML file. Default: report.html in the run folder.")
+@click.option("--title", help="Title of the page.")
 @click.option(
     "--watts",
     type=click.FloatRange(min=0, min_open=True),
     default=100.0,
     show_default=True,
-    help="What the machine is taken to draw while training, for the estimate of energy.",
+    help="Power that the machine is assumed to draw while training, for the energy estimate.",
 )
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def report(
     *,
     run: str,
@@ -50,16 +56,16 @@ def report(
     quiet: bool,
     **selection: Any,
 ) -> None:
-    """Write all that is known about RUN (a run folder or a .keras file) as one HTML page.
+    """Write an HTML page and a model card about RUN.
 
-    SOURCE is what to evaluate on; what the run was trained on if left out, of which the test
-    images are taken. The page opens offline; a model card is written beside it.
+    RUN is a run folder or a .keras file. SOURCE is what to evaluate on. Default: the test images of
+    the source that the run was trained on. The page is one file that opens offline.
     """
     import imgclf
 
     load_tensorflow()
     classifier = imgclf.load(run)
-    home = home_of(run)
+    home = model_folder(run)
     data = _read(classifier, home, source, split, archive, selection)
     page = classifier.report(
         Path(out) if out else home / _FILE,
@@ -71,32 +77,30 @@ def report(
     )
     from imgclf.report.write import CARD
 
-    click.echo("Written:")
-    click.echo(f"  {page}")
-    click.echo(f"  {page.with_name(CARD)}")
+    echo_written([page, page.with_name(CARD)])
 
 
 def _read(
-    classifier: Any,
+    classifier: Classifier,
     home: Path,
     source: str | None,
     split: str | None,
     archive: str | None,
     selection: dict[str, Any],
-) -> Any:
-    """The whole data set that the run was trained on, or a split of another source."""
-    trained_on = sources.remembered(home)
+) -> Dataset | Split:
+    """Loads the whole data set that the run was trained on, or a split of another source."""
+    trained_on = remembered(home)
     if source is None:
         if trained_on is None:
             raise click.UsageError(
                 f"{home} does not say what it was trained on: give a SOURCE to evaluate on."
             )
         source = trained_on[0]
-    known = sources.recall(home, source)
+    known = recall(home, source)
     chosen = {name: value for name, value in selection.items() if value is not None}
     if known is None or chosen or split == "all":
-        data, name = choose(classifier, source, split, known, archive, selection)
-        # Images of another source are in no split of this run.
+        data, name = load_split(classifier, source, split, known, archive, selection)
+        # Images of another source have no role in this run.
         images = data.splits()[name]
         return images if known is not None else dataclasses.replace(images, role=None)
     return sources.load(source, dataclasses.replace(known, archive=archive or known.archive))

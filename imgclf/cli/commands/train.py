@@ -1,17 +1,24 @@
-"""`imgclf train`: a classifier from a source and a preset, in a run folder."""
+"""`imgclf train`: trains a classifier in a run folder."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from imgclf.cli import data_options as sources
-from imgclf.cli.outputs import echo_json, free_folder, json_option
+from imgclf.cli.outputs import (
+    echo_json,
+    echo_result,
+    evaluate_command,
+    free_folder,
+    json_option,
+    quiet_option,
+)
 from imgclf.cli.process import PROCESS_STARTED
 from imgclf.cli.quiet import load_tensorflow
+from imgclf.cli.run_source import remember
 from imgclf.formatting import plural
 
 if TYPE_CHECKING:
@@ -37,32 +44,34 @@ _BATCH_FOLDER = "one-batch"
 @click.option(
     "--weights",
     metavar="PATH",
-    help="Of a pretrained backbone: imagenet (the default), a file of weights, or none.",
+    help="Weights of a pretrained backbone: imagenet (default), a weights file, or none.",
 )
 @click.option(
-    "--from-model", metavar="MODEL", help="Learn on from a run folder or .keras file of yours."
+    "--from-model",
+    metavar="MODEL",
+    help="Transfer learning from your own run folder or .keras file.",
 )
-@click.option("--out", help="Run folder; runs/NAME if left out, or the next free runs/NAME-2, …")
-@click.option("--epochs", type=click.IntRange(min=1), help="The preset's own if left out.")
+@click.option("--out", help="Run folder. Default: runs/NAME, or the next free runs/NAME-2, …")
+@click.option("--epochs", type=click.IntRange(min=1), help="Default: the preset's.")
 @click.option(
     "--minutes",
     type=click.FloatRange(0, min_open=True),
-    help="Train as many epochs as fit into this time, which begins with the command.",
+    help="Train as many epochs as fit this time, counted from the start of the command.",
 )
 @click.option(
     "--fine-tune-epochs",
     type=click.IntRange(min=0),
-    help="Epochs of the upper layers after those of the output layer; with a pretrained network.",
+    help="Epochs of fine-tuning a pretrained network, after those of its output layer.",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), help="Images in a step.")
-@click.option("--learning-rate", type=float, help="The highest learning rate.")
-@sources.evening_options
-@click.option("--seed", type=click.IntRange(min=0), help="First weights, order, augmentation.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images per step.")
+@click.option("--learning-rate", type=float, help="Peak learning rate.")
+@sources.balancing_options
+@click.option("--seed", type=click.IntRange(min=0), help="For weights, shuffling, augmentation.")
 @sources.archive_option
 @click.option(
     "--one-batch-first",
     is_flag=True,
-    help="For cifar10: train on batch 1 alone and report, then on all five from nothing.",
+    help="For cifar10: train on batch 1 alone first, then on all five from scratch.",
 )
 @sources.image_options
 @sources.cache_options
@@ -72,15 +81,15 @@ _BATCH_FOLDER = "one-batch"
     type=click.Choice(["auto", "force"]),
     default="auto",
     show_default=True,
-    help="Whether to go on in a folder whose run differs, too (force).",
+    help="force: resume in a run folder even if its recipe or data differ.",
 )
 @click.option(
     "--plan",
     "plan_only",
     is_flag=True,
-    help="Take a few steps, say how long it would take, and stop. Keeps nothing.",
+    help="Time a few steps, estimate the whole training, and stop without writing anything.",
 )
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 @json_option
 def train(
     *,
@@ -95,18 +104,20 @@ def train(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train a classifier on SOURCE: cifar10, digits, a folder of images, or a CSV file.
+    """Train a classifier on SOURCE.
 
-    The same command with the same --out goes on where a run was stopped, at the very batch, and
-    ends in the same weights. Ctrl-C saves before it ends the run; a second one ends it at once.
-    The test images are left alone: `imgclf evaluate` looks at them.
+    SOURCE is cifar10, digits, a folder with a subfolder of images for each class, or a CSV file.
+
+    The same command with the same --out resumes a stopped run at the exact batch and ends with
+    the same weights. Ctrl-C saves before it stops; a second Ctrl-C stops at once. Training never
+    uses the test images: `imgclf evaluate` does.
     """
     if one_batch_first and source != "cifar10":
-        raise click.UsageError("--one-batch-first goes with the source cifar10 only.")
+        raise click.UsageError("--one-batch-first requires the source cifar10.")
     if one_batch_first and (plan_only or minutes is not None):
-        raise click.UsageError("--one-batch-first trains twice: without --plan and --minutes.")
+        raise click.UsageError("--one-batch-first cannot be combined with --plan or --minutes.")
     if minutes is not None and settings["epochs"] is not None:
-        raise click.UsageError("--minutes decides the epochs: give it or --epochs.")
+        raise click.UsageError("--minutes and --epochs cannot be combined.")
     options = sources.DataOptions.take(settings)
     changes = {name: value for name, value in settings.items() if value is not None}
     budget = None if minutes is None else _budget(minutes)
@@ -117,7 +128,7 @@ def train(
 
     reports = []
     if one_batch_first:
-        data = sources.load_batch(1, options)
+        data = sources.load_batch(source, 1, options)
         reports.append(
             _train(data, preset, changes, run / _BATCH_FOLDER, resume=resume, quiet=quiet)
         )
@@ -125,8 +136,8 @@ def train(
             _echo_report("On batch 1 alone", reports[0])
     data = sources.load(source, options)
     reports.append(_train(data, preset, changes, run, budget, resume=resume, quiet=quiet))
-    sources.remember(run, source, options)
-    command = _evaluate_command(run, source, options)
+    remember(run, source, options)
+    command = evaluate_command(run, source, options.archive)
     if as_json:
         report = reports[-1] | {"next": command}
         echo_json(report | ({_BATCH_FOLDER: reports[0]} if one_batch_first else {}))
@@ -137,7 +148,7 @@ def train(
 
 
 def _budget(minutes: float) -> Budget:
-    """From the start of the process on, so that loading TensorFlow and the images counts."""
+    """Starts with the process, so that loading TensorFlow and the images counts."""
     from imgclf.training.budget.budget import Budget
 
     return Budget(minutes, PROCESS_STARTED)
@@ -149,10 +160,7 @@ def _echo_plan(
     load_tensorflow()
     click.echo("Timing a few steps", err=True)
     plan = _classifier(data, preset, changes).plan(data, minutes=budget)
-    if as_json:
-        echo_json(plan.to_dict())
-    else:
-        click.echo(str(plan))
+    echo_result(plan, as_json)
 
 
 def _train(
@@ -175,9 +183,9 @@ def _train(
         "model": str(run / "model.keras"),
         "preset": None if "from_model" in changes else preset,
         "epochs": len(history["loss"]),
-        "train_images": len(data.train),
+        "num_train_images": len(data.train),
         "final": {name: values[-1] for name, values in history.items()},
-        "macro": _macro_figures(classifier, data.validation),
+        "macro": _macro_metrics(classifier, data.validation),
     }
 
 
@@ -191,39 +199,41 @@ def _classifier(data: Dataset, preset: str, changes: dict[str, Any]) -> Classifi
     if from_model is None:
         return imgclf.Classifier.from_preset(preset, data, **changes)
     if "weights" in changes:
-        raise click.UsageError("--weights goes with --preset, not with --from-model.")
+        raise click.UsageError("--weights and --from-model cannot be combined.")
     return imgclf.Classifier.from_model(from_model, data, **changes)
 
 
-def _macro_figures(classifier: Any, validation: Split | None) -> dict[str, float] | None:
-    """What counts each class alike, where the classes are imbalanced."""
+def _macro_metrics(classifier: Classifier, validation: Split | None) -> dict[str, float] | None:
+    """Returns the metrics for imbalanced classes, if the classes are imbalanced."""
+    if validation is None:
+        return None
+    from imgclf.evaluation.metrics import METRICS
     from imgclf.evaluation.scores.by_class import are_imbalanced
 
-    if validation is None or not are_imbalanced(validation.labels):
+    if not are_imbalanced(validation.labels):
         return None
     evaluation = classifier.evaluate(validation)
     return {
-        "val_balanced_accuracy": evaluation.balanced_accuracy,
-        "val_macro_f1": evaluation.macro_f1,
+        f"val_{metric.name}": evaluation.metric(metric.name)
+        for metric in METRICS
+        if metric.in_summary == "if imbalanced"
     }
 
 
 def _echo_report(title: str, report: dict[str, Any]) -> None:
+    from imgclf.evaluation.metrics import METRICS
+
     final = report["final"]
     accuracy = final.get("val_accuracy")
     shown = "no validation images" if accuracy is None else f"validation accuracy {accuracy:.1%}"
-    if report["macro"]:
-        balanced, macro = report["macro"].values()
-        shown += f" (balanced {balanced:.1%}, macro F1 {macro:.1%})"
-    epochs = report["epochs"]
-    trained = plural(epochs, "epoch")
-    click.echo(
-        f"{title}: {report['train_images']:,} images, {trained}, loss {final['loss']:.4f}, {shown}"
-    )
-
-
-def _evaluate_command(run: Path, source: str, options: sources.DataOptions) -> str:
-    words = ["imgclf", "evaluate", str(run), source]
-    if options.archive is not None:
-        words += ["--archive", options.archive]
-    return shlex.join(words)
+    macro = report["macro"] or {}
+    more = [
+        f"{metric.title} {metric.show(macro[f'val_{metric.name}'])}"
+        for metric in METRICS
+        if f"val_{metric.name}" in macro
+    ]
+    if more:
+        shown += f" ({', '.join(more)})"
+    images = plural(report["num_train_images"], "image")
+    epochs = plural(report["epochs"], "epoch")
+    click.echo(f"{title}: {images}, {epochs}, loss {final['loss']:.4f}, {shown}")

@@ -1,0 +1,50 @@
+"""Remembers in a run folder which source a run was trained on, and how it was read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from imgclf.cli.data_options import DataOptions
+from imgclf.errors import RunFolderError
+
+__all__ = ["recall", "remember", "remembered"]
+
+_FILE = "data.json"
+
+
+def remember(run: Path, source: str, options: DataOptions) -> None:
+    """Writes the source and its options to a run folder; later commands read the same images."""
+    from imgclf.files import atomic
+
+    run.mkdir(parents=True, exist_ok=True)
+    record = {"source": _identity(source), **vars(options)}
+    atomic.write_text(run / _FILE, json.dumps(record, indent=2) + "\n")
+
+
+def recall(run: Path, source: str) -> DataOptions | None:
+    """Returns how the run read this source; None if it was trained on another or unknown one."""
+    known = remembered(run)
+    return known[1] if known is not None and known[0] == _identity(source) else None
+
+
+def remembered(run: Path) -> tuple[str, DataOptions] | None:
+    """Returns the source that a run was trained on, and how it was read; None if unknown."""
+    path = run / _FILE
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text())
+        source = record.pop("source")
+        return source, DataOptions(**record)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RunFolderError(
+            f"{path}: is damaged ({error}). Delete it; `imgclf evaluate` then treats every source "
+            "as images that the run was not trained on."
+        ) from error
+
+
+def _identity(source: str) -> str:
+    from imgclf.data.sources.registry import NAMES
+
+    return source if source in NAMES else str(Path(source).expanduser().resolve())
