@@ -152,7 +152,9 @@ def test_imbalanced_classes_are_balanced_and_reported(photo_folder, here):
     arguments = ["train", photo_folder, "--epochs", 1, "--validation", 0.3, "--quiet"]
     plain = succeed(*arguments, "--out", "plain")
     assert re.search(
-        r"validation accuracy \S+% \(balanced accuracy \S+%, macro F1 \S+%\)$", plain.stdout, re.MULTILINE
+        r"validation accuracy \S+% \(balanced accuracy \S+%, macro F1 \S+%\)$",
+        plain.stdout,
+        re.MULTILINE,
     )
     balanced = ["--class-weight", "balanced", "--sampling", "balanced", "--json"]
     report = json.loads(succeed(*arguments, "--out", "balanced", *balanced).stdout)

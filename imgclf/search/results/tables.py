@@ -26,8 +26,10 @@ _CSV_COLUMNS = (
     "macs", "milliseconds", "num_validation",
 )  # fmt: skip
 
-_HTML_HEADS = ("trial", "accuracy", "95% interval")
-_HTML_HEADS_AFTER = ("status", "parameters", "multiply-adds", "ms", "seconds", "epochs")
+_HTML_HEADS = (
+    *("trial", "accuracy", "95% interval", _NETWORK_HEAD, "status", "parameters"),
+    *("multiply-adds", "ms", "seconds", "epochs"),
+)
 
 
 def text_table(trials: Sequence[Trial]) -> str:
@@ -93,17 +95,15 @@ def html_table(trials: Sequence[Trial], caption: str = "") -> Markup:
         trials: in the order of the rows.
         caption: of the table.
     """
-    heads = [Markup('<th scope="col">{}</th>').format(n) for n in _HTML_HEADS + _HTML_HEADS_AFTER]
-    network_head = Markup('<th scope="col" class="words">{}</th>').format(_NETWORK_HEAD)
-    heads.insert(len(_HTML_HEADS), network_head)
-    return Markup(
-        '<table class="sortable"><caption>{}</caption>\n<thead><tr>{}</tr></thead>\n'
-        "<tbody>{}</tbody></table>"
-    ).format(caption, join(heads), join(map(_html_row, trials)))
+    return table(caption, _HTML_HEADS, map(_html_row, trials), text_columns=(3,), sortable=True)
 
 
-def _html_row(trial: Trial) -> Markup:
-    after = [
+def _html_row(trial: Trial) -> list[str]:
+    return [
+        _number(trial.number, "{}"),
+        _number(trial.score, "{:.1%}"),
+        _interval(trial),
+        Markup("<code>{}</code>").format(summarize_trial(trial)),
         trial.status,
         _number(trial.parameters, "{:,}"),
         _number(trial.macs, "{:,}"),
@@ -111,16 +111,6 @@ def _html_row(trial: Trial) -> Markup:
         _number(trial.seconds, "{:.1f}"),
         _number(trial.epochs_run, "{}"),
     ]
-    return Markup(
-        '<tr><th scope="row">{}</th><td>{}</td><td>{}</td>'
-        '<td class="words"><code>{}</code></td>{}</tr>\n'
-    ).format(
-        _number(trial.number, "{}"),
-        _number(trial.score, "{:.1%}"),
-        _interval(trial),
-        summarize_trial(trial),
-        join(Markup("<td>{}</td>").format(cell) for cell in after),
-    )
 
 
 def _number(value: float | None, form: str) -> Markup:
