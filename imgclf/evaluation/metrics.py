@@ -22,7 +22,16 @@ from imgclf.evaluation.intervals.by_resampling import (
 from imgclf.evaluation.scores.by_class import Average, Score, mean_score, mean_score_interval
 from imgclf.evaluation.scores.outcomes import Outcomes
 
-__all__ = ["METRICS", "TOP_K", "Interval", "Metric", "MetricValues", "metric_rows", "metrics_for"]
+__all__ = [
+    "METRICS",
+    "TOP_K",
+    "Interval",
+    "Metric",
+    "MetricValues",
+    "metric_rows",
+    "metrics_for",
+    "summary_metrics",
+]
 
 Interval: TypeAlias = tuple[float, float]
 
@@ -73,6 +82,19 @@ class Metric:
 def metrics_for(num_classes: int) -> dict[str, Metric]:
     """The metrics that say something where there are so many classes, by name."""
     return {metric.name: metric for metric in METRICS if metric.min_classes <= num_classes}
+
+
+def summary_metrics(num_classes: int, *, imbalanced: bool) -> list[Metric]:
+    """Returns the metrics of a summary; those for imbalanced classes come first.
+
+    Example:
+        >>> [metric.name for metric in summary_metrics(2, imbalanced=True)][:3]
+        ['balanced_accuracy', 'macro_f1', 'loss']
+    """
+    shown = ["if imbalanced", "yes"] if imbalanced else ["yes"]
+    every = metrics_for(num_classes).values()
+    # Where classes are balanced, the mean of their recalls equals the accuracy.
+    return [metric for kind in shown for metric in every if metric.in_summary == kind]
 
 
 class MetricValues:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imgclf.evaluation.label_errors import LabelError
-from imgclf.evaluation.metrics import metrics_for
+from imgclf.evaluation.metrics import summary_metrics
 from imgclf.evaluation.protocol import EvaluationLike
 from imgclf.evaluation.slices import Slice
 from imgclf.formatting import ordinal, plural, shorten, show_path
@@ -68,16 +68,13 @@ def evaluation_record(evaluation: EvaluationLike) -> dict[str, Any]:
 
 def _overall(evaluation: EvaluationLike) -> list[str]:
     """A row a metric, with its interval; areas under curves are left to those who ask for them."""
-    every = metrics_for(len(evaluation.class_names)).values()
-    # Where classes are balanced, the mean of their recalls is the accuracy once more.
-    of_imbalance = [one for one in every if one.in_summary == "if imbalanced"]
-    chosen = of_imbalance if evaluation.imbalanced else []
-    chosen = [*chosen, *(one for one in every if one.in_summary == "yes")]
-    width = max(len(one.title) for one in [*of_imbalance, *chosen])
+    num_classes = len(evaluation.class_names)
+    chosen = summary_metrics(num_classes, imbalanced=evaluation.imbalanced)
+    width = max(len(one.title) for one in summary_metrics(num_classes, imbalanced=True))
     lines = []
     if evaluation.imbalanced:
         counts = [record["support"] for record in evaluation.per_class if record["support"]]
-        titles = [one.title for one in of_imbalance]
+        titles = [one.title for one in chosen if one.in_summary == "if imbalanced"]
         both = f"{', '.join(titles[:-1])} and {titles[-1]}"
         lines.append(f"  {min(counts):,} to {max(counts):,} images a class: see {both}")
     for metric in chosen:

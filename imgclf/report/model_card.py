@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from imgclf.evaluation.metrics import metric_rows
 from imgclf.files.csv_file import escape
 from imgclf.formatting import show_interval, show_percent
 from imgclf.report.protocol import ReportableClassifier
@@ -137,19 +138,14 @@ def _use() -> str:
 
 
 def _results(evaluation: Evaluation, facts: CardFacts) -> str:
-    interval = show_interval(evaluation.accuracy_interval)
     rows = [
-        ("accuracy", f"{show_percent(evaluation.accuracy)} ({interval}, 95% interval)"),
-        ("balanced accuracy", show_percent(evaluation.balanced_accuracy)),
-        ("macro F1", show_percent(evaluation.macro_f1)),
-        *((f"top-{k}", show_percent(top)) for k, top in evaluation.top_k_accuracies().items()),
-        ("log loss", f"{evaluation.loss:.4f}"),
-        ("expected calibration error", f"{evaluation.calibration_error:.1%}"),
-        *facts.results,
+        (metric.title, *texts)
+        for metric, *texts in metric_rows(evaluation.metrics, evaluation.intervals)
     ]
+    rows += [(name, value, "") for name, value in facts.results]
     kind = f"{facts.split} images" if facts.split else "images"
     where = f"{len(evaluation):,} {kind} of {_plain(facts.dataset)}"
-    return f"## Results\n\nOn {where}.\n\n{_table(('metric', 'value'), rows)}"
+    return f"## Results\n\nOn {where}.\n\n{_table(('metric', 'value', '95% interval'), rows)}"
 
 
 def _limits(evaluation: Evaluation, facts: CardFacts) -> str:

@@ -54,4 +54,4 @@ def test_no_name_breaks_out_of_its_place(card):
     for line in body.splitlines():
         if line.startswith("|"):
             bars = line.replace("\\\\", "").replace("\\|", "").count("|")
-            assert bars in (3, 5)
+            assert bars in (4, 5)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
+from imgclf.evaluation.metrics import summary_metrics
 from imgclf.evaluation.scores.by_class import ClassRecord
 from imgclf.formatting import show_interval, show_percent
 from imgclf.report.page import render
@@ -40,15 +41,9 @@ def summary(
         warnings: what readers must know to judge the accuracy.
         more: further metrics by name.
     """
-    metrics: dict[str, str] = {}
-    if evaluation.imbalanced:
-        metrics["balanced accuracy"] = show_percent(evaluation.balanced_accuracy)
-        metrics["macro F1"] = show_percent(evaluation.macro_f1)
+    chosen = summary_metrics(len(evaluation.class_names), imbalanced=evaluation.imbalanced)
+    metrics = {metric.title: metric.show(evaluation.metric(metric.name)) for metric in chosen}
     metrics |= more or {}
-    tops = evaluation.top_k_accuracies()
-    metrics |= {f"top-{k}": show_percent(tops[k]) for k in list(tops)[:2]}
-    metrics["log loss"] = f"{evaluation.loss:.3f}"
-    metrics["calibration error"] = show_percent(evaluation.calibration_error)
     weakest = _weakest(evaluation)
     return render(
         "summary.html",
