@@ -97,7 +97,7 @@ class Classifier:
         self.class_names = predicting.checked_class_names(model, class_names)
         self.model = model
         self.recipe = fitting.check_recipe(recipe or Recipe())
-        self.blocks = None if blocks is None else check_blocks(blocks)
+        self.blocks: Sequence[Block] | None = None if blocks is None else check_blocks(blocks)
         spec = ImageSpec(resize=resize, max_pixels=max_pixels)
         self.resize, self.max_pixels = spec.resize, spec.max_pixels
         self.strategy: Strategy = strategy or WholeNetwork()
@@ -214,10 +214,10 @@ class Classifier:
             run_dir: folder for log, checkpoints, curves and the trained model. The same call again
                 resumes where the first stopped, whatever stopped it, and ends in the same weights.
                 Ctrl-C and SIGTERM save first; a second one ends at once.
-            resume: "auto" refuses a folder whose run differs; "force" resumes it.
+            resume: "auto" refuses a folder whose run differs, "force" resumes it.
             checkpoint_seconds: time between checkpoints within an epoch; each epoch ends in one.
-            callbacks: any Keras callbacks. Those of Keras, and any with `get_state()` and
-                `set_state(state)`, are resumed, too; a warning names those that cannot be.
+            callbacks: any of Keras. A resumed run continues with their state, or a warning names
+                those that have none: a callback of yours needs `get_state`, `set_state(state)`.
             verbose: "auto" or 1 is live on a terminal, 2 shows a line an epoch, 0 nothing.
 
         Raises:
@@ -276,11 +276,8 @@ class Classifier:
             source: an array of one or more images (0 to 255), the path of an image or of a folder
                 of images, a PIL image, a list of paths or PIL images, or a `Split`.
             skipped: a list that files which cannot be read are added to, each with the reason;
-                without one, the first of them is an error.
+                without one, the first of them is an `ImageError`.
             unknown: whether to answer "unknown" below the `threshold` that `fit_threshold` found.
-
-        Raises:
-            ImageError: if a file cannot be read and there is no list for it.
         """
         lowest = predicting.lowest_known(self.threshold, unknown)
         return self._predictor().predict(source, skipped, lowest)
@@ -414,10 +411,9 @@ class Classifier:
         layer: str | None = None,
         batch_size: int | None = None,
     ) -> Explanation:
-        """Shows which regions of images support a class.
+        """Shows which regions of images support a class; `source` is as for `predict`.
 
         Args:
-            source: as for `predict`; all images are held in memory.
             method: "grad-cam" weights the last maps of the network, in one pass; "occlusion" covers
                 one region of the image after the other, in fifty, and works with any model.
             targets: the class to explain, by name or number: one for all images, or one an image;
@@ -454,8 +450,10 @@ class Classifier:
         """
         from imgclf.report.write import write_report
 
-        target, settings = checks.path("path", path), {"title": title, "watts": watts}
-        return write_report(self, target, data, split=split, verbose=verbose, **settings)
+        page = checks.path("path", path)
+        return write_report(
+            self, page, data, split=split, title=title, watts=watts, verbose=verbose
+        )
 
     def model_card(
         self,

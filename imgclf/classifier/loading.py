@@ -46,7 +46,7 @@ def load(
             strategy=saved.strategy,
         )
     clf.trained_recipe = saved.trained_recipe
-    clf.history = dict(saved.history)
+    clf.history = {name: list(values) for name, values in saved.history.items()}
     clf.threshold = saved.threshold
     clf.run_dir = saved.run_dir
     return clf

@@ -1,6 +1,6 @@
-"""`compare`: which of several classifiers is better, from classifiers, evaluations or run folders.
+"""`compare`: compares classifiers, evaluations or run folders.
 
-The statistics are in `imgclf.evaluation.comparison`; here whatever is given becomes evaluations of
+The statistics are in `imgclf.evaluation.comparison`; here all that is given becomes evaluations of
 the same images.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from imgclf import checks
 from imgclf.classifier.classifier import Classifier
@@ -17,28 +17,35 @@ from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.evaluation.comparison import Comparison, ComparisonTable, compare_evaluations
 from imgclf.evaluation.evaluation import Evaluation
+from imgclf.typing import StrPath
 
 __all__ = ["compare"]
+
+Compared: TypeAlias = Classifier | Evaluation | StrPath
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def compare(a: Any, b: Any = None, split: Split | None = None) -> Comparison | ComparisonTable:
-    """Says which of two or more classifiers is better on the same images, if it can be said.
+def compare(
+    a: Compared | Sequence[Compared],
+    b: Compared | Split | None = None,
+    split: Split | None = None,
+) -> Comparison | ComparisonTable:
+    """Compares two or more classifiers on the same images.
 
     Args:
         a: a `Classifier`, an `Evaluation`, or the path of a run folder or `.keras` file; or a list
             of two or more of them, and then the split comes second.
         b: the other one.
-        split: the images that all of them look at; not needed for evaluations. The validation
-            images serve to choose by, the test images only for a last word.
+        split: the images to evaluate all of them on; not needed for evaluations. Use validation
+            images to choose, and test images only for the final comparison.
 
     Returns:
         A `Comparison` of two: McNemar's exact test and the interval of the difference. A
-        `ComparisonTable` of more, with Holm's correction. `str()` says it in words.
+        `ComparisonTable` of more, with Holm's correction. `str()` is a summary.
 
     Raises:
-        ArgumentError: if there is nothing to compare, or no split for classifiers to look at.
+        ArgumentError: if there is nothing to compare, or no split for classifiers.
         DataError: if classes or images differ.
         ModelFileError: if a file cannot be loaded.
 
@@ -57,7 +64,8 @@ def compare(a: Any, b: Any = None, split: Split | None = None) -> Comparison | C
                 "A list of classifiers goes with a split only: compare([a, b, c], split). "
                 "Received: three arguments."
             )
-        several, images = list(a), b if split is None else split
+        several: list[Any] = list(a)
+        images: Any = b if split is None else split
     else:
         several, images = [a, b], split
     if images is not None and not isinstance(images, Split):
@@ -100,7 +108,7 @@ def _evaluate(one: Any, split: Split | None) -> Evaluation:
         )
     if split is None:
         raise ArgumentError(
-            "`split` must be given: the images that all classifiers look at, such as "
+            "`split` must be given: the images to evaluate all classifiers on, such as "
             "data.validation. Received: split=None."
         )
     return one.evaluate(split)

@@ -1,4 +1,4 @@
-"""Accuracy by the number of training images, and where it goes on to: a fitted power law."""
+"""Accuracy by the number of training images, extrapolated by a fitted power law."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["LearningCurve"]
 
 # The exponents that are tried. From 0.05 on, which is all but a straight line over the logarithm of
-# the number; above 2 the curve has come to its end within the smallest part. Studies find 0.07 to
-# 0.6: J. Hestness et al., "Deep Learning Scaling is Predictable, Empirically" (2017).
+# the number; above 2 the curve has reached its end within the smallest fraction. Studies find 0.07
+# to 0.6: J. Hestness et al., "Deep Learning Scaling is Predictable, Empirically" (2017).
 _EXPONENTS = np.geomspace(0.05, 2.0, 60)
 
 _DRAWS = 1000
@@ -30,16 +30,15 @@ _FEWEST = 3
 
 @dataclasses.dataclass(frozen=True)
 class LearningCurve:
-    """Accuracies of trainings on parts of the data, and the curve a - b·n^-c through them.
+    """Accuracies of trainings on fractions of the data, and the curve a - b·n^-c through them.
 
-    The doubt of what the curve says is that of the points: each is drawn anew as often as its
-    validation images, and the scatter of the trainings around the curve, let it vary; the curve
-    is fitted to each of 1,000 such draws.
+    Intervals come from 1,000 resamplings of the points, by the number of validation images and the
+    scatter of the trainings around the curve; the curve is fitted to each.
 
     Args:
-        sizes: (points,) the training images of each training.
-        accuracies: (points,) the validation accuracy of each, 0 to 1.
-        validation_images: how many images these were measured on.
+        sizes: (points,) number of training images of each training.
+        accuracies: (points,) validation accuracy of each, 0 to 1.
+        validation_images: number of images that the accuracies were measured on.
         seed: of the draws.
 
     Raises:
@@ -80,15 +79,16 @@ class LearningCurve:
 
     @property
     def parameters(self) -> tuple[float, float, float]:
-        """(a, b, c) of a - b·n^-c; a is what any number of images would bring."""
+        """(a, b, c) of a - b·n^-c; a is the accuracy with any number of images."""
         a, b, c = self._fitted[0]
         return float(a), float(b), float(c)
 
     def predict(self, n: int) -> tuple[float, float, float]:
-        """The accuracy that so many training images should bring.
+        """Predicts the accuracy with so many training images.
 
         Args:
-            n: how many. Beyond some four times the largest training the interval is a guess, too.
+            n: number of images. Beyond some four times the largest training the interval is a
+                guess, too.
 
         Returns:
             (accuracy, low, high): the fitted one and its 95% interval.
@@ -99,7 +99,7 @@ class LearningCurve:
         return float(values[0]), float(low), float(high)
 
     def gain(self, factor: float = 2.0) -> tuple[float, float, float]:
-        """What so many times the largest training's images should bring.
+        """Predicts the gain in accuracy with so many times the images of the largest training.
 
         Args:
             factor: 2 for twice as many.
@@ -139,10 +139,10 @@ class LearningCurve:
         }
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The trainings, the curve through them, and where it goes on to at four times as many.
+        """Plots the trainings and the curve through them, up to four times as many images.
 
         Args:
-            ax: where to draw; a figure is made if left out.
+            ax: axes to draw on; a figure is made if left out.
 
         Returns:
             The axes.
@@ -154,15 +154,15 @@ class LearningCurve:
         return plots.learning_curve(self.sizes, self.accuracies, curve, ax=ax)
 
     def _at(self, n: float) -> np.ndarray:
-        """By the fitted curve, and by those of the draws."""
+        """By the fitted curve, and by those of the resampled points."""
         a, b, c = self._fitted.T
         return np.clip(a - b * float(n) ** -c, 0, 1)
 
     @functools.cached_property
     def _fitted(self) -> np.ndarray:
-        """(1 + draws, 3): a, b, c of the points as they are, and of the points drawn anew."""
+        """(1 + draws, 3): a, b, c of the points as they are, and of the resampled points."""
         sizes, seen = np.asarray(self.sizes, float), np.asarray(self.accuracies)
-        # What so many validation images can tell, with one right and one wrong more than were
+        # The precision of so many validation images, with one right and one wrong more than were
         # seen (Agresti and Coull 1998), so that 100% is not certain either.
         shares = (seen * self.validation_images + 2) / (self.validation_images + 4)
         weights = self.validation_images / (shares * (1 - shares))

@@ -1,7 +1,6 @@
-"""`learning_curve`: what more images would bring, from trainings on parts of those there are.
+"""`learning_curve`: estimates what more images would bring, from trainings on fractions of them.
 
-Only validation images are looked at. The curve through the points is in
-`imgclf.studies.growth`.
+Only validation images are evaluated. The curve through the points is in `imgclf.studies.growth`.
 """
 
 from __future__ import annotations
@@ -17,14 +16,16 @@ import numpy as np
 from imgclf import checks
 from imgclf.classifier.classifier import Classifier
 from imgclf.data.dataset import Dataset, check_dataset
+from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.files import atomic
 from imgclf.formatting import plural
 from imgclf.studies.growth import LearningCurve
+from imgclf.typing import StrPath
 
 __all__ = ["LearningCurvePlan", "learning_curve", "plan_learning_curve"]
 
-_PARTS = (0.1, 0.2, 0.4, 0.7, 1.0)
+_TRAIN_FRACTIONS = (0.1, 0.2, 0.4, 0.7, 1.0)
 
 _Maker = Callable[[Dataset, int], Classifier]
 
@@ -34,9 +35,9 @@ class LearningCurvePlan:
     """What the trainings of a learning curve will take.
 
     Args:
-        sizes: the training images of each.
-        epochs: of each.
-        seconds: of all of them; None where no plan can be made, for a pretrained backbone.
+        sizes: number of training images of each training.
+        epochs: number of epochs of each training.
+        seconds: duration of all of them; None where no plan can be made.
 
     Example:
         >>> print(LearningCurvePlan((100, 200, 400), (40, 40, 20), 90.0))
@@ -71,36 +72,35 @@ def learning_curve(
     data: Dataset,
     preset: str | _Maker = "fast",
     *,
-    train_fractions: Sequence[float] = _PARTS,
+    train_fractions: Sequence[float] = _TRAIN_FRACTIONS,
     seeds: int = 1,
-    run_dir: Any = None,
+    run_dir: StrPath | None = None,
     verbose: bool = True,
     **recipe_changes: Any,
 ) -> LearningCurve:
-    """Trains on parts of the data and says what more of it should bring.
+    """Trains on fractions of the data and estimates what more of it would bring.
 
-    Each part holds the one before it and has the classes in the same proportions. The test images
-    are left alone.
+    Each fraction contains the smaller ones and has the classes in the same proportions. The test
+    images are not used.
 
     Args:
         data: with validation images.
         preset: the name of a preset or of a pretrained backbone; or a function that makes an
             untrained classifier of (data, seed).
-        train_fractions: of the training images, above 0 to 1, at least three.
-        seeds: how many trainings of each part, each with first weights and a choice of images of
-            its own. More of them tell the scatter of trainings from the curve.
-        run_dir: a folder for the trainings, a folder each, and `learning-curve.json`. The same call
-            again goes on where the first stopped.
-        verbose: whether the cost is worked out and said before, and each accuracy when it is known,
-            on stderr.
+        train_fractions: fractions of the training images, above 0 to 1, at least three.
+        seeds: number of trainings on each fraction, each with its own first weights and choice of
+            images. More of them separate the scatter of trainings from the curve.
+        run_dir: folder for the trainings, a folder each, and `learning-curve.json`. The same call
+            again resumes where the first stopped.
+        verbose: whether the plan is shown before, and each accuracy when it is known, on stderr.
         **recipe_changes: fields of the `Recipe` to change, such as `epochs=3`, with a preset.
 
     Returns:
         A `LearningCurve`: `predict(n)`, `gain(2)`, `str()`, `plot()`.
 
     Raises:
-        DataError: if there are no validation images, or too few images for such parts.
-        ArgumentError: for an unknown preset or field, or parts out of their range.
+        DataError: if there are no validation images, or too few images for such fractions.
+        ArgumentError: for an unknown preset or field, or fractions out of their range.
         RunFolderError: if the folder holds other trainings.
 
     Example:
@@ -117,7 +117,8 @@ def learning_curve(
     validation = _check(data)
     make = _maker(preset, recipe_changes)
     folder = None if run_dir is None else checks.path("run_dir", run_dir)
-    shares, count = _check_train_fractions(train_fractions), checks.integer("seeds", seeds, low=1)
+    fractions = _check_train_fractions(train_fractions)
+    checks.integer("seeds", seeds, low=1)
     if checks.flag("verbose", verbose):
         _say(
             plan_learning_curve(
@@ -125,9 +126,10 @@ def learning_curve(
             )
         )
     sizes, accuracies = [], []
-    for part, seed, some in _trainings(data, shares, count):
+    for fraction, seed, some in _trainings(data, fractions, seeds):
         classifier = make(some, seed)
-        place = None if folder is None else folder / f"part-{part:g}-seed-{seed}"
+        # Folders of 0.1.0 have this name, and are resumed.
+        place = None if folder is None else folder / f"part-{fraction:g}-seed-{seed}"
         classifier.fit(some, run_dir=place, verbose=0)
         accuracy = classifier.evaluate(validation).accuracy
         sizes.append(len(some.train))
@@ -145,11 +147,11 @@ def plan_learning_curve(
     data: Dataset,
     preset: str | _Maker = "fast",
     *,
-    train_fractions: Sequence[float] = _PARTS,
+    train_fractions: Sequence[float] = _TRAIN_FRACTIONS,
     seeds: int = 1,
     **recipe_changes: Any,
 ) -> LearningCurvePlan:
-    """What `learning_curve` would take, from a few real steps on the largest part.
+    """Estimates what `learning_curve` would take, by a few real steps on the largest fraction.
 
     Args:
         data: as for `learning_curve`, as all that follows.
@@ -163,48 +165,49 @@ def plan_learning_curve(
     """
     _check(data)
     make = _maker(preset, recipe_changes)
-    shares, count = _check_train_fractions(train_fractions), checks.integer("seeds", seeds, low=1)
-    # Trainings of one part differ by their seed alone, and so little in time.
-    made = [(make(some, seed), some) for _, seed, some in _trainings(data, shares, 1)]
+    fractions = _check_train_fractions(train_fractions)
+    checks.integer("seeds", seeds, low=1)
+    # Trainings on one fraction differ only by their seed, and so little in time.
+    made = [(make(some, seed), some) for _, seed, some in _trainings(data, fractions, 1)]
     sizes = [len(some.train) for _, some in made]
     epochs = [classifier.recipe.epochs for classifier, _ in made]
     seconds = _seconds(*made[-1])
     if seconds is not None:
         images = np.multiply(sizes, epochs)
-        seconds *= count * float(images.sum() / images[-1])
+        seconds *= seeds * float(images.sum() / images[-1])
     return LearningCurvePlan(
-        tuple(np.repeat(sizes, count).tolist()), tuple(np.repeat(epochs, count).tolist()), seconds
+        tuple(np.repeat(sizes, seeds).tolist()), tuple(np.repeat(epochs, seeds).tolist()), seconds
     )
 
 
 def _seconds(classifier: Classifier, data: Dataset) -> float | None:
     try:
         return classifier.plan(data).seconds
-    except ArgumentError:  # learning on from a trained network has no plan
+    except ArgumentError:
         return None
 
 
 def _trainings(
     data: Dataset, train_fractions: Sequence[float], seeds: int
 ) -> Iterator[tuple[float, int, Dataset]]:
-    """Each part with each seed, the smallest part first."""
-    for part in train_fractions:
+    """Each fraction with each seed, the smallest fraction first."""
+    for fraction in train_fractions:
         for seed in range(seeds):
-            rows = _rows(data.train.labels, part, seed)
-            yield part, seed, dataclasses.replace(data, train=data.train[rows], test=None)
+            rows = _rows(data.train.labels, fraction, seed)
+            yield fraction, seed, dataclasses.replace(data, train=data.train[rows], test=None)
 
 
-def _rows(labels: np.ndarray, part: float, seed: int) -> np.ndarray:
-    """Of each class, the same part of an order that the seed decides; at least one image."""
+def _rows(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """The same fraction of each class, at least one image, in an order that the seed decides."""
     rng = np.random.default_rng(seed)
     chosen = []
     for label in np.unique(labels):
         order = rng.permutation(np.flatnonzero(labels == label))
-        chosen.append(order[: max(1, round(part * len(order)))])
+        chosen.append(order[: max(1, round(fraction * len(order)))])
     return np.sort(np.concatenate(chosen))
 
 
-def _check(data: Any) -> Any:
+def _check(data: Dataset) -> Split:
     check_dataset(data)
     if data.validation is None:
         raise DataError(
@@ -222,8 +225,8 @@ def _check_train_fractions(train_fractions: Any) -> list[float]:
         )
     shares = sorted(
         {
-            checks.number("train_fractions", part, low=0, high=1, above=True)
-            for part in train_fractions
+            checks.number("train_fractions", fraction, low=0, high=1, above=True)
+            for fraction in train_fractions
         }
     )
     if len(shares) < 3:
@@ -234,7 +237,7 @@ def _check_train_fractions(train_fractions: Any) -> list[float]:
     return shares
 
 
-def _maker(preset: Any, recipe_changes: dict[str, Any]) -> _Maker:
+def _maker(preset: str | _Maker, recipe_changes: dict[str, Any]) -> _Maker:
     if isinstance(preset, str):
 
         def of_preset(data: Dataset, seed: int) -> Classifier:
@@ -255,5 +258,5 @@ def _maker(preset: Any, recipe_changes: dict[str, Any]) -> _Maker:
     return made
 
 
-def _say(line: Any) -> None:
+def _say(line: object) -> None:
     sys.stderr.write(f"{line}\n")

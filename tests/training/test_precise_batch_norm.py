@@ -63,8 +63,8 @@ def test_a_network_without_normalisation_is_left_as_it_is(rng):
 
 
 @pytest.mark.parametrize("ema_momentum", [0.0, 0.8])
-def test_a_training_ends_with_the_statistics_of_its_last_weights(data, averaging):
-    recipe = RECIPE.replace(ema_momentum=averaging)
+def test_a_training_ends_with_the_statistics_of_its_last_weights(data, ema_momentum):
+    recipe = RECIPE.replace(ema_momentum=ema_momentum)
     found = {}
     for exact in (True, False):
         clf = imgclf.Classifier.from_blocks(BLOCKS, data, recipe.replace(precise_batch_norm=exact))

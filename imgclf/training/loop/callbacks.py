@@ -113,7 +113,7 @@ class LiveProgress(keras.callbacks.Callback):
         if console.width >= _WIDTH_WITH_BAR:
             columns.insert(2, BarColumn(bar_width=16))
         self.display = Progress(*columns, console=console, transient=True)
-        fields = {"epoch": 1, "epochs": work.epochs, "step": 0, "steps": work.steps}
+        fields: Any = {"epoch": 1, "epochs": work.epochs, "step": 0, "steps": work.steps}
         self.task = self.display.add_task("training", total=1.0, metrics="", pace="", **fields)
         self.display.start()
         self.display.console.print(self.note, highlight=False)

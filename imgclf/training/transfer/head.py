@@ -71,7 +71,7 @@ def check_head(model: KerasModel) -> KerasLayer:
     """
     import keras
 
-    last = model.layers[-1] if hasattr(model, "operations") and model.layers else None
+    last: KerasLayer = model.layers[-1] if hasattr(model, "operations") and model.layers else None
     fits = isinstance(last, keras.layers.Dense) and last.name == HEAD
     if not fits or len(last.input.shape) != 2:
         raise ArgumentError(
