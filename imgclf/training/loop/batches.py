@@ -1,7 +1,7 @@
-"""The flow of training images: order, decoding, augmentation, batches.
+"""The data flow of training images: order, decoding, augmentation, batches.
 
 The order of an epoch is `default_rng([seed, epoch]).permutation(n)`, and the randomness of each
-batch follows from (seed, epoch, batch): so the flow can start at any batch and give exactly what an
+batch follows from (seed, epoch, batch). So the flow can start at any batch and give exactly what an
 uninterrupted run would have seen.
 """
 
@@ -22,19 +22,19 @@ __all__ = ["Faults", "ordered", "shuffled", "steps_per_epoch"]
 
 
 class Faults:
-    """Carries errors of reading past TensorFlow, which would turn them into its own.
+    """Carries errors of reading past TensorFlow, which would replace them by its own.
 
     Example:
         >>> faults = Faults()
         >>> with faults.raised():
-        ...     pass  # here a flow that was made with `faults` is gone through
+        ...     pass  # iterate over a flow that was made with `faults`
     """
 
     def __init__(self) -> None:
         self._first: ImgclfError | None = None
 
     def noting(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function; an error of imgclf that it raises is noted."""
+        """Wraps a function so that errors of imgclf that it raises are noted."""
 
         @functools.wraps(function)
         def noting(*arguments: Any) -> Any:
@@ -48,7 +48,7 @@ class Faults:
 
     @contextlib.contextmanager
     def raised(self) -> Iterator[None]:
-        """Within it an error of TensorFlow's is raised as the one that was noted, if one was."""
+        """Within it, an error of TensorFlow is replaced by the one that was noted, if any."""
         import tensorflow as tf
 
         try:
@@ -83,14 +83,14 @@ def shuffled(
         split: the images.
         batch_size: images in a batch; the last of an epoch may have fewer.
         seed: of the recipe.
-        epochs: which to give, counted from 0.
-        first_step: batches of the first of them that are left out.
-        augmentation: what is changed at random.
-        one_hot: whether labels are given as (batch, classes) float32 or (batch,) int64.
+        epochs: to give batches of, counted from 0.
+        first_step: number of batches of the first epoch that are left out.
+        augmentation: random changes of the images.
+        one_hot: whether labels are (batch, classes) float32 or (batch,) int64.
         size_at: (height, width) that images are scaled to, by the number of the step since the
             beginning of the run; as they are if left out.
         sampling: "balanced" draws each class equally often, as in the `Recipe`.
-        faults: is told of images that cannot be read.
+        faults: notes errors of images that cannot be read.
 
     Returns:
         Batches (images, labels); images (batch, height, width, channels), 0 to 255.
@@ -175,9 +175,10 @@ def _as_it_is(function: Any) -> Any:
 
 
 def _balanced(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """As many images as there are, of each class as many, give or take one.
+    """The order of an epoch in which each class has as many images, give or take one.
 
-    Of a large class another part each time; of a small one each as often, give or take one.
+    Of a large class other images are drawn each time; of a small one each as often, give or take
+    one.
     """
     classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     each, more = divmod(len(labels), len(classes))
@@ -196,7 +197,7 @@ def _mirrored(count: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def _scaled(images: Any, size: Any) -> Any:
-    """Images of another size, as floats; averaged where they become smaller."""
+    """Scales images, as floats; they are averaged where they become smaller."""
     import tensorflow as tf
 
     smaller = tf.reduce_any(tf.shape(images)[1:3] != size)
