@@ -7,6 +7,8 @@ import imgclf
 from imgclf import Augmentation, Recipe, conv, global_pool
 from imgclf.training.recipe.compile import make_optimizer
 from imgclf.training.recipe.grouped_optimizers import FilterMuon, GroupedSGD, orthogonal
+from imgclf.training.recipe.optimizers import OPTIMIZERS
+from imgclf.training.recipe.schedules import SCHEDULES
 
 
 def variables():
@@ -156,3 +158,37 @@ def test_averaged_weights_are_the_exponential_mean_over_the_steps():
         mean = [0.7 * old + 0.3 * new for old, new in zip(mean, weights, strict=True)]
     for expected, got in zip(mean, averaged.model.get_weights(), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_is_made_and_has_an_equivalent_in_keras(name):
+    recipe = Recipe(optimizer=name, momentum=0.7, weight_decay=0.01, ema_momentum=0.9)
+    optimizer = make_optimizer(recipe, 10, head="logits/kernel")
+    assert isinstance(optimizer, keras.optimizers.Optimizer)
+    assert optimizer.use_ema
+    row = OPTIMIZERS[name]
+    plain = getattr(keras.optimizers, row.keras_class)(0.1, **row.keras_settings(recipe))
+    assert plain.weight_decay == 0.01
+    assert plain.ema_momentum == 0.9
+    if name in ("sgd", "rmsprop"):
+        assert plain.momentum == optimizer.momentum == 0.7
+    if name == "muon":
+        assert plain.momentum == optimizer.sgd_momentum == FilterMuon().sgd_momentum
+
+
+@pytest.mark.parametrize("warmup", [0, 4])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_and_its_code_give_the_same_rates(name, warmup):
+    row, steps = SCHEDULES[name], 10
+    made = row.make(0.5, warmup, steps)
+    names = {"keras": keras, "steps": steps} | {c.__name__: c for c in row.helpers(bool(warmup))}
+    written = eval(row.code(0.5, str(warmup) if warmup else ""), names)
+
+    def rate(schedule, step):
+        return float(schedule(step)) if callable(schedule) else schedule
+
+    rates = [rate(made, step) for step in range(steps + 1)]
+    assert rates == [rate(written, step) for step in range(steps + 1)]
+    assert max(rates) == pytest.approx(0.5)
+    assert rates[-1] == pytest.approx(0.5 if name == "constant" else 0.0, abs=1e-6)
+    assert warmup == 0 or rates[0] < 0.2
