@@ -70,36 +70,36 @@ class Namer:
 
 
 class Part(abc.ABC):
-    """One Keras layer and its arithmetic; a subclass overrides what is not neutral."""
+    """One Keras layer and its arithmetic; a subclass overrides what differs from the defaults."""
 
     kind: ClassVar[str]
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape that comes out; raises `BlockError` if `shape` does not fit."""
+        """Returns the output shape; raises `BlockError` if `shape` does not fit."""
         return shape
 
     def parameters(self, shape: Shape) -> int:  # noqa: ARG002
-        """How many numbers the layer holds, trained or not."""
+        """Returns the number of weights, trained or not."""
         return 0
 
     def macs(self, shape: Shape) -> int | None:  # noqa: ARG002
-        """Multiply-adds for one image; None where height or width is open."""
+        """Returns the multiply-adds for one image; None if height or width is open."""
         return 0
 
     def window(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """((height, width) of the window, (height, width) of its step), in its input's pixels."""
+        """Returns (height, width) of the window and of its step, in pixels of the input."""
         return (1, 1), (1, 1)
 
     @abc.abstractmethod
     def make(self, name: str) -> KerasLayer:
-        """A new Keras layer."""
+        """Makes a Keras layer."""
 
     def apply(self, tensor: KerasTensor, namer: Namer) -> KerasTensor:
         """Calls a new layer on a Keras tensor."""
         return self.make(namer(self.kind))(tensor)
 
     def named(self, shape: Shape, namer: Namer) -> Iterator[tuple[str, Part]]:  # noqa: ARG002
-        """Each layer's name and its part, with the names that `apply` gives."""
+        """Yields the name that `apply` gives to each layer, with its part."""
         yield namer(self.kind), self
 
 
@@ -157,11 +157,11 @@ class Convolve(Part):
 
 @dataclasses.dataclass(frozen=True)
 class Whiten(Part):
-    """A frozen `keras.layers.Conv2D` whose filters decorrelate the patches that it sees.
+    """A frozen `keras.layers.Conv2D` whose filters decorrelate the patches of its input.
 
-    It has two filters for each number in a patch: a direction and its opposite, so that none is
-    lost to the activation behind it. Until `adapt_whitening` has seen images, the directions are
-    the patch's numbers themselves.
+    It has two filters for each number in a patch: a direction and its opposite, so that the
+    activation loses none. Until `adapt_whitening` has seen images, the directions are the numbers
+    of the patch themselves.
     """
 
     kind = "whitening"
@@ -184,7 +184,7 @@ class Whiten(Part):
         return self.kernel_size, (1, 1)
 
     def make(self, name: str) -> KerasLayer:
-        raise NotImplementedError("its filters depend on the channels that reach it: use apply")
+        raise NotImplementedError("its filters depend on the channels of its input: use apply")
 
     def apply(self, tensor: KerasTensor, namer: Namer) -> KerasTensor:
         layer = self._convolve(tuple(tensor.shape[1:])).make(namer(self.kind))
@@ -392,10 +392,10 @@ class Dense(Part):
 
 @dataclasses.dataclass(frozen=True)
 class Shortcut(Part):
-    """Parts with a way around them: `keras.layers.Add` of what they give and what they got.
+    """A residual connection: `keras.layers.Add` of the input and the output of other parts.
 
-    Where the two differ in shape, a 1×1 convolution brings the way around to the same shape
-    (He et al. 2015, "Deep Residual Learning for Image Recognition", option B).
+    Where their shapes differ, the input passes a 1×1 convolution (He et al. 2015, "Deep
+    Residual Learning for Image Recognition", option B).
     """
 
     kind = "add"
@@ -404,13 +404,13 @@ class Shortcut(Part):
     def output_shape(self, shape: Shape) -> Shape:
         inside = out_of(self.inner, need_map(shape, "residual"))
         if len(inside) != 3:
-            raise BlockError("residual needs inner blocks that give a map, not a flat tensor.")
+            raise BlockError("residual needs blocks whose output is a map, not a flat tensor.")
         around = self._projection(shape)
         outside = around.output_shape(shape) if around else shape
         if inside != outside:
             raise BlockError(
-                f"residual gives {show_shape(inside)} inside and {show_shape(outside)} on the way "
-                'around. Use padding="same" in the inner blocks.'
+                f"the output of the blocks in residual is {show_shape(inside)}, that of its "
+                f'shortcut {show_shape(outside)}. Use padding="same" in those blocks.'
             )
         return inside
 
@@ -460,7 +460,7 @@ class Shortcut(Part):
 
 
 def steps(parts: tuple[Part, ...], shape: Shape) -> list[tuple[Part, Shape]]:
-    """Each part with the shape that reaches it."""
+    """Returns each part with its input shape."""
     pairs = []
     for part in parts:
         pairs.append((part, shape))
@@ -469,13 +469,13 @@ def steps(parts: tuple[Part, ...], shape: Shape) -> list[tuple[Part, Shape]]:
 
 
 def named(parts: tuple[Part, ...], shape: Shape, namer: Namer) -> Iterator[tuple[str, Part]]:
-    """The name of each layer that parts make for an input of this shape, with its part."""
+    """Yields the name of each layer that parts make for an input of this shape, with its part."""
     for part, before in steps(parts, shape):
         yield from part.named(before, namer)
 
 
 def out_of(parts: tuple[Part, ...], shape: Shape) -> Shape:
-    """The shape behind the last part."""
+    """Returns the output shape of the last part."""
     for part in parts:
         shape = part.output_shape(shape)
     return shape
@@ -484,7 +484,7 @@ def out_of(parts: tuple[Part, ...], shape: Shape) -> Shape:
 def widen(
     sees: tuple[int, int], jump: tuple[int, int], part: Part
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Receptive field and step, in pixels of the image, after one more part.
+    """Returns receptive field and step, in pixels of the image, after one more part.
 
     Source: Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning".
     """

@@ -105,8 +105,8 @@ UNFIT = [
     (
         (8, 8, 3),
         [residual([conv(3, padding="valid")]), flatten()],
-        "blocks[0] residual([conv(3, padding='valid')]): residual gives 6×6×3 inside and 8×8×3 on "
-        'the way around. Use padding="same" in the inner blocks.',
+        "blocks[0] residual([conv(3, padding='valid')]): the output of the blocks in residual is "
+        '6×6×3, that of its shortcut 8×8×3. Use padding="same" in those blocks.',
     ),
     (
         (2, 2, 3),

@@ -251,3 +251,20 @@ def test_what_holds_code_of_its_own_is_refused():
         imgclf.eject([conv(8)])
     with pytest.raises(ArgumentTypeError, match="`recipe` must be a Recipe"):
         imgclf.eject(keras.Model(images, flat), {"epochs": 1})
+
+
+def test_only_convolutions_that_ask_for_it_start_as_the_identity():
+    as_random = initializer("variance_scaling", scale=1 / 3, mode="fan_in", distribution="uniform")
+    blocks = [
+        residual([conv(4, kernel_initializer="dirac"), conv(4, kernel_initializer=as_random)]),
+        residual([conv(4, strides=2, kernel_initializer="dirac")]),
+        conv(4, kernel_initializer="dirac"),
+        global_pool(),
+    ]
+    data = imgclf.load_digits()
+    clf = imgclf.Classifier.from_blocks(blocks, data)
+    script = imgclf.eject(clf)
+    listed = script.partition("    for name in [\n")[2].partition("    ]:\n")[0]
+    assert listed.split() == ['"residual_0.conv",', '"residual_1.conv",', '"conv_2.conv",']
+    model = ran(script)["build_model"]()
+    assert all(model.get_layer(name.strip('",')).kernel.shape[-1] == 4 for name in listed.split())
