@@ -108,7 +108,8 @@ def default_recipe(data: Dataset) -> Choice:
         progressive_size=0.75,
         progressive_fraction=0.6,
     )
-    preset = Preset("search", "What the recipes of a search have in common.", default_space, base)
+    blocks: Any = default_space  # not used for the recipe
+    preset = Preset("search", "What the recipes of a search have in common.", blocks, base)
     recipe = preset.recipe(data)
     shift = max(1, recipe.augmentation.shift)
     varied = recipe.replace(
