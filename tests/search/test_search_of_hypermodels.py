@@ -83,7 +83,7 @@ def test_a_model_that_its_hypermodel_compiles_keeps_its_optimizer(data, capsys):
     assert [each.status for each in result.trials] == ["completed"] * 2
     rate = float(result.best_classifier.model.optimizer.learning_rate)
     assert rate == pytest.approx(result.best().hyperparameters["rate"])
-    assert result.trials[0].values == {"units": 4, "rate": 1e-3}  # its defaults come first
+    assert result.trials[0].hyperparameters == {"units": 4, "rate": 1e-3}  # its defaults come first
     assert ", units 4 · rate 0.001, " in capsys.readouterr().err
 
 
