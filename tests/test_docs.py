@@ -110,7 +110,7 @@ def test_the_code_of_a_page_runs_and_prints_the_output_shown(page, small_data):
     for code, info, expected in python_blocks(page):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(code, page, "exec"), namespace)
+            exec(compile(code, page, "exec", dont_inherit=True), namespace)
         if expected is not None:
             same = same_output(expected, printed.getvalue(), varies=info == VARIES)
             assert same, f"{page} says\n{expected}\nbut it prints\n{printed.getvalue()}"
