@@ -231,7 +231,7 @@ def _check_train_fractions(train_fractions: Any) -> list[float]:
     )
     if len(shares) < 3:
         raise ArgumentError(
-            "`train_fractions` must hold at least 3 different numbers: fewer do not show a curve. "
+            "`train_fractions` must hold at least 3 different fractions: fewer do not show a curve. "
             + checks.received("train_fractions", train_fractions)
         )
     return shares

@@ -189,7 +189,7 @@ def test_a_run_can_be_calibrated_and_called_again(data, tmp_path):
     np.testing.assert_array_equal(imgclf.load(tmp_path / "run").predict_proba(data.test), scores)
 
 
-def test_learning_on_from_a_calibrated_model_takes_its_body(clf, data):
+def test_transfer_from_a_calibrated_model_takes_its_body(clf, data):
     plain = Classifier.from_model(clf, data, epochs=1)
     clf.calibrate(data.validation)
     body = Classifier.from_model(clf, data, epochs=1)

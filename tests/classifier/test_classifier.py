@@ -32,13 +32,13 @@ def clf(data):
     return clf
 
 
-def test_it_learns_and_is_judged(clf, data):
+def test_it_learns_and_is_evaluated(clf, data):
     evaluation = clf.evaluate(data.test)
     assert evaluation.accuracy > 0.8
     assert evaluation.accuracy_interval[0] < evaluation.accuracy < evaluation.accuracy_interval[1]
 
 
-def test_figures_do_not_depend_on_the_batch_size(clf, data):
+def test_metrics_do_not_depend_on_the_batch_size(clf, data):
     one, other = clf.evaluate(data.test, batch_size=7), clf.evaluate(data.test, batch_size=359)
     assert one.accuracy == other.accuracy
     assert one.loss == pytest.approx(other.loss, rel=1e-5)
@@ -127,7 +127,7 @@ def test_photos_are_fitted_alike_in_training_and_predicting(photo_folder, tmp_pa
     assert loaded.resize == "pad"
 
 
-def test_the_most_pixels_of_a_image_are_those_of_the_training(photo_folder, tmp_path):
+def test_the_most_pixels_of_an_image_are_those_of_the_training(photo_folder, tmp_path):
     data = imgclf.load_folder(photo_folder, image_size=16, max_pixels=5_000)
     Classifier.from_blocks([flatten()], data, Recipe(epochs=1)).save(tmp_path / "m.keras")
     clf = imgclf.load(tmp_path / "m.keras")

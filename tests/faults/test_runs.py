@@ -1,5 +1,4 @@
-"""Runs that are killed, cut off, interrupted, starved or refused: nothing is lost, and what goes on
-is the same run."""
+"""Runs that are killed, interrupted, starved or refused lose nothing, and are resumed unchanged."""
 
 import errno
 import os
@@ -32,7 +31,7 @@ RECIPE = Recipe(
 )
 
 
-# Two steps an epoch: each moment of the disk is a training that goes on from it.
+# Two steps an epoch: each moment of the disk is a training that resumes from it.
 FEW_STEPS = RECIPE.replace(batch_size=30)
 
 
@@ -87,7 +86,9 @@ def check_each(states, data, whole, tmp_path):
         shutil.rmtree(folder)
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_very_same_weights(data, few_steps, disk, tmp_path):
+def test_killed_at_any_moment_it_is_resumed_to_the_very_same_weights(
+    data, few_steps, disk, tmp_path
+):
     assert len(unlike(disk.after_kill)) > 20
     check_each(disk.after_kill, data, few_steps, tmp_path)
 
@@ -121,7 +122,7 @@ def raising_signal(number, where, place):
         ("on_epoch_end", 1, "Stopped after epoch 1."),
     ],
 )
-def test_ctrl_c_saves_and_the_same_call_goes_on(data, whole, tmp_path, where, place, message):
+def test_ctrl_c_saves_and_the_same_call_resumes(data, whole, tmp_path, where, place, message):
     callback = raising_signal(signal.SIGINT, where, place)
     with pytest.raises(KeyboardInterrupt) as caught:
         new(data).fit(data, verbose=0, run_dir=tmp_path / "run", callbacks=[callback])
@@ -133,7 +134,7 @@ def test_ctrl_c_saves_and_the_same_call_goes_on(data, whole, tmp_path, where, pl
 
 
 @pytest.mark.parametrize("name", sorted(imgclf.presets.PRESETS))
-def test_each_preset_goes_on_to_the_very_same_weights(name, tmp_path):
+def test_each_preset_is_resumed_to_the_very_same_weights(name, tmp_path):
     digits = imgclf.load_digits()
     data = imgclf.Dataset(digits.train[:150], digits.validation[:20], digits.test, name="few")
     whole, stopped, resumed = (
@@ -237,7 +238,7 @@ def own_callbacks():
 
 
 @pytest.mark.parametrize("stop", [3, 4, 7])
-def test_callbacks_and_optimiser_of_ones_own_go_on_as_they_were(data, tmp_path, stop):
+def test_callbacks_and_optimiser_of_ones_own_are_resumed(data, tmp_path, stop):
     whole = own_model(data)
     whole.fit(data, verbose=0, callbacks=own_callbacks(), run_dir=tmp_path / "whole")
     assert len(whole.history["loss"]) < 6  # patience ended it
@@ -253,7 +254,7 @@ def test_callbacks_and_optimiser_of_ones_own_go_on_as_they_were(data, tmp_path, 
 
 
 @pytest.mark.parametrize("changes", [{"ema_momentum": 0.9}, {"patience": 1, "epochs": 4}])
-def test_averages_and_best_weights_go_on_as_they_were(data, tmp_path, changes):
+def test_averages_and_best_weights_are_resumed(data, tmp_path, changes):
     recipe = RECIPE.replace(**changes)
     whole, resumed = new(data, recipe), new(data, recipe)
     whole.fit(data, verbose=0)
@@ -357,7 +358,7 @@ def test_too_little_space_is_said_before_the_first_epoch(data, tmp_path, monkeyp
         new(data).fit(data, verbose=0, run_dir=tmp_path / "run")
 
 
-def test_force_goes_on_with_another_recipe(data, tmp_path):
+def test_force_resumes_with_another_recipe(data, tmp_path):
     first, more = new(data), new(data, RECIPE.replace(epochs=3))
     first.fit(data, verbose=0, run_dir=tmp_path / "run")
     with pytest.raises(errors.RunFolderError, match=r"recipe.epochs \(2 there, 3 now\)"):
@@ -473,7 +474,7 @@ def imgclf_train(folder, stop=None):
     return process.returncode, "".join(lines)
 
 
-def test_the_command_goes_on_after_kill_term_and_ctrl_c(tmp_path):
+def test_the_command_resumes_after_kill_term_and_ctrl_c(tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert imgclf_train(whole)[0] == 0
     for number, code in (

@@ -1,4 +1,4 @@
-"""The learning curve against scipy's `curve_fit`, and its doubt against a simulation."""
+"""The learning curve against scipy's `curve_fit`, and its interval against a simulation."""
 
 import itertools
 import json
@@ -103,7 +103,7 @@ def tiny(data, seed):
     return imgclf.Classifier(model, data.class_names, recipe=recipe)
 
 
-def test_trainings_on_parts_hold_each_other_and_go_on_where_they_were(tmp_path, capsys):
+def test_trainings_on_fractions_contain_each_other_and_are_resumed(tmp_path, capsys):
     data = imgclf.load_digits()
     seen = []
 
@@ -143,7 +143,7 @@ def test_the_cost_is_known_before(monkeypatch):
 def test_bad_arguments_are_named():
     data = imgclf.load_digits()
     with pytest.raises(
-        ArgumentError, match="`train_fractions` must hold at least 3 different parts"
+        ArgumentError, match="`train_fractions` must hold at least 3 different fractions"
     ):
         imgclf.learning_curve(data, "quick", train_fractions=(0.5, 1.0))
     with pytest.raises(ArgumentTypeError, match="`train_fractions` must be a list"):

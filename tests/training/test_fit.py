@@ -61,7 +61,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(data):
 
 
 @pytest.mark.parametrize("place", [(0, 2), (1, 0), (3, 5)])
-def test_a_stopped_run_goes_on_to_the_very_same_weights(data, tmp_path, place):
+def test_a_stopped_run_is_resumed_to_the_very_same_weights(data, tmp_path, place):
     whole = new(data)
     whole.fit(data, verbose=0, run_dir=tmp_path / "whole")
     stopped = new(data)
@@ -73,7 +73,7 @@ def test_a_stopped_run_goes_on_to_the_very_same_weights(data, tmp_path, place):
     assert history.history == whole.history
 
 
-def test_muon_alternating_flips_and_averaging_go_on_to_the_very_same_weights(data, tmp_path):
+def test_muon_alternating_flips_and_averaging_are_resumed_to_the_very_same_weights(data, tmp_path):
     recipe = RECIPE.replace(
         optimizer="muon",
         learning_rate=0.1,
@@ -196,7 +196,7 @@ def test_a_keras_callback_and_a_users_own_optimiser_just_work(data):
     assert float(clf.model.optimizer.learning_rate) < 0.01
 
 
-def test_a_second_fit_starts_its_schedule_anew(data):
+def test_a_second_fit_starts_its_schedule_again(data):
     clf = new(data)
     clf.fit(data, verbose=0)
     before = weights(clf)

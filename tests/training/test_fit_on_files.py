@@ -78,7 +78,7 @@ def at_the_start(action):
 
 
 @pytest.mark.parametrize("cache", ["memory", "disk", None])
-def test_a_file_that_changes_ends_the_run_and_back_as_it_was_the_run_goes_on(
+def test_a_file_that_changes_ends_the_run_and_back_as_it_was_the_run_is_resumed(
     photo_folder, whole, tmp_path, cache
 ):
     data = load(photo_folder, cache)

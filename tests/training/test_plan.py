@@ -43,7 +43,7 @@ def values(variables):
     return np.concatenate([np.ravel(np.asarray(variable)) for variable in variables])
 
 
-def test_a_plan_tells_what_the_run_will_be(data):
+def test_a_plan_says_what_the_run_will_be(data):
     clf = new(data)
     plan = clf.plan(data, epochs=5)
     assert (plan.epochs, plan.steps, plan.batch_size) == (5, 4, 32)
@@ -194,7 +194,9 @@ def test_after_a_jump_the_learning_rate_is_that_of_the_later_epoch(
     assert rates[-8:] == pytest.approx([0.05 * (1 - step / 20) for step in steps], rel=1e-5)
 
 
-def test_a_run_stopped_after_a_jump_goes_on_to_the_very_same_weights(data, tmp_path, at_most_five):
+def test_a_run_stopped_after_a_jump_is_resumed_to_the_very_same_weights(
+    data, tmp_path, at_most_five
+):
     recipe = RECIPE.replace(patience=100)
 
     def run(folder, *more):
@@ -289,7 +291,7 @@ def test_a_long_budget_ends_at_200_epochs_or_at_the_recipes_own():
         (20.0, 1.0, 2),  # in time
         (28.0, 1.0, 3),  # 8 seconds late, which is what an early epoch takes
         (34.0, 1.0, 4),
-        (500.0, 1.0, 5),  # hopeless: the last epoch is trained all the same
+        (500.0, 1.0, 5),  # too late: the last epoch is trained all the same
         (20.0, 1.5, 4),
     ],
 )

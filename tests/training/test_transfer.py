@@ -124,7 +124,7 @@ def test_progress_names_both_phases_and_what_features_cost(capsys):
     assert "phase 2: fine-tuning 10% of the body's layers" in shown
 
 
-def test_going_on_from_a_run_keeps_its_body(tmp_path):
+def test_transfer_from_a_run_keeps_its_body(tmp_path):
     data = colour_data()
     old = imgclf.Classifier.from_preset("quick", data, epochs=1)
     path = old.save(tmp_path / "old.keras")
@@ -138,7 +138,7 @@ def test_going_on_from_a_run_keeps_its_body(tmp_path):
         np.testing.assert_array_equal(one, two)
 
 
-def test_going_on_from_a_classifier_does_not_change_it():
+def test_transfer_from_a_classifier_does_not_change_it():
     data = colour_data()
     old = imgclf.Classifier.from_preset("quick", data, epochs=1)
     before = [value.copy() for value in old.model.get_weights()]
@@ -179,7 +179,7 @@ def test_few_images_get_more_epochs():
     assert not transfer_recipe(100, flip_safe=False).augmentation.flip
 
 
-def test_the_command_goes_on_from_a_saved_model(tmp_path, photo_folder):
+def test_the_command_transfers_from_a_saved_model(tmp_path, photo_folder):
     data = imgclf.load_folder(photo_folder, image_size=16)
     old = imgclf.Classifier.from_preset("quick", data, epochs=1).save(tmp_path / "old.keras")
     words = ["train", str(photo_folder), "--image-size", "16", "--from-model", str(old), "--quiet"]

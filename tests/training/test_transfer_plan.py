@@ -1,4 +1,4 @@
-"""The plan of learning on in two phases, and such runs fitted to a time."""
+"""The plan of transfer learning in two phases, and such runs fitted to a time."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def late(minutes, left):
     return Budget(minutes, started=time.monotonic() - 60 * minutes + left)
 
 
-def test_a_plan_tells_what_each_phase_will_be(old, data):
+def test_a_plan_says_what_each_phase_will_be(old, data):
     clf = new(old, data)
     before = values(clf)
     plan = clf.plan(data)
