@@ -231,8 +231,8 @@ def _check_train_fractions(train_fractions: Any) -> list[float]:
     )
     if len(shares) < 3:
         raise ArgumentError(
-            "`train_fractions` must hold at least 3 different fractions: fewer do not show a curve. "
-            + checks.received("train_fractions", train_fractions)
+            "`train_fractions` must hold at least 3 different fractions: fewer do not show a "
+            "curve. " + checks.received("train_fractions", train_fractions)
         )
     return shares
 
