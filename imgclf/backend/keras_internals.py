@@ -40,7 +40,7 @@ CALLBACK_STATE = {
     "ModelCheckpoint": ("best", "_batches_seen_since_last_saving", "_last_batch_seen"),
 }
 
-# How the warning begins by which Keras goes on where a file lacks weights.
+# The beginning of Keras's warning for a file without some of the weights.
 MISSING_WEIGHTS = "Skipping nested container"
 
 
@@ -128,8 +128,8 @@ def replaced_train_function(
 ) -> Iterator[None]:
     """Within it, `fit` calls another function for each step.
 
-    Relies on `Model.fit` making `train_function` only where there is none, reading it anew for each
-    step, and calling it with the iterator of the batches.
+    Relies on `Model.fit` making `train_function` only where there is none, reading it again for
+    each step, and calling it with the iterator of the batches.
 
     Args:
         model: a compiled `keras.Model`.

@@ -20,14 +20,13 @@ from imgclf.architecture.layers import Convolve
 from imgclf.architecture.whitening import image_patches, whitening_filters, whitening_layers
 from imgclf.errors import ArgumentTypeError
 from imgclf.export.keras_code import model_code
+from imgclf.training.network import NUM_SAMPLE_IMAGES
 from imgclf.training.recipe.optimizers import OPTIMIZERS
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.recipe.schedules import SCHEDULES
 from imgclf.typing import KerasModel
 
 __all__ = ["eject"]
-
-_SAMPLE = 5_000  # images that whitening is adapted to
 
 
 class _Classifier(Protocol):
@@ -224,7 +223,9 @@ class _Script:
             "    keras.utils.set_random_seed(SEED)",
         ]
         lines += ["    start_as_identity(model)"] if self.dirac else []
-        lines += [f"    adapt_whitening(model, images[:{_SAMPLE}])"] if self.whitens else []
+        lines += (
+            [f"    adapt_whitening(model, images[:{NUM_SAMPLE_IMAGES}])"] if self.whitens else []
+        )
         lines.append("    compile_model(model, math.ceil(len(images) / BATCH_SIZE))")
         lines += self._class_weight()
         if self.one_hot:

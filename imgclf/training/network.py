@@ -15,11 +15,11 @@ from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.speed.precision import dtype_policy
 from imgclf.typing import KerasModel
 
-__all__ = ["new_network", "sample_images"]
+__all__ = ["NUM_SAMPLE_IMAGES", "new_network", "sample_images"]
 
 # Images of 32×32 pixels for pixel statistics and whitening; of larger ones fewer, for the same
 # memory (61 MB as float32).
-_SAMPLE = 5_000
+NUM_SAMPLE_IMAGES = 5_000
 _VALUES = np.arange(256)  # of a pixel
 
 
@@ -72,5 +72,5 @@ def _pixel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
 def sample_images(train: Split) -> np.ndarray:
     """Returns some training images, evenly spread over the split."""
     height, width, _ = train.image_shape
-    num_images = max(1, min(len(train), _SAMPLE * 32 * 32 // (height * width)))
+    num_images = max(1, min(len(train), NUM_SAMPLE_IMAGES * 32 * 32 // (height * width)))
     return np.asarray(train.images[np.linspace(0, len(train) - 1, num_images).astype(int)])

@@ -40,15 +40,15 @@ class Block(abc.ABC):
         >>> import dataclasses
         >>> from imgclf.architecture.layers import Activate, Convolve
         >>> @dataclasses.dataclass(frozen=True, repr=False)
-        ... class TwoConv(Block):
+        ... class DoubleConv(Block):
         ...     filters: int
         ...
         ...     def parts(self):
         ...         one = Convolve(self.filters, (3, 3))
         ...         return (one, Activate("relu"), one, Activate("relu"))
-        >>> TwoConv(8)
-        two_conv(8)
-        >>> TwoConv(8).output_shape((32, 32, 3))
+        >>> DoubleConv(8)
+        double_conv(8)
+        >>> DoubleConv(8).output_shape((32, 32, 3))
         (32, 32, 8)
     """
 

@@ -133,7 +133,7 @@ def test_the_script_of_the_winner_runs(result, data, tmp_path, monkeypatch, caps
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class TwoConv(Block):
+class ConvTwice(Block):
     filters: int
 
     def parts(self):
@@ -141,10 +141,10 @@ class TwoConv(Block):
 
 
 def test_a_block_of_ones_own_is_imported_from_where_it_is():
-    own = dataclasses.replace(trial(1, 0.5), blocks=(TwoConv(8), flatten()))
+    own = dataclasses.replace(trial(1, 0.5), blocks=(ConvTwice(8), flatten()))
     code = SearchResult((own,), "space", None).to_code()
-    assert f"\nfrom {__name__} import TwoConv as two_conv\n" in code
-    assert "\n    two_conv(8),\n" in code
+    assert f"\nfrom {__name__} import ConvTwice as conv_twice\n" in code
+    assert "\n    conv_twice(8),\n" in code
 
 
 def test_weights_of_other_trials_are_those_that_were_kept(data, tmp_path):
