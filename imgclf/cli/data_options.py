@@ -197,34 +197,33 @@ def load(source: str, options: DataOptions) -> Dataset:
 
 def load_batch(source: str, batch: int, options: DataOptions) -> Dataset:
     """Loads one of the five batches of CIFAR-10 and describes it on stderr."""
-    import imgclf
+    from imgclf.data.sources.registry import load_source
 
     if source != "cifar10":
         raise click.UsageError("--batch requires the source cifar10.")
-    unsuitable = sorted(options.given.keys() - {"archive", "validation"})
-    if unsuitable:
-        raise click.UsageError(requires_files(unsuitable[0]))
-    data = imgclf.load_cifar10(batches=(batch,), **options.given)
+    check_options(source, options.given)
+    data = load_source(source, batches=(batch,), **options.given)
     click.echo(repr(data), err=True)
     return data
 
 
-def requires_files(option: str) -> str:
-    """Returns the message on an option that named data sets do not have."""
-    return f"--{option.replace('_', '-')} requires a folder or table."
+def check_options(source: str, options: Iterable[str]) -> None:
+    """Refuses options that a named source does not have."""
+    from imgclf.data.sources.registry import source_at
+
+    row = source_at(source)
+    for name in options:
+        if row is not None and row.is_named and name not in row.options:
+            raise click.UsageError(f"--{name.replace('_', '-')} requires a folder or table.")
 
 
 def python_code(source: str, options: DataOptions, batch: int | None = None) -> str:
     """Returns the line of Python that loads a source as `load` does, except for the cache."""
-    from imgclf.data.sources.registry import NAMES
+    from imgclf.data.sources.registry import code_to_load
 
     given: dict[str, object] = {} if batch is None else {"batches": (batch,)}
     given |= dataclasses.replace(options, cache=None, cache_size=None).given
-    arguments = [f"{name}={value!r}" for name, value in given.items()]
-    if source in NAMES:
-        return f"imgclf.load_{source}({', '.join(arguments)})"
-    loader = "load_csv" if Path(source).suffix.lower() == ".csv" else "load_folder"
-    return f"imgclf.{loader}({', '.join([repr(source), *arguments])})"
+    return code_to_load(source, given)
 
 
 def _cache_settings(location: str | None, size: int | None) -> CacheSettings | None:

@@ -40,10 +40,11 @@ def load_split(
         selection: the options that say which images of folders and tables are used.
         default: the split of a source that the run was trained on.
     """
+    from imgclf.data.sources.registry import NAMES
+
     given = {name: value for name, value in selection.items() if value is not None}
-    if _is_named(source):
-        if given:
-            raise click.UsageError(sources.requires_files(next(iter(given))))
+    if source in NAMES:
+        sources.check_options(source, given)
         options = dataclasses.replace(known or sources.DataOptions(), archive=archive)
         return _with_split(sources.load(source, options), split or default)
     if archive is not None:
@@ -63,19 +64,14 @@ def load_split(
     return _read(source, split, reading)
 
 
-def _is_named(source: str) -> bool:
-    from imgclf.data.sources.registry import NAMES
-
-    return source in NAMES
-
-
 def _read(source: str, split: str, reading: dict[str, Any]) -> tuple[Dataset, str]:
-    import imgclf
+    from imgclf.data.sources.registry import load_source, source_at
 
-    read = imgclf.load_csv if Path(source).suffix.lower() == ".csv" else imgclf.load_folder
     if split == "all":
         reading = reading | {"validation": None, "test": None}
-    data = read(source, **reading)
+    row = source_at(source)
+    place = Path(source).expanduser()
+    data = load_source(source) if row is None else row.load(place, **reading)
     click.echo(f"{data.name}: {split} images", err=True)
     for note in data.notes:
         click.echo(f"  {note}", err=True)

@@ -105,11 +105,10 @@ def _inspect_data(
 
 
 def _holds_photos(source: str) -> bool:
-    from imgclf.data.sources.registry import NAMES
+    from imgclf.data.sources.registry import source_at
 
-    place = Path(source).expanduser()
-    is_table = place.suffix.lower() == ".csv" and place.is_file()
-    return source not in NAMES and (place.is_dir() or is_table)
+    row = source_at(source)
+    return row is not None and not row.is_named
 
 
 def _inspect_photos(
