@@ -1,9 +1,10 @@
-"""`Dataset`: the three splits that belong together, and the seeded, stratified cut into them."""
+"""`Dataset`: train, validation and test split, and the seeded, stratified split into them."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -12,29 +13,41 @@ from imgclf.data.grouping import check_groups, cut_labels
 from imgclf.data.split import Split, check_class_names, check_images, check_labels
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.formatting import list_names
+from imgclf.typing import ArrayLike
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from imgclf.data.ledger import Ledger
 
-__all__ = ["Dataset"]
+__all__ = [
+    "Dataset",
+    "SplitChoice",
+    "check_dataset",
+    "check_images",
+    "check_labels",
+    "count_classes",
+    "cut",
+]
+
+# A fraction of the images; images and labels; or no split.
+SplitChoice: TypeAlias = float | tuple[ArrayLike, ArrayLike] | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Images to learn from, to choose by, and to be judged by.
+    """The images to train on, to select models by, and to evaluate on.
 
     Args:
-        train: what the network learns from.
-        validation: what early stopping and searches look at; None if there is none.
-        test: what only `Classifier.evaluate` looks at; None if there is none.
+        train: the training split.
+        validation: the split for early stopping and searches; None if there is none.
+        test: the split that only `Classifier.evaluate` uses; None if there is none.
         name: a short name for messages and records.
-        notes: what the user should know about how the data was read, a sentence each.
-        flip_safe: whether an image that is mirrored left to right still means the same. Presets
-            mirror training images only then.
+        notes: sentences on how the data was read.
+        flip_safe: whether an image that is mirrored left to right keeps its class. If not, presets
+            do not mirror training images.
         skipped: the files that could not be used, each with the reason.
-        ledger: what became of every file; None where the images are no files.
+        ledger: the fate of every file; None if the images are no files.
 
     Raises:
         DataError: if the splits differ in class names or image shape.
@@ -73,33 +86,33 @@ class Dataset:
     @classmethod
     def from_arrays(
         cls,
-        images: Any,
-        labels: Any,
+        images: ArrayLike,
+        labels: ArrayLike,
         *,
-        validation: Any = 0.1,
-        test: Any = 0.1,
-        class_names: Any = None,
+        validation: SplitChoice = 0.1,
+        test: SplitChoice = 0.1,
+        class_names: Sequence[str] | None = None,
         seed: int = 0,
         name: str = "arrays",
-        groups: Any = None,
+        groups: ArrayLike | None = None,
     ) -> Dataset:
-        """Makes a data set of arrays that are in memory.
+        """Makes a data set of arrays in memory.
 
         Args:
             images: (N, height, width, channels) or (N, height, width), values 0 to 255.
             labels: (N,) integers from 0, or (N, classes) one-hot.
-            validation: the part of the images (0 to below 1) that is set aside for validation,
-                drawn by `seed`, each class alike; or a pair (images, labels); or None.
-            test: the same for testing.
-            class_names: one name a class; "0", "1", … if left out.
-            seed: decides which images are set aside.
+            validation: the fraction of the images (0 to below 1) for validation, stratified by
+                class; or a pair (images, labels); or None.
+            test: the same for the test split.
+            class_names: one name for each class; "0", "1", … if left out.
+            seed: decides which images are in which split.
             name: a short name for messages and records.
             groups: (N,) texts or numbers. Images with equal ones, such as those of one patient,
-                stay on one side of the cut.
+                stay in one split.
 
         Returns:
-            The data set; no image is in two splits. A class with too few images or groups for
-            all of them is in train, and a note names the split that lacks it.
+            The data set; no image is in two splits. A class with too few images or groups for all
+            splits is in train, and a note names the split that lacks it.
 
         Raises:
             DataError: if the arrays do not fit each other.
@@ -118,12 +131,12 @@ class Dataset:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """One name a class, in the order of the label numbers."""
+        """The class names, in the order of the labels."""
         return tuple(self.train.class_names)
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return self.train.num_classes
 
     @property
@@ -132,15 +145,15 @@ class Dataset:
         return self.train.image_shape
 
     def splits(self) -> dict[str, Split]:
-        """The splits that are there, by name: "train", "validation", "test"."""
+        """Returns the existing splits by name: "train", "validation", "test"."""
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {title: split for title, split in named.items() if split is not None}
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """The display in a notebook."""
         from imgclf.data.notebook import dataset_html
 
-        return dataset_html(self)
+        return dataset_html(self.name, self.splits(), self.notes)
 
     def __repr__(self) -> str:
         height, width, channels = self.image_shape
@@ -155,14 +168,14 @@ class Dataset:
 def cut(
     whole: Split,
     *,
-    validation: Any,
-    test: Any,
+    validation: SplitChoice | Split,
+    test: SplitChoice | Split,
     seed: int,
     name: str,
     notes: tuple[str, ...] = (),
-    groups: Any = None,
+    groups: ArrayLike | None = None,
 ) -> Dataset:
-    """Cuts one split into three; all arguments as in `Dataset.from_arrays`."""
+    """Splits one split into three; arguments as in `Dataset.from_arrays`, or splits as they are."""
     checks.integer("seed", seed, low=0)
     parts: dict[str, Split | None] = {"train": whole}
     fractions: dict[str, float] = {}
@@ -188,7 +201,7 @@ def cut(
 
 
 def _note_lacking(splits: dict[str, Split]) -> list[str]:
-    """A sentence for each split that lacks a class which another one has."""
+    """Makes a note for each split that lacks a class of another one."""
     there = {title: set(split.labels.tolist()) for title, split in splits.items()}
     notes = []
     for title in ("train", "validation", "test"):
@@ -200,7 +213,7 @@ def _note_lacking(splits: dict[str, Split]) -> list[str]:
             notes.append(
                 f"{subject} no images in train: {'it' if one else 'they'} cannot be learned."
                 if title == "train"
-                else f"{subject} no images in {title}: the figures there say nothing of "
+                else f"{subject} no images in {title}: the metrics there say nothing of "
                 f"{'it' if one else 'them'}."
             )
     return notes
@@ -211,7 +224,7 @@ def _fraction(title: str, value: Any) -> float:
         return checks.number(title, value, low=0, high=1, below=True)
     except ArgumentError:
         raise ArgumentTypeError(
-            f"`{title}` must be a part from 0 to below 1, a pair (images, labels), or None. "
+            f"`{title}` must be a fraction from 0 to below 1, a pair (images, labels), or None. "
             + checks.received(title, value)
         ) from None
 
@@ -223,8 +236,8 @@ def _given_pair(title: str, pair: tuple[Any, Any], class_names: Any) -> Split:
         raise DataError(f"`{title}`: {error}") from error
 
 
-def count_classes(labels: Any) -> int:
-    """One more than the highest label, or the columns of one-hot labels."""
+def count_classes(labels: ArrayLike) -> int:
+    """Counts the classes of integer or one-hot labels."""
     array = np.asarray(labels)
     if array.ndim == 2 and array.shape[1] > 1:
         return int(array.shape[1])
@@ -232,12 +245,8 @@ def count_classes(labels: Any) -> int:
     return int(checked.max()) + 1 if len(checked) else 0
 
 
-def check_dataset(data: Any) -> Dataset:
-    """`data`, if it is a `Dataset`.
-
-    Raises:
-        ArgumentTypeError: if it is none.
-    """
+def check_dataset(data: object) -> Dataset:
+    """Returns `data` if it is a `Dataset`, and raises `ArgumentTypeError` if not."""
     if not isinstance(data, Dataset):
         # Of an array its kind says more than its first numbers.
         shown = data if isinstance(data, Split) else type(data).__name__
@@ -249,14 +258,11 @@ def check_dataset(data: Any) -> Dataset:
 
 
 def _stratified(
-    whole: Split, fractions: dict[str, float], seed: int, groups: Any
+    whole: Split, fractions: dict[str, float], seed: int, groups: ArrayLike | None
 ) -> dict[str, Split]:
-    """Each class shuffled by `seed` and cut in the same proportions; the order of files is kept."""
+    """Splits each class in the same proportions, shuffled by `seed`; keeps the order of files."""
     if not fractions:
         return {}
     numbers = check_groups(groups, len(whole))
     parts = cut_labels(whole.labels, whole.class_names, fractions, seed, numbers)
     return {title: whole[positions] for title, positions in parts.items()}
-
-
-__all__ += ["check_dataset", "check_images", "check_labels", "count_classes", "cut"]

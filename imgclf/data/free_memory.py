@@ -1,4 +1,4 @@
-"""How much memory there still is."""
+"""Measures the free memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["available_memory"]
 def available_memory(
     meminfo: Path = Path("/proc/meminfo"), group: Path = Path("/sys/fs/cgroup")
 ) -> int | None:
-    """Bytes that a process can still take: of the machine, or of its container; None if untold."""
+    """Returns the bytes that a process can still use, of machine or container; None if unknown."""
     known = [_machine(meminfo), _container(group)]
     return min((count for count in known if count is not None), default=None)
 

@@ -1,18 +1,18 @@
-"""Cuts labels into parts, each class alike, with what belongs together on one side.
+"""Splits labels, stratified by class, with the images of a group in one split.
 
-Whoever is alone is drawn class by class. Groups go first, the largest before the others, each to
-the part that has most room left for its classes. A class that is too small for every part, or whose
-images belong together, is trained on first.
+Groups are placed first, the largest before the others, each in the split with most room left for
+its classes. Single images are then drawn class by class. A class that is too small for all splits,
+or whose images form one group, is in train.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from imgclf.errors import DataError
+from imgclf.typing import ArrayLike
 
 __all__ = ["check_groups", "cut_labels"]
 
@@ -24,18 +24,18 @@ def cut_labels(
     seed: int,
     groups: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """The positions that each part gets, sorted; "train" gets what no other part takes.
+    """Returns the sorted indices of each split; "train" gets what no other split takes.
 
     Args:
         labels: (N,) integers.
-        class_names: one name a class.
-        fractions: the part of each class that goes to "test", "validation".
-        seed: decides who goes where.
-        groups: (N,) integers; positions with equal ones stay together.
+        class_names: the class names.
+        fractions: the fraction of each class for "test", "validation".
+        seed: decides which image is in which split.
+        groups: (N,) integers; images with equal ones stay together.
     """
     rng = np.random.default_rng(seed)
     quotas = {title: _quota(labels, len(class_names), part) for title, part in fractions.items()}
-    parts = np.full(len(labels), -1, np.int8)  # the number of the part in `fractions`, or train
+    parts = np.full(len(labels), -1, np.int8)  # the index of the split in `fractions`, or train
     alone = np.ones(len(labels), np.bool_)
     if groups is not None:
         _, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
@@ -86,7 +86,7 @@ def _place_groups(
     alone: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Puts each group of two or more into one part."""
+    """Puts each group of two or more images into one split."""
     classes = len(next(iter(quotas.values())))
     wanted = np.array([*quotas.values()])
     counts = np.bincount(labels, minlength=classes)
@@ -118,15 +118,15 @@ def _place_groups(
         parts[members[number]] = best
 
 
-def check_groups(groups: Any, count: int) -> np.ndarray | None:
-    """(N,) integers, equal where `groups` has equal values; None stays None."""
+def check_groups(groups: ArrayLike | None, num_images: int) -> np.ndarray | None:
+    """Numbers the groups: (N,) integers, equal where `groups` is equal; None stays None."""
     if groups is None:
         return None
     values = np.asarray(groups)
-    if values.shape != (count,):
+    if values.shape != (num_images,):
         raise DataError(
             "`groups` must have one entry an image. "
-            f"Received: shape={values.shape} for {count} images."
+            f"Received: shape={values.shape} for {num_images} images."
         )
     try:
         _, numbers = np.unique(values, return_inverse=True)

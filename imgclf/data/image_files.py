@@ -1,4 +1,4 @@
-"""`ImageFiles`: image files that behave like one array, decoded only when they are asked for."""
+"""`ImageFiles`: image files that behave like one array and are decoded when needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imgclf.data.cache import CacheSettings, DiskPixels, MemoryPixels, open_pixels
+from imgclf.data.cache import CacheLocation, CacheSettings, DiskPixels, MemoryPixels, open_pixels
 from imgclf.data.images import ImageSpec, decode_image
 from imgclf.errors import ArgumentError, ImageError, MissingFileError
 from imgclf.files.in_threads import in_threads
@@ -16,11 +16,12 @@ from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+    from imgclf.typing import StrPath
 
 __all__ = ["ImageFiles"]
 
-# Images that one thread decodes before it asks for more.
+# Images that a thread decodes at a time.
 _CHUNK = 16
 
 # Size and time of change of a file that is not there.
@@ -30,22 +31,27 @@ _NO_STATE = (-1, -1)
 class ImageFiles:
     """Image files as a lazy (N, height, width, channels) uint8 array.
 
-    An int decodes one image; a slice or an index array gives fewer files and decodes nothing;
-    `numpy.asarray` decodes all that are left, on every core.
+    An int decodes one image. A slice or an index array selects files and decodes nothing.
+    `numpy.asarray` decodes all selected files, on every core.
 
-    Training keeps what it decodes as `cache` says, and slices share what is kept. The pixels are
-    the same with and without it.
+    Training keeps decoded images as `cache` says, and slices share them. The pixels are the same
+    with and without a cache.
 
     Args:
         paths: the files.
-        spec: the size and channels that every image is given; `spec.image_size` must be set.
+        spec: the size and channels to decode to; `spec.image_size` must be set.
         cache: "auto", "memory", "disk", None, or `CacheSettings`.
     """
 
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, paths: Sequence[str | Path], spec: ImageSpec, cache: Any = "auto") -> None:
+    def __init__(
+        self,
+        paths: Sequence[StrPath],
+        spec: ImageSpec,
+        cache: CacheLocation | CacheSettings = "auto",
+    ) -> None:
         if spec.image_size is None:
             raise ArgumentError(
                 "`spec` must have an image_size: images in a batch need one size. "
@@ -64,7 +70,7 @@ class ImageFiles:
 
     @property
     def cache(self) -> CacheSettings:
-        """Where decoded images are kept in training."""
+        """Where decoded images are kept during training."""
         return self._files.settings
 
     def __len__(self) -> int:
@@ -87,10 +93,10 @@ class ImageFiles:
         return pixels if dtype is None else pixels.astype(dtype)
 
     def begin_training(self) -> str:
-        """From now on decoded images are kept, and files may not change.
+        """Keeps decoded images from now on, and refuses files that change.
 
         Returns:
-            Where they are kept, in words; "" if nowhere.
+            A sentence that says where they are kept; "" if nowhere.
 
         Raises:
             MissingFileError: if a file is gone.
@@ -98,7 +104,7 @@ class ImageFiles:
         return self._files.begin_training(self._rows)
 
     def fingerprint(self) -> str:
-        """SHA-256 over the files' names, sizes and times of change, and over the settings.
+        """Returns the SHA-256 of the names, sizes and times of change of the files, and of `spec`.
 
         Raises:
             MissingFileError: if a file is gone.
@@ -119,8 +125,8 @@ class ImageFiles:
 class _Files:
     """The files that an `ImageFiles` and all its slices share, and their kept pixels.
 
-    Only files that are trained on are kept and watched: an image that is evaluated later is read
-    as it is then.
+    Only training files are kept and watched. An image that is evaluated later is read as it is
+    then.
     """
 
     def __init__(self, paths: np.ndarray, spec: ImageSpec, settings: CacheSettings) -> None:
@@ -219,12 +225,12 @@ def _check_unchanged(path: str, state: np.ndarray) -> None:
     raise ImageError(
         f"{show_path(path)}: has changed since the training began, so that this is another "
         "training. Load the images anew and train in a run folder of its own, or put the file "
-        "back as it was, its time of change too: then the same call goes on."
+        "back as it was, its time of change too: then the same call resumes."
     )
 
 
 def _gone(path: str) -> MissingFileError:
     return MissingFileError(
         f"{show_path(path)}: is gone since the images were loaded. Put it back, and the same "
-        "call goes on; or load the images anew and train in a run folder of its own."
+        "call resumes; or load the images anew and train in a run folder of its own."
     )

@@ -1,4 +1,4 @@
-"""The ledger of a data set: what became of every file, with totals that add up."""
+"""The ledger of a data set: the fate of every file, with totals that add up."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from imgclf.formatting import plural, show_path
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from imgclf.typing import StrPath
+
 __all__ = ["FATES", "Ledger", "LedgerRow", "relative_path"]
 
-# What can become of a file.
+# The possible fates of a file. The word is a column of `files.csv` in run folders.
 FATES = ("used", "skipped", "duplicate", "excluded", "ignored")
 
 _EXAMPLES = 3
@@ -27,13 +29,12 @@ class LedgerRow(NamedTuple):
     """One file.
 
     Args:
-        path: relative to the ledger's root, with "/" between folders; a folder that was not entered
-            ends in "/".
-        fate: "used"; "skipped", as it cannot be used; "duplicate", left out since its copy is in
-            another split or class; "excluded", since it was asked for; "ignored", no image.
+        path: relative to the ledger's root, with "/"; a folder that was not entered ends in "/".
+        fate: "used"; "skipped", because it cannot be used; "duplicate", because a copy is in
+            another split or class; "excluded" by the user; "ignored", because it is no image.
         split: "train", "validation" or "test", if it is used.
         class_name: "" if it is in no class.
-        reason: why it is not used; of a used file, whose copy it is.
+        reason: why it is not used; of a used copy, the original.
     """
 
     path: str
@@ -44,16 +45,16 @@ class LedgerRow(NamedTuple):
 
 
 class Ledger:
-    """What became of every file that was found or listed.
+    """The fate of every file that was found or listed.
 
-    A file costs some 20 bytes beside its path and, if it has one, its reason.
+    A file costs some 20 bytes in addition to its path and reason.
 
     Args:
         root: the folder that the paths are relative to.
         rows: the files; their paths may be absolute.
 
     Raises:
-        ArgumentError: if a path is in it twice: each file has one fate.
+        ArgumentError: if two rows have the same path.
 
     Example:
         >>> ledger = Ledger(
@@ -70,14 +71,14 @@ class Ledger:
           skipped: cat/2.jpg: is empty (0 bytes).
     """
 
-    def __init__(self, root: str | os.PathLike[str], rows: Sequence[LedgerRow]) -> None:
+    def __init__(self, root: StrPath, rows: Sequence[LedgerRow]) -> None:
         self.root = os.fspath(root)
         rows = sorted(rows)
         self._paths = [row.path for row in rows]
         for earlier, later in zip(self._paths, self._paths[1:], strict=False):
             if earlier == later:
                 raise ArgumentError(f"The ledger has two rows for the file {show_path(later)}.")
-        # Few texts, many files: numbers stand for them.
+        # Many files share few texts, so rows hold their indices.
         self._texts: list[str] = list(dict.fromkeys(text for row in rows for text in row[1:]))
         numbers = {text: number for number, text in enumerate(self._texts)}
         self._cells = np.array(
@@ -93,16 +94,16 @@ class Ledger:
             yield LedgerRow(self.relative(path), fate, split, class_name, reason)
 
     def relative(self, path: str) -> str:
-        """A path as the ledger shows it: from the root on, with "/"."""
+        """Returns a path relative to the root, with "/"."""
         return relative_path(path, self.root)
 
     def totals(self) -> dict[str, int]:
-        """How many files had which fate; the sum is `len(ledger)`."""
+        """Counts the files by fate; the sum is `len(ledger)`."""
         counts = self._count(0)
         return {fate: counts.get(fate, 0) for fate in FATES}
 
     def splits(self) -> dict[str, int]:
-        """How many files each split uses."""
+        """Counts the used files by split."""
         counts = self._count(1)
         return {name: counts[name] for name in ("train", "validation", "test") if name in counts}
 
@@ -138,8 +139,8 @@ class Ledger:
     def __repr__(self) -> str:
         return f"Ledger({show_path(self.root)!r}, {len(self):,} files)"
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes all rows as a CSV file, whole or not at all.
+    def save(self, path: StrPath) -> None:
+        """Writes all rows as a CSV file, atomically.
 
         Args:
             path: the file; its columns are path, fate, split, class and reason.
@@ -150,8 +151,8 @@ class Ledger:
 _IN_WORDS = {"duplicate": "left out as duplicates"}
 
 
-def relative_path(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> str:
-    """A path from `root` on, with "/"; as it is if it lies elsewhere."""
+def relative_path(path: StrPath, root: StrPath) -> str:
+    """Returns a path relative to `root`, with "/"; unchanged if it lies elsewhere."""
     text, start = os.fspath(path), os.path.join(os.fspath(root), "")
     below = text[len(start) :] if text.startswith(start) else text
     return below.replace(os.sep, "/")

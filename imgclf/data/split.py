@@ -1,7 +1,7 @@
-"""`Split`: images with their labels, the unit that training, evaluation and inspection take.
+"""`Split`: images with labels, which training, evaluation and inspection take.
 
-Images are either an array, or an `ImageFiles` that decodes them as they are needed; a split
-treats both alike and never decodes more than was asked for.
+Images are an array, or an `ImageFiles` that decodes them when needed. A split treats both alike and
+decodes no more than requested.
 """
 
 from __future__ import annotations
@@ -17,27 +17,28 @@ import numpy as np
 from imgclf import checks
 from imgclf.data.image_files import ImageFiles
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
+from imgclf.typing import ArrayLike
 
 __all__ = ["Split", "unchecked_split"]
 
 ROLES = ("train", "validation", "test")
 
-# Large enough to keep the processor busy, small enough (31 MB of CIFAR-10) not to be noticed.
+# Large enough to be fast, small enough (31 MB of CIFAR-10) for any memory.
 _HASH_BLOCK = 10_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """Images and labels that belong together.
+    """Images with their labels.
 
     Args:
         images: (N, height, width, channels), values 0 to 255: a uint8 array (other integer dtypes
-            are converted, float32 is kept), or an `ImageFiles`. (N, height, width) counts as one
+            are converted, float32 is kept), or an `ImageFiles`. (N, height, width) stands for one
             channel.
-        labels: (N,) integers from 0, or (N, number of classes) one-hot.
-        class_names: one name a class, in the order of the label numbers.
-        role: "train", "validation" or "test", as the data set says that it comes from; a part of
-            the split has the same. It says which looks are at test images, and decides no figure.
+        labels: (N,) integers from 0, or (N, classes) one-hot.
+        class_names: the class names, in the order of the labels.
+        role: "train", "validation" or "test", the split of the `Dataset` that the images come from.
+            It identifies test evaluations and does not affect any metric.
 
     Raises:
         DataError: if the images or labels are not as above. The message names what came.
@@ -95,7 +96,7 @@ class Split:
         return Split(self.images[index], self.labels[index], self.class_names, self.role)
 
     def as_role(self, role: str) -> Split:
-        """The same images and labels, not copied, as "train", "validation" or "test".
+        """Returns the same images and labels, not copied, as "train", "validation" or "test".
 
         Example:
             >>> import imgclf
@@ -110,7 +111,7 @@ class Split:
 
     @property
     def num_classes(self) -> int:
-        """How many classes the labels can take."""
+        """The number of classes."""
         return len(self.class_names)
 
     @property
@@ -120,15 +121,15 @@ class Split:
         return int(height), int(width), int(channels)
 
     def label_counts(self) -> dict[str, int]:
-        """How many images each class has, in the order of the label numbers."""
+        """Counts the images of each class, in the order of the labels."""
         counts = np.bincount(self.labels, minlength=self.num_classes)
         return dict(zip(self.class_names, map(int, counts), strict=True))
 
     def batches(self, batch_size: int = 256) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Images and labels in order, `batch_size` at a time; the last batch may be shorter.
+        """Yields images and labels in order; the last batch may be smaller.
 
         Args:
-            batch_size: images in one batch.
+            batch_size: images in a batch.
 
         Yields:
             (images, labels): arrays of (batch, height, width, channels) and (batch,).
@@ -139,9 +140,9 @@ class Split:
             yield np.asarray(self.images[chosen]), self.labels[chosen]
 
     def fingerprint(self) -> str:
-        """SHA-256 of the images and labels, in hexadecimal.
+        """Returns the SHA-256 of the images and labels, in hexadecimal.
 
-        For image files their paths, sizes and times of change stand for their content, since
+        Of image files it uses names, sizes and times of change instead of the content, since
         reading every file would take longer than the first epoch.
         """
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
@@ -155,12 +156,12 @@ class Split:
 
 
 def unchecked_split(images: Any, labels: np.ndarray, class_names: Sequence[str]) -> Split:
-    """A `Split` of parts that were checked, or of features in the place of images.
+    """Makes a `Split` of checked values, or of features in place of images.
 
     Args:
         images: (N, height, width, channels), any values.
         labels: (N,) integers.
-        class_names: one name a class.
+        class_names: the class names.
     """
     split = object.__new__(Split)
     values = {"images": images, "labels": labels, "class_names": class_names}
@@ -169,8 +170,8 @@ def unchecked_split(images: Any, labels: np.ndarray, class_names: Sequence[str])
     return split
 
 
-def check_class_names(class_names: Any) -> tuple[str, ...]:
-    """At least two different names that are not empty, as a tuple."""
+def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Checks that there are at least two names, all different and not empty."""
     if isinstance(class_names, str) or not isinstance(class_names, Sequence):
         raise ArgumentTypeError(
             "`class_names` must be a list of names. " + checks.received("class_names", class_names)
@@ -184,7 +185,7 @@ def check_class_names(class_names: Any) -> tuple[str, ...]:
             )
     if len(names) < 2:
         raise ArgumentError(
-            "`class_names` must hold at least 2 names: one class leaves nothing to tell apart. "
+            "`class_names` must hold at least 2 names: a classifier needs two classes. "
             + checks.received("class_names", names)
         )
     twice = sorted(name for name, count in collections.Counter(names).items() if count > 1)
@@ -193,8 +194,8 @@ def check_class_names(class_names: Any) -> tuple[str, ...]:
     return names
 
 
-def check_images(images: Any) -> np.ndarray | ImageFiles:
-    """Images as a (N, height, width, channels) array of 0 to 255, or the `ImageFiles` given."""
+def check_images(images: ArrayLike | ImageFiles) -> np.ndarray | ImageFiles:
+    """Checks images: returns (N, height, width, channels) of 0 to 255, or the `ImageFiles`."""
     if isinstance(images, ImageFiles):
         return images
     try:
@@ -241,8 +242,8 @@ def _check_range(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32, copy=False)
 
 
-def check_labels(labels: Any, num_classes: int) -> np.ndarray:
-    """Labels as an (N,) int64 array of values below `num_classes`."""
+def check_labels(labels: ArrayLike, num_classes: int) -> np.ndarray:
+    """Checks labels: returns (N,) int64 of values below `num_classes`."""
     array = np.asarray(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]  # the (N, 1) that keras.datasets gives

@@ -1,9 +1,8 @@
-"""Small copies of images, for measures that need no detail."""
+"""Makes small copies of images, for measures that need no detail."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -13,13 +12,13 @@ from imgclf.plots.style import as_uint8
 __all__ = ["thumbnails"]
 
 
-def thumbnails(images: Any, side: int) -> np.ndarray:
-    """Images at most `side` pixels high and wide.
+def thumbnails(images: np.ndarray | ImageFiles, side: int) -> np.ndarray:
+    """Shrinks images to at most `side` pixels in height and width.
 
     Args:
         images: (N, height, width, channels) of 0 to 255, or an `ImageFiles`, whose JPEGs are
             decoded at a fraction of their size where that suffices.
-        side: pixels; images are squeezed into a square unless they are smaller already.
+        side: pixels; larger images are squeezed into a square.
 
     Returns:
         (N, height, width, channels) uint8.

@@ -1,13 +1,13 @@
-"""What people pass where a `.keras` file goes, and what to tell them."""
+"""Checks the path of a model file, and explains what other kinds of files are."""
 
 from __future__ import annotations
 
 import stat
 from pathlib import Path
-from typing import Any
 
 from imgclf import checks
 from imgclf.errors import MissingFileError, ModelFileError
+from imgclf.typing import StrPath
 
 __all__ = ["looks_like_model", "model_path"]
 
@@ -50,21 +50,21 @@ _BEGINNINGS = {
 
 
 def looks_like_model(source: str) -> bool:
-    """Whether somebody who names this means a model: by its name, or by what is in the folder."""
+    """Whether a path is meant as a model, by its name or by what the folder holds."""
     place = Path(source).expanduser()
     if place.is_dir():
         return (place / "model.keras").exists() or (place / "saved_model.pb").exists()
     return place.name.lower().endswith((".keras", *_NAMES))
 
 
-def model_path(value: Any) -> Path:
-    """The path of a file that may be a `.keras` file; nothing has been read but its beginning.
+def model_path(value: StrPath) -> Path:
+    """Returns the path of a file that may be a `.keras` file, by its name and first bytes.
 
     Args:
-        value: a path; of the folder of a run, its `model.keras` is taken.
+        value: the path of a file, or of a run folder for the `model.keras` in it.
 
     Raises:
-        MissingFileError: if there is nothing.
+        MissingFileError: if there is no such file.
         ModelFileError: if it is of another kind; the message says what to do.
     """
     if isinstance(value, str) and "://" in value:
@@ -97,7 +97,7 @@ def _within(folder: Path) -> Path:
     if (folder / "checkpoints").is_dir():
         raise ModelFileError(
             f"{folder}: the run is not finished, so there is no model.keras yet. The command that "
-            "began it goes on with it."
+            "began it resumes it."
         )
     raise ModelFileError(f"{folder}: is a folder without a model.keras.")
 

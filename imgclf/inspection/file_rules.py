@@ -140,7 +140,7 @@ RULES = (
         "broken",
         "problem",
         ("1 file cannot be used.", "{n} files cannot be used."),
-        "Mend, replace or remove them; training skips them, up to 5%.",
+        "Fix, replace or remove them; training skips them, up to 5%.",
         _broken,
     ),
     FileRule(

@@ -172,7 +172,7 @@ def test_a_class_with_one_image_and_one_in_one_group_are_trained_on(photo_folder
     balanced = ["--class-weight", "balanced", "--sampling", "balanced"]
     result = succeed(*arguments, "--groups", "(meadow)/", *balanced)
     assert (
-        "\n  Classes 'meadow', 'sky' have no images in test: the figures there say nothing of "
+        "\n  Classes 'meadow', 'sky' have no images in test: the metrics there say nothing of "
         "them.\n"
     ) in result.stderr
     evaluation = succeed("evaluate", "run", photo_folder, "--json")

@@ -241,7 +241,7 @@ def test_a_file_that_changes_in_an_epoch_is_named(paths, rng, location):
     assert str(caught.value) == (
         f"{paths[4]}: has changed since the training began, so that this is another training. "
         "Load the images anew and train in a run folder of its own, or put the file back as it "
-        "was, its time of change too: then the same call goes on."
+        "was, its time of change too: then the same call resumes."
     )
 
 

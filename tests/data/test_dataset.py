@@ -112,14 +112,14 @@ def test_splits_that_do_not_belong_together_are_refused():
         (
             {"validation": "some"},
             ArgumentTypeError,
-            "`validation` must be a part from 0 to below 1, a pair (images, labels), or None. "
+            "`validation` must be a fraction from 0 to below 1, a pair (images, labels), or None. "
             "Received: validation='some'.",
         ),
         (
             {"test": 1.0},
             ArgumentTypeError,
-            "`test` must be a part from 0 to below 1, a pair (images, labels), or None. Received: "
-            "test=1.0.",
+            "`test` must be a fraction from 0 to below 1, a pair (images, labels), or None. "
+            "Received: test=1.0.",
         ),
         (
             {"validation": 0.6, "test": 0.4},
@@ -152,7 +152,7 @@ def test_a_class_too_small_for_the_cut_is_trained_on_and_named():
     data = imgclf.Dataset.from_arrays(numbered(12), [0] * 10 + [1] * 2, class_names=["a", "rare"])
     assert counts_of(data, 1) == {"train": 1, "validation": 0, "test": 1}
     assert data.notes == (
-        "Class 'rare' has no images in validation: the figures there say nothing of it.",
+        "Class 'rare' has no images in validation: the metrics there say nothing of it.",
     )
     data = imgclf.Dataset.from_arrays(numbered(13), [0] * 10 + [1] * 3, validation=0.45, test=0.54)
     assert counts_of(data, 1) == {"train": 1, "validation": 1, "test": 1}
@@ -163,7 +163,7 @@ def test_a_split_that_gets_no_image_is_none():
     data = imgclf.Dataset.from_arrays(numbered(2), [0, 1])
     assert (len(data.train), data.validation, data.test) == (2, None, None)
     assert data.notes[0] == (
-        "Classes '0', '1' have no images in validation: the figures there say nothing of them."
+        "Classes '0', '1' have no images in validation: the metrics there say nothing of them."
     )
 
 
@@ -283,7 +283,7 @@ def test_labels_that_cannot_be_used_are_refused(labels, message):
         ),
         (
             ["a"],
-            "`class_names` must hold at least 2 names: one class leaves nothing to tell apart.",
+            "`class_names` must hold at least 2 names: a classifier needs two classes.",
         ),
         (["a", "b", "a"], "`class_names` must all differ. Twice in it: a."),
     ],

@@ -112,8 +112,8 @@ def test_a_class_of_copies_of_one_image_is_trained_on(photo_folder):
     counts = [split.label_counts()["sky"] for split in data.splits().values()]
     assert counts == [9, 0, 0]
     assert data.notes[-2:] == (
-        "Class 'sky' has no images in validation: the figures there say nothing of it.",
-        "Class 'sky' has no images in test: the figures there say nothing of it.",
+        "Class 'sky' has no images in validation: the metrics there say nothing of it.",
+        "Class 'sky' has no images in test: the metrics there say nothing of it.",
     )
 
 

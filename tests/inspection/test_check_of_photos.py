@@ -46,7 +46,7 @@ def test_the_report_reads_whole(photos):
             "",
             "PROBLEM  1 file cannot be used.",
             "           dog/empty.jpg: is empty (0 bytes).",
-            "         Mend, replace or remove them; training skips them, up to 5%.",
+            "         Fix, replace or remove them; training skips them, up to 5%.",
             "",
             "class      images",
             "cat            24",

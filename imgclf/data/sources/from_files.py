@@ -201,7 +201,7 @@ def _check_skipped(skipped: Sequence[tuple[Path, str]], total: int, allowed: flo
         part = len(skipped) / total
         raise DataError(
             f"{len(skipped)} of {total} files ({part:.1%}) cannot be used, more than "
-            f"max_skipped={allowed:g} allows. {list_skipped(skipped)} Mend or remove them, or "
+            f"max_skipped={allowed:g} allows. {list_skipped(skipped)} Fix or remove them, or "
             "raise `max_skipped`."
         )
 

@@ -220,7 +220,7 @@ def _csv_rows(
         with file.open(encoding="utf-8-sig", newline="") as stream:
             parted_by = delimiter or _find_delimiter(stream, wanted)
             if parted_by != "," and delimiter is None:
-                notes.append(f"The table's columns are parted by {_DELIMITERS[parted_by]}.")
+                notes.append(f"The table's columns are separated by {_DELIMITERS[parted_by]}.")
             reader = csv.DictReader(stream, delimiter=parted_by, strict=True)
             columns = list(reader.fieldnames or [])
             if head_only:

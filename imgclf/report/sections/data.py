@@ -27,7 +27,7 @@ def data_set(data: Dataset | None) -> Section | None:
     height, width, channels = data.image_shape
     body = render(
         "data.html",
-        table=table("", ["class", *data.splits()], count_rows(data, _CLASSES)),
+        table=table("", ["class", *data.splits()], count_rows(data.splits(), _CLASSES)),
         notes=data.notes,
         totals={} if data.ledger is None else data.ledger.totals(),
         files=0 if data.ledger is None else len(data.ledger),

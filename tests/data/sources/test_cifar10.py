@@ -200,7 +200,7 @@ def test_a_validation_that_is_no_rule_and_no_part_is_refused(tiny_cifar10, valid
     with pytest.raises(ArgumentError) as caught:
         imgclf.load_cifar10(archive=tiny_cifar10, validation=validation)
     assert str(caught.value) == (
-        '`validation` must be "per-batch-tail", a part from 0 to below 1, or None. '
+        '`validation` must be "per-batch-tail", a fraction from 0 to below 1, or None. '
         f"Received: validation={validation!r}."
     )
 

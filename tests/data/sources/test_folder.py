@@ -240,7 +240,7 @@ def test_too_many_unusable_files_stop_it(photo_folder):
     )
     assert str(caught.value) == (
         f"{photo_folder}: 7 of 37 files (18.9%) cannot be used, more than max_skipped=0.05 allows. "
-        f"{first} And 2 more. Mend or remove them, or raise `max_skipped`."
+        f"{first} And 2 more. Fix or remove them, or raise `max_skipped`."
     )
     assert len(imgclf.load_folder(photo_folder, max_skipped=0.2).skipped) == 7
 
@@ -420,9 +420,9 @@ def test_classes_with_one_and_two_images_are_trained_on_and_the_gaps_noted(photo
     assert [counts[title]["rare"] for title in counts] == [1, 0, 0]
     assert [counts[title]["seldom"] for title in counts] == [1, 0, 1]
     assert data.notes[-2:] == (
-        "Classes 'rare', 'seldom' have no images in validation: the figures there say nothing of "
+        "Classes 'rare', 'seldom' have no images in validation: the metrics there say nothing of "
         "them.",
-        "Class 'rare' has no images in test: the figures there say nothing of it.",
+        "Class 'rare' has no images in test: the metrics there say nothing of it.",
     )
     assert data.ledger.totals()["used"] == sum(map(len, data.splits().values()))
 
@@ -431,7 +431,7 @@ def test_a_class_that_a_folder_of_a_split_lacks_is_noted(split_folder):
     shutil.rmtree(split_folder / "test" / "sky")
 
     assert imgclf.load_folder(split_folder).notes[-1] == (
-        "Class 'sky' has no images in test: the figures there say nothing of it."
+        "Class 'sky' has no images in test: the metrics there say nothing of it."
     )
 
 

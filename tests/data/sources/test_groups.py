@@ -139,8 +139,8 @@ def test_a_class_in_one_group_is_trained_on_and_the_gaps_noted(patients):
     data = imgclf.load_folder(patients, groups=r"(ill|/w\d+_)")
     assert [split.label_counts()["ill"] for split in data.splits().values()] == [41, 0, 0]
     assert data.notes[-2:] == (
-        "Class 'ill' has no images in validation: the figures there say nothing of it.",
-        "Class 'ill' has no images in test: the figures there say nothing of it.",
+        "Class 'ill' has no images in validation: the metrics there say nothing of it.",
+        "Class 'ill' has no images in test: the metrics there say nothing of it.",
     )
 
 

@@ -139,7 +139,7 @@ def test_columns_parted_by_something_else_are_understood_and_told(images, delimi
     data = imgclf.load_csv(path)
 
     assert sum(map(len, data.splits().values())) == 20
-    assert data.notes[0] == f"The table's columns are parted by {name}."
+    assert data.notes[0] == f"The table's columns are separated by {name}."
     assert imgclf.load_csv(path, delimiter=delimiter).notes == data.notes[1:]
     assert "`path_column`" in message_of(path, ArgumentError, delimiter=",")
 
