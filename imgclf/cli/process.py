@@ -1,4 +1,4 @@
-"""Tells when this process started, on the clock of `time.monotonic`."""
+"""Knows when this process started, on the clock of `time.monotonic`."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class CardFacts:
         split: that was evaluated; "" if that is not known.
         num_train_images: None if that is not known.
         license: an identifier of the Hub, such as "apache-2.0".
-        warnings: what readers must know to judge the metrics.
+        warnings: what readers must know to interpret the metrics.
         results: further metrics, as (name, value).
         training: sentences on time, energy and versions.
     """

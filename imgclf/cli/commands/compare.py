@@ -1,4 +1,4 @@
-"""`imgclf compare`: tells which of several trained classifiers is better."""
+"""`imgclf compare`: compares trained classifiers."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def summary(
     Args:
         evaluation: on the split.
         split: its name.
-        warnings: what readers must know to judge the accuracy.
+        warnings: what readers must know to interpret the accuracy.
         more: further metrics by name.
     """
     chosen = summary_metrics(len(evaluation.class_names), imbalanced=evaluation.imbalanced)
