@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -158,7 +158,7 @@ class DataOptions:
     exclude: str | None = None
     groups: str | None = None
     max_pixels: int | None = None
-    cache: str | None = None
+    cache: Literal["auto", "memory", "disk", "off"] | None = None
     cache_size: int | None = None
 
     @classmethod
@@ -226,7 +226,9 @@ def python_code(source: str, options: DataOptions, batch: int | None = None) -> 
     return code_to_load(source, given)
 
 
-def _cache_settings(location: str | None, size: int | None) -> CacheSettings | None:
+def _cache_settings(
+    location: Literal["auto", "memory", "disk", "off"] | None, size: int | None
+) -> CacheSettings | None:
     """Returns None if no option was given."""
     from imgclf.data.cache import CacheSettings
 
@@ -234,8 +236,11 @@ def _cache_settings(location: str | None, size: int | None) -> CacheSettings | N
         raise click.UsageError("--cache-size requires --cache memory or --cache disk.")
     if location is None:
         return None
-    bound = {} if size is None else {f"{location}_bytes": size}
-    return CacheSettings(None if location == "off" else location, **bound)
+    return CacheSettings(
+        None if location == "off" else location,
+        memory_bytes=size if location == "memory" else None,
+        disk_bytes=size if location == "disk" else None,
+    )
 
 
 def echo_ledger(data: Dataset) -> None:

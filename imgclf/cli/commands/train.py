@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -98,7 +98,7 @@ def train(
     out: str | None,
     minutes: float | None,
     one_batch_first: bool,
-    resume: str,
+    resume: Literal["auto", "force"],
     plan_only: bool,
     quiet: bool,
     as_json: bool,
@@ -170,7 +170,7 @@ def _train(
     run: Path,
     budget: Budget | None = None,
     *,
-    resume: str,
+    resume: Literal["auto", "force"],
     quiet: bool,
 ) -> dict[str, Any]:
     load_tensorflow()
