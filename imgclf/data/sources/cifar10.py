@@ -201,7 +201,7 @@ def _check_validation(validation: Any) -> float | None:
         return checks.number("validation", validation, low=0, high=1, below=True)
     except ArgumentError as error:
         raise type(error)(
-            f'`validation` must be "{_TAIL}", a part from 0 to below 1, or None. '
+            f'`validation` must be "{_TAIL}", a fraction from 0 to below 1, or None. '
             + checks.received("validation", validation)
         ) from None
 
