@@ -1,5 +1,6 @@
 """The package as a whole: what it exports, what importing it loads, what its papers say."""
 
+import inspect
 import json
 import re
 import subprocess
@@ -91,6 +92,56 @@ def test_python_in_the_readme_is_valid():
     assert len(blocks) == 2
     for block in blocks:
         compile(block, "README.md", "exec")
+
+
+# What may be anything, and why. All else that is public has a type.
+ANY_BY_NATURE = {
+    "to_dict": "plain values, for JSON",
+    "from_dict": "plain values, from JSON",
+    "table": "rows of plain values",
+    "settings": "plain values that identify a search",
+    "hyperparameters": "values of any type, as keras-tuner has them",
+    "searched_hyperparameters": "values of any type, as keras-tuner has them",
+    "values": "hyperparameters of any type, as keras-tuner has them",
+    "middle": "hyperparameters of any type, as keras-tuner has them",
+    "options": "a choice is among values of any type",
+    "samples": "a choice is among values of any type",
+    "changes": "fields of a recipe, each of its own type",
+    "recipe_changes": "fields of a recipe, each of its own type",
+    "args": "as keras-tuner passes them on to keras.Model.fit",
+    "kwargs": "as keras-tuner passes them on to keras.Model.fit",
+}
+
+
+def annotations_of(name, value):
+    """Each annotation of a public function, or of a class's public methods and fields."""
+    if inspect.isclass(value):
+        for field, text in vars(value).get("__annotations__", {}).items():
+            if not field.startswith("_"):
+                yield f"{name}.{field}", text
+        for member, inner in vars(value).items():
+            if not member.startswith("_") or member == "__init__":
+                yield from annotations_of(f"{name}.{member}", inner)
+    elif isinstance(value, (classmethod, staticmethod)):
+        yield from annotations_of(name, value.__func__)
+    elif isinstance(value, property):
+        yield from annotations_of(name, value.fget)
+    elif inspect.isfunction(value):
+        for argument, text in value.__annotations__.items():
+            yield f"{name}.{argument}", text
+
+
+@pytest.mark.parametrize(
+    "module", [imgclf, imgclf.search, imgclf.presets], ids=lambda m: m.__name__
+)
+def test_every_public_argument_and_result_has_a_type(module):
+    untyped = [
+        where
+        for name in module.__all__
+        for where, text in annotations_of(name, getattr(module, name))
+        if re.search(r"\bAny\b", str(text)) and not set(where.split(".")) & set(ANY_BY_NATURE)
+    ]
+    assert untyped == []
 
 
 def test_the_package_says_that_it_is_typed():
