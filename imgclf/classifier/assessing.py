@@ -20,8 +20,8 @@ from imgclf.evaluation.calibration.temperature import Calibration, fit_temperatu
 from imgclf.evaluation.calibration.threshold import Threshold, find_threshold
 from imgclf.evaluation.deduplicated import DeduplicatedScore, deduplicated_score
 from imgclf.evaluation.evaluation import Evaluation
+from imgclf.evaluation.evaluation_log import count_test_evaluation, is_run
 from imgclf.evaluation.robustness import Robustness, measure_robustness
-from imgclf.evaluation.test_evaluations import count_test_evaluation, is_run
 from imgclf.explanation import explain as explaining
 from imgclf.explanation.explain import Targets
 from imgclf.explanation.explanation import Explanation

@@ -14,7 +14,7 @@ from imgclf.classifier.strategies import Strategy, WholeNetwork, strategy_named
 from imgclf.data.images import MAX_PIXELS
 from imgclf.errors import ArgumentError, ModelFileError
 from imgclf.evaluation.calibration.threshold import Threshold
-from imgclf.evaluation.test_evaluations import is_run
+from imgclf.evaluation.evaluation_log import is_run
 from imgclf.files import model_file
 from imgclf.files.metadata import storable_history
 from imgclf.files.migrations import migrate_strategy

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imgclf.errors import RunFolderError
-from imgclf.evaluation.test_evaluations import EvaluationRecord, read_test_evaluations
+from imgclf.evaluation.evaluation_log import EvaluationRecord, read_test_evaluations
 from imgclf.files.migrations import migrate_run_config
 from imgclf.training.loop.run_time import seconds_of
 

@@ -144,7 +144,7 @@ def test_classifiers_and_their_runs_are_the_same_to_compare(digits, runs):
 
 
 def test_each_test_evaluation_is_counted_and_shown(digits, tmp_path):
-    from imgclf.evaluation.test_evaluations import read_test_evaluations
+    from imgclf.evaluation.evaluation_log import read_test_evaluations
 
     run = tmp_path / "run"
     classifier = imgclf.Classifier.from_preset("quick", digits, epochs=1, batch_size=400)

@@ -11,7 +11,7 @@ import pytest
 
 import imgclf
 from imgclf import choice
-from imgclf.evaluation.test_evaluations import read_test_evaluations
+from imgclf.evaluation.evaluation_log import read_test_evaluations
 
 HERE = Path(__file__).parent / "0.1.0"
 MODELS = sorted(path.stem for path in HERE.glob("*.keras"))

@@ -14,7 +14,7 @@ from imgclf.markup import table
 from imgclf.report.page import Section, render, scrolling
 
 if TYPE_CHECKING:
-    from imgclf.evaluation.test_evaluations import EvaluationRecord
+    from imgclf.evaluation.evaluation_log import EvaluationRecord
 
 __all__ = ["WATTS", "cost", "energy", "environment", "list_versions", "test_evaluations"]
 

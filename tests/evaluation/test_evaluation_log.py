@@ -9,12 +9,12 @@ import pytest
 
 import imgclf
 from imgclf.errors import ArgumentError, RunFolderError
-from imgclf.evaluation.test_evaluations import count_test_evaluation, is_run, read_test_evaluations
+from imgclf.evaluation.evaluation_log import count_test_evaluation, is_run, read_test_evaluations
 
 CODE = """
 import sys
 from pathlib import Path
-from imgclf.evaluation.test_evaluations import count_test_evaluation
+from imgclf.evaluation.evaluation_log import count_test_evaluation
 for number in range(10):
     count_test_evaluation(Path(sys.argv[1]), 100, 0.5)
 """
