@@ -251,8 +251,8 @@ def test_a_file_that_goes_in_an_epoch_is_named(paths, location):
     np.asarray(files[:3])
     paths[4].unlink()
     message = (
-        f"{paths[4]}: is gone since the images were loaded. Put it back, and the same call goes "
-        "on; or load the images anew and train in a run folder of its own."
+        f"{paths[4]}: is gone since the images were loaded. Put it back, and the same call "
+        "resumes; or load the images anew and train in a run folder of its own."
     )
     with pytest.raises(MissingFileError) as caught:
         np.asarray(files[3:])
