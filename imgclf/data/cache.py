@@ -88,7 +88,7 @@ class CacheSettings:
     @classmethod
     def of(cls, value: CacheLocation | CacheSettings) -> CacheSettings:
         """Returns settings as they are, and makes settings of a location."""
-        return value if isinstance(value, cls) else cls(value)
+        return value if isinstance(value, CacheSettings) else cls(value)
 
     def memory_bound(self) -> int:
         """Returns the bytes that may be kept in memory now."""
@@ -288,7 +288,7 @@ def _open_file(
 
 
 def _shape(spec: ImageSpec) -> tuple[int, int, int]:
-    return (*spec.image_size, spec.channels)
+    return (*spec.fixed_size, spec.channels)
 
 
 def _key(paths: Sequence[str] | np.ndarray, states: np.ndarray, spec: ImageSpec) -> str:

@@ -94,6 +94,12 @@ class ImageSpec:
         checks.one_of("resize", self.resize, ["crop", "pad", "stretch"])
         checks.integer("max_pixels", self.max_pixels, low=1, high=2 * MAX_PIXELS)
 
+    @property
+    def fixed_size(self) -> tuple[int, int]:
+        """(height, width) in pixels, of a spec with an `image_size`."""
+        assert isinstance(self.image_size, tuple)  # noqa: S101  # made one above
+        return self.image_size
+
 
 def decode_image(source: StrPath | Image.Image, spec: ImageSpec) -> np.ndarray:
     """Decodes one image.
@@ -120,7 +126,7 @@ def decode_image(source: StrPath | Image.Image, spec: ImageSpec) -> np.ndarray:
         return _to_pixels(source, spec)
     with _open(source, spec.max_pixels) as image:
         if spec.image_size is not None:
-            side = max(spec.image_size) * _DRAFT_MARGIN
+            side = max(spec.fixed_size) * _DRAFT_MARGIN
             image.draft(None, (side, side))
         try:
             image.load()
@@ -380,7 +386,7 @@ def _to_mode(image: Image.Image, mode: str) -> Image.Image:
 def _resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
     from PIL import Image, ImageOps
 
-    height, width = spec.image_size
+    height, width = spec.fixed_size
     if image.size == (width, height):
         return image
     method = Image.Resampling.BILINEAR

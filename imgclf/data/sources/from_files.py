@@ -158,7 +158,7 @@ def _choose_class_names(files: Sequence[LabelledFile], options: ImageOptions) ->
                 f"there are classes that `class_names` lacks: {list_names(unknown)}. "
                 f"`class_names` has {list_names(options.class_names)}."
             )
-        return options.class_names
+        return tuple(options.class_names)
     for split in ("validation", "test"):
         names = {file.class_name for file in files if file.split == split}
         unknown = sort_names(names.difference(learned))
