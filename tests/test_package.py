@@ -110,6 +110,9 @@ ANY_BY_NATURE = {
     "recipe_changes": "fields of a recipe, each of its own type",
     "args": "as keras-tuner passes them on to keras.Model.fit",
     "kwargs": "as keras-tuner passes them on to keras.Model.fit",
+    "images": "a split takes what NumPy makes an array of, and holds the array",
+    "labels": "a split takes what NumPy makes an array of, and holds the array",
+    "block": "a block, or a choice among some",
 }
 
 

@@ -33,6 +33,7 @@ from imgclf.training.budget.budget import Budget
 from imgclf.training.budget.plan import Plan, TransferPlan
 from imgclf.training.loop.options import FitOptions, Resume
 from imgclf.training.loop.progress import announce
+from imgclf.training.recipe.class_weight import ClassWeights
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.typing import KerasCallback, KerasHistory, KerasModel, StrPath, Verbose
 
@@ -185,7 +186,7 @@ class Classifier:
         epochs: int | None = None,
         minutes: float | Budget | None = None,
         batch_size: int | None = None,
-        class_weight: Any = None,
+        class_weight: ClassWeights | None = None,
         validation_data: LabelledImages | None = None,
         recipe: Recipe | None = None,
         run_dir: StrPath | None = None,

@@ -60,7 +60,7 @@ class Preset:
 
     name: str
     description: str
-    make_blocks: Callable[[tuple[int, int, int]], Sequence[Any]]
+    make_blocks: Callable[[tuple[int, int, int]], Sequence[Block]]
     base_recipe: Recipe
     measured: str = ""
     standardize: bool = True

@@ -9,7 +9,6 @@ Machine Learning Repository, 1998, as in `sklearn.datasets.load_digits`.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ __all__ = ["load_digits"]
 _DARKEST = 16
 
 
-def load_digits(validation: Any = 0.1, test: Any = 0.2, seed: int = 0) -> Dataset:
+def load_digits(validation: float = 0.1, test: float = 0.2, seed: int = 0) -> Dataset:
     """Loads the handwritten digits 0 to 9 that come with scikit-learn.
 
     Args:

@@ -10,7 +10,7 @@ import dataclasses
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from imgclf import checks
 from imgclf.data.image_formats import has_image_suffix
@@ -73,7 +73,7 @@ def load_folder(
     seed: int = 0,
     max_skipped: float = 0.05,
     exclude: Exclude | None = None,
-    groups: Any = None,
+    groups: str | Callable[[str], object] | None = None,
     max_pixels: int = MAX_PIXELS,
     cache: CacheLocation | CacheSettings = "auto",
 ) -> Dataset:
@@ -176,7 +176,9 @@ def load_folder(
     )
 
 
-def _grouping(groups: Any) -> Callable[[str], Any] | None:
+def _grouping(
+    groups: str | Callable[[str], object] | None,
+) -> Callable[[str], object] | None:
     if groups is None or callable(groups):
         return groups
     if not isinstance(groups, str):
@@ -204,7 +206,7 @@ def _grouping(groups: Any) -> Callable[[str], Any] | None:
 
 
 def _grouped(
-    files: Sequence[LabelledFile], root: Path, group_of: Callable[[str], Any], notes: list[str]
+    files: Sequence[LabelledFile], root: Path, group_of: Callable[[str], object], notes: list[str]
 ) -> list[LabelledFile]:
     """The files with their groups; a note says how many there are."""
     names: dict[str, str] = {}

@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeGuard
 
 from imgclf import checks
 from imgclf.data.images import MAX_PIXELS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from imgclf.data.cache import CacheLocation, CacheSettings
     from imgclf.data.dataset import Dataset
-    from imgclf.typing import ImageSize, StrPath
+    from imgclf.typing import DataFrameLike, ImageSize, StrPath
 
 __all__ = ["load_csv", "names_splits", "scan_csv"]
 
@@ -35,7 +35,7 @@ Row = tuple[str, dict[str, Any]]
 
 
 def load_csv(
-    path: Any,
+    path: StrPath | DataFrameLike,
     *,
     path_column: str = "path",
     label_column: str = "label",
@@ -190,7 +190,7 @@ class _Columns:
         return all(column in names for column in self._needed().values())
 
 
-def _is_frame(value: Any) -> bool:
+def _is_frame(value: StrPath | DataFrameLike) -> TypeGuard[DataFrameLike]:
     return hasattr(value, "columns") and hasattr(value, "to_dict")
 
 

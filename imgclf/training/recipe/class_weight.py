@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from imgclf.errors import ArgumentError, ArgumentTypeError
 if TYPE_CHECKING:
     from imgclf.data.split import Split
 
-__all__ = ["ClassWeight", "class_weights", "imbalance_note"]
+__all__ = ["ClassWeight", "ClassWeights", "class_weights", "imbalance_note"]
+
+# A weight for each class name or number, or "balanced".
+ClassWeights: TypeAlias = Mapping[str | int, float] | str
 
 # How many times the images of the smallest class the largest one has. From about here on a network
 # that neglects the smallest class loses little accuracy.
@@ -64,9 +67,7 @@ def _weight(key: Any, weight: Any) -> float:
     return checks.number(f"class_weight[{key!r}]", weight, low=0)
 
 
-def class_weights(
-    class_weight: Mapping[str | int, float] | str | None, train: Split
-) -> dict[int, float] | None:
+def class_weights(class_weight: ClassWeights | None, train: Split) -> dict[int, float] | None:
     """The weight of each class by its number, as Keras's `fit` takes it; None for equal weights.
 
     Args:

@@ -13,7 +13,7 @@ from imgclf.checks import Constraint, Flag, Integer, Maybe, Number, OneOf
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.files.migrations import migrate_recipe
 from imgclf.training.recipe.augmentation import Augmentation
-from imgclf.training.recipe.class_weight import ClassWeight
+from imgclf.training.recipe.class_weight import ClassWeight, ClassWeights
 from imgclf.training.recipe.optimizers import OPTIMIZERS
 from imgclf.training.recipe.schedules import SCHEDULES
 
@@ -115,7 +115,7 @@ class Recipe:
     precise_batch_norm: Annotated[bool, Flag()] = False
     progressive_size: Annotated[float, Number(low=0, high=1, above=True)] = 1.0
     progressive_fraction: Annotated[float, Number(low=0, high=1)] = 0.0
-    class_weight: Annotated[Mapping[str | int, float] | str | None, Maybe(ClassWeight())] = None
+    class_weight: Annotated[ClassWeights | None, Maybe(ClassWeight())] = None
     sampling: Annotated[str | None, Maybe(OneOf("balanced"))] = None
     precision: Annotated[str, OneOf(*PRECISIONS)] = "auto"
     patience: Annotated[int | None, Maybe(Integer(low=1))] = None
