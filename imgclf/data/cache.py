@@ -288,7 +288,7 @@ def _open_file(
 
 
 def _shape(spec: ImageSpec) -> tuple[int, int, int]:
-    return (*spec.fixed_size, spec.channels)
+    return (*spec.size, spec.channels)
 
 
 def _key(paths: Sequence[str] | np.ndarray, states: np.ndarray, spec: ImageSpec) -> str:

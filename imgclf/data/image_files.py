@@ -79,7 +79,7 @@ class ImageFiles:
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(N, height, width, channels)."""
-        height, width = self.spec.fixed_size
+        height, width = self.spec.size
         return len(self), height, width, self.spec.channels
 
     def __getitem__(self, index: Any) -> Any:

@@ -21,7 +21,7 @@ import pkgutil
 import stat
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -86,6 +86,11 @@ class ImageSpec:
     # Not in the repr, which identifies the images of a run: it changes no pixel.
     max_pixels: int = dataclasses.field(default=MAX_PIXELS, repr=False)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the decoded images, where `image_size` is given."""
+        return cast("tuple[int, int]", self.image_size)
+
     def __post_init__(self) -> None:
         if self.image_size is not None:
             size = checks.size_pair("image_size", self.image_size)
@@ -93,12 +98,6 @@ class ImageSpec:
         checks.one_of("channels", self.channels, [1, 3])
         checks.one_of("resize", self.resize, ["crop", "pad", "stretch"])
         checks.integer("max_pixels", self.max_pixels, low=1, high=2 * MAX_PIXELS)
-
-    @property
-    def fixed_size(self) -> tuple[int, int]:
-        """(height, width) in pixels, of a spec with an `image_size`."""
-        assert isinstance(self.image_size, tuple)  # noqa: S101  # made one above
-        return self.image_size
 
 
 def decode_image(source: StrPath | Image.Image, spec: ImageSpec) -> np.ndarray:
@@ -126,7 +125,7 @@ def decode_image(source: StrPath | Image.Image, spec: ImageSpec) -> np.ndarray:
         return _to_pixels(source, spec)
     with _open(source, spec.max_pixels) as image:
         if spec.image_size is not None:
-            side = max(spec.fixed_size) * _DRAFT_MARGIN
+            side = max(spec.size) * _DRAFT_MARGIN
             image.draft(None, (side, side))
         try:
             image.load()
@@ -386,7 +385,7 @@ def _to_mode(image: Image.Image, mode: str) -> Image.Image:
 def _resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
     from PIL import Image, ImageOps
 
-    height, width = spec.fixed_size
+    height, width = spec.size
     if image.size == (width, height):
         return image
     method = Image.Resampling.BILINEAR

@@ -1,8 +1,8 @@
-"""The one way in which imgclf writes a file: whole, or not at all.
+"""Writes files atomically; all of imgclf writes this way.
 
 A temporary file beside the target → write → fsync → verify → `os.replace` → fsync of the folder. A
-process that is killed at any moment leaves the old file or the new one, never half of one; what may
-be left over is the temporary file, which `remove_leftovers` knows by its name.
+process that is killed at any moment leaves the old file or the new one, never half of one. It may
+leave the temporary file, which `remove_leftovers` recognizes by its name.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from imgclf.typing import StrPath
+
 __all__ = ["LEFTOVER", "STALE_AFTER", "remove_leftovers", "replacing", "write_bytes", "write_text"]
 
 # How the names of temporary files begin.
@@ -25,10 +27,8 @@ STALE_AFTER = 24 * 3600
 
 
 @contextlib.contextmanager
-def replacing(
-    path: str | os.PathLike[str], verify: Callable[[Path], None] | None = None
-) -> Iterator[Path]:
-    """Gives a temporary path to write to, and puts it in the place of `path` at the end.
+def replacing(path: StrPath, verify: Callable[[Path], None] | None = None) -> Iterator[Path]:
+    """Yields a temporary path to write to, which replaces `path` at the end.
 
     Args:
         path: the target; its folder is made if need be.
@@ -57,7 +57,7 @@ def replacing(
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+def write_bytes(path: StrPath, data: bytes) -> None:
     """Writes `data` to `path`, atomically."""
 
     def verify(written: Path) -> None:
@@ -68,12 +68,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(path: StrPath, text: str) -> None:
     """Writes `text` to `path` as UTF-8, atomically."""
     write_bytes(path, text.encode())
 
 
-def remove_leftovers(folder: str | os.PathLike[str], older_than: float = 0.0) -> None:
+def remove_leftovers(folder: StrPath, older_than: float = 0.0) -> None:
     """Removes temporary files and folders of processes that were killed.
 
     Args:

@@ -1,7 +1,7 @@
-"""CSV files for people: written whole or not at all, and harmless in a spreadsheet.
+"""Writes CSV files atomically, and safely for spreadsheets.
 
-A cell that begins with =, +, - or @ is a formula to spreadsheets, and names of files are a
-stranger's. Such a text gets an apostrophe in front; numbers are left alone.
+Spreadsheets take a cell that begins with =, +, - or @ for a formula, and file names may come from
+strangers. Such a text gets an apostrophe in front; numbers are left alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from imgclf.files import atomic
+from imgclf.typing import StrPath
 
 __all__ = ["cell", "escape", "text_of", "write_csv"]
 
@@ -26,7 +27,7 @@ _UNSAFE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def cell(value: Any) -> str:
-    """A value as the text of a cell; `text_of` takes the apostrophe off again.
+    """Writes a value as the text of a cell; `text_of` removes the apostrophe again.
 
     Args:
         value: a text, a path, a number, or None for an empty cell.
@@ -44,7 +45,7 @@ def cell(value: Any) -> str:
 
 
 def text_of(read: str) -> str:
-    """What `cell` was given, except that `escape` is not undone.
+    """Reads a cell that `cell` wrote, except that `escape` is not undone.
 
     Example:
         >>> text_of("'=1+1.jpg"), text_of("'quoted' cat.jpg")
@@ -54,7 +55,7 @@ def text_of(read: str) -> str:
 
 
 def escape(text: str) -> str:
-    r"""A text without control characters and line ends, and with only what UTF-8 can write.
+    r"""Escapes control characters, line ends, and what UTF-8 cannot write.
 
     Example:
         >>> print(escape("\x1b[2J.jpg"), escape("b\udcff.jpg"))
@@ -67,18 +68,16 @@ def escape(text: str) -> str:
     )
 
 
-def write_csv(
-    path: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[Any]]
-) -> int:
-    """Writes a table as UTF-8, row by row as they come; if they end in an error, nothing.
+def write_csv(path: StrPath, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Writes a table as UTF-8, row by row; if the rows raise an error, nothing is written.
 
     Args:
-        path: the file; one that is there is replaced.
+        path: the file; an existing one is replaced.
         header: the names of the columns.
-        rows: a sequence of values for each row, one a column.
+        rows: a sequence of values for each row.
 
     Returns:
-        How many rows were written.
+        The number of rows.
     """
     count = 0
     with (

@@ -1,1 +1,1 @@
-"""Where a `Dataset` comes from: CIFAR-10, digits, folders, tables."""
+"""Loads a `Dataset` from CIFAR-10, the digits, a folder or a table; `registry` lists them all."""

@@ -1,8 +1,7 @@
-"""CIFAR-10: 60,000 colour photos of 32×32 pixels in ten classes.
+"""CIFAR-10: 60,000 colour images of 32×32 pixels in ten classes.
 
-This module decides where the archive comes from and which batches go to which split. Bringing it is
-the work of `download`, reading it that of `cifar10_archive`, and sparing that that of
-`cifar10_cache`.
+This module finds the archive and assigns its batches to splits. `download` brings the archive,
+`cifar10_archive` reads it, and `cifar10_cache` keeps the decoded images.
 
 Source: Alex Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009,
 https://www.cs.toronto.edu/~kriz/cifar.html.
@@ -13,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +28,8 @@ from imgclf.files.cache_folder import cache_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from imgclf.typing import StrPath
+
 __all__ = ["CLASS_NAMES", "OFFICIAL_SHA256", "OFFICIAL_URL", "load_cifar10", "load_cifar10_batch"]
 
 OFFICIAL_URL = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE_NAME}"
@@ -39,32 +40,30 @@ _TAIL = "per-batch-tail"
 
 
 def load_cifar10(
-    path: str | os.PathLike[str] | None = None,
-    archive: str | os.PathLike[str] | None = None,
+    path: StrPath | None = None,
+    archive: StrPath | None = None,
     batches: Iterable[int] = _TRAINING_BATCHES,
     validation: str | float | None = _TAIL,
     seed: int = 0,
 ) -> Dataset:
-    """Loads CIFAR-10, and downloads it (170 MB) where it is missing.
+    """Loads CIFAR-10, and downloads it (170 MB) if it is missing.
 
-    The environment may name another address of the archive (`IMGCLF_CIFAR10_URL`), the SHA-256 of
-    what is there (`IMGCLF_CIFAR10_SHA256`), and the folder to keep it in (`IMGCLF_CACHE`).
+    Environment variables set another address of the archive (`IMGCLF_CIFAR10_URL`), its SHA-256
+    (`IMGCLF_CIFAR10_SHA256`), and the folder to keep it in (`IMGCLF_CACHE`).
 
-    The decoded images (185 MB) are kept beside the downloaded archive, those of an archive of
-    your own in the cache folder, under `cifar10-decoded`, so that the next start needs no
-    unzipping. They are used only while the archive is the file that they came from, and may be
-    deleted at any time.
+    The decoded images (185 MB) are kept in `cifar10-decoded`, beside the downloaded archive, or in
+    the cache folder for your own archive, so that the next start needs no unzipping. They are used
+    only as long as the archive does not change, and may be deleted at any time.
 
     Args:
         path: the folder in which the archive is kept; the user's cache folder if left out. The
-            archive found or put there must have the official checksum.
-        archive: an archive of your own, or the folder it was unpacked to, with any checksum: you
-            vouch for where it comes from. Nothing is downloaded.
-        batches: which of the official training batches 1 to 5 to read. The others are not decoded.
-        validation: "per-batch-tail" sets the last 10% of each training batch aside; a part from 0
-            to below 1 sets that much aside, drawn by `seed`, each class alike; None sets nothing
-            aside.
-        seed: decides which images a part takes.
+            archive in it must have the official checksum.
+        archive: your own archive, or the folder it was unpacked to. Its checksum is not checked,
+            and nothing is downloaded.
+        batches: the official training batches to read, 1 to 5. The others are not decoded.
+        validation: "per-batch-tail" takes the last 10% of each training batch for validation; a
+            fraction from 0 to below 1 takes that much, stratified by class; None takes nothing.
+        seed: decides which images a fraction takes.
 
     Returns:
         The data set: images (N, 32, 32, 3) uint8; with all batches and the default validation
@@ -113,8 +112,8 @@ def load_cifar10(
 
 def load_cifar10_batch(
     batch: int | str,
-    path: str | os.PathLike[str] | None = None,
-    archive: str | os.PathLike[str] | None = None,
+    path: StrPath | None = None,
+    archive: StrPath | None = None,
 ) -> Split:
     """Loads one official batch of CIFAR-10 whole, in its official order.
 
@@ -150,9 +149,9 @@ def load_cifar10_batch(
 
 
 class _Room:
-    """One array with a place for each batch, so that the archive's order does not matter.
+    """One array with room for each batch, whatever the order of the archive.
 
-    Memory that no batch is written to is never taken from the system.
+    Memory that no batch is written to is never allocated by the system.
     """
 
     def __init__(self, batches: Sequence[int | str], rows: int) -> None:
@@ -178,12 +177,12 @@ class _Room:
         return Split(images, labels, CLASS_NAMES)
 
 
-def _is_batch(value: Any) -> bool:
+def _is_batch(value: object) -> bool:
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return whole and int(value) in _TRAINING_BATCHES
+    return whole and value in _TRAINING_BATCHES
 
 
-def _check_batches(batches: Any) -> list[int]:
+def _check_batches(batches: Iterable[int]) -> list[int]:
     needs = "`batches` must be different numbers from 1 to 5, at least one. "
     if isinstance(batches, str) or not isinstance(batches, Iterable):
         raise ArgumentTypeError(needs + checks.received("batches", batches))
@@ -193,8 +192,8 @@ def _check_batches(batches: Any) -> list[int]:
     return [int(batch) for batch in chosen]
 
 
-def _check_validation(validation: Any) -> float | None:
-    """The part to set aside; None for "per-batch-tail", which is no part, and for None."""
+def _check_validation(validation: str | float | None) -> float | None:
+    """The fraction for validation; None for "per-batch-tail" and None."""
     if validation is None or (isinstance(validation, str) and validation == _TAIL):
         return None
     try:
@@ -206,8 +205,10 @@ def _check_validation(validation: Any) -> float | None:
         ) from None
 
 
-def _locate(path: Any, archive: Any) -> tuple[Path, str | None, tuple[str, ...]]:
-    """The file or folder to read, the checksum it must have, and what to tell the user."""
+def _locate(
+    path: StrPath | None, archive: StrPath | None
+) -> tuple[Path, str | None, tuple[str, ...]]:
+    """The file or folder to read, the checksum it must have, and notes."""
     if archive is not None:
         if path is not None:
             raise ArgumentError(
@@ -237,7 +238,7 @@ def _locate(path: Any, archive: Any) -> tuple[Path, str | None, tuple[str, ...]]
 
 
 def _reader(source: Path, sha256: str | None) -> CachedBatches:
-    """Keeps decoded images beside a downloaded archive; nothing beside one of the user's own."""
+    """Keeps decoded images beside a downloaded archive, but not beside the user's own."""
     return CachedBatches(source, sha256, cache_folder() if sha256 is None else source.parent)
 
 

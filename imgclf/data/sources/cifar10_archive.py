@@ -1,9 +1,9 @@
-"""Reads CIFAR-10's archive, or the folder it unpacks to, without trusting its content.
+"""Reads the archive of CIFAR-10, or the folder it unpacks to, without trusting its content.
 
 The official files are pickles, and loading a pickle can run any program. So nothing is unpacked to
-the disk, members are read by their exact names and only up to a size, and the unpickler knows three
-NumPy names alone. Even these stand for small classes of this module, which note what an array
-consists of; the array itself is made here, once type, shape and size have been checked.
+the disk, members are read by their exact names up to a size, and the unpickler knows three NumPy
+names only. Even these stand for small classes of this module, which record what an array consists
+of. The array itself is made here, after type, shape and size have been checked.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Keeps decoded batches of CIFAR-10 on the disk: unzipping and unpickling 170 MB takes 2 seconds.
+"""Keeps decoded batches of CIFAR-10 on the disk, which saves 2 seconds of unzipping 170 MB.
 
-The kept arrays stand in for an archive only while that archive is the very file that they came
-from: same path, size, time of change and of status change, and the same checksum if one is asked
-for. They are written when the whole archive was read without fault, so that a damaged archive is
-reported each time. They are plain arrays with a CRC, never pickles. Whatever is wrong with them,
-or with the folder they are in, only costs the seconds that they would have saved.
+Kept arrays are used only as long as the archive is the file that they came from: same path, size,
+time of change and of status change, and the same checksum if one is required. They are written
+after the whole archive was read without error, so a damaged archive is reported each time. They are
+plain arrays with a CRC, never pickles. Whatever is wrong with them, or with their folder, only
+costs the seconds that they would have saved.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class CachedBatches:
         folder: where `FOLDER` is made.
 
     Attributes:
-        notes: after reading, what the user should know about it, a sentence each.
+        notes: after reading, notes for the user.
     """
 
     def __init__(self, source: Path, sha256: str | None, folder: Path) -> None:

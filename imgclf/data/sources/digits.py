@@ -1,6 +1,6 @@
-"""The digits data set: 1,797 scans of handwritten digits, 8×8 pixels, that need no network.
+"""The digits data set: 1,797 scans of handwritten digits, 8×8 pixels, without a download.
 
-They come with scikit-learn, on which imgclf depends.
+They are part of scikit-learn.
 
 Source: the test part of E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI
 Machine Learning Repository, 1998, as in `sklearn.datasets.load_digits`.
@@ -12,22 +12,22 @@ import dataclasses
 
 import numpy as np
 
-from imgclf.data.dataset import Dataset
+from imgclf.data.dataset import Dataset, SplitChoice
 
 __all__ = ["load_digits"]
 
-# The scans count the dark pixels in 4×4 squares: 0 to 16.
+# Values count the dark pixels in squares of 4×4: 0 to 16.
 _DARKEST = 16
 
 
-def load_digits(validation: float = 0.1, test: float = 0.2, seed: int = 0) -> Dataset:
+def load_digits(validation: SplitChoice = 0.1, test: SplitChoice = 0.2, seed: int = 0) -> Dataset:
     """Loads the handwritten digits 0 to 9 that come with scikit-learn.
 
     Args:
-        validation: the part of the images (0 to below 1) that is set aside for validation, drawn
-            by `seed`, each class alike; or None.
-        test: the same for testing.
-        seed: decides which images are set aside.
+        validation: the fraction of the images (0 to below 1) for validation, stratified by class;
+            or None.
+        test: the same for the test split.
+        seed: decides which images are in which split.
 
     Returns:
         The data set: images (N, 8, 8, 1) uint8 from 0 (paper) to 255 (ink).

@@ -1,4 +1,4 @@
-"""Brings one file over the network, whole and with the right checksum, or not at all.
+"""Downloads one file, complete and with the right checksum, or not at all.
 
 The bytes go to a temporary file of this process in the target's folder (`files.atomic`); only when
 they are complete, have the expected SHA-256 and are on the disk does the file get its name. So a
@@ -78,11 +78,11 @@ def download(url: str, target: Path, *, sha256: str, advice: str) -> None:
 
 
 class _TryAgainError(Exception):
-    """This try failed in a way that may be different next time."""
+    """An attempt failed, but another one may succeed."""
 
 
 class _FinalError(Exception):
-    """The download failed in a way that another try would not mend."""
+    """The download failed, and another attempt would fail, too."""
 
 
 class _Sink:
@@ -139,7 +139,7 @@ def _transfer(url: str, sink: _Sink, bar: Any) -> None:
 
 
 def _root_cause(error: BaseException) -> str:
-    """The system's own word for a failed connection, out of the wrappings of HTTP libraries."""
+    """The system's message of a failed connection, unwrapped from errors of HTTP libraries."""
     cause: BaseException | None = error
     said = "the connection broke off"
     while cause is not None:

@@ -1,16 +1,20 @@
-"""`exclude=`: files that the user, or `imgclf inspect`, wants left out."""
+"""`exclude=`: the files that the user, or `imgclf inspect`, excludes."""
 
 from __future__ import annotations
 
 import csv
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from imgclf import checks
 from imgclf.errors import ArgumentTypeError, DataError
 from imgclf.files.csv_file import text_of
 from imgclf.formatting import show_path
+
+if TYPE_CHECKING:
+    from imgclf.data.sources.image_options import Exclude
+    from imgclf.typing import StrPath
 
 __all__ = ["Exclusion"]
 
@@ -18,19 +22,19 @@ _NO_REASON = "asked for by `exclude`."
 
 
 class Exclusion:
-    """Which files are left out, and why.
+    """The excluded files, with the reasons.
 
     Args:
-        exclude: None; the path of a CSV file with the column `path`, and maybe `reason`, as
+        exclude: None; the path of a CSV file with the column `path`, and optionally `reason`, as
             `imgclf inspect --out` writes it; or a list of paths.
-        root: the folder that relative paths start from.
+        root: the folder that paths are relative to.
 
     Raises:
         MissingFileError: if there is no such CSV file.
         DataError: if it has no column `path`.
     """
 
-    def __init__(self, exclude: Any, root: str | os.PathLike[str]) -> None:
+    def __init__(self, exclude: Exclude | None, root: StrPath) -> None:
         self.root = os.path.abspath(root)
         entries = _entries(exclude)
         self._reasons = {self._key(path): reason for path, reason in entries}
@@ -41,7 +45,7 @@ class Exclusion:
         return os.path.normpath(os.path.join(self.root, path))
 
     def reason(self, path: str) -> str | None:
-        """Why the file is left out; None if it is not."""
+        """Returns why the file is excluded; None if it is not."""
         if not self._reasons:
             return None
         key = self._key(os.path.abspath(path))
@@ -53,7 +57,7 @@ class Exclusion:
         return None
 
     def notes(self) -> tuple[str, ...]:
-        """A sentence about entries that no file was found for."""
+        """Makes a note on entries that match no file."""
         missing = [shown for key, shown in self._shown.items() if key not in self._met]
         if not missing:
             return ()
@@ -63,7 +67,7 @@ class Exclusion:
         )
 
 
-def _entries(exclude: Any) -> list[tuple[str, str]]:
+def _entries(exclude: Exclude | None) -> list[tuple[str, str]]:
     if exclude is None:
         return []
     if isinstance(exclude, (str, os.PathLike)):

@@ -1,7 +1,7 @@
-"""Images in folders: a folder for each class, or folders of the splits that hold those.
+"""Loads images from folders: a folder for each class, or folders of splits that hold those.
 
-Only the names of files and folders are looked at here; reading the images is the work of
-`labelled_files`. The user's files are never changed.
+Only the names of files and folders are read here; `from_files` reads the images. The user's files
+are never changed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FolderScan", "images_at", "load_folder", "scan_folder"]
 
-# What systems and programs leave behind; hidden files and folders are left out as well.
+# Files of systems and programs; hidden files and folders are ignored as well.
 _JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
 
 _NO_IMAGE = "is no image by its name."
@@ -40,14 +40,14 @@ _IN_NO_CLASS = "is in no folder of a class."
 
 @dataclasses.dataclass(frozen=True)
 class FolderScan:
-    """What a folder holds.
+    """The contents of a folder.
 
     Args:
-        files: the files that should be images, sorted.
+        files: the files that may be images, sorted.
         passed_over: all other files, and the folders that were not entered (they end in "/"), each
             with the reason.
         unreadable: folders that could not be listed, each with the reason.
-        empty: names of classes without a file.
+        empty: the names of classes without a file.
     """
 
     files: tuple[LabelledFile, ...]
@@ -57,7 +57,7 @@ class FolderScan:
 
     @property
     def ignored(self) -> int:
-        """How many files are no images by their names."""
+        """The number of files that are no images by their names."""
         return sum(reason == _NO_IMAGE for _, reason in self.passed_over)
 
 
@@ -80,39 +80,38 @@ def load_folder(
     """Loads images from a folder that has a folder for each class.
 
     Either `path` holds the folders of the classes (`photos/cat`, `photos/dog`), or it holds `train`
-    and maybe `val` (or `valid`, `validation`) and `test`, and each of these the folders of the
-    classes. Folders inside a class belong to it. Hidden files and what systems leave behind are
-    passed over. Images stay where they are and are decoded as they are needed. Copies of one
-    image stay on one side of a cut; where folders of splits hold the same image, it stays in
-    test, or else in validation; one under two labels is left out. `Dataset.ledger` tells of every
-    file what became of it.
+    and optionally `val` (or `valid`, `validation`) and `test`, and each of these the folders of the
+    classes. Folders inside a class belong to it. Hidden and system files are ignored. Images stay
+    where they are and are decoded when needed. Copies of one image stay in one split. If folders of
+    splits hold the same image, it stays in test, or else in validation. An image with two labels is
+    left out. `Dataset.ledger` accounts for every file.
 
     Args:
         path: the folder.
-        image_size: (height, width) in pixels, or one int for both, that every image is given. If
-            left out, a square is chosen from the images' median shorter side, a multiple of 8
-            from 16 to 96; `Dataset.notes` says which.
-        color: "rgb" or "gray"; if left out, "gray" where all images are grey, else "rgb".
-        resize: "crop" fills the size and cuts what hangs over, "pad" shows all between black bars,
-            "stretch" ignores the proportions.
-        validation: the part of the images (0 to below 1) that is set aside for validation, drawn
-            by `seed`, each class alike; or None. A folder for validation takes its place.
-        test: the same for testing.
-        class_names: the names of the classes in the order of their labels; if left out, the sorted
-            names of the folders. Folders with other names are refused; a name may have no folder.
-        seed: decides which images are set aside.
-        max_skipped: the part of the files that may be unusable. They are skipped and listed in
+        image_size: (height, width) in pixels, or one int for both, to which images are resized. If
+            left out, a square is chosen from the median shorter side of the images, a multiple of
+            8 from 16 to 96; `Dataset.notes` says which.
+        color: "rgb" or "gray"; if left out, "gray" if all images are grey, else "rgb".
+        resize: "crop" fills the size and crops the rest, "pad" adds black bars, "stretch" ignores
+            the aspect ratio.
+        validation: the fraction of the images (0 to below 1) for validation, stratified by class;
+            or None. A folder for validation takes precedence.
+        test: the same for the test split.
+        class_names: the class names in the order of their labels; if left out, the sorted names of
+            the folders. Folders with other names are refused; a class may have no folder.
+        seed: decides which images are in which split.
+        max_skipped: the fraction of the files that may be unusable. They are skipped and listed in
             `Dataset.skipped`.
         exclude: files to leave out: the path of a CSV file with a column `path`, such as
-            `imgclf inspect --out` writes, or a list of paths; relative ones start at `path`.
-        groups: which images must stay on one side of a cut, such as those of one patient: a
-            regular expression with one group in brackets, which is searched for in the path below
-            `path` (with "/"), or a function of that path. Images that it does not match, or for
-            which it gives None, are alone.
-        max_pixels: images with more pixels than that are skipped unread.
+            `imgclf inspect --out` writes, or a list of paths, relative to `path`.
+        groups: images that must stay in one split, such as those of one patient: a regular
+            expression with one group in brackets, which is searched for in the path below `path`
+            (with "/"), or a function of that path. Images without a match, or for which the
+            function returns None, belong to no group.
+        max_pixels: images with more pixels are skipped unread.
         cache: where decoded images are kept from the first epoch on: "auto" (memory up to a
             quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
-            (nowhere), or `CacheSettings` with bounds of your own.
+            (nowhere), or `CacheSettings` with other limits.
 
     Returns:
         The data set; `Dataset.train.images` is an `ImageFiles` of (N, height, width, channels).
@@ -208,7 +207,7 @@ def _grouping(
 def _grouped(
     files: Sequence[LabelledFile], root: Path, group_of: Callable[[str], object], notes: list[str]
 ) -> list[LabelledFile]:
-    """The files with their groups; a note says how many there are."""
+    """Adds the groups to the files, and a note on how many there are."""
     names: dict[str, str] = {}
     grouped: list[LabelledFile] = []
     for file in files:
@@ -227,7 +226,7 @@ def _grouped(
 
 
 def scan_folder(root: Path, *, may_lack_classes: bool = False) -> FolderScan:
-    """Finds the classes of a folder and their files, by names alone.
+    """Finds the classes of a folder and their files by their names.
 
     Args:
         root: the folder.
@@ -259,12 +258,12 @@ def scan_folder(root: Path, *, may_lack_classes: bool = False) -> FolderScan:
 
 
 def images_at(place: Path, skipped: list[tuple[Path, str]] | None) -> list[Path]:
-    """What should be images below a folder by their names, sorted; a file stands for itself.
+    """Lists the files below a folder that may be images by their names; a file lists itself.
 
     Args:
         place: a folder or a file.
-        skipped: a list for folders in it that cannot be listed, each with the reason; without one,
-            the first of them is an error.
+        skipped: receives folders that cannot be listed, each with the reason; without it, the first
+            of them is an error.
 
     Raises:
         DataError: if there are no images in the folder.
@@ -341,7 +340,7 @@ def _folders_in(root: Path) -> list[Path]:
 
 
 def _beside(root: Path) -> list[tuple[str, str]]:
-    """What lies beside the folders of classes or splits, with the reason why it is passed over."""
+    """Lists what is beside the folders of classes or splits, with the reason to ignore it."""
     return [
         (_shown(entry), _why_not(entry.name) or _IN_NO_CLASS)
         for entry in _listed(root)
@@ -350,7 +349,7 @@ def _beside(root: Path) -> list[tuple[str, str]]:
 
 
 class _Found(NamedTuple):
-    """What is below one folder."""
+    """The files below one folder."""
 
     images: list[str]
     passed_over: list[tuple[str, str]]
@@ -358,9 +357,9 @@ class _Found(NamedTuple):
 
 
 def _walk(top: Path) -> _Found:
-    """All that is below a folder, sorted.
+    """Lists all files below a folder, sorted.
 
-    A folder that links lead to twice is entered once, so that a loop of links ends.
+    A folder with several links to it is entered once, so that a loop of links ends.
     """
     found = _Found([], [], [])
     seen: set[tuple[int, int]] = set()
@@ -385,7 +384,7 @@ def _walk(top: Path) -> _Found:
                 found.passed_over.append((os.path.join(folder, ""), reason))
                 continue
             seen.add((status.st_dev, status.st_ino))
-            # From the end, since the last one that is added is the next one that is looked at.
+            # Reversed, since the last entry is the next to be processed.
             waiting += reversed(_listed(folder))
         except OSError as error:
             found.unreadable.append((Path(folder), f"cannot be read ({error.strerror})."))
@@ -409,7 +408,7 @@ def _shown(entry: os.DirEntry[str]) -> str:
 
 
 def _why_not(name: str) -> str | None:
-    """Why a file with this name is passed over; None if it should be an image."""
+    """Why a file with this name is ignored; None if it may be an image."""
     if name.startswith("."):
         return "is hidden."
     if name.lower() in _JUNK:

@@ -1,4 +1,4 @@
-"""What there is to know about image files, as sentences for `Dataset.notes` and for errors."""
+"""Sentences on image files for `Dataset.notes` and for errors."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ __all__ = [
 ]
 
 # Examples in one message or note.
-_SHOWN = 5
+_MAX_SHOWN = 5
 
-# Images that are pointed out: a shorter side in pixels, and how often it goes into the longer.
+# Limits of noteworthy images: a side in pixels, and an aspect ratio.
 _TINY = 8
 _SLIVER = 5
 
 
 def note_twins(class_names: Sequence[str]) -> tuple[str, ...]:
-    """Names that a person would take for one: `Cat` and `cat`."""
+    """Notes class names that look the same: `Cat` and `cat`."""
     return tuple(
         f"Classes {' and '.join(map(repr, names))} differ only in case or blanks: if they are one, "
         "put their images together."
@@ -43,7 +43,7 @@ def note_twins(class_names: Sequence[str]) -> tuple[str, ...]:
 
 
 def twin_names(class_names: Sequence[str]) -> list[list[str]]:
-    """Groups of names that differ only in case or blanks."""
+    """Groups the names that differ only in case or blanks."""
     alike: dict[str, list[str]] = {}
     for name in class_names:
         alike.setdefault("".join(name.casefold().split()), []).append(name)
@@ -51,7 +51,7 @@ def twin_names(class_names: Sequence[str]) -> list[list[str]]:
 
 
 def note_formats(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tuple[str, ...]:
-    """Files whose names promise another format than they hold."""
+    """Notes files whose suffix is that of another format."""
     other = [
         file.name
         for file, header in zip(used, headers, strict=True)
@@ -66,7 +66,7 @@ def note_formats(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tup
 
 
 def note_shapes(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tuple[str, ...]:
-    """Images that are read, but that the user may not expect."""
+    """Notes usable images that the user may not expect."""
     kinds: dict[str, list[str]] = {}
     for file, header in zip(used, headers, strict=True):
         short, long = sorted((header.height, header.width))
@@ -87,7 +87,7 @@ def note_shapes(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tupl
 
 
 def note_copies(copies: ResolvedCopies, readable: Sequence[LabelledFile]) -> tuple[str, ...]:
-    """Files with the same content, and what was done about them."""
+    """Notes files with the same content, and which are used."""
     notes = []
     if copies.groups:
         count = sum(map(len, copies.groups))
@@ -105,7 +105,7 @@ def note_copies(copies: ResolvedCopies, readable: Sequence[LabelledFile]) -> tup
             f"{len(across):,}, such as {show_path(first.name)}, which {copies.left_out[across[0]]}"
         )
     if copies.two_labels:
-        examples = "; ".join(_both(group, readable) for group in copies.two_labels[:_SHOWN])
+        examples = "; ".join(_both(group, readable) for group in copies.two_labels[:_MAX_SHOWN])
         notes.append(
             f"Warning: the same image under two labels, in {len(copies.two_labels):,} case(s): "
             f"{examples}. None of the copies is trained on. Remove the ones with the wrong label."
@@ -118,7 +118,7 @@ def _both(group: Sequence[int], readable: Sequence[LabelledFile]) -> str:
 
 
 def note_skipped(skipped: Sequence[tuple[Path, str]], total: int) -> tuple[str, ...]:
-    """How many files cannot be used, and some of them with the reason."""
+    """Notes how many files cannot be used, some of them with the reason."""
     if not skipped:
         return ()
     return (
@@ -127,7 +127,7 @@ def note_skipped(skipped: Sequence[tuple[Path, str]], total: int) -> tuple[str, 
 
 
 def list_skipped(skipped: Sequence[tuple[Path, str]]) -> str:
-    """Some of the files that were skipped, each with the reason."""
-    first = " ".join(f"{show_path(path)}: {reason}" for path, reason in skipped[:_SHOWN])
-    more = len(skipped) - _SHOWN
+    """Lists some of the skipped files, each with the reason."""
+    first = " ".join(f"{show_path(path)}: {reason}" for path, reason in skipped[:_MAX_SHOWN])
+    more = len(skipped) - _MAX_SHOWN
     return f"{first} And {more} more." if more > 0 else first

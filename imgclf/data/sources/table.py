@@ -1,4 +1,4 @@
-"""Images listed in a table: a CSV file or a data frame with a path and a label in each row."""
+"""Loads images that a table lists: a CSV file or data frame with a path and a label a row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeGuard
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeGuard
 
 from imgclf import checks
 from imgclf.data.images import MAX_PIXELS
@@ -17,25 +17,36 @@ from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from imgclf.data.cache import CacheLocation, CacheSettings
     from imgclf.data.dataset import Dataset
-    from imgclf.typing import DataFrameLike, ImageSize, StrPath
+    from imgclf.typing import ImageSize, StrPath
 
 __all__ = ["load_csv", "names_splits", "scan_csv"]
 
 _SPLIT_COLUMN = "split"
 
-# What may part the columns of a table, and what it is called.
+# The delimiters of columns, and what messages call them.
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "'|'"}
 
-# Where a row stands ("line 3"), and what it holds.
+# The place of a row ("line 3"), and its cells.
 Row = tuple[str, dict[str, Any]]
 
 
+class DataFrame(Protocol):
+    """A pandas `DataFrame`, or anything else with its columns and records."""
+
+    @property
+    def columns(self) -> Iterable[Any]:
+        """The names of the columns."""
+
+    def to_dict(self, orient: Any, /) -> Any:
+        """With "records": a dictionary for each row."""
+
+
 def load_csv(
-    path: StrPath | DataFrameLike,
+    path: StrPath | DataFrame,
     *,
     path_column: str = "path",
     label_column: str = "label",
@@ -62,25 +73,24 @@ def load_csv(
             `validation`) or `test` in each row decides the splits.
         path_column: the column that names the files.
         label_column: the column that names the classes.
-        root: the folder that relative paths start from; the table's own if left out, or, for a data
-            frame, the current folder.
+        root: the folder that paths are relative to; if left out, that of the table, or of a data
+            frame the current folder.
         image_size: as in `load_folder`, like all that follow.
         color: "rgb", "gray", or None to choose.
         resize: "crop", "pad" or "stretch".
-        validation: the part to set aside; a `split` column with validation rows takes its place.
-        test: the same for testing.
-        class_names: the names of the classes in the order of their labels.
-        seed: decides which images are set aside.
-        max_skipped: the part of the files that may be missing or unusable.
-        delimiter: what parts the columns; if left out, the one of comma, semicolon, tab and "|"
-            with which the header has the columns that are needed.
-        exclude: as in `load_folder`; relative paths start where those of the table do.
-        groups: the column that says which images must stay on one side of a cut, such as
-            "patient".
+        validation: the fraction for validation; `split` rows for validation take precedence.
+        test: the same for the test split.
+        class_names: the class names in the order of their labels.
+        seed: decides which images are in which split.
+        max_skipped: the fraction of the files that may be missing or unusable.
+        delimiter: the delimiter of the columns; if left out, the one of comma, semicolon, tab and
+            "|" with which the header has the required columns.
+        exclude: as in `load_folder`; paths are relative to the same folder as those of the table.
+        groups: the column of the groups whose images must stay in one split, such as "patient".
         max_pixels: as in `load_folder`.
         cache: where decoded images are kept from the first epoch on: "auto" (memory up to a
             quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
-            (nowhere), or `CacheSettings` with bounds of your own.
+            (nowhere), or `CacheSettings` with other limits.
 
     Returns:
         The data set; `Dataset.train.images` is an `ImageFiles` of (N, height, width, channels).
@@ -142,7 +152,7 @@ def load_csv(
 
 
 def scan_csv(path: Path) -> tuple[LabelledFile, ...]:
-    """The files that a CSV file with the columns `path` and `label` lists; raises as `load_csv`."""
+    """Lists the files of a CSV file with the columns `path` and `label`; raises as `load_csv`."""
     columns = _Columns("path", "label", None)
     names, rows = _csv_rows(path, columns, None, [])
     columns.check(names)
@@ -161,14 +171,14 @@ def names_splits(path: Path) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class _Columns:
-    """What the columns are called."""
+    """The names of the columns."""
 
     path: str
     label: str
     group: str | None
 
     def check(self, names: Sequence[str]) -> None:
-        """Raises if one of them is not there."""
+        """Raises if a column is missing."""
         for argument, column in self._needed().items():
             if not isinstance(column, str):
                 raise ArgumentTypeError(
@@ -186,15 +196,15 @@ class _Columns:
         return needed if self.group is None else {**needed, "groups": self.group}
 
     def are_in(self, names: Sequence[str]) -> bool:
-        """Whether all of them are there."""
+        """Whether all columns are there."""
         return all(column in names for column in self._needed().values())
 
 
-def _is_frame(value: StrPath | DataFrameLike) -> TypeGuard[DataFrameLike]:
+def _is_frame(value: StrPath | DataFrame) -> TypeGuard[DataFrame]:
     return hasattr(value, "columns") and hasattr(value, "to_dict")
 
 
-def _frame_rows(frame: Any) -> Iterator[Row]:
+def _frame_rows(frame: DataFrame) -> Iterator[Row]:
     for number, row in enumerate(frame.to_dict("records")):
         yield f"row {number}", {str(column): cell for column, cell in row.items()}
 
@@ -218,10 +228,10 @@ def _csv_rows(
         )
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            parted_by = delimiter or _find_delimiter(stream, wanted)
-            if parted_by != "," and delimiter is None:
-                notes.append(f"The table's columns are separated by {_DELIMITERS[parted_by]}.")
-            reader = csv.DictReader(stream, delimiter=parted_by, strict=True)
+            separator = delimiter or _find_delimiter(stream, wanted)
+            if separator != "," and delimiter is None:
+                notes.append(f"The table's columns are separated by {_DELIMITERS[separator]}.")
+            reader = csv.DictReader(stream, delimiter=separator, strict=True)
             columns = list(reader.fieldnames or [])
             if head_only:
                 return columns, []
@@ -238,7 +248,7 @@ def _csv_rows(
 
 
 def _find_delimiter(stream: TextIO, wanted: _Columns) -> str:
-    """The delimiter with which the header has the columns that are wanted; else a comma."""
+    """Finds the delimiter with which the header has the required columns; else a comma."""
     header = stream.readline()
     stream.seek(0)
     for delimiter in _DELIMITERS:
@@ -249,7 +259,7 @@ def _find_delimiter(stream: TextIO, wanted: _Columns) -> str:
 
 
 def _to_files(rows: list[Row], columns: _Columns, start: Path) -> tuple[list[LabelledFile], int]:
-    """The files in the order of their paths, each once; how many rows named one again."""
+    """Returns the files in the order of their paths, and the number of repeated rows."""
     first: dict[str, tuple[str, LabelledFile]] = {}
     for where, row in rows:
         path = os.path.join(start, _cell(row, columns.path, where))
