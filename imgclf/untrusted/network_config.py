@@ -96,7 +96,7 @@ def read_network(config: Any) -> Network:
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
         raise UnsafeFileError("config.json describes no Keras model.")
     walk = _Walk()
-    # How the outermost model was compiled is never read: Keras is told not to.
+    # The outermost model is loaded with compile=False, which ignores its compile_config.
     walk.through({key: value for key, value in config.items() if key != "compile_config"})
     if not _is_model(config):
         unknown = f"the model is a {_class_of(config)}, of which no more is known"
@@ -167,8 +167,8 @@ class _Walk:
         self.models += (module, class_name) in MODELS
         if "shared_object_id" in value:
             # Keras builds the first of them only, so the others must not say anything else.
-            number, told = value["shared_object_id"], (module, class_name, config)
-            if not isinstance(number, int) or self.shared.setdefault(number, told) != told:
+            number, entry = value["shared_object_id"], (module, class_name, config)
+            if not isinstance(number, int) or self.shared.setdefault(number, entry) != entry:
                 raise UnsafeFileError("config.json describes one shared object in two ways.")
 
 
