@@ -7,8 +7,7 @@ see what is meant, and the day they ship it only this file changes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import keras
@@ -31,7 +30,6 @@ else:
 
 __all__ = [
     "ArrayLike",
-    "DataFrameLike",
     "ImageSize",
     "KerasCallback",
     "KerasHistory",
@@ -52,11 +50,3 @@ StrPath: TypeAlias = str | os.PathLike[str]
 ImageSize: TypeAlias = int | tuple[int, int]
 
 Verbose: TypeAlias = Literal["auto", 0, 1, 2]
-
-
-class DataFrameLike(Protocol):
-    """A table as pandas and polars have it."""
-
-    @property
-    def columns(self) -> Iterable[str]:
-        """The names of the columns."""
