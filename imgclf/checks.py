@@ -201,6 +201,19 @@ class SizePair(Constraint):
 
 
 @dataclasses.dataclass(frozen=True)
+class EqualPair(SizePair):
+    """An int above 0, or a pair of equal ones."""
+
+    allowed = "an int above 0 or a pair of equal ones"
+
+    def accept(self, value: object) -> tuple[int, int]:
+        down, right = super().accept(value)
+        if down != right:
+            raise ValueError
+        return down, right
+
+
+@dataclasses.dataclass(frozen=True)
 class Maybe(Constraint):
     """None, or what another constraint allows.
 

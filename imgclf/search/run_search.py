@@ -11,7 +11,7 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from imgclf import checks
 from imgclf.classifier.classifier import Classifier
@@ -19,12 +19,13 @@ from imgclf.classifier.loading import load
 from imgclf.data.dataset import Dataset
 from imgclf.data.free_memory import available_memory
 from imgclf.errors import ArgumentError, SearchError
+from imgclf.search.algorithms import ALGORITHMS, Algorithm
 from imgclf.search.engine.coordinator import Coordinator
 from imgclf.search.engine.deadline import Deadline
 from imgclf.search.engine.fractions import check_train_fractions
 from imgclf.search.engine.live_table import make_display
 from imgclf.search.engine.local_workers import run_on_workers
-from imgclf.search.engine.oracle import ALGORITHMS, Proposer
+from imgclf.search.engine.oracle import Proposer
 from imgclf.search.engine.remote_workers import check_address, run_chief, run_remote_worker
 from imgclf.search.engine.search_folder import SearchFolder
 from imgclf.search.engine.trainer import Trainer, fast_garbage_collection
@@ -53,7 +54,7 @@ def search(
     blocks: BlocksSpace = "default",
     *,
     recipe: RecipeSpace | None = None,
-    algorithm: Literal["bayesian", "random", "hyperband"] = "bayesian",
+    algorithm: Algorithm = "bayesian",
     max_trials: int | None = None,
     minutes: float | None = None,
     epochs: int | None = None,

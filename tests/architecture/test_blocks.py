@@ -232,7 +232,7 @@ WRONG = [
     ),
     (
         lambda: imgclf.separable_conv(8, strides=(1, 2)),
-        "`strides` of separable_conv must be the same down and right. Received: strides=(1, 2).",
+        "`strides` must be an int above 0 or a pair of equal ones. Received: strides=(1, 2).",
     ),
     (
         lambda: imgclf.initializer("truncated_normal", std=0.05),

@@ -14,6 +14,7 @@ import imgclf
 from imgclf import choice, conv, conv_maxpool, dense, flatten, global_pool, maxpool, repeat
 from imgclf.data.sources.digits import load_digits
 from imgclf.errors import ArgumentError, ArgumentTypeError, RunFolderError, SearchError
+from imgclf.search.algorithms import ALGORITHMS
 from imgclf.search.engine import trainer as searching
 from imgclf.search.results.result import Blocks, SearchResult
 from imgclf.search.results.trial import Trial
@@ -152,7 +153,7 @@ def test_a_search_in_which_all_fails_says_the_last_reason(data):
         search(data, [flatten(), dense(8), dense(8)], recipe=recipe, max_trials=2)
 
 
-@pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_search_that_was_stopped_resumes_to_the_same_end(data, tmp_path, algorithm):
     settings = {"recipe": RECIPE.replace(epochs=2), "algorithm": algorithm, "max_trials": 3}
 

@@ -12,6 +12,7 @@ import pytest
 import imgclf
 from imgclf import Recipe, choice, conv, global_pool
 from imgclf.errors import ArgumentError, RunFolderError, SearchError
+from imgclf.search.algorithms import ALGORITHMS
 from imgclf.search.results.confirm import finalists
 from imgclf.search.run_search import search
 from imgclf.search.space.hyper_classifier import HyperClassifier
@@ -144,7 +145,7 @@ def broken_at_8(hp):
     return build(hp)
 
 
-@pytest.mark.parametrize("algorithm", ["random", "bayesian", "hyperband"])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_trial_that_raises_is_recorded_and_the_search_continues(data, tmp_path, algorithm):
     recipe = RECIPE.replace(epochs=1)
     settings = {"recipe": recipe, "max_trials": 4, "algorithm": algorithm, "run_dir": tmp_path}

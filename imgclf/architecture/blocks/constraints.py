@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Annotated, TypeAlias
 
 from imgclf.architecture.initializer import Initializer, InitializerSetting
-from imgclf.checks import Flag, Integer, Maybe, Number, OneOf, SizePair
+from imgclf.checks import EqualPair, Flag, Integer, Maybe, Number, OneOf, SizePair
 
 __all__ = [
     "ACTIVATIONS",
     "ActivationName",
     "ConvolutionInitializer",
     "Count",
+    "EqualSize",
     "OptionalActivation",
     "OptionalFlag",
     "OptionalPadding",
@@ -38,6 +39,7 @@ Rate: TypeAlias = Annotated[float, Number(low=0, high=1, below=True)]
 OptionalFlag: TypeAlias = Annotated[bool | None, Maybe(Flag())]
 
 Size: TypeAlias = Annotated[int | tuple[int, int], SizePair()]
+EqualSize: TypeAlias = Annotated[int | tuple[int, int], EqualPair()]
 OptionalSize: TypeAlias = Annotated[int | tuple[int, int] | None, Maybe(SizePair())]
 
 Padding: TypeAlias = Annotated[str, OneOf("same", "valid")]

@@ -11,6 +11,7 @@ from imgclf.architecture.blocks.block import Block
 from imgclf.architecture.blocks.constraints import (
     ConvolutionInitializer,
     Count,
+    EqualSize,
     OptionalActivation,
     OptionalFlag,
     OptionalPadding,
@@ -23,7 +24,6 @@ from imgclf.architecture.blocks.constraints import (
 from imgclf.architecture.blocks.normalization import OptionalNormalization, finish, has_bias
 from imgclf.architecture.blocks.pooling import pool
 from imgclf.architecture.layers import Part
-from imgclf.errors import ArgumentError
 
 __all__ = ["conv", "conv_maxpool", "separable_conv", "whitening"]
 
@@ -131,7 +131,7 @@ class SeparableConv(Block):
     Args:
         filters: number of output channels.
         kernel_size: int or (height, width) of the window.
-        strides: int or (down, right), the step of the window.
+        strides: int or (down, right), equal ones: the step of the window.
         padding: "same" or "valid", as in Keras.
         activation: the name of a Keras activation, or None.
         normalization: None, "batch", or batch_norm(...) with settings.
@@ -150,7 +150,8 @@ class SeparableConv(Block):
 
     filters: Count
     kernel_size: Size = 3
-    strides: Size = 1
+    # TensorFlow's depthwise convolution has one stride for both directions.
+    strides: EqualSize = 1
     padding: Padding = "same"
     activation: OptionalActivation = "relu"
     normalization: OptionalNormalization = None
@@ -158,15 +159,6 @@ class SeparableConv(Block):
     use_bias: OptionalFlag = None
     kernel_initializer: PlainInitializer = "glorot_uniform"
     bias_initializer: PlainInitializer = "zeros"
-
-    def check(self) -> None:
-        """TensorFlow's depthwise convolution has one stride for both directions."""
-        down, right = checks.size_pair("strides", self.strides)
-        if down != right:
-            raise ArgumentError(
-                "`strides` of separable_conv must be the same down and right. "
-                + checks.received("strides", self.strides)
-            )
 
     def parts(self) -> tuple[Part, ...]:
         depthwise = layers.Depthwise(

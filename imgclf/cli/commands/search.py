@@ -13,6 +13,7 @@ from imgclf.cli.param_types import Fractions
 from imgclf.cli.quiet import load_tensorflow
 from imgclf.cli.run_source import remember
 from imgclf.formatting import plural
+from imgclf.search.algorithms import ALGORITHMS
 
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
@@ -39,7 +40,7 @@ _TOP = 3
 )
 @click.option(
     "--algorithm",
-    type=click.Choice(["bayesian", "random", "hyperband"]),
+    type=click.Choice(ALGORITHMS),
     default="bayesian",
     show_default=True,
 )

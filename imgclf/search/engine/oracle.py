@@ -24,9 +24,7 @@ from imgclf.training.recipe.recipe import Recipe
 if TYPE_CHECKING:
     from imgclf.search.engine.keras_tuner_internals import CheckedOracle
 
-__all__ = ["ALGORITHMS", "Proposer"]
-
-ALGORITHMS = ("bayesian", "hyperband", "random")
+__all__ = ["Proposer"]
 
 # The name of the objective within keras-tuner.
 _OBJECTIVE = "objective"
@@ -53,7 +51,7 @@ class Proposer:
     """Proposes candidates, and learns from their results.
 
     Args:
-        algorithm: one of `ALGORITHMS`.
+        algorithm: one of `imgclf.search.algorithms`.
         space: of the candidates.
         max_trials: number of trials; None if only the time limits them.
         seed: of the draws.

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from imgclf import Augmentation, Recipe, between, choice, errors
 from imgclf.checks import constraints_of
+from imgclf.training.recipe.optimizers import OPTIMIZERS
 
 
 def test_a_recipe_goes_through_plain_values_and_back():
@@ -20,7 +21,7 @@ WRONG = [
     (lambda: Recipe(epochs=0), "`epochs` must be an int of at least 1. Received: epochs=0."),
     (
         lambda: Recipe(optimizer="adan"),
-        "`optimizer` must be one of 'adam', 'adamw', 'muon', 'rmsprop', 'sgd'. "
+        f"`optimizer` must be one of {', '.join(map(repr, OPTIMIZERS))}. "
         "Received: optimizer='adan'. Did you mean 'adam'?",
     ),
     (
