@@ -23,7 +23,7 @@ import numbers
 import os
 import re
 import sys
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -157,7 +157,9 @@ class Flag(Constraint):
 
 @dataclasses.dataclass(frozen=True, init=False)
 class OneOf(Constraint):
-    """One of some options; the message proposes the nearest one.
+    """One of some options; the message proposes the nearest text.
+
+    True and 1.0 equal 1, but do not stand for it.
 
     Example:
         >>> OneOf("same", "valid").check("padding", "same")
@@ -176,12 +178,15 @@ class OneOf(Constraint):
 
     def accept(self, value: object) -> Any:
         # What cannot be hashed, such as an array, may not be comparable either.
-        if not isinstance(value, Hashable) or value not in self.options:
-            raise ValueError if isinstance(value, str) else TypeError
-        return value
+        if isinstance(value, Hashable):
+            for option in self.options:
+                if value == option and _is_integer(value) == _is_integer(option):
+                    return option
+        raise ValueError if isinstance(value, str) else TypeError
 
     def hint(self, value: object) -> str:
-        near = difflib.get_close_matches(str(value), map(str, self.options), n=1)
+        texts = [option for option in self.options if isinstance(option, str)]
+        near = difflib.get_close_matches(str(value), texts, n=1)
         return f"Did you mean {near[0]!r}?" if near else ""
 
 
@@ -295,6 +300,14 @@ def flag(name: str, value: object) -> bool:
 def one_of(name: str, value: object, options: Iterable[Any]) -> Any:
     """One of `options`; the message proposes the nearest one."""
     return OneOf(*options).check(name, value)
+
+
+def callback(name: str, value: Callable[..., None] | None, takes: str) -> None:
+    """None, or what can be called; `takes` says with what, such as "a Trial"."""
+    if value is not None and not callable(value):
+        raise ArgumentTypeError(
+            f"`{name}` must be None or a function of {takes}. {received(name, value)}"
+        )
 
 
 def size_pair(name: str, value: object) -> tuple[int, int]:

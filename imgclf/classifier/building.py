@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
@@ -10,7 +11,7 @@ from imgclf.architecture.blocks.block import Block
 from imgclf.classifier.predicting import image_settings
 from imgclf.classifier.strategies import Phases, Strategy, WholeNetwork
 from imgclf.data.dataset import Dataset, check_dataset
-from imgclf.errors import ArgumentError
+from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.training.network import new_network, sample_images
 from imgclf.training.presets import get_preset
 from imgclf.training.recipe.recipe import Recipe
@@ -60,6 +61,16 @@ def from_blocks(blocks: Sequence[Block], data: Dataset, recipe: Recipe | None) -
     sample = sample_images(data.train)
     model = new_network(data.image_shape, data.num_classes, blocks, recipe, sample)
     return _parts(model, data, recipe, blocks)
+
+
+def check_source(source: StrPath) -> StrPath:
+    """Returns the path; raises `ArgumentTypeError` if it is none."""
+    if not isinstance(source, (str, os.PathLike)) or not os.fspath(source):
+        raise ArgumentTypeError(
+            "`source` must be a Classifier, or the path of a .keras file or run folder. Wrap a "
+            f"Keras model in Classifier(model). {checks.received('source', source)}"
+        )
+    return source
 
 
 def from_model(model: KerasModel, data: Dataset, changes: Mapping[str, Any]) -> Parts:

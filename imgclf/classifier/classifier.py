@@ -142,8 +142,11 @@ class Classifier:
         `source` is a `Classifier`, a `.keras` file, or a run folder; it is not changed. The images
         must have the shape that it was trained on.
         """
-        old = source if isinstance(source, Classifier) else cls(persistence.read(source).model)
-        return cls(**building.from_model(old.model, data, recipe_changes))
+        if isinstance(source, Classifier):
+            model = source.model
+        else:
+            model = persistence.read(building.check_source(source)).model
+        return cls(**building.from_model(model, data, recipe_changes))
 
     @classmethod
     def from_blocks(

@@ -7,6 +7,7 @@ from typing import Any
 from imgclf import checks
 from imgclf.classifier.assessing import Images, LabelledImages, Labels, check_classes, to_split
 from imgclf.data.dataset import Dataset
+from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.training.budget.budget import Budget
 from imgclf.training.loop.options import TrainingData
@@ -54,5 +55,12 @@ def training_data(
     else:
         data = to_split(data, labels, class_names)
     if validation_data is not None:
+        is_tuple = isinstance(validation_data, tuple)
+        if not isinstance(validation_data, Split) and not (is_tuple and len(validation_data) == 2):
+            shown = validation_data if is_tuple else type(validation_data).__name__
+            raise ArgumentTypeError(
+                "`validation_data` must be a Split or a pair (images, labels). "
+                + checks.received("validation_data", shown)
+            )
         validation = to_split(validation_data, None, class_names)
     return TrainingData.of(data, validation)

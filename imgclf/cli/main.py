@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from typing import Any
 
 import click
@@ -32,6 +33,22 @@ __all__ = ["main"]
 _INTERRUPTED = 130
 
 
+# Arguments that messages propose, as the options that the commands have in their place.
+_OPTIONS = {
+    r'resume="force"': "--resume force",
+    r"another run_dir": "another --out",
+    r"with validation=0\.1": "with --validation 0.1",
+    r"image_size=\((\d+), (\d+)\)": r"--image-size \1x\2",
+    r'color="(rgb|gray)"': r"--color \1",
+}
+
+
+def _with_options(message: str) -> str:
+    for argument, option in _OPTIONS.items():
+        message = re.sub(argument, option, message)
+    return message
+
+
 class _Program(click.Group):
     """The group of commands; maps failures to exit codes."""
 
@@ -41,7 +58,7 @@ class _Program(click.Group):
         try:
             return super().invoke(ctx)
         except ImgclfError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_with_options(str(error))) from error
         except KeyboardInterrupt as interrupt:
             click.echo(f"\n{str(interrupt) or 'Interrupted.'}", err=True)
             ctx.exit(_INTERRUPTED)

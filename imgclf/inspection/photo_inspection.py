@@ -179,7 +179,8 @@ def inspect_photos(
         MissingFileError: if there is no such folder or table.
         DataError: if it holds no classes of images.
     """
-    place = checks.existing_path("path", path)
+    place = checks.existing_path("data", path)
+    checks.callback("progress", progress, "two ints, files checked and all files")
     if place.is_dir():
         scan = scan_folder(place, may_lack_classes=True)
         files, empty, ignored, unreadable = scan.files, scan.empty, scan.ignored, scan.unreadable

@@ -168,6 +168,7 @@ def search(
     checks.integer("workers", workers, low=1)
     checks.flag("early_stopping", early_stopping)
     checks.one_of("verbose", verbose, ["auto", 0, 1, 2])
+    checks.callback("on_trial", on_trial, "a Trial")
     if max_trials is not None:
         checks.integer("max_trials", max_trials, low=1)
     elif minutes is None:
@@ -276,9 +277,8 @@ def _result(
             raise SearchError(f"All {len(trials)} trials failed. The last: {trials[-1].reason}")
         if coordinator.stopped_by == "minutes":
             raise SearchError("The time was over before the first trial had trained on a batch.")
-        raise SearchError(
-            f"No candidate of the space can be used. The last: {coordinator.proposer.refused}."
-        )
+        reason = coordinator.proposer.refused.rstrip(".")
+        raise SearchError(f"No candidate of the space can be used. The last: {reason}.")
     if folder is not None:
         folder.prune(trials)
         trials = [

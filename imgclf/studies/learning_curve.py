@@ -6,9 +6,10 @@ Only validation images are evaluated. The curve through the points is in `imgclf
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.files import atomic
 from imgclf.formatting import plural
 from imgclf.studies.growth import LearningCurve
+from imgclf.training.recipe.recipe import Recipe
 from imgclf.typing import StrPath
 
 __all__ = ["LearningCurvePlan", "learning_curve", "plan_learning_curve"]
@@ -237,7 +239,22 @@ def _check_train_fractions(train_fractions: Any) -> list[float]:
     return shares
 
 
+def _check_recipe_changes(names: Iterable[str]) -> None:
+    fields = [field.name for field in dataclasses.fields(Recipe)]
+    arguments = ["train_fractions", "seeds", "run_dir", "verbose"]
+    # `weights` is for a pretrained backbone, as in `Classifier.from_preset`.
+    for name in names:
+        if name not in [*fields, "weights"]:
+            near = difflib.get_close_matches(name, [*arguments, *fields], n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ArgumentError(
+                f"`{name}` is neither an argument of learning_curve ({', '.join(arguments)}) nor a "
+                f"field of Recipe ({', '.join(fields)}).{hint}"
+            )
+
+
 def _maker(preset: str | _Maker, recipe_changes: dict[str, Any]) -> _Maker:
+    _check_recipe_changes(recipe_changes)
     if isinstance(preset, str):
 
         def of_preset(data: Dataset, seed: int) -> Classifier:

@@ -12,8 +12,14 @@ from hypothesis import strategies as st
 
 import imgclf
 from imgclf import errors
-from imgclf.architecture.blocks.block import Block, block_from_dict, known_blocks
+from imgclf.architecture.blocks.block import (
+    _REGISTRY,
+    Block,
+    block_from_dict,
+    known_blocks,
+)
 from imgclf.architecture.blocks.constraints import ACTIVATIONS
+from imgclf.architecture.build import build_classifier
 from imgclf.architecture.initializer import INITIALIZERS
 from imgclf.architecture.layers import Activate
 from imgclf.checks import Integer, constraints_of
@@ -182,6 +188,80 @@ def test_a_class_that_is_defined_again_as_in_a_notebook_replaces_itself():
     block = again(imgclf.conv(3))
     assert type(block_from_dict(json.loads(json.dumps(block.to_dict())))) is again
     assert block_from_dict(block.to_dict()) == block
+
+
+def define_in(module, name="MovedBlock"):
+    namespace = {"parts": lambda self: (Activate("relu"),), "__module__": module}
+    return dataclasses.make_dataclass(
+        name, [("rate", float)], bases=(Block,), namespace=namespace, frozen=True, repr=False
+    )
+
+
+@pytest.mark.parametrize("main", ["__main__", "__mp_main__"])
+@pytest.mark.parametrize("to_module", [True, False])
+def test_a_class_that_moves_between_notebook_and_module_replaces_itself(main, to_module):
+    modules = [main, "my_blocks"] if to_module else ["my_blocks", main]
+    name = f"Moved{main.strip('_').title().replace('_', '')}{to_module}"
+    old, new = [define_in(module, name) for module in modules]
+    assert type(block_from_dict(old(0.5).to_dict())) is new
+
+
+def test_a_class_of_another_module_is_refused_with_both_ways_out():
+    define_in("one_module", "TwiceDefined")
+    with pytest.raises(errors.ArgumentError) as caught:
+        define_in("other_module", "TwiceDefined")
+    assert str(caught.value) == (
+        "The block name 'twice_defined' is taken by one_module.TwiceDefined, by which stored "
+        "blocks of that name are read. Give the class TwiceDefined another name, or restart "
+        "Python if it has moved."
+    )
+
+
+def test_a_notebook_cannot_replace_a_block_of_ours():
+    with pytest.raises(errors.ArgumentError) as caught:
+        define_in("__main__", "Conv")
+    assert str(caught.value).endswith("Give the class Conv another name.")
+    assert type(block_from_dict(imgclf.conv(8).to_dict())) is imgclf.conv
+
+
+def test_a_block_that_is_no_dataclass_says_what_to_add():
+    class Undecorated(Block):
+        filters: int
+
+        def parts(self):
+            return (Activate("relu"),)
+
+    for arguments in ((8,), ()):
+        with pytest.raises(errors.ArgumentTypeError) as caught:
+            Undecorated(*arguments)
+        assert str(caught.value) == (
+            "The block Undecorated must be a frozen dataclass. Write "
+            "@dataclasses.dataclass(frozen=True, repr=False) above the class."
+        )
+
+
+def test_a_stored_block_whose_class_is_not_defined_says_what_to_import(tmp_path):
+    kind = define_in("my_blocks", "ForgottenBlock")
+    blocks = [kind(0.5), imgclf.flatten()]
+    model = build_classifier(blocks, (4, 4, 1), 2)
+    path = imgclf.Classifier(model, ["a", "b"], blocks=blocks).save(tmp_path / "own.keras")
+    del _REGISTRY["forgotten_block"]
+    with pytest.raises(errors.ModelFileError) as caught:
+        imgclf.load(path)
+    assert str(caught.value) == (
+        f"{path}: cannot be used: The block 'forgotten_block' is not defined here: import the "
+        "module that defines its class before loading."
+    )
+
+
+@pytest.mark.parametrize("values", [None, {}, {"block": 3}, {"block": []}])
+def test_what_is_no_stored_block_is_refused(values):
+    with pytest.raises(errors.ArgumentTypeError) as caught:
+        block_from_dict(values)
+    assert str(caught.value) == (
+        "A stored block must be a dict with the name of a block under the key 'block'. "
+        f"Received: values={values!r}."
+    )
 
 
 def test_all_activations_are_known_to_keras():

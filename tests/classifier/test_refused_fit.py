@@ -253,6 +253,21 @@ def test_smaller_images_for_a_network_of_one_size(data, tmp_path):
     assert tree(tmp_path) == {}
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [((), "()"), ([[], []], "'list'"), (7, "7"), ("d", "'Dataset'")],
+    ids=str,
+)
+def test_validation_data_is_named(clf, data, given, shown):
+    given = data if given == "d" else given
+    with pytest.raises(errors.ArgumentTypeError) as caught:
+        clf.fit(data, validation_data=given)
+    assert str(caught.value) == (
+        "`validation_data` must be a Split or a pair (images, labels). "
+        f"Received: validation_data={shown}."
+    )
+
+
 def test_a_fit_that_is_accepted_drops_what_was_calibrated_but_not_the_recipe(clf, data, tmp_path):
     recipe = clf.recipe
     history = clf.fit(data, epochs=1, run_dir=tmp_path / "run", verbose=0)

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import imgclf
 from imgclf.cli.main import main
 
 
@@ -53,6 +55,31 @@ def test_an_unknown_preset_is_a_message():
     assert result.exit_code == 1
     assert "Error: `name` must be " in result.stderr
     assert "Did you mean 'fast'?" in result.stderr
+
+
+def test_another_run_is_refused_with_the_options_of_the_command(tmp_path):
+    run = tmp_path / "run"
+    arguments = ("train", "digits", "--preset", "quick", "--out", run, "--quiet")
+    assert call(*arguments, "--epochs", 1).exit_code == 0
+    result = call(*arguments, "--epochs", 2)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: Run folder {str(run)!r} holds another run. It differs in: recipe.epochs (1 "
+        "there, 2 now). Use another --out, or remove this one. To resume from its checkpoint "
+        "nevertheless: --resume force."
+    )
+
+
+def test_images_of_another_shape_are_refused_with_the_options_of_the_command(tmp_path):
+    images, labels = np.zeros((20, 4, 6, 3), np.uint8), np.arange(20) % 2
+    data = imgclf.Dataset.from_arrays(images, labels, validation=0.2)
+    model = imgclf.Classifier.from_blocks([imgclf.flatten()], data).save(tmp_path / "old.keras")
+    result = call("train", "digits", "--from-model", model, "--quiet")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "Error: The model takes images of the shape (4, 6, 3), but the data has (8, 8, 1). Load "
+        "the data with --image-size 4x6 and --color rgb."
+    )
 
 
 def test_a_folder_that_cannot_be_made_is_a_message(tmp_path):

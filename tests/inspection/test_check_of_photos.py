@@ -432,6 +432,15 @@ def test_arguments_that_do_not_go_together(photos, tmp_path):
         imgclf.inspect(tmp_path / "nowhere")
     with pytest.raises(ArgumentError, match="`sample` goes with data that is loaded"):
         imgclf.inspect(photos, sample=3)
+    with pytest.raises(ArgumentTypeError) as caught:
+        imgclf.inspect(photos, progress=1)
+    assert str(caught.value) == (
+        "`progress` must be None or a function of two ints, files checked and all files. "
+        "Received: progress=1."
+    )
+    with pytest.raises(MissingFileError) as caught:
+        imgclf.inspect("nowhere")
+    assert str(caught.value) == "`data`: there is no file or folder 'nowhere'."
     with pytest.raises(ArgumentError, match="`progress` goes with a path only"):
         imgclf.inspect(imgclf.load_digits(), progress=print)
     with pytest.raises(ArgumentTypeError) as caught:

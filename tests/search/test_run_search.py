@@ -296,6 +296,29 @@ def test_bad_arguments_are_refused_before_anything_is_trained(data, changes, kin
     assert message in str(caught.value)
 
 
+def test_what_cannot_be_called_is_refused_before_anything_is_trained(data):
+    with pytest.raises(ArgumentTypeError) as caught:
+        search(data, BLOCKS, recipe=RECIPE, on_trial=0)
+    assert str(caught.value) == (
+        "`on_trial` must be None or a function of a Trial. Received: on_trial=0."
+    )
+    result = SearchResult([make_trial(0, 0.5)], "max_trials", None)
+    with pytest.raises(ArgumentTypeError) as caught:
+        result.confirm(data, on_run="print")
+    assert str(caught.value) == (
+        "`on_run` must be None or a function of a Run. Received: on_run='print'."
+    )
+
+
+def test_a_search_of_no_blocks_says_what_to_add(data):
+    with pytest.raises(SearchError) as caught:
+        search(data, ())
+    assert str(caught.value) == (
+        "No candidate of the space can be used. The last: The last block must leave a flat "
+        "tensor, but leaves 8×8×1. Add flatten() or global_pool() at the end."
+    )
+
+
 def test_hyperband_does_not_share_the_epochs(data):
     with pytest.raises(ArgumentError) as caught:
         search(data, BLOCKS, recipe=RECIPE.replace(epochs=choice(1, 2)), algorithm="hyperband")

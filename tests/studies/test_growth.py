@@ -1,5 +1,6 @@
 """The learning curve against scipy's `curve_fit`, and its interval against a simulation."""
 
+import dataclasses
 import itertools
 import json
 
@@ -152,6 +153,17 @@ def test_bad_arguments_are_named():
         imgclf.learning_curve(data, 3)
     with pytest.raises(ArgumentError, match="a function makes its own"):
         imgclf.learning_curve(data, tiny, epochs=3)
+    with pytest.raises(ArgumentTypeError, match="`verbose` must be True"):
+        imgclf.learning_curve(data, tiny, verbose=0)
+    fields = ", ".join(field.name for field in dataclasses.fields(imgclf.Recipe))
+    for name, hint in {"parts": "", "seed_s": " Did you mean 'seeds'?"}.items():
+        for preset in ("quick", tiny):
+            with pytest.raises(ArgumentError) as caught:
+                imgclf.learning_curve(data, preset, **{name: (0.5, 1)})
+            assert str(caught.value) == (
+                f"`{name}` is neither an argument of learning_curve (train_fractions, seeds, "
+                f"run_dir, verbose) nor a field of Recipe ({fields}).{hint}"
+            )
     with pytest.raises(ArgumentTypeError, match="`data` must be a Dataset"):
         imgclf.learning_curve(data.train)
     alone = imgclf.Dataset(train=data.train)

@@ -1,3 +1,5 @@
+import logging
+
 import keras
 import numpy as np
 import pytest
@@ -158,6 +160,30 @@ def test_images_of_another_shape_are_refused_with_the_way_out():
         "The model takes images of the shape (32, 32, 3), but the data has (24, 24, 3). Load "
         'the data with image_size=(32, 32) and color="rgb".'
     )
+
+
+def test_a_keras_model_as_a_source_is_refused_with_the_way_out():
+    model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten()], name="mine")
+    with pytest.raises(errors.ArgumentTypeError) as caught:
+        imgclf.Classifier.from_model(model, colour_data())
+    assert str(caught.value) == (
+        "`source` must be a Classifier, or the path of a .keras file or run folder. Wrap a Keras "
+        f"model in Classifier(model). Received: source={model!r}."
+    )
+
+
+def test_many_transfers_in_one_process_are_no_reason_for_advice_on_retracing(caplog):
+    data = colour_data()
+    old = imgclf.Classifier.from_preset("quick", data)
+    logging.getLogger("tensorflow").addHandler(caplog.handler)
+    try:
+        for _ in range(4):
+            clf = imgclf.Classifier.from_model(old, data, epochs=1)
+            clf.plan(data)
+            clf.fit(data, verbose=0)
+    finally:
+        logging.getLogger("tensorflow").removeHandler(caplog.handler)
+    assert not [text for text in caplog.messages if "retracing" in text]
 
 
 def test_a_model_without_an_output_layer_is_refused():

@@ -59,13 +59,22 @@ class Block(abc.ABC):
         if "block_name" not in cls.__dict__:
             cls.block_name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
         known = _REGISTRY.get(cls.block_name, cls)
-        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+        if not _is_redefined(known, cls):
+            own = known.__qualname__ == cls.__qualname__ and not _is_built_in(known)
+            way_out = ", or restart Python if it has moved" if own else ""
             raise ArgumentError(
                 f"The block name {cls.block_name!r} is taken by {known.__module__}."
                 f"{known.__qualname__}, by which stored blocks of that name are read. Give the "
-                f"class {cls.__qualname__} another name."
+                f"class {cls.__qualname__} another name{way_out}."
             )
-        _REGISTRY[cls.block_name] = cls  # a class that is defined again replaces itself
+        _REGISTRY[cls.block_name] = cls
+
+    def __init__(self, *values: object, **settings: object) -> None:  # noqa: ARG002
+        # A dataclass has its own.
+        raise ArgumentTypeError(
+            f"The block {type(self).__qualname__} must be a frozen dataclass. Write "
+            "@dataclasses.dataclass(frozen=True, repr=False) above the class."
+        )
 
     @abc.abstractmethod
     def parts(self) -> tuple[Part, ...]:
@@ -124,6 +133,20 @@ class Block(abc.ABC):
         return values
 
 
+def _is_redefined(known: type[Block], new: type[Block]) -> bool:
+    """Whether `new` is the class `known` again: run once more, or moved out of a notebook."""
+    if known.__qualname__ != new.__qualname__:
+        return False
+    modules = {known.__module__, new.__module__}
+    # The second name is that of the script in a worker process.
+    moved = modules & {"__main__", "__mp_main__"} and not (_is_built_in(known) or _is_built_in(new))
+    return len(modules) == 1 or bool(moved)
+
+
+def _is_built_in(block: type[Block]) -> bool:
+    return block.__module__.startswith("imgclf.")
+
+
 def _show(value: Any) -> str:
     if isinstance(value, tuple) and any(isinstance(item, Block) for item in value):
         return f"[{', '.join(map(repr, value))}]"
@@ -144,19 +167,25 @@ def block_from_dict(values: object) -> Block:
     """Reads what `Block.to_dict` wrote.
 
     Raises:
-        ArgumentError: for an unknown block or setting.
+        ArgumentError: for an unknown setting, or a block whose class is not defined.
 
     Example:
         >>> from imgclf import conv
         >>> block_from_dict(conv(32).to_dict()) == conv(32)
         True
     """
-    if not isinstance(values, dict) or "block" not in values:
+    name = values.get("block") if isinstance(values, dict) else None
+    if not isinstance(values, dict) or not isinstance(name, str):
         raise ArgumentTypeError(
-            "A stored block must be a dict with the key 'block'. "
+            "A stored block must be a dict with the name of a block under the key 'block'. "
             + checks.received("values", values)
         )
-    kind = _REGISTRY[checks.one_of("block", values["block"], _REGISTRY)]
+    if name not in _REGISTRY:
+        raise ArgumentError(
+            f"The block {name!r} is not defined here: import the module that defines its class "
+            "before loading."
+        )
+    kind = _REGISTRY[name]
     settings = {name: _read(value) for name, value in values.items() if name != "block"}
     known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for name in settings:

@@ -87,6 +87,7 @@ def confirm(
         on_run: called after each training.
     """
     _check(data, top, seeds, baselines, seconds, verbose)
+    checks.callback("on_run", on_run, "a Run")
     entrants = [
         *_best_entrants(ranked, data, space, top),
         *(_baseline_entrant(name, data) for name in dict.fromkeys(baselines)),

@@ -28,6 +28,7 @@ from imgclf.training.recipe.compile import wants_one_hot
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.speed.fused_norm import fused_batch_norm
 from imgclf.training.speed.progressive_size import any_input_size, progressive_sizes
+from imgclf.training.speed.retracing import no_retracing_advice
 from imgclf.training.speed.small_maps import small_map_gradients
 from imgclf.typing import KerasModel
 
@@ -93,6 +94,7 @@ def measure_pace(
     few, first, again = _read(train, recipe.batch_size)
     with (
         _put_back(model),
+        no_retracing_advice(),
         fused_batch_norm(model),
         small_map_gradients(model),
         any_input_size(model) if any_early else contextlib.nullcontext(),

@@ -13,6 +13,7 @@ from imgclf.files import atomic
 from imgclf.formatting import show_bytes
 from imgclf.training.loop.failed_write import naming_failed_write
 from imgclf.training.loop.progress import announce
+from imgclf.training.speed.retracing import no_retracing_advice
 from imgclf.typing import KerasModel, Verbose
 
 __all__ = ["Features"]
@@ -111,7 +112,8 @@ class Features:
 
     def _compute_batch(self, split: Split, start: int) -> np.ndarray:
         images = np.asarray(split.images[start : start + _BATCH])
-        return np.asarray(self.body.predict_on_batch(images))
+        with no_retracing_advice():
+            return np.asarray(self.body.predict_on_batch(images))
 
     def _compute(self, split: Split, name: str) -> np.ndarray:
         values = np.empty((len(split), self.body.output_shape[-1]), np.float32)
