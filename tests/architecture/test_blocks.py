@@ -243,7 +243,7 @@ def test_a_block_that_is_no_dataclass_says_what_to_add():
 def test_a_stored_block_whose_class_is_not_defined_says_what_to_import(tmp_path):
     kind = define_in("my_blocks", "ForgottenBlock")
     blocks = [kind(0.5), imgclf.flatten()]
-    model = build_classifier(blocks, (4, 4, 1), 2)
+    model = build_classifier((4, 4, 1), 2, blocks)
     path = imgclf.Classifier(model, ["a", "b"], blocks=blocks).save(tmp_path / "own.keras")
     del _REGISTRY["forgotten_block"]
     with pytest.raises(errors.ModelFileError) as caught:

@@ -255,7 +255,7 @@ def test_smaller_images_for_a_network_of_one_size(data, tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "shown"),
-    [((), "()"), ([[], []], "'list'"), (7, "7"), ("d", "'Dataset'")],
+    [((), "()"), ([[], []], "'list'"), ("d", "'Dataset'")],
     ids=str,
 )
 def test_validation_data_is_named(clf, data, given, shown):

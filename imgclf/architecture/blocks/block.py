@@ -72,7 +72,7 @@ class Block(abc.ABC):
     def __init__(self, *values: object, **settings: object) -> None:  # noqa: ARG002
         # A dataclass has its own.
         raise ArgumentTypeError(
-            f"The block {type(self).__qualname__} must be a frozen dataclass. Write "
+            f"The block {type(self).__name__} must be a frozen dataclass. Write "
             "@dataclasses.dataclass(frozen=True, repr=False) above the class."
         )
 
