@@ -348,6 +348,14 @@ def image_shape(name: str, value: object) -> tuple[int | None, int | None, int]:
     return height, width, int(channels)
 
 
+def text(name: str, value: object) -> str:
+    """A text that is not blank."""
+    if not isinstance(value, str) or not value.strip():
+        kind = ArgumentError if isinstance(value, str) else ArgumentTypeError
+        raise kind(f"`{name}` must be a text that is not empty. {received(name, value)}")
+    return value
+
+
 def path(name: str, value: object) -> Path:
     """A path as `pathlib.Path`; `~` stands for the home folder."""
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):

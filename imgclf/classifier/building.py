@@ -8,19 +8,20 @@ from typing import Any, TypedDict
 
 from imgclf import checks
 from imgclf.architecture.blocks.block import Block
+from imgclf.classifier import persistence
 from imgclf.classifier.predicting import image_settings
 from imgclf.classifier.strategies import Phases, Strategy, WholeNetwork
 from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.training.network import new_network, sample_images
 from imgclf.training.presets import get_preset
-from imgclf.training.recipe.recipe import Recipe
+from imgclf.training.recipe.recipe import Recipe, check_recipe
 from imgclf.training.transfer.backbones import BACKBONES, build_body
 from imgclf.training.transfer.head import body_of, with_new_head
 from imgclf.training.transfer.recipes import transfer_recipe
 from imgclf.typing import KerasModel, StrPath
 
-__all__ = ["Parts", "from_blocks", "from_model", "from_preset"]
+__all__ = ["Parts", "from_blocks", "from_model", "from_preset", "saved_model"]
 
 
 class Parts(TypedDict):
@@ -40,7 +41,7 @@ def from_preset(
 ) -> Parts:
     """See `Classifier.from_preset`."""
     check_dataset(data)
-    if name in BACKBONES:
+    if isinstance(name, str) and name in BACKBONES:
         recipe = _transfer_recipe(data, changes)
         body = build_body(BACKBONES[name], data.image_shape, weights, recipe)
         return _on_body(body, data, recipe)
@@ -57,20 +58,20 @@ def from_preset(
 def from_blocks(blocks: Sequence[Block], data: Dataset, recipe: Recipe | None) -> Parts:
     """See `Classifier.from_blocks`."""
     check_dataset(data)
-    recipe = recipe or Recipe()
+    recipe = check_recipe(recipe)
     sample = sample_images(data.train)
     model = new_network(data.image_shape, data.num_classes, blocks, recipe, sample)
     return _parts(model, data, recipe, blocks)
 
 
-def check_source(source: StrPath) -> StrPath:
-    """Returns the path; raises `ArgumentTypeError` if it is none."""
+def saved_model(source: StrPath) -> KerasModel:
+    """The model of a file or run folder; raises `ArgumentTypeError` if `source` is no path."""
     if not isinstance(source, (str, os.PathLike)) or not os.fspath(source):
         raise ArgumentTypeError(
             "`source` must be a Classifier, or the path of a .keras file or run folder. Wrap a "
             f"Keras model in Classifier(model). {checks.received('source', source)}"
         )
-    return source
+    return persistence.read(source).model
 
 
 def from_model(model: KerasModel, data: Dataset, changes: Mapping[str, Any]) -> Parts:

@@ -9,14 +9,14 @@ from typing import Any, Literal, final
 import numpy as np
 
 from imgclf import checks
-from imgclf.architecture.blocks.block import Block, check_blocks
+from imgclf.architecture.blocks.block import Block
 from imgclf.architecture.temperature import temperature_of, without_temperature
 from imgclf.backend.compiled_model import CompiledModel
 from imgclf.classifier import assessing, building, fitting, persistence, predicting
 from imgclf.classifier.assessing import Images, LabelledImages, Labels, labelled_images
 from imgclf.classifier.predicting import Predictor, Skipped, Source
 from imgclf.classifier.prediction import Prediction
-from imgclf.classifier.strategies import Strategy, WholeNetwork
+from imgclf.classifier.strategies import Strategy, check_strategy
 from imgclf.data.dataset import Dataset
 from imgclf.data.images import MAX_PIXELS, ImageSpec
 from imgclf.data.split import Split
@@ -31,10 +31,10 @@ from imgclf.explanation.explanation import Explanation
 from imgclf.explanation.nearest import Nearest
 from imgclf.training.budget.budget import Budget
 from imgclf.training.budget.plan import Plan, TransferPlan
-from imgclf.training.loop.options import FitOptions, Resume
+from imgclf.training.loop.options import FitOptions, Resume, callback_list
 from imgclf.training.loop.progress import announce
 from imgclf.training.recipe.class_weight import ClassWeights
-from imgclf.training.recipe.recipe import Recipe
+from imgclf.training.recipe.recipe import Recipe, check_recipe
 from imgclf.typing import KerasCallback, KerasHistory, KerasModel, StrPath, Verbose
 
 __all__ = ["Classifier"]
@@ -57,7 +57,7 @@ class Classifier:
         strategy: `WholeNetwork()`, or `Phases()` for transfer learning.
 
     Attributes:
-        trained_recipe: the recipe, with the epochs trained, of the last `fit`; None before.
+        trained_recipe: of the last `fit`, None before; `history` is shorter if it stopped early.
         history: metrics by epoch of the last `fit`.
         run_dir: the run folder of the last `fit`, or that the model was loaded from.
         threshold: what `fit_threshold` found; None without it.
@@ -97,11 +97,11 @@ class Classifier:
     ) -> None:
         self.class_names = predicting.checked_class_names(model, class_names)
         self.model = model
-        self.recipe = fitting.check_recipe(recipe or Recipe())
-        self.blocks: Sequence[Block] | None = None if blocks is None else check_blocks(blocks)
+        self.recipe = check_recipe(recipe)
+        self.blocks = persistence.checked_blocks(blocks)
         spec = ImageSpec(resize=resize, max_pixels=max_pixels)
         self.resize, self.max_pixels = spec.resize, spec.max_pixels
-        self.strategy: Strategy = strategy or WholeNetwork()
+        self.strategy = check_strategy(strategy, model)
         self.trained_recipe: Recipe | None = None
         self.history: dict[str, list[float]] = {}
         self.run_dir: Path | None = None
@@ -142,10 +142,7 @@ class Classifier:
         `source` is a `Classifier`, a `.keras` file, or a run folder; it is not changed. The images
         must have the shape that it was trained on.
         """
-        if isinstance(source, Classifier):
-            model = source.model
-        else:
-            model = persistence.read(building.check_source(source)).model
+        model = source.model if isinstance(source, Classifier) else building.saved_model(source)
         return cls(**building.from_model(model, data, recipe_changes))
 
     @classmethod
@@ -195,7 +192,7 @@ class Classifier:
         run_dir: StrPath | None = None,
         resume: Resume = "auto",
         checkpoint_seconds: float = 60.0,
-        callbacks: Sequence[KerasCallback] = (),
+        callbacks: Sequence[KerasCallback] | KerasCallback | None = None,
         verbose: Verbose = "auto",
     ) -> KerasHistory:
         """Trains the model.
@@ -220,8 +217,8 @@ class Classifier:
                 Ctrl-C and SIGTERM save first; a second one ends at once.
             resume: "auto" refuses a folder whose run differs, "force" resumes it.
             checkpoint_seconds: time between checkpoints within an epoch; each epoch ends in one.
-            callbacks: any of Keras. A resumed run continues with their state, or a warning names
-                those that have none: a callback of yours needs `get_state`, `set_state(state)`.
+            callbacks: one of Keras's or a list. A resumed run continues with their state, or a
+                warning names those without: one of yours needs `get_state`, `set_state(state)`.
             verbose: "auto" or 1 is live on a terminal, 2 shows a line an epoch, 0 nothing.
 
         Raises:
@@ -230,10 +227,10 @@ class Classifier:
             NotFiniteError: if the loss becomes infinite or NaN.
         """
         changes = {"epochs": epochs, "batch_size": batch_size, "class_weight": class_weight}
-        chosen = fitting.chosen_recipe(recipe or self.recipe, minutes, **changes)
+        chosen = fitting.chosen_recipe(recipe, self.recipe, minutes, **changes)
         options = FitOptions(
             budget=None if minutes is None else Budget.of(minutes),
-            callbacks=callbacks,
+            callbacks=callback_list(callbacks),
             run_dir=None if run_dir is None else checks.path("run_dir", run_dir),
             resume=resume,
             checkpoint_seconds=checkpoint_seconds,
@@ -242,7 +239,10 @@ class Classifier:
         )
         images = fitting.training_data(data, labels, validation_data, self.class_names)
         model = self._uncalibrated()
-        with self.strategy.prepared(model, images, chosen, options) as training:
+        strategy = check_strategy(self.strategy, model)
+        if options.run_dir is not None:
+            persistence.check_storable(self)
+        with strategy.prepared(model, images, chosen, options) as training:
             self._begin(model, options)
             history = training.run()
         self.history, self.trained_recipe = history.history, history.recipe
@@ -266,10 +266,11 @@ class Classifier:
         A few real steps are timed, in five to ten seconds, and change nothing.
         """
         changes = {"epochs": epochs, "batch_size": batch_size}
-        chosen = fitting.chosen_recipe(recipe or self.recipe, minutes, **changes)
+        chosen = fitting.chosen_recipe(recipe, self.recipe, minutes, **changes)
         images = fitting.training_data(data, labels, validation_data, self.class_names)
         budget = None if minutes is None else Budget.of(minutes)
-        return self.strategy.plan(self._uncalibrated(), images, chosen, budget)
+        model = self._uncalibrated()
+        return check_strategy(self.strategy, model).plan(model, images, chosen, budget)
 
     def predict(
         self, source: Source, *, skipped: Skipped | None = None, unknown: bool = False
@@ -454,9 +455,8 @@ class Classifier:
         """
         from imgclf.report.write import write_report
 
-        page = checks.path("path", path)
         return write_report(
-            self, page, data, split=split, title=title, watts=watts, verbose=verbose
+            self, path, data, split=split, title=title, watts=watts, verbose=verbose
         )
 
     def model_card(
@@ -470,12 +470,10 @@ class Classifier:
         license: str = "unknown",  # noqa: A002 - the name of the field
     ) -> Path:
         """Writes a model card in Markdown, with the fields that Hugging Face's hub reads."""
-        from imgclf.files import atomic
-        from imgclf.report.model_card import CardFacts, model_card
+        from imgclf.report.model_card import CardFacts, write_model_card
 
         facts = CardFacts(name=name, dataset=dataset, split=split, license=license)
-        atomic.write_text(Path(path), model_card(self, evaluation, facts))
-        return Path(path)
+        return write_model_card(self, path, evaluation, facts)
 
     def save(self, path: StrPath) -> Path:
         """Saves all but the optimiser's state in one `.keras` file, which plain Keras opens too."""

@@ -11,10 +11,9 @@ from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.training.budget.budget import Budget
 from imgclf.training.loop.options import TrainingData
-from imgclf.training.recipe.recipe import Recipe
+from imgclf.training.recipe.recipe import Recipe, check_no_choices, check_recipe
 
-__all__ = ["DROPPED", "check_recipe", "chosen_recipe", "training_data"]
-
+__all__ = ["DROPPED", "chosen_recipe", "training_data"]
 
 # What is shown when a calibrated classifier is trained.
 DROPPED = (
@@ -23,15 +22,10 @@ DROPPED = (
 )
 
 
-def check_recipe(recipe: Recipe) -> Recipe:
-    """Returns the recipe; raises `ArgumentTypeError` if it is none."""
-    if not isinstance(recipe, Recipe):
-        raise ArgumentTypeError(f"`recipe` must be a Recipe. {checks.received('recipe', recipe)}")
-    return recipe
-
-
-def chosen_recipe(recipe: Recipe, minutes: float | Budget | None, **changes: Any) -> Recipe:
-    """The recipe with the fields that are not None changed."""
+def chosen_recipe(
+    recipe: Recipe | None, default: Recipe, minutes: float | Budget | None, **changes: Any
+) -> Recipe:
+    """The recipe, or `default` in place of None, with the fields that are not None changed."""
     epochs = changes["epochs"]
     if epochs is not None and minutes is not None:
         raise ArgumentError(
@@ -39,7 +33,7 @@ def chosen_recipe(recipe: Recipe, minutes: float | Budget | None, **changes: Any
             f"Received: epochs={epochs!r}, minutes={minutes!r}."
         )
     given = {name: value for name, value in changes.items() if value is not None}
-    return check_recipe(recipe).replace(**given)
+    return check_no_choices(check_recipe(recipe, default).replace(**given))
 
 
 def training_data(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from imgclf import checks
 from imgclf.classifier import persistence
 from imgclf.classifier.classifier import Classifier
+from imgclf.data.split import check_class_names
 from imgclf.typing import StrPath
 
 __all__ = ["load"]
@@ -34,11 +35,12 @@ def load(
         MissingFileError: if there is no such file.
         ModelFileError: if the file is damaged, no model, of a newer imgclf, or refused.
     """
+    given = None if class_names is None else check_class_names(class_names)
     saved = persistence.read(path, trust=checks.flag("trust", trust))
     with saved.naming_errors():
         clf = Classifier(
             saved.model,
-            class_names or saved.class_names,
+            saved.class_names if given is None else given,
             recipe=saved.recipe,
             blocks=saved.blocks,
             resize=saved.resize,

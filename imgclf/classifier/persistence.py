@@ -8,21 +8,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from imgclf.architecture.blocks.block import Block, block_from_dict
+from imgclf import checks
+from imgclf.architecture.blocks.block import Block, block_from_dict, check_blocks
+from imgclf.architecture.choices import holds_choices
 from imgclf.architecture.temperature import without_temperature
-from imgclf.classifier.strategies import Strategy, WholeNetwork, strategy_named
-from imgclf.data.images import MAX_PIXELS
-from imgclf.errors import ArgumentError, ModelFileError
+from imgclf.classifier.predicting import checked_class_names
+from imgclf.classifier.strategies import (
+    Strategy,
+    WholeNetwork,
+    check_strategy,
+    strategy_named,
+)
+from imgclf.data.images import MAX_PIXELS, ImageSpec
+from imgclf.errors import ArgumentError, ArgumentTypeError, ModelFileError
 from imgclf.evaluation.calibration.threshold import Threshold
 from imgclf.evaluation.evaluation_log import is_run
 from imgclf.files import model_file
 from imgclf.files.metadata import storable_history
 from imgclf.files.migrations import migrate_strategy
 from imgclf.training.loop.failed_write import naming_failed_write
-from imgclf.training.recipe.recipe import Recipe
+from imgclf.training.recipe.recipe import Recipe, check_no_choices
 from imgclf.typing import KerasModel, StrPath
 
-__all__ = ["SavedClassifier", "blocks_to_dicts", "read", "write", "write_into"]
+__all__ = [
+    "SavedClassifier",
+    "blocks_to_dicts",
+    "check_storable",
+    "checked_blocks",
+    "read",
+    "write",
+    "write_into",
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,13 +97,16 @@ def write(saved: Storable, path: StrPath) -> Path:
     """Writes a `.keras` file, atomically.
 
     Returns:
-        The path.
+        The path, with the home folder in place of `~`.
 
     Raises:
-        ArgumentError: if it does not end in `.keras`.
+        ArgumentError: if it does not end in `.keras`, or an attribute of the classifier was changed
+            to a value that `read` would refuse.
     """
     from imgclf import __version__
 
+    target = checks.path("path", path)
+    check_storable(saved)
     trained, threshold = saved.trained_recipe, saved.threshold
     entry = {
         "version": __version__,
@@ -101,8 +120,47 @@ def write(saved: Storable, path: StrPath) -> Path:
         "history": storable_history(saved.history),
         "threshold": None if threshold is None else threshold.to_dict(),
     }
-    model_file.write_model(saved.model, path, entry)
-    return Path(path)
+    model_file.write_model(saved.model, target, entry)
+    return target
+
+
+def check_storable(saved: Storable) -> None:
+    """Checks that `read` takes what `write` stores: the attributes are public, and may be changed.
+
+    Raises:
+        ArgumentError: if an attribute has a value that `read` would refuse.
+    """
+    checked_class_names(saved.model, saved.class_names)
+    check_strategy(saved.strategy, saved.model)
+    checked_blocks(saved.blocks)
+    ImageSpec(resize=saved.resize, max_pixels=saved.max_pixels)
+    _check_kind("recipe", saved.recipe, Recipe)
+    check_no_choices(saved.recipe)
+    if saved.trained_recipe is not None:
+        _check_kind("trained_recipe", saved.trained_recipe, Recipe)
+    _check_kind("history", saved.history, dict)
+    if saved.threshold is not None:
+        _check_kind("threshold", saved.threshold, Threshold)
+
+
+def _check_kind(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise ArgumentTypeError(
+            f"`{name}` must be a {kind.__name__}. {checks.received(name, value)}"
+        )
+
+
+def checked_blocks(blocks: Sequence[Block] | None) -> Sequence[Block] | None:
+    """The blocks that a model was built of, which hold no choice; None if they are not known."""
+    if blocks is None:
+        return None
+    checked = check_blocks(blocks)
+    if holds_choices(checked):
+        raise ArgumentError(
+            "`blocks` must be those that the model was built of, without a choice. "
+            + checks.received("blocks", blocks)
+        )
+    return checked
 
 
 def write_into(saved: Storable, run_dir: Path) -> None:
@@ -163,7 +221,8 @@ def _usable(path: Path) -> Iterator[None]:
 
 def blocks_to_dicts(blocks: Sequence[Block] | None) -> list[dict[str, object]] | None:
     """The blocks as plain values, for JSON."""
-    return None if blocks is None else [block.to_dict() for block in blocks]
+    checked = checked_blocks(blocks)
+    return None if checked is None else [block.to_dict() for block in checked]
 
 
 def _trained_by(entry: Mapping[str, object], recipe: Recipe | None) -> Recipe | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableSequence, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
@@ -13,7 +13,11 @@ from imgclf import checks
 from imgclf.backend.compiled_model import CompiledModel
 from imgclf.classifier.prediction import Prediction
 from imgclf.data.dataset import Dataset
-from imgclf.data.image_batches import decode_batches, inference_batch_size
+from imgclf.data.image_batches import (
+    decode_batches,
+    inference_batch_size,
+    prediction_batch_size,
+)
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import ImageSpec, reason_of
 from imgclf.data.sources.folder import images_at
@@ -86,6 +90,7 @@ class Predictor:
         batch_size: int | None = None,
     ) -> Iterator[Prediction]:
         """See `Classifier.predict_files`."""
+        prediction_batch_size(batch_size, self.image_shape)
         images = _images(source, skipped)
         if images is None:
             raise ArgumentTypeError(
@@ -96,8 +101,7 @@ class Predictor:
 
     def predict_proba(self, source: Source, batch_size: int | None = None) -> np.ndarray:
         """See `Classifier.predict_proba`."""
-        if batch_size is not None:
-            checks.integer("batch_size", batch_size, low=1)
+        prediction_batch_size(batch_size, self.image_shape)
         images = _images(source)
         if images is None:
             return self.probabilities(self._array(source), batch_size)
@@ -129,7 +133,7 @@ class Predictor:
             )
         if len(images) == 0:
             return np.empty((0, len(self.class_names)), np.float32)
-        size = batch_size or inference_batch_size(given)
+        size = prediction_batch_size(batch_size, given)
         starts = range(0, len(images), size)
         answer = network or self.network
         rows = [answer(np.asarray(images[start : start + size])) for start in starts]
@@ -159,7 +163,7 @@ class Predictor:
         batch_size: int | None,
         threshold: float | None = None,
     ) -> Iterator[Prediction]:
-        size = batch_size or inference_batch_size(self.image_shape)
+        size = prediction_batch_size(batch_size, self.image_shape)
         unseen = iter(images)
         for batch in decode_batches(images, self._spec(), size):
             if skipped is None:
@@ -251,6 +255,11 @@ def lowest_known(threshold: Threshold | None, unknown: bool) -> float | None:
 
 def _images(source: Any, skipped: Skipped | None = None) -> list[Any] | None:
     """The paths and PIL images of a source; None if it is a `Split` or an array."""
+    if skipped is not None and not isinstance(skipped, MutableSequence):
+        raise ArgumentTypeError(
+            "`skipped` must be a list, which the files that cannot be read are added to, or None. "
+            + checks.received("skipped", skipped)
+        )
     if isinstance(source, (str, Path)):
         return list(images_at(checks.existing_path("source", source), skipped))
     if _is_pil(source):

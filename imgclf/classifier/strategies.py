@@ -9,6 +9,9 @@ import dataclasses
 from contextlib import AbstractContextManager
 from typing import ClassVar, TypeAlias, final
 
+from imgclf import checks
+from imgclf.architecture.temperature import without_temperature
+from imgclf.errors import ArgumentTypeError
 from imgclf.training.budget.budget import Budget
 from imgclf.training.budget.plan import Plan, TransferPlan
 from imgclf.training.loop import fit as loop
@@ -19,7 +22,7 @@ from imgclf.training.transfer.head import check_head
 from imgclf.training.transfer.phases import PhasedTraining, plan_phases, prepared_phases
 from imgclf.typing import KerasModel
 
-__all__ = ["Phases", "Strategy", "WholeNetwork", "strategy_named"]
+__all__ = ["Phases", "Strategy", "WholeNetwork", "check_strategy", "strategy_named"]
 
 
 @final
@@ -70,6 +73,24 @@ class Phases:
 
 
 Strategy: TypeAlias = WholeNetwork | Phases
+
+
+def check_strategy(strategy: Strategy | None, model: KerasModel) -> Strategy:
+    """The strategy, `WholeNetwork()` in place of None, if the model can be trained by it.
+
+    Raises:
+        ArgumentTypeError: if it is no strategy.
+        ArgumentError: if it does not fit the model.
+    """
+    if strategy is None:
+        return WholeNetwork()
+    if not isinstance(strategy, (WholeNetwork, Phases)):
+        raise ArgumentTypeError(
+            "`strategy` must be WholeNetwork() or Phases(). "
+            + checks.received("strategy", strategy)
+        )
+    strategy.check(without_temperature(model))
+    return strategy
 
 
 def strategy_named(name: str) -> Strategy:

@@ -180,7 +180,8 @@ def cut(
     parts: dict[str, Split | None] = {"train": whole}
     fractions: dict[str, float] = {}
     for title, wanted in (("test", test), ("validation", validation)):
-        if wanted is None or (isinstance(wanted, (int, float)) and wanted == 0):
+        zero = isinstance(wanted, (int, float)) and wanted == 0 and not isinstance(wanted, bool)
+        if wanted is None or zero:
             parts[title] = None
         elif isinstance(wanted, Split):
             parts[title] = wanted

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgclf import checks
 from imgclf.data.images import ImageSpec, decode_image, reason_of
 from imgclf.errors import ImageError, ImgclfError
 from imgclf.files.in_threads import in_threads
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from imgclf.typing import StrPath
 
-__all__ = ["decode_batches", "inference_batch_size"]
+__all__ = ["decode_batches", "inference_batch_size", "prediction_batch_size"]
 
 # Batches that are decoded while the network evaluates the one before.
 _AHEAD = 2
@@ -41,6 +42,13 @@ def inference_batch_size(image_shape: Sequence[int | None]) -> int:
     """
     height, width, _ = image_shape
     return min(_MAX_BATCH, max(1, _MAX_PIXELS // ((height or 224) * (width or 224))))
+
+
+def prediction_batch_size(batch_size: int | None, image_shape: Sequence[int | None]) -> int:
+    """The `batch_size` that was asked for, checked; or one that fits the shape."""
+    if batch_size is None:
+        return inference_batch_size(image_shape)
+    return checks.integer("batch_size", batch_size, low=1)
 
 
 def decode_batches(

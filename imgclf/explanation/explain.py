@@ -9,7 +9,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.backend.compiled_model import CompiledModel
-from imgclf.data.image_batches import inference_batch_size
+from imgclf.data.image_batches import prediction_batch_size
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, DataError
@@ -66,7 +66,9 @@ def explain(
         found = tap(model, layer)
         used = found.layer
         # Gradients keep the maps of all layers behind that one in memory.
-        size = batch_size or max(1, inference_batch_size(images.shape[1:]) // 4)
+        size = prediction_batch_size(batch_size, images.shape[1:])
+        if batch_size is None:
+            size = max(1, size // 4)
         places = range(0, len(images), size)
         heatmaps = np.concatenate(
             [grad_cam(found, images[at : at + size], numbers[at : at + size]) for at in places]
@@ -122,7 +124,7 @@ def nearest(
         raise DataError("`source` must hold at least one image. Received: none.")
     predictions = np.argmax(probabilities(images), axis=1)
     network = CompiledModel(features_model(model))
-    size = batch_size or inference_batch_size(images.shape[1:])
+    size = prediction_batch_size(batch_size, images.shape[1:])
 
     def features(source: np.ndarray | ImageFiles, at: int) -> np.ndarray:
         return network(np.asarray(source[at : at + size]))

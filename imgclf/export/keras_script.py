@@ -18,11 +18,10 @@ from imgclf.architecture.build import block_layers
 from imgclf.architecture.initializer import dirac_kernel, is_dirac
 from imgclf.architecture.layers import Convolve
 from imgclf.architecture.whitening import image_patches, whitening_filters, whitening_layers
-from imgclf.errors import ArgumentTypeError
 from imgclf.export.keras_code import model_code
 from imgclf.training.network import NUM_SAMPLE_IMAGES
 from imgclf.training.recipe.optimizers import OPTIMIZERS
-from imgclf.training.recipe.recipe import Recipe
+from imgclf.training.recipe.recipe import Recipe, check_no_choices, check_recipe
 from imgclf.training.recipe.schedules import SCHEDULES
 from imgclf.typing import KerasModel
 
@@ -59,7 +58,8 @@ def eject(
 
     Raises:
         ArgumentTypeError: if `model` is neither.
-        ArgumentError: if it has code of its own, such as a subclass or a Lambda layer.
+        ArgumentError: if the model has code of its own, such as a subclass or a Lambda layer, or
+            the recipe holds a choice.
 
     Example:
         >>> import imgclf
@@ -72,15 +72,14 @@ def eject(
         True
     """
     keras_model: KerasModel = getattr(model, "model", model)
-    recipe = recipe or getattr(model, "recipe", None) or Recipe()
-    if not isinstance(recipe, Recipe):
-        raise ArgumentTypeError(f"`recipe` must be a Recipe. {checks.received('recipe', recipe)}")
-    if title is not None and not isinstance(title, str):
-        raise ArgumentTypeError(f"`title` must be a text. {checks.received('title', title)}")
+    recipe = check_no_choices(check_recipe(recipe, getattr(model, "recipe", None)))
+    if title is None:
+        title = f"The network {getattr(keras_model, 'name', '')!r} in plain Keras."
+    checks.text("title", title)
     network = model_code(keras_model)
     dirac = _dirac_layers(keras_model, getattr(model, "blocks", None) or ())
     script = _Script(keras_model, recipe, network, dirac)
-    return script.text(title or f"The network {keras_model.name!r} in plain Keras.")
+    return script.text(title)
 
 
 def _dirac_layers(model: KerasModel, blocks: Sequence[Block]) -> list[str]:

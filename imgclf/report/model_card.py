@@ -11,19 +11,21 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from imgclf import checks
+from imgclf.errors import ArgumentTypeError
+from imgclf.evaluation.evaluation import Evaluation
 from imgclf.evaluation.metrics import metric_rows
+from imgclf.files import atomic
 from imgclf.files.csv_file import escape
 from imgclf.formatting import show_interval, show_percent
 from imgclf.report.protocol import ReportableClassifier
 from imgclf.report.sections.network import recipe_code
 from imgclf.report.sections.summary import sentence
+from imgclf.typing import StrPath
 
-if TYPE_CHECKING:
-    from imgclf.evaluation.evaluation import Evaluation
-
-__all__ = ["CardFacts", "model_card"]
+__all__ = ["CardFacts", "model_card", "write_model_card"]
 
 _WEAKEST = 5
 _PAIRS = 5
@@ -70,6 +72,28 @@ def model_card(classifier: ReportableClassifier, evaluation: Evaluation, facts: 
         _training(classifier, facts),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def write_model_card(
+    classifier: ReportableClassifier, path: StrPath, evaluation: Evaluation, facts: CardFacts
+) -> Path:
+    """Writes the card of what a user gave.
+
+    Raises:
+        ArgumentTypeError: if a fact is no text, or `evaluation` no `Evaluation`.
+    """
+    target = checks.path("path", path)
+    for name in ("name", "dataset", "license"):
+        checks.text(name, getattr(facts, name))
+    if facts.split != "":
+        checks.text("split", facts.split)
+    if not isinstance(evaluation, Evaluation):
+        raise ArgumentTypeError(
+            "`evaluation` must be an Evaluation, such as evaluate(data.test) returns. "
+            + checks.received("evaluation", evaluation)
+        )
+    atomic.write_text(target, model_card(classifier, evaluation, facts))
+    return target
 
 
 def _front_matter(evaluation: Evaluation, facts: CardFacts) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgclf import checks
 from imgclf.architecture.describe import describe
 from imgclf.errors import ImgclfError
 from imgclf.files import atomic
@@ -36,7 +37,7 @@ from imgclf.training.loop.progress import announce
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
     from imgclf.data.split import Split
-    from imgclf.typing import Verbose
+    from imgclf.typing import StrPath, Verbose
 
 __all__ = ["CARD", "write_report"]
 
@@ -49,7 +50,7 @@ _FEW = 200
 
 def write_report(
     classifier: ReportableClassifier,
-    path: Path,
+    path: StrPath,
     data: Dataset | Split,
     *,
     split: str | None = None,
@@ -71,6 +72,10 @@ def write_report(
     Returns:
         The path.
     """
+    page_path = checks.path("path", path)
+    checks.one_of("verbose", verbose, ["auto", 0, 1, 2])
+    if title is not None:
+        checks.text("title", title)
 
     def say(line: str) -> None:
         announce(verbose, line)
@@ -85,10 +90,10 @@ def write_report(
         _sections(found),
         footer=_footer(),
     )
-    atomic.write_text(path, text)
+    atomic.write_text(page_path, text)
     card = model_card(classifier, found.evaluation, _card_facts(found))
-    atomic.write_text(path.with_name(CARD), card)
-    return path
+    atomic.write_text(page_path.with_name(CARD), card)
+    return page_path
 
 
 def _sections(found: ReportData) -> Iterator[Section | None]:

@@ -109,7 +109,8 @@ ARGUMENTS = {
     "resume": lambda data: {"resume": "always"},
     "verbose": lambda data: {"verbose": 7},
     "checkpoint seconds": lambda data: {"checkpoint_seconds": -1},
-    "no list of callbacks": lambda data: {"callbacks": keras.callbacks.TerminateOnNaN()},
+    "a class in place of a callback": lambda data: {"callbacks": keras.callbacks.TerminateOnNaN},
+    "no list of callbacks": lambda data: {"callbacks": 0},
     "no callbacks": lambda data: {"callbacks": [print]},
     "Keras's backup": lambda data: {"callbacks": [keras.callbacks.BackupAndRestore("backup")]},
     "patience without validation": lambda data: {
@@ -117,6 +118,11 @@ ARGUMENTS = {
         "recipe": RECIPE.replace(patience=1),
     },
     "recipe": lambda data: {"recipe": {"epochs": 1}},
+    "no recipe": lambda data: {"recipe": {}},
+    "a choice of epochs": lambda data: {"epochs": imgclf.choice(1, 2)},
+    "a choice in the recipe": lambda data: {
+        "recipe": RECIPE.replace(optimizer=imgclf.choice("sgd", "adam"))
+    },
     "other classes": lambda data: {
         "data": imgclf.Split(data.train.images, data.train.labels % 3, ["a", "b", "c"])
     },
@@ -228,7 +234,7 @@ def test_a_folder_without_space(clf, data, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     before = state(clf)
-    with pytest.raises(errors.RunFolderError, match="MB left"):
+    with pytest.raises(errors.RunFolderError, match=r"there are 1\.0 kB left\."):
         clf.fit(data, run_dir=tmp_path / "new" / "run", verbose=0)
     assert state(clf) == before
     assert tree(tmp_path) == {}

@@ -8,11 +8,12 @@ from typing import Any
 import keras_tuner
 
 from imgclf import checks
+from imgclf.architecture.choices import holds_choices
 from imgclf.errors import ArgumentError
 from imgclf.search.space.space import BlockSpace, Space
 from imgclf.training.network import new_network
 from imgclf.training.recipe.compile import compile_model
-from imgclf.training.recipe.recipe import Recipe
+from imgclf.training.recipe.recipe import Recipe, check_recipe
 from imgclf.typing import ArrayLike, KerasHistory, KerasModel
 
 __all__ = ["HyperClassifier"]
@@ -64,7 +65,7 @@ class HyperClassifier(keras_tuner.HyperModel):
         tunable: bool = True,
     ) -> None:
         super().__init__(name=name, tunable=tunable)
-        recipe = recipe or Recipe()
+        recipe = check_recipe(recipe)
         self.space = Space(blocks, recipe, image_shape, num_classes, max_params, max_macs)
         _check_plain(recipe, num_images)
         self.num_images = num_images
@@ -111,6 +112,7 @@ class HyperClassifier(keras_tuner.HyperModel):
 def _check_plain(recipe: Recipe, num_images: int | None) -> None:
     ours = (
         recipe.label_smoothing != 0
+        or holds_choices(recipe.augmentation)
         or recipe.augmentation.active
         or recipe.patience is not None
         or recipe.progressive_fraction != 0

@@ -15,7 +15,7 @@ from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.training.budget.budget import Budget
 from imgclf.typing import KerasCallback, Verbose
 
-__all__ = ["FitOptions", "Resume", "TrainingData"]
+__all__ = ["FitOptions", "Resume", "TrainingData", "callback_list"]
 
 Resume: TypeAlias = Literal["auto", "force"]
 
@@ -89,7 +89,7 @@ class FitOptions:
         checks.one_of("verbose", self.verbose, ["auto", 0, 1, 2])
         checks.one_of("resume", self.resume, ["auto", "force"])
         checks.number("checkpoint_seconds", self.checkpoint_seconds, low=0)
-        _check_callbacks(self.callbacks)
+        callback_list(self.callbacks)
 
     @property
     def force(self) -> bool:
@@ -97,14 +97,27 @@ class FitOptions:
         return self.resume == "force"
 
 
-def _check_callbacks(callbacks: Any) -> None:
-    needs = "`callbacks` must be a list of Keras callbacks. "
-    if not isinstance(callbacks, Sequence) or isinstance(callbacks, (str, bytes)):
-        raise ArgumentTypeError(needs + checks.received("callbacks", callbacks))
-    if not callbacks:
-        return
+def callback_list(
+    callbacks: Sequence[KerasCallback] | KerasCallback | None,
+) -> tuple[KerasCallback, ...]:
+    """The callbacks of a list, one alone, or none: all that Keras's own `fit` takes.
+
+    Raises:
+        ArgumentTypeError: for anything else.
+    """
+    if callbacks is None or (isinstance(callbacks, (list, tuple)) and not callbacks):
+        return ()
     import keras
 
-    for callback in callbacks:
+    if isinstance(callbacks, keras.callbacks.Callback):
+        return (callbacks,)
+    needs = "`callbacks` must be a list of Keras callbacks. "
+    listed = isinstance(callbacks, Sequence) and not isinstance(callbacks, (str, bytes))
+    for position, callback in enumerate(callbacks if listed else [callbacks]):
+        if isinstance(callback, type) and issubclass(callback, keras.callbacks.Callback):
+            name = callback.__name__
+            raise ArgumentTypeError(f"{needs}{name} is a class: write {name}().")
         if not isinstance(callback, keras.callbacks.Callback):
-            raise ArgumentTypeError(f"{needs}Received: one that is a {type(callback).__name__}.")
+            place = f"callbacks[{position}]" if listed else "callbacks"
+            raise ArgumentTypeError(needs + checks.received(place, callback))
+    return tuple(callbacks)

@@ -115,7 +115,7 @@ class Training:
 
         Returns:
             The history of all epochs, those of earlier sessions included. Its `recipe` is the one
-            that was trained with.
+            that was trained with, with the epochs of a longer run that it was forced to resume.
         """
         self._compile()
         if self.folder is None:
@@ -135,6 +135,8 @@ class Training:
         state = checkpoint.state
         if self.options.force:
             state = dataclasses.replace(state, finished=False, stopped=False)
+            epochs = max(self.recipe.epochs, state.epoch)
+            self.history.recipe = self.recipe.replace(epochs=epochs)
         if state.finished or not state.begun:
             checkpoint.put_into(self.model)
         if state.finished:

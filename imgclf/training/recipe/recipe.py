@@ -17,7 +17,7 @@ from imgclf.training.recipe.class_weight import ClassWeight, ClassWeights
 from imgclf.training.recipe.optimizers import OPTIMIZERS
 from imgclf.training.recipe.schedules import SCHEDULES
 
-__all__ = ["PRECISIONS", "Recipe", "changed_settings"]
+__all__ = ["PRECISIONS", "Recipe", "changed_settings", "check_no_choices", "check_recipe"]
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -165,6 +165,32 @@ class Recipe:
                 "A stored recipe must be a dict. " + checks.received("values", values)
             )
         return cls().replace(**migrate_recipe(values))
+
+
+def check_recipe(recipe: Recipe | None, default: Recipe | None = None) -> Recipe:
+    """The recipe, or `default` in place of None; without one, `Recipe()`.
+
+    Raises:
+        ArgumentTypeError: if it is no recipe.
+    """
+    chosen = default if recipe is None else recipe
+    if chosen is None:
+        return Recipe()
+    if not isinstance(chosen, Recipe):
+        raise ArgumentTypeError(f"`recipe` must be a Recipe. {checks.received('recipe', chosen)}")
+    return chosen
+
+
+def check_no_choices(recipe: Recipe) -> Recipe:
+    """The recipe; raises `ArgumentError` if one of its fields holds a choice."""
+    for field in dataclasses.fields(recipe):
+        value = getattr(recipe, field.name)
+        if holds_choices(value):
+            raise ArgumentError(
+                f"`{field.name}` holds a choice, which only a search decides. Give a value, or "
+                f"pass the recipe to imgclf.search(). {checks.received(field.name, value)}"
+            )
+    return recipe
 
 
 def changed_settings(recipe: Recipe) -> dict[str, Any]:
