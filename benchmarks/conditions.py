@@ -56,7 +56,7 @@ def _version(name: str) -> str | None:
 
 def _version_of_the_checkout() -> str | None:
     """The version of an imgclf that is not installed, without importing it."""
-    source = Path(__file__).parents[1] / "imgclf" / "__init__.py"
+    source = Path(__file__).parents[1] / "imgclf" / "version.py"
     lines = source.read_text().splitlines() if source.exists() else []
     found = [line.split('"')[1] for line in lines if line.startswith("__version__")]
     return found[0] if found else None

@@ -7,9 +7,62 @@ neither TensorFlow nor Keras, and the command line answers at once.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.2.0"
+from imgclf.version import __version__ as __version__
+
+if TYPE_CHECKING:  # what type checkers and editors see; names of `_OWNERS`
+    from imgclf import errors as errors
+    from imgclf import files as files
+    from imgclf.architecture.blocks.activation import activation as activation
+    from imgclf.architecture.blocks.block import Block as Block
+    from imgclf.architecture.blocks.convolution import conv as conv
+    from imgclf.architecture.blocks.convolution import conv_maxpool as conv_maxpool
+    from imgclf.architecture.blocks.convolution import separable_conv as separable_conv
+    from imgclf.architecture.blocks.convolution import whitening as whitening
+    from imgclf.architecture.blocks.dense import dense as dense
+    from imgclf.architecture.blocks.dense import dense_dropout as dense_dropout
+    from imgclf.architecture.blocks.dense import flatten as flatten
+    from imgclf.architecture.blocks.dropout import dropout as dropout
+    from imgclf.architecture.blocks.normalization import batch_norm as batch_norm
+    from imgclf.architecture.blocks.pooling import avgpool as avgpool
+    from imgclf.architecture.blocks.pooling import global_pool as global_pool
+    from imgclf.architecture.blocks.pooling import maxpool as maxpool
+    from imgclf.architecture.blocks.wrappers import residual as residual
+    from imgclf.architecture.build import build_classifier as build_classifier
+    from imgclf.architecture.choices import between as between
+    from imgclf.architecture.choices import choice as choice
+    from imgclf.architecture.choices import optional as optional
+    from imgclf.architecture.choices import repeat as repeat
+    from imgclf.architecture.describe import describe as describe
+    from imgclf.architecture.initializer import initializer as initializer
+    from imgclf.architecture.whitening import adapt_whitening as adapt_whitening
+    from imgclf.classifier.classifier import Classifier as Classifier
+    from imgclf.classifier.loading import load as load
+    from imgclf.classifier.prediction import Prediction as Prediction
+    from imgclf.data.cache import CacheSettings as CacheSettings
+    from imgclf.data.dataset import Dataset as Dataset
+    from imgclf.data.sources.cifar10 import load_cifar10 as load_cifar10
+    from imgclf.data.sources.cifar10 import load_cifar10_batch as load_cifar10_batch
+    from imgclf.data.sources.digits import load_digits as load_digits
+    from imgclf.data.sources.folder import load_folder as load_folder
+    from imgclf.data.sources.table import load_csv as load_csv
+    from imgclf.data.split import Split as Split
+    from imgclf.evaluation.baselines import baselines as baselines
+    from imgclf.evaluation.evaluation import Evaluation as Evaluation
+    from imgclf.export.keras_script import eject as eject
+    from imgclf.inspection.inspect import inspect as inspect
+    from imgclf.search import CallableSearch
+    from imgclf.studies.compare import compare as compare
+    from imgclf.studies.learning_curve import learning_curve as learning_curve
+    from imgclf.training import presets as presets
+    from imgclf.training.budget.plan import Plan as Plan
+    from imgclf.training.budget.plan import TransferPlan as TransferPlan
+    from imgclf.training.presets import Preset as Preset
+    from imgclf.training.recipe.augmentation import Augmentation as Augmentation
+    from imgclf.training.recipe.recipe import Recipe as Recipe
+
+    search: CallableSearch
 
 # Each public name, and the module that owns it.
 _OWNERS = {
@@ -61,21 +114,24 @@ _OWNERS = {
     "learning_curve": "imgclf.studies.learning_curve",
     "search": "imgclf.search",
     "errors": "imgclf.errors",
+    "files": "imgclf.files",
 }
 
 # Public names that are modules themselves; `search` can be called, too.
-_MODULES = {"errors", "presets", "search"}
+_MODULES = {"errors", "files", "presets", "search"}
 
 __all__ = sorted([*_OWNERS, "__version__"])  # noqa: PLE0605
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _OWNERS:
-        raise AttributeError(f"module 'imgclf' has no attribute {name!r}")
-    owner = importlib.import_module(_OWNERS[name])
-    value = owner if name in _MODULES else getattr(owner, name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _OWNERS:
+            raise AttributeError(f"module 'imgclf' has no attribute {name!r}")
+        owner = importlib.import_module(_OWNERS[name])
+        value = owner if name in _MODULES else getattr(owner, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

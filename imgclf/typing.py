@@ -1,7 +1,8 @@
 """Names for the types of public parameters, and the one place that names types of Keras.
 
 Keras and TensorFlow ship no type information, so type checkers see these names as `Any`; readers
-see what is meant, and the day they ship it only this file changes.
+see what is meant, and the day they ship it only this file changes. At run time, names of heavy
+packages are `Any`, so that `typing.get_type_hints` works without importing those packages.
 """
 
 from __future__ import annotations
@@ -11,9 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import keras
+    import keras_tuner
+    import matplotlib.axes
+    import matplotlib.figure
     import numpy.typing
+    import PIL.Image
     import tensorflow
 
+    Axes: TypeAlias = matplotlib.axes.Axes
+    Figure: TypeAlias = matplotlib.figure.Figure
+    PILImage: TypeAlias = PIL.Image.Image
     ArrayLike: TypeAlias = numpy.typing.ArrayLike
     KerasModel: TypeAlias = keras.Model
     KerasLayer: TypeAlias = keras.layers.Layer
@@ -23,13 +31,18 @@ if TYPE_CHECKING:
     KerasInitializer: TypeAlias = keras.initializers.Initializer
     KerasOptimizer: TypeAlias = keras.optimizers.Optimizer
     KerasSchedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
+    HyperParameters: TypeAlias = keras_tuner.HyperParameters
     Tensor: TypeAlias = tensorflow.Tensor
-else:
+else:  # none of these packages is imported for its types
+    Axes = Figure = PILImage = HyperParameters = Any
     ArrayLike = KerasModel = KerasLayer = KerasTensor = KerasCallback = KerasHistory = Any
     KerasInitializer = KerasOptimizer = KerasSchedule = Tensor = Any
 
 __all__ = [
     "ArrayLike",
+    "Axes",
+    "Figure",
+    "HyperParameters",
     "ImageSize",
     "KerasCallback",
     "KerasHistory",
@@ -39,6 +52,7 @@ __all__ = [
     "KerasOptimizer",
     "KerasSchedule",
     "KerasTensor",
+    "PILImage",
     "StrPath",
     "Tensor",
     "Verbose",

@@ -18,7 +18,9 @@ __all__ = ["Classifier", "load"]
 _OWNERS = {"Classifier": "classifier", "load": "loading"}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _OWNERS:
-        raise AttributeError(f"module 'imgclf.classifier' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"imgclf.classifier.{_OWNERS[name]}"), name)
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _OWNERS:
+            raise AttributeError(f"module 'imgclf.classifier' has no attribute {name!r}")
+        return getattr(importlib.import_module(f"imgclf.classifier.{_OWNERS[name]}"), name)

@@ -29,6 +29,7 @@ from imgclf.files.migrations import migrate_strategy
 from imgclf.training.loop.failed_write import naming_failed_write
 from imgclf.training.recipe.recipe import Recipe, check_no_choices
 from imgclf.typing import KerasModel, StrPath
+from imgclf.version import __version__
 
 __all__ = [
     "SavedClassifier",
@@ -103,8 +104,6 @@ def write(saved: Storable, path: StrPath) -> Path:
         ArgumentError: if it does not end in `.keras`, or an attribute of the classifier was changed
             to a value that `read` would refuse.
     """
-    from imgclf import __version__
-
     target = checks.path("path", path)
     check_storable(saved)
     trained, threshold = saved.trained_recipe, saved.threshold

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, MutableSequence, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 
@@ -26,10 +26,7 @@ from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, ImgclfErr
 from imgclf.evaluation.calibration.threshold import Threshold
 from imgclf.evaluation.scores.probabilities import are_probabilities
 from imgclf.files.metadata import MAX_NAME
-from imgclf.typing import ArrayLike, KerasModel, StrPath
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from imgclf.typing import ArrayLike, KerasModel, PILImage, StrPath
 
 __all__ = [
     "ImageSettings",
@@ -41,7 +38,9 @@ __all__ = [
     "lowest_known",
 ]
 
-Source: TypeAlias = "StrPath | Image | Sequence[StrPath | Image] | ArrayLike | ImageFiles | Split"
+Source: TypeAlias = (
+    StrPath | PILImage | Sequence[StrPath | PILImage] | ArrayLike | ImageFiles | Split
+)
 
 # Files that could not be read, each with the reason.
 Skipped: TypeAlias = list[tuple[Path, str]]

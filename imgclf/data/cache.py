@@ -21,18 +21,16 @@ import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from imgclf import checks
 from imgclf.data.free_memory import available_memory
+from imgclf.data.images import ImageSpec
 from imgclf.files import atomic
 from imgclf.files.cache_folder import cache_folder
-
-if TYPE_CHECKING:
-    from imgclf.data.images import ImageSpec
-    from imgclf.typing import StrPath
+from imgclf.typing import StrPath
 
 __all__ = ["FOLDER", "CacheLocation", "CacheSettings", "DiskPixels", "MemoryPixels", "open_pixels"]
 

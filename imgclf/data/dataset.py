@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from imgclf import checks
 from imgclf.data.grouping import check_groups, cut_labels
+from imgclf.data.ledger import Ledger
 from imgclf.data.split import Split, check_class_names, check_images, check_labels
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.formatting import list_names
 from imgclf.typing import ArrayLike
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from imgclf.data.ledger import Ledger
 
 __all__ = [
     "Dataset",

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import collections
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from imgclf.errors import ArgumentError
 from imgclf.files.csv_file import write_csv
 from imgclf.formatting import plural, show_path
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from imgclf.typing import StrPath
+from imgclf.typing import StrPath
 
 __all__ = ["FATES", "Ledger", "LedgerRow", "relative_path"]
 

@@ -8,19 +8,17 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from imgclf import checks
 from imgclf.data.dataset import Dataset, check_dataset
+from imgclf.data.split import Split
 from imgclf.data.thumbnails import thumbnails
 from imgclf.errors import DataError
+from imgclf.evaluation.evaluation import Evaluation
 from imgclf.evaluation.intervals.by_formula import wilson_interval
-
-if TYPE_CHECKING:
-    from imgclf.data.split import Split
-    from imgclf.evaluation.evaluation import Evaluation
 
 __all__ = ["Baseline", "Baselines", "baselines"]
 

@@ -5,23 +5,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from imgclf import plots
 from imgclf.data.image_files import ImageFiles
 from imgclf.errors import ArgumentError, DataError
+from imgclf.evaluation.evaluation import Evaluation
 from imgclf.evaluation.intervals.by_formula import wilson_interval
 from imgclf.evaluation.intervals.paired import holm, mcnemar, paired_interval, sample_size
 from imgclf.formatting import shorten
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from matplotlib.axes import Axes
-
-    from imgclf.evaluation.evaluation import Evaluation
+from imgclf.typing import Axes
 
 __all__ = ["Comparison", "ComparisonTable", "compare_evaluations"]
 

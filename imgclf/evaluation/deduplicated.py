@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from imgclf import checks, plots
+from imgclf.data.split import Split
 from imgclf.duplicates.across_splits import find_copies_across_splits
 from imgclf.errors import DataError
+from imgclf.evaluation.evaluation import Evaluation
 from imgclf.evaluation.intervals.by_formula import wilson_interval
 from imgclf.formatting import show_percent
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from imgclf.data.split import Split
-    from imgclf.evaluation.evaluation import Evaluation
+from imgclf.typing import Figure
 
 __all__ = ["DeduplicatedScore", "deduplicated_score"]
 

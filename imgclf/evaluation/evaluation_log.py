@@ -9,14 +9,12 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from imgclf.errors import RunFolderError
 from imgclf.files import atomic
 from imgclf.files.migrations import stored_under
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["EvaluationRecord", "count_test_evaluation", "is_run", "read_test_evaluations"]
 

@@ -6,7 +6,6 @@ They choose what is drawn; drawing itself is in `imgclf.plots`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,11 +14,7 @@ from imgclf.errors import ArgumentError
 from imgclf.evaluation.protocol import EvaluationLike
 from imgclf.evaluation.scores.curves import named_pr_curves, named_roc_curves
 from imgclf.evaluation.scores.outcomes import Outcomes
-from imgclf.typing import ArrayLike
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from imgclf.typing import ArrayLike, Axes, Figure
 
 __all__ = [
     "plot_calibration",

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from imgclf import checks, plots
+from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, DataError
 from imgclf.evaluation.damage import DAMAGES, STEPS, damage
 from imgclf.evaluation.intervals.by_formula import wilson_interval
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from matplotlib.figure import Figure
-
-    from imgclf.data.split import Split
+from imgclf.typing import Figure
 
 __all__ = ["Robustness", "measure_robustness"]
 

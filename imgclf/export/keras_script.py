@@ -24,6 +24,7 @@ from imgclf.training.recipe.optimizers import OPTIMIZERS
 from imgclf.training.recipe.recipe import Recipe, check_no_choices, check_recipe
 from imgclf.training.recipe.schedules import SCHEDULES
 from imgclf.typing import KerasModel
+from imgclf.version import __version__
 
 __all__ = ["eject"]
 
@@ -112,8 +113,6 @@ class _Script:
         self.flows = recipe.augmentation.active
 
     def text(self, title: str) -> str:
-        from imgclf import __version__
-
         # A stranger's name of a network must not end the docstring.
         title = title.replace("\\", "/").replace('"', "'")
         head = f'"""{title}\n\nWritten by imgclf {__version__}. It needs Keras, and no imgclf.\n"""'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,10 +12,7 @@ from imgclf.data.dataset import Dataset, count_classes
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
-from imgclf.typing import ArrayLike
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from imgclf.typing import ArrayLike, Figure
 
 __all__ = ["Inspection", "Sample", "SplitInspection", "inspect_dataset"]
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from imgclf.inspection.photo import Photo
+from imgclf.inspection.photo import Photo
 
 __all__ = ["SEVERITIES", "Example", "Finding", "Severity"]
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, overload
+from collections.abc import Callable
+from typing import overload
 
 from imgclf import checks
+from imgclf.data.sources.image_options import Exclude
 from imgclf.errors import ArgumentError
-from imgclf.inspection.dataset_inspection import Inspection, inspect_dataset
+from imgclf.inspection.dataset_inspection import DatasetLike, Inspection, inspect_dataset
 from imgclf.inspection.photo_inspection import PhotoInspection, inspect_photos
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from imgclf.data.sources.image_options import Exclude
-    from imgclf.inspection.dataset_inspection import DatasetLike
-    from imgclf.typing import StrPath
+from imgclf.typing import StrPath
 
 __all__ = ["inspect"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from imgclf import checks
 from imgclf.data.ledger import relative_path
 from imgclf.data.sources.exclusion import Exclusion
 from imgclf.data.sources.folder import scan_folder
+from imgclf.data.sources.image_options import Exclude
 from imgclf.data.sources.labelled_files import sort_names
 from imgclf.data.sources.table import scan_csv
 from imgclf.duplicates.exact import SPLIT_RANKS, find_exact_copies
@@ -22,17 +24,9 @@ from imgclf.inspection import contact_sheet, copy_rules, photo_files, photo_repo
 from imgclf.inspection.class_rules import find_in_classes
 from imgclf.inspection.file_rules import find_in_files, is_blank
 from imgclf.inspection.finding import SEVERITIES, Finding, Severity
-from imgclf.inspection.photo import THUMBNAIL_SIDE, measure_all
+from imgclf.inspection.photo import THUMBNAIL_SIDE, Photo, measure_all
 from imgclf.inspection.shortcuts import find_shortcuts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from matplotlib.figure import Figure
-
-    from imgclf.data.sources.image_options import Exclude
-    from imgclf.inspection.photo import Photo
-    from imgclf.typing import StrPath
+from imgclf.typing import Figure, StrPath
 
 __all__ = ["PhotoInspection", "inspect_photos"]
 

@@ -33,6 +33,7 @@ from imgclf.report.sections.robustness import robustness
 from imgclf.report.sections.slices import slices
 from imgclf.report.sections.summary import summary
 from imgclf.training.loop.progress import announce
+from imgclf.version import __version__
 
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
@@ -198,7 +199,5 @@ def _card_facts(found: ReportData) -> CardFacts:
 
 
 def _footer() -> str:
-    from imgclf import __version__
-
     now = datetime.datetime.now().astimezone()
     return f"Made by imgclf {__version__} on {now:%Y-%m-%d at %H:%M}. One file; it loads nothing."

@@ -1,8 +1,8 @@
 """Searches for a network and a recipe: the space, the engine that runs trials, and the results.
 
 This module can be called: `imgclf.search(data, …)` runs a search, while `imgclf.search` also has
-`HyperClassifier` and the other public names. `from imgclf.search import search` gives the function
-itself, which type checkers understand.
+`HyperClassifier` and the other public names. Type checkers see it as an object with the function's
+signature; an annotation needs `from imgclf.search import SearchResult`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,16 @@ from __future__ import annotations
 import importlib
 import sys
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what type checkers and editors see; names of `_OWNERS`
+    from imgclf.search.results.confirmation import Confirmation as Confirmation
+    from imgclf.search.results.result import SearchResult as SearchResult
+    from imgclf.search.results.trial import Trial as Trial
+    from imgclf.search.run_search import run_worker as run_worker
+    from imgclf.search.run_search import search as search
+    from imgclf.search.space.hyper_classifier import HyperClassifier as HyperClassifier
+    from imgclf.search.space.hypermodel_space import HyperModelSpace as HyperModelSpace
 
 # Each public name, and the module that owns it; loaded when first used, as in `imgclf` itself.
 _OWNERS = {
@@ -47,12 +56,29 @@ class _CallableModule(types.ModuleType):
         return self.search
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _OWNERS:
-        raise AttributeError(f"module 'imgclf.search' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_OWNERS[name]), name)
-    globals()[name] = value
-    return value
+if TYPE_CHECKING:
+
+    class CallableSearch:
+        """`imgclf.search` as type checkers see it: a function that holds the names of `_OWNERS`."""
+
+        from imgclf.search.results.confirmation import Confirmation
+        from imgclf.search.results.result import SearchResult
+        from imgclf.search.results.trial import Trial
+        from imgclf.search.space.hyper_classifier import HyperClassifier
+        from imgclf.search.space.hypermodel_space import HyperModelSpace
+
+        __call__ = staticmethod(search)
+        run_worker = staticmethod(run_worker)
+        search = staticmethod(search)
+
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _OWNERS:
+            raise AttributeError(f"module 'imgclf.search' has no attribute {name!r}")
+        value = getattr(importlib.import_module(_OWNERS[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

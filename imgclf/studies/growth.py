@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from imgclf import checks, plots
 from imgclf.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
+from imgclf.typing import Axes
 
 __all__ = ["LearningCurve"]
 

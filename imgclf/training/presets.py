@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imgclf import checks
 from imgclf.architecture.blocks.block import Block
@@ -24,9 +24,7 @@ from imgclf.training.network import new_network, sample_images
 from imgclf.training.recipe.augmentation import Augmentation
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.transfer.backbones import BACKBONES
-
-if TYPE_CHECKING:
-    import keras
+from imgclf.typing import KerasModel
 
 __all__ = ["BACKBONES", "PRESETS", "Preset", "get_preset"]
 
@@ -79,7 +77,7 @@ class Preset:
             recipe = recipe.replace(augmentation=upright)
         return recipe.replace(**changes)
 
-    def build(self, data: Dataset, recipe: Recipe) -> keras.Model:
+    def build(self, data: Dataset, recipe: Recipe) -> KerasModel:
         """Builds a network for this data; the recipe's seed decides its initial weights."""
         settings: dict[str, Any] = {}
         if not self.standardize:

@@ -9,9 +9,10 @@ import click
 
 from imgclf.cli.outputs import echo_written, write_figure
 from imgclf.cli.quiet import load_tensorflow
+from imgclf.typing import Axes, Figure
 
 if TYPE_CHECKING:
-    from imgclf.data.dataset import Dataset
+    from imgclf.data.split import Split
 
 __all__ = ["demo"]
 
@@ -46,9 +47,10 @@ def demo(out: str, epochs: int | None, seed: int) -> None:
     classifier = imgclf.Classifier.from_preset("fast", data, **changes)
     classifier.fit(data)
 
+    assert data.test is not None  # noqa: S101 - load_digits() has a test split
     evaluation = classifier.evaluate(data.test)
     click.echo(f"\nOn the test images: {str(evaluation).splitlines()[0]}\n")
-    figures = {
+    figures: dict[str, Axes | Figure] = {
         "confusion.png": evaluation.plot_confusion(),
         "mistakes.png": evaluation.plot_mistakes(),
         "predictions.png": evaluation.plot_predictions(n=4, seed=seed),
@@ -56,20 +58,19 @@ def demo(out: str, epochs: int | None, seed: int) -> None:
     written = [write_figure(folder / name, figure) for name, figure in figures.items()]
     model = folder / "digits.keras"
     classifier.save(model)
-    _predict_again(model, data)
+    _predict_again(model, data.test)
 
     echo_written([*written, model])
     click.echo(f"\n{_NEXT}")
 
 
-def _predict_again(model: Path, data: Dataset) -> None:
+def _predict_again(model: Path, test: Split) -> None:
     """Loads the file and predicts a few test images."""
     import imgclf
 
-    assert data.test is not None  # noqa: S101 - load_digits() has a test split
-    chosen = data.test[:: len(data.test) // _SHOWN][:_SHOWN]
+    chosen = test[:: len(test) // _SHOWN][:_SHOWN]
     click.echo(f"Loaded {model}; predictions of {_SHOWN} test images:")
     predictions = imgclf.load(model).predict(chosen)
     for label, prediction in zip(chosen.labels, predictions, strict=True):
         name, probability = prediction
-        click.echo(f"  {name} ({probability:.1%}), true class {data.class_names[label]}")
+        click.echo(f"  {name} ({probability:.1%}), true class {test.class_names[label]}")

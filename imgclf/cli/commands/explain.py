@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -43,7 +44,7 @@ def explain(
     model: str,
     images: tuple[str, ...],
     out: Path,
-    method: str,
+    method: Literal["grad-cam", "occlusion"],
     target: str | None,
     as_json: bool,
 ) -> None:

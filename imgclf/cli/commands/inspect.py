@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import click
 
@@ -14,7 +14,10 @@ from imgclf.cli.outputs import echo_result, json_option, write_figure
 from imgclf.formatting import plural
 
 if TYPE_CHECKING:
+    from imgclf.inspection.finding import Severity
     from imgclf.inspection.photo_inspection import PhotoInspection
+
+    FailOn: TypeAlias = Severity | Literal["never"]
 
 __all__ = ["inspect"]
 
@@ -46,7 +49,7 @@ def inspect(
     batch: str | None,
     sample: int | None,
     out: str | None,
-    fail_on: str | None,
+    fail_on: FailOn | None,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -112,7 +115,7 @@ def _holds_photos(source: str) -> bool:
 
 
 def _inspect_photos(
-    source: str, exclude: str | None, out: str | None, fail_on: str, as_json: bool
+    source: str, exclude: str | None, out: str | None, fail_on: FailOn, as_json: bool
 ) -> None:
     import imgclf
 

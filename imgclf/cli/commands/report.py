@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -49,7 +49,7 @@ def report(
     run: str,
     source: str | None,
     archive: str | None,
-    split: str | None,
+    split: Literal["train", "validation", "test", "all"] | None,
     out: str | None,
     title: str | None,
     watts: float,
@@ -70,7 +70,7 @@ def report(
     page = classifier.report(
         Path(out) if out else home / _FILE,
         data,
-        split=split if isinstance(data, imgclf.Dataset) else None,
+        split=split if isinstance(data, imgclf.Dataset) and split != "all" else None,
         title=title,
         watts=watts,
         verbose=0 if quiet else "auto",

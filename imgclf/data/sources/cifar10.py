@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
@@ -24,11 +24,7 @@ from imgclf.data.sources.download import download
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.files.cache_folder import cache_folder
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from imgclf.typing import StrPath
+from imgclf.typing import StrPath
 
 __all__ = ["CLASS_NAMES", "OFFICIAL_SHA256", "OFFICIAL_URL", "load_cifar10", "load_cifar10_batch"]
 

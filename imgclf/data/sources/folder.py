@@ -9,10 +9,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from imgclf import checks
+from imgclf.data.cache import CacheLocation, CacheSettings
+from imgclf.data.dataset import Dataset
 from imgclf.data.image_formats import has_image_suffix
 from imgclf.data.images import MAX_PIXELS
 from imgclf.data.ledger import relative_path
@@ -21,13 +24,7 @@ from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resi
 from imgclf.data.sources.labelled_files import SPLIT_NAMES, LabelledFile
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.formatting import show_path
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from imgclf.data.cache import CacheLocation, CacheSettings
-    from imgclf.data.dataset import Dataset
-    from imgclf.typing import ImageSize, StrPath
+from imgclf.typing import ImageSize, StrPath
 
 __all__ = ["FolderScan", "images_at", "load_folder", "scan_folder"]
 

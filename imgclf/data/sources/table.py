@@ -5,23 +5,20 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeGuard
+from typing import Any, Protocol, TextIO, TypeGuard
 
 from imgclf import checks
+from imgclf.data.cache import CacheLocation, CacheSettings
+from imgclf.data.dataset import Dataset
 from imgclf.data.images import MAX_PIXELS
 from imgclf.data.sources.from_files import make_dataset
 from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize
 from imgclf.data.sources.labelled_files import SPLIT_NAMES, LabelledFile
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.formatting import show_path
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from imgclf.data.cache import CacheLocation, CacheSettings
-    from imgclf.data.dataset import Dataset
-    from imgclf.typing import ImageSize, StrPath
+from imgclf.typing import ImageSize, StrPath
 
 __all__ = ["load_csv", "names_splits", "scan_csv"]
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from imgclf import plots
 from imgclf.errors import ArgumentError
 from imgclf.evaluation.calibration.reliability import check_confidences
-from imgclf.typing import ArrayLike
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from imgclf.typing import ArrayLike, Axes
 
 __all__ = ["CoverageCurve", "coverage_curve"]
 

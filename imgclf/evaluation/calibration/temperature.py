@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,7 @@ from imgclf.evaluation.calibration.reliability import (
     calibration_bins,
     expected_calibration_error,
 )
-from imgclf.typing import ArrayLike
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from imgclf.typing import ArrayLike, Axes
 
 __all__ = ["Calibration", "Reliability", "fit_temperature", "reliability_at"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +19,7 @@ from imgclf import checks, plots
 from imgclf.errors import DataError
 from imgclf.evaluation.calibration.coverage import CoverageCurve, coverage_curve
 from imgclf.evaluation.intervals.by_formula import wilson_interval
-from imgclf.typing import ArrayLike
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from imgclf.typing import ArrayLike, Axes
 
 __all__ = ["Threshold", "find_threshold"]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from imgclf.formatting import show_duration
 from imgclf.markup import table
 from imgclf.report.page import Section, render, scrolling
+from imgclf.version import __version__
 
 if TYPE_CHECKING:
     from imgclf.evaluation.evaluation_log import EvaluationRecord
@@ -115,8 +116,6 @@ def list_versions(versions: Mapping[str, str]) -> str:
 
 
 def _version(name: str) -> str | None:
-    from imgclf import __version__
-
     if name == "imgclf":
         return __version__
     try:

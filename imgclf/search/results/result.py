@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from imgclf import checks
 from imgclf.architecture.blocks.block import Block
 from imgclf.classifier.classifier import Classifier
 from imgclf.classifier.loading import load
+from imgclf.data.dataset import Dataset
 from imgclf.errors import ArgumentError, ImgclfError, SearchError
 from imgclf.export.imgclf_script import imgclf_script
 from imgclf.export.keras_script import eject
@@ -22,12 +23,7 @@ from imgclf.search.results.tables import html_table, text_table, write_trials
 from imgclf.search.results.trial import Trial, best_trial, rank_trials
 from imgclf.search.space.hypermodel_space import HyperModelSpace
 from imgclf.training.recipe.recipe import Recipe
-from imgclf.typing import StrPath, Verbose
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from imgclf.data.dataset import Dataset
+from imgclf.typing import Axes, StrPath, Verbose
 
 __all__ = ["Blocks", "SearchResult"]
 

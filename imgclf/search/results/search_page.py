@@ -24,6 +24,7 @@ from imgclf.search.results.search_plots import (
 )
 from imgclf.search.results.tables import confirmation_html, html_table
 from imgclf.search.results.trial import Trial, best_trial, rank_trials
+from imgclf.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,8 +65,6 @@ def search_page(data: SearchPageData) -> str:
     Args:
         data: what it shows.
     """
-    from imgclf import __version__
-
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return page(
         f"Search: {len(data.trials)} trials, the best {best_trial(data.trials).score:.1%}",

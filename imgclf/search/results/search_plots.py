@@ -5,16 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from imgclf import checks, plots
 from imgclf.errors import SearchError
 from imgclf.search.results.importance import Importance
 from imgclf.search.results.pareto import cost_field, pareto_front
 from imgclf.search.results.trial import Trial
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from imgclf.typing import Axes
 
 __all__ = ["plot_importance", "plot_parallel", "plot_progress", "plot_tradeoff"]
 

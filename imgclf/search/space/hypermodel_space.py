@@ -11,7 +11,7 @@ import json
 import pickle
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from imgclf import checks
 from imgclf.architecture.blocks.block import Block
@@ -22,10 +22,7 @@ from imgclf.search.space.hyperparameter_discovery import discover_hyperparameter
 from imgclf.search.space.space import Space, describe_settings
 from imgclf.training.recipe.compile import compiled_by_user
 from imgclf.training.recipe.recipe import Recipe
-from imgclf.typing import KerasModel
-
-if TYPE_CHECKING:
-    import keras_tuner
+from imgclf.typing import HyperParameters, KerasModel
 
 __all__ = ["Costs", "HyperModel", "HyperModelSpace", "is_hypermodel"]
 
@@ -33,11 +30,11 @@ __all__ = ["Costs", "HyperModel", "HyperModelSpace", "is_hypermodel"]
 class Builds(Protocol):
     """What is used of a `keras_tuner.HyperModel`."""
 
-    def build(self, hp: keras_tuner.HyperParameters) -> KerasModel:
+    def build(self, hp: HyperParameters) -> KerasModel:
         """Builds the network of some values."""
 
 
-HyperModel: TypeAlias = Builds | Callable[["keras_tuner.HyperParameters"], KerasModel]
+HyperModel: TypeAlias = Builds | Callable[[HyperParameters], KerasModel]
 
 
 def is_hypermodel(value: Any) -> bool:
@@ -141,7 +138,7 @@ class HyperModelSpace:
         if reason is not None:
             raise ArgumentError(reason)
 
-    def hyperparameters(self) -> keras_tuner.HyperParameters:
+    def hyperparameters(self) -> HyperParameters:
         """Returns all hyperparameters.
 
         The first call builds some networks to find them.
@@ -156,7 +153,7 @@ class HyperModelSpace:
         """Returns the values of the candidate to begin with: the defaults."""
         return dict(self.hyperparameters().values)
 
-    def draw(self, hp: keras_tuner.HyperParameters) -> tuple[tuple[Block, ...], Recipe]:
+    def draw(self, hp: HyperParameters) -> tuple[tuple[Block, ...], Recipe]:
         """Returns no blocks, and the recipe that the hyperparameters stand for."""
         return (), self.recipe if self._recipes is None else self._recipes.draw(hp)[1]
 
@@ -240,7 +237,7 @@ class HyperModelSpace:
             raise ArgumentError(reason)
         return model
 
-    def _build(self, hp: keras_tuner.HyperParameters) -> KerasModel:
+    def _build(self, hp: HyperParameters) -> KerasModel:
         make: Any = getattr(self.hypermodel, "build", self.hypermodel)
         return make(hp)
 

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imgclf.errors import ArgumentError
-from imgclf.typing import KerasModel
-
-if TYPE_CHECKING:
-    import keras_tuner
+from imgclf.typing import HyperParameters, KerasModel
 
 __all__ = ["discover_hyperparameters"]
 
@@ -26,8 +23,8 @@ _MAX_OPTIONS = 6
 
 
 def discover_hyperparameters(
-    build: Callable[[keras_tuner.HyperParameters], KerasModel],
-) -> keras_tuner.HyperParameters:
+    build: Callable[[HyperParameters], KerasModel],
+) -> HyperParameters:
     """Returns all hyperparameters of a hypermodel, also those that depend on others' values.
 
     Args:
@@ -69,9 +66,7 @@ def discover_hyperparameters(
     return found
 
 
-def _options(
-    hp: keras_tuner.HyperParameters, tried: set[tuple[str, str]]
-) -> Iterator[tuple[str, Any]]:
+def _options(hp: HyperParameters, tried: set[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
     """Yields values that others may depend on: each of a few options, or the last of many."""
     for one in hp.space:
         options = list(one.values)

@@ -12,7 +12,7 @@ import functools
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from imgclf import checks
 from imgclf.architecture.blocks.block import Block, check_blocks
@@ -23,9 +23,7 @@ from imgclf.formatting import show_bytes
 from imgclf.search.space.latency import LatencyModel
 from imgclf.search.space.training_memory import estimate_training_bytes
 from imgclf.training.recipe.recipe import Recipe
-
-if TYPE_CHECKING:
-    import keras_tuner
+from imgclf.typing import HyperParameters
 
 __all__ = [
     "BlockSpace",
@@ -103,7 +101,7 @@ class Space:
                 "or a block."
             )
 
-    def draw(self, hp: keras_tuner.HyperParameters) -> tuple[tuple[Block, ...], Recipe]:
+    def draw(self, hp: HyperParameters) -> tuple[tuple[Block, ...], Recipe]:
         """Returns the candidate that the hyperparameters stand for; missing ones are added.
 
         Args:
@@ -119,7 +117,7 @@ class Space:
         blocks = resolve(self.blocks, picker)
         return blocks, resolve(self.recipe, picker, "recipe")
 
-    def hyperparameters(self) -> keras_tuner.HyperParameters:
+    def hyperparameters(self) -> HyperParameters:
         """Returns all hyperparameters, so that an oracle knows them before it draws."""
         import keras_tuner
 
