@@ -35,31 +35,10 @@ _OWNERS = {
 __all__ = sorted(_OWNERS)  # noqa: PLE0605
 
 
-class _CallableModule(types.ModuleType):
-    """A module that runs a search when it is called.
-
-    The function `imgclf.search` and the folder `imgclf/search` share a name. Without this class,
-    the meaning of `imgclf.search` would depend on earlier imports.
-    """
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.search(*args, **kwargs)
-
-    @property
-    def __signature__(self) -> Any:
-        import inspect
-
-        return inspect.signature(self.search)
-
-    @property
-    def __wrapped__(self) -> Any:  # what help() in IPython and mkdocstrings follow
-        return self.search
-
-
 if TYPE_CHECKING:
 
     class CallableSearch:
-        """`imgclf.search` as type checkers see it: a function that holds the names of `_OWNERS`."""
+        """`imgclf.search` as type checkers see it: a function with the names of `_OWNERS`."""
 
         from imgclf.search.results.confirmation import Confirmation
         from imgclf.search.results.result import SearchResult
@@ -73,6 +52,26 @@ if TYPE_CHECKING:
 
 else:
 
+    class CallableSearch(types.ModuleType):
+        """A module that runs a search when it is called.
+
+        The function `imgclf.search` and the folder `imgclf/search` share a name. Without this
+        class, the meaning of `imgclf.search` would depend on earlier imports.
+        """
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return self.search(*args, **kwargs)
+
+        @property
+        def __signature__(self) -> Any:
+            import inspect
+
+            return inspect.signature(self.search)
+
+        @property
+        def __wrapped__(self) -> Any:  # what help() in IPython and mkdocstrings follow
+            return self.search
+
     def __getattr__(name: str) -> Any:
         if name not in _OWNERS:
             raise AttributeError(f"module 'imgclf.search' has no attribute {name!r}")
@@ -80,9 +79,8 @@ else:
         globals()[name] = value
         return value
 
+    sys.modules[__name__].__class__ = CallableSearch
+
 
 def __dir__() -> list[str]:
     return __all__
-
-
-sys.modules[__name__].__class__ = _CallableModule
