@@ -303,7 +303,7 @@ def test_an_archive_cut_anywhere_is_refused(tmp_path, tiny_cifar10, part):
 
 
 def holds_the_same(one: bytes, other: bytes) -> bool:
-    """Whether two archives unpack to the same content: some bits of a compressed stream are free."""
+    """Whether two archives unpack to the same: some bits of a compressed stream mean nothing."""
     try:
         return gzip.decompress(one) == gzip.decompress(other)
     except (OSError, EOFError, zlib.error):
