@@ -22,9 +22,9 @@ def replaced(model):
         return [layer for layer in model.layers if "convolution_op" in vars(layer)]
 
 
-def trained(blocks, image_shape, replacing):
+def trained(blocks, image_shape, replacing, dtype="mixed_bfloat16"):
     """How a step of plain SGD changes the weights."""
-    model = network(blocks, image_shape)
+    model = network(blocks, image_shape, dtype)
     model.compile(keras.optimizers.SGD(0.05), "sparse_categorical_crossentropy")
     rng = np.random.default_rng(0)
     images = rng.uniform(0, 255, (24, *image_shape)).astype("float32")
@@ -46,11 +46,13 @@ def test_it_trains_as_keras_does(padding, kernel_size):
     assert len(replaced(network(blocks, (5, 8, 3)))) == 1
     ours = trained(blocks, (5, 8, 3), replacing=True)
     theirs = trained(blocks, (5, 8, 3), replacing=False)
-    for one, other in zip(ours, theirs, strict=True):
-        scale = np.abs(other).max()
-        assert scale > 0
-        # bfloat16 keeps three digits
-        np.testing.assert_allclose(one, other, atol=0.03 * scale)
+    exact = trained(blocks, (5, 8, 3), replacing=False, dtype="float32")
+    for one, other, truth in zip(ours, theirs, exact, strict=True):
+        assert np.abs(truth).max() > 0
+        # bfloat16 keeps three digits, and how sums are rounded depends on the processor: where it
+        # has no instructions for it, Keras's own gradient is off by a tenth.
+        allowed = 1.1 * np.linalg.norm(other - truth) + 0.01 * np.linalg.norm(truth)
+        assert np.linalg.norm(one - truth) <= allowed
 
 
 def test_other_layers_are_left_to_keras():
