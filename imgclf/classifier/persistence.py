@@ -59,6 +59,7 @@ class SavedClassifier:
         threshold: below which an answer is "unknown".
         strategy: how `fit` proceeds.
         run_dir: the run folder that the file is in, if it is in one.
+        has_entry: whether imgclf wrote the file.
     """
 
     file: Path
@@ -73,10 +74,11 @@ class SavedClassifier:
     threshold: Threshold | None = None
     strategy: Strategy = dataclasses.field(default_factory=WholeNetwork)
     run_dir: Path | None = None
+    has_entry: bool = False
 
     def naming_errors(self) -> contextlib.AbstractContextManager[None]:
         """Within it, what of our entry cannot be used is a `ModelFileError` that names the file."""
-        return contextlib.nullcontext() if self.class_names is None else _usable(self.file)
+        return _usable(self.file) if self.has_entry else contextlib.nullcontext()
 
 
 class Storable(Protocol):
@@ -207,6 +209,7 @@ def read(path: StrPath, *, trust: bool = False) -> SavedClassifier:
             threshold=None if threshold is None else Threshold.from_dict(threshold),
             strategy=strategy,
             run_dir=run_dir,
+            has_entry=True,
         )
 
 

@@ -38,7 +38,7 @@ def test_a_damaged_record_is_an_error_and_stays_as_it_is(tmp_path):
     (tmp_path / "test-evaluations.csv").write_text("date,num_images,accuracy\n2026,many,0.5\n")
     with pytest.raises(RunFolderError, match="is damaged"):
         read_test_evaluations(tmp_path)
-    with pytest.raises(RunFolderError, match="delete it to count from one again"):
+    with pytest.raises(RunFolderError, match="delete it to count from 1 again"):
         count_test_evaluation(tmp_path, 1, 0.5)
     assert "many" in (tmp_path / "test-evaluations.csv").read_text()
 

@@ -200,7 +200,7 @@ def test_an_address_is_not_followed(address):
         (
             "checkpoints/1",
             "the run is not finished, so there is no model.keras yet. The command that began it "
-            "goes on with it.",
+            "resumes it.",
         ),
         ("cat.png", "is a folder without a model.keras."),
     ],
