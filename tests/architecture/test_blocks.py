@@ -191,10 +191,13 @@ def test_a_class_that_is_defined_again_as_in_a_notebook_replaces_itself():
 
 
 def define_in(module, name="MovedBlock"):
-    namespace = {"parts": lambda self: (Activate("relu"),), "__module__": module}
-    return dataclasses.make_dataclass(
-        name, [("rate", float)], bases=(Block,), namespace=namespace, frozen=True, repr=False
-    )
+    # As a class statement in that module would; make_dataclass sets the module too late for it.
+    namespace = {
+        "__module__": module,
+        "__annotations__": {"rate": float},
+        "parts": lambda self: (Activate("relu"),),
+    }
+    return dataclasses.dataclass(frozen=True, repr=False)(type(Block)(name, (Block,), namespace))
 
 
 @pytest.mark.parametrize("main", ["__main__", "__mp_main__"])

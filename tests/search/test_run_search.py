@@ -55,14 +55,14 @@ def test_a_search_gives_trials_and_a_classifier_of_the_best_score(data, algorith
 
 
 def test_the_models_of_earlier_trials_are_released(data):
-    alive = []
+    alive, frozen = [], gc.get_freeze_count()
 
     def count(trial):
         alive.append(sum(issubclass(type(one), keras.Model) for one in gc.get_objects()))
 
     search(data, BLOCKS, recipe=RECIPE, algorithm="random", max_trials=4, on_trial=count)
     assert 1 <= max(alive) <= alive[0] + 1
-    assert gc.get_freeze_count() == 0  # the collector is as it was
+    assert gc.get_freeze_count() <= frozen  # nothing is kept out of collections for good
 
 
 def test_hyperband_trains_the_better_ones_again_for_longer(data):
