@@ -192,10 +192,8 @@ def read(path: StrPath, *, trust: bool = False) -> SavedClassifier:
         recipe = Recipe.from_dict(entry["recipe"]) if "recipe" in entry else None
         trained = entry.get("trained_recipe")
         blocks, threshold = entry.get("blocks"), entry.get("threshold")
-        trainable = without_temperature(model)
-        last_layer = trainable.layers[-1].name if trainable.layers else ""
-        strategy = strategy_named(migrate_strategy(entry.get("strategy"), last_layer))
-        strategy.check(trainable)
+        strategy = strategy_named(entry.get("strategy") or _strategy_of_0_1_0(model))
+        strategy.check(model)
         return SavedClassifier(
             file=target,
             model=model,
@@ -211,6 +209,11 @@ def read(path: StrPath, *, trust: bool = False) -> SavedClassifier:
             run_dir=run_dir,
             has_entry=True,
         )
+
+
+def _strategy_of_0_1_0(model: KerasModel) -> str:
+    layers = without_temperature(model).layers
+    return migrate_strategy(layers[-1].name if layers else "")
 
 
 @contextlib.contextmanager

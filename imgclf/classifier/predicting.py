@@ -297,8 +297,8 @@ def _check_shapes(model: Any) -> int:
 def _check_probabilities(scores: np.ndarray) -> None:
     if not np.isfinite(scores).all():
         raise DataError("The model gives values that are not finite: its weights are unusable.")
-    sums = scores.sum(axis=1)
     if not are_probabilities(scores):
+        sums = scores.sum(axis=1)
         raise DataError(
             "The model must give probabilities, rows that sum to 1. Received: sums from "
             f"{sums.min():.3g} to {sums.max():.3g}. If it gives logits, add keras.layers.Softmax()."

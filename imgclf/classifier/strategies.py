@@ -56,8 +56,8 @@ class Phases:
     name: ClassVar[str] = "phases"
 
     def check(self, model: KerasModel) -> None:
-        """Raises `ArgumentError` unless the model ends in a new output layer."""
-        check_head(model)
+        """Raises `ArgumentError` unless the model, or what is calibrated, ends in a new layer."""
+        check_head(without_temperature(model))
 
     def prepared(
         self, model: KerasModel, data: TrainingData, recipe: Recipe, options: FitOptions
@@ -89,7 +89,7 @@ def check_strategy(strategy: Strategy | None, model: KerasModel) -> Strategy:
             "`strategy` must be WholeNetwork() or Phases(). "
             + checks.received("strategy", strategy)
         )
-    strategy.check(without_temperature(model))
+    strategy.check(model)
     return strategy
 
 

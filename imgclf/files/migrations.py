@@ -52,18 +52,17 @@ def migrate_threshold(values: Mapping[str, Any]) -> dict[str, Any]:
     return _renamed(values, _THRESHOLD)
 
 
-def migrate_strategy(stored: str | None, last_layer: str) -> str:
-    """The stored strategy of training, which 0.1.0 left out: there the last layer's name tells it.
+def migrate_strategy(last_layer: str) -> str:
+    """The strategy of training of a file of 0.1.0, which left it out.
 
     Args:
-        stored: the entry of the file; None if there is none.
-        last_layer: the name of the network's last layer.
+        last_layer: the name of the network's last layer, without that of a temperature.
 
     Example:
-        >>> migrate_strategy(None, "new_head")
+        >>> migrate_strategy("new_head")
         'phases'
     """
-    return stored or ("phases" if last_layer == "new_head" else "whole-network")
+    return "phases" if last_layer == "new_head" else "whole-network"
 
 
 def migrate_trial(values: Mapping[str, Any]) -> dict[str, Any]:

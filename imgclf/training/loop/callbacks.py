@@ -9,7 +9,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, final
 
 import keras
 import numpy as np
@@ -58,8 +58,8 @@ class FiniteCheck(keras.callbacks.Callback):
             )
 
 
-class EpochLines(keras.callbacks.Callback):
-    """Writes a line an epoch on stderr.
+class _TimedProgress(keras.callbacks.Callback):
+    """What both ways to show progress have in common: a clock, and an estimate when it is ready.
 
     Args:
         work: of the whole run.
@@ -71,9 +71,6 @@ class EpochLines(keras.callbacks.Callback):
         super().__init__()
         self.clock = Clock(work, disk)
         self.note = note
-
-    def on_train_begin(self, logs: Logs = None) -> None:
-        sys.stderr.write(f"{self.note}\n")
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self.clock.begin_epoch(epoch)
@@ -82,25 +79,33 @@ class EpochLines(keras.callbacks.Callback):
         self.clock.end_batch(batch)
         estimate = self.clock.estimate()
         if estimate:
-            announce(2, estimate)
+            self.show(estimate)
+
+    def show(self, line: str) -> None:
+        """Shows a line between those of the epochs."""
+        raise NotImplementedError
+
+
+@final
+class EpochLines(_TimedProgress):
+    """Writes a line an epoch on stderr; the arguments are those of `_TimedProgress`."""
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        sys.stderr.write(f"{self.note}\n")
+
+    def show(self, line: str) -> None:
+        announce(2, line)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         announce(2, epoch_line(epoch, self.clock, logs))
 
 
-class LiveProgress(keras.callbacks.Callback):
+@final
+class LiveProgress(_TimedProgress):
     """Shows a bar over the whole run, with metrics and the time left; each epoch leaves a line.
 
-    Args:
-        work: of the whole run.
-        note: shown first.
-        disk: bytes that the run's folder will take; None without one.
+    The arguments are those of `_TimedProgress`.
     """
-
-    def __init__(self, work: Work, note: str, disk: int | None = None) -> None:
-        super().__init__()
-        self.clock = Clock(work, disk)
-        self.note = note
 
     def on_train_begin(self, logs: Logs = None) -> None:
         work, console = self.clock.work, Console(stderr=True)
@@ -118,14 +123,11 @@ class LiveProgress(keras.callbacks.Callback):
         self.display.start()
         self.display.console.print(self.note, highlight=False)
 
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self.clock.begin_epoch(epoch)
+    def show(self, line: str) -> None:
+        self.display.console.print(line, highlight=False)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        self.clock.end_batch(batch)
-        estimate = self.clock.estimate()
-        if estimate:
-            self.display.console.print(estimate, highlight=False)
+        super().on_train_batch_end(batch, logs)
         left = self.clock.seconds_left
         pace = f"{self.clock.images_per_second:,.0f} images/s"
         self.display.update(
