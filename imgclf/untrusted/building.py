@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,8 +19,16 @@ from imgclf.untrusted.weights import Weight
 
 __all__ = ["building_within"]
 
-# Keras is patched during a load, so only one load runs at a time.
-_LOCK = threading.Lock()
+# Keras is patched during a load, so only one load runs at a time. Trusted layers may load another
+# file while they are loaded.
+_LOCK = threading.RLock()
+
+if hasattr(os, "register_at_fork"):
+    # A fork waits until no other thread is loading: in the child that thread would not exist, the
+    # lock would stay taken, and Keras patched.
+    os.register_at_fork(
+        before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
+    )
 
 
 @contextlib.contextmanager
@@ -38,7 +47,6 @@ def building_within(weights: Iterable[Weight]) -> Iterator[None]:
     import keras
 
     layer, tensor = keras.layers.Layer, keras.KerasTensor
-    add_weight, make_tensor = layer.add_weight, tensor.__init__
     bounds = _Bounds(sum(weight.size for weight in weights))
     thread = threading.get_ident()
 
@@ -55,6 +63,8 @@ def building_within(weights: Iterable[Weight]) -> Iterator[None]:
         make_tensor(self, shape, *args, **settings)
 
     with _LOCK:
+        # Read here: before the lock they may be those of another thread's load.
+        add_weight, make_tensor = layer.add_weight, tensor.__init__
         layer.add_weight, tensor.__init__ = counted, bounded
         try:
             yield

@@ -43,6 +43,7 @@ def test_another_thread_builds_what_it_likes_meanwhile():
 
 
 def test_a_second_load_waits_and_then_has_a_bound_of_its_own():
+    add_weight = keras.layers.Layer.add_weight
     inside, leave = threading.Event(), threading.Event()
 
     def load():
@@ -61,4 +62,4 @@ def test_a_second_load_waits_and_then_has_a_bound_of_its_own():
     assert inside.wait(60)
     first.join(60)
     second.join(60)
-    assert ones(2).sum() == 4  # Keras is as it was
+    assert keras.layers.Layer.add_weight is add_weight  # Keras is as it was
