@@ -11,6 +11,7 @@ Each error also inherits the builtin that Python would have raised, so that `exc
     │   └── ImageError                      … one image cannot be decoded
     ├── MissingFileError (FileNotFoundError)
     ├── DownloadError (OSError)             nothing usable came over the network
+    ├── OutputError (OSError)               a file or folder cannot be written where it was asked
     ├── ModelFileError (ValueError)         a model file is damaged, unsafe or newer than imgclf
     ├── RunFolderError (RuntimeError)       a run folder belongs to another run, or is in use
     ├── TrainingError (RuntimeError)        training cannot go on
@@ -35,6 +36,7 @@ __all__ = [
     "ModelFileError",
     "NotFiniteError",
     "OutOfMemoryError",
+    "OutputError",
     "RunFolderError",
     "SearchError",
     "TrainingError",
@@ -71,6 +73,14 @@ class MissingFileError(ImgclfError, FileNotFoundError):
 
 class DownloadError(ImgclfError, OSError):
     """A download failed or brought something else than was expected."""
+
+
+class OutputError(ImgclfError, OSError):
+    """A file or folder cannot be written where it was asked for; what was there was left."""
+
+    def __str__(self) -> str:
+        """Returns the message alone, without the number that Python puts before it."""
+        return str(self.args[0]) if self.args else ""
 
 
 class ModelFileError(ImgclfError, ValueError):

@@ -184,7 +184,7 @@ class RunFolder:
 
     def _make(self, found: _Found) -> None:
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            found.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             found.remove_folders()
             raise RunFolderError(
@@ -219,6 +219,7 @@ class _Found:
 
     @classmethod
     def at(cls, path: Path) -> _Found:
+        path = Path(os.path.realpath(path))  # a link to a folder that is to be made is followed
         owner = path / _OWNER
         return cls(
             path,
