@@ -14,6 +14,7 @@ from imgclf.architecture.temperature import logits_model, with_temperature
 from imgclf.backend.compiled_model import CompiledModel
 from imgclf.classifier.predicting import Predictor, Source
 from imgclf.data.dataset import Dataset, check_dataset
+from imgclf.data.labels import check_labels
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentTypeError, DataError
 from imgclf.evaluation.calibration.temperature import Calibration, fit_temperature
@@ -66,7 +67,7 @@ def to_split(
             "`data` must be a Dataset, a Split, or images with `labels`. "
             + checks.received("data", type(data).__name__)
         )
-    return Split(data, labels, class_names)
+    return Split(data, check_labels(labels, class_names, by_value=True), class_names)
 
 
 def labelled_images(

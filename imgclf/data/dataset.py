@@ -7,23 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from imgclf import checks
 from imgclf.data.grouping import check_groups, cut_labels
+from imgclf.data.labels import check_labels, check_plausible, name_classes
 from imgclf.data.ledger import Ledger
-from imgclf.data.split import Split, check_class_names, check_images, check_labels
+from imgclf.data.sources.image_notes import note_twins
+from imgclf.data.split import Split, check_class_names
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
-from imgclf.formatting import list_names
+from imgclf.formatting import list_names, plural
 from imgclf.typing import ArrayLike
 
 __all__ = [
     "Dataset",
     "SplitChoice",
     "check_dataset",
-    "check_images",
-    "check_labels",
-    "count_classes",
     "cut",
 ]
 
@@ -97,11 +94,15 @@ class Dataset:
 
         Args:
             images: (N, height, width, channels) or (N, height, width), values 0 to 255.
-            labels: (N,) integers from 0, or (N, classes) one-hot.
+            labels: (N,) integers, whole floats, booleans or names; a pandas `Series` or
+                `Categorical`, whose order is kept; or (N, classes) one-hot, such as the frame of
+                `get_dummies`, whose columns name the classes.
             validation: the fraction of the images (0 to below 1) for validation, stratified by
                 class; or a pair (images, labels); or None.
             test: the same for the test split.
-            class_names: one name for each class; "0", "1", … if left out.
+            class_names: one name for each class, in their order; if left out, the values of
+                `labels` that occur. Integers in `labels` count the given names from 0, unless all
+                names are whole numbers: then they are their values.
             seed: decides which images are in which split.
             name: a short name for messages and records.
             groups: (N,) texts or numbers. Images with equal ones, such as those of one patient,
@@ -112,19 +113,33 @@ class Dataset:
             splits is in train, and a note names the split that lacks it.
 
         Raises:
-            DataError: if the arrays do not fit each other.
+            DataError: if the arrays do not fit each other, labels are missing or are none of the
+                `class_names`, or they seem to be several labels an image or no classes.
 
         Example:
             >>> import numpy as np
             >>> images = np.zeros((100, 8, 8, 3), np.uint8)
+            >>> Dataset.from_arrays(images, np.where(np.arange(100) < 30, "b", "a")).class_names
+            ('a', 'b')
             >>> data = Dataset.from_arrays(images, np.arange(100) % 2, class_names=["cat", "dog"])
             >>> len(data.train), len(data.validation), len(data.test)
             (80, 10, 10)
         """
+        notes: tuple[str, ...] = ()
         if class_names is None:
-            class_names = [str(number) for number in range(count_classes(labels))]
-        whole = Split(images, labels, check_class_names(class_names))
-        return cut(whole, validation=validation, test=test, seed=seed, name=name, groups=groups)
+            pairs = [one for one in (validation, test) if isinstance(one, tuple) and len(one) == 2]
+            class_names, notes = _found_classes(labels, [pair[1] for pair in pairs])
+        names = check_class_names(class_names)
+        whole = Split(images, check_labels(labels, names, by_value=True), names)
+        return cut(
+            whole,
+            validation=validation,
+            test=test,
+            seed=seed,
+            name=name,
+            notes=notes,
+            groups=groups,
+        )
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -160,6 +175,24 @@ class Dataset:
             f"{self.num_classes} classes"
         ]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+
+def _found_classes(
+    labels: ArrayLike, others: Sequence[ArrayLike]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The classes of labels, and notes on them."""
+    found = name_classes(labels, *others)
+    if len(found.names) < 2:
+        raise DataError(
+            "`labels` must hold at least 2 classes. Received: "
+            f"{plural(sum(found.counts), 'label')} of {list_names(found.names)}. Classes that no "
+            "image has are named by `class_names`."
+        )
+    try:
+        doubts = check_plausible(dict(zip(found.names, found.counts, strict=True)))
+    except DataError as error:
+        raise DataError(f"`labels`: {error}") from error
+    return found.names, (*found.notes, *doubts, *note_twins(found.names))
 
 
 def cut(
@@ -199,15 +232,21 @@ def cut(
 
 
 def _note_lacking(splits: dict[str, Split]) -> list[str]:
-    """Makes a note for each split that lacks a class of another one."""
+    """Makes a note of classes without images, and for each split that lacks one of another."""
     there = {title: set(split.labels.tolist()) for title, split in splits.items()}
-    notes = []
+    names = splits["train"].class_names
+    empty = [
+        name
+        for number, name in enumerate(names)
+        if not any(number in one for one in there.values())
+    ]
+    notes = [f"Classes without images: {list_names(empty)}."] if empty else []
     for title in ("train", "validation", "test"):
-        lacking = sorted(set().union(*there.values()) - there.get(title, set()))
+        lacking = sorted(met - there.get(title, set()))
         if lacking and title in splits:
-            names = list_names([splits[title].class_names[label] for label in lacking])
+            shown = list_names([names[label] for label in lacking])
             one = len(lacking) == 1
-            subject = f"Class {names} has" if one else f"Classes {names} have"
+            subject = f"Class {shown} has" if one else f"Classes {shown} have"
             notes.append(
                 f"{subject} no images in train: {'it' if one else 'they'} cannot be learned."
                 if title == "train"
@@ -229,18 +268,9 @@ def _fraction(title: str, value: Any) -> float:
 
 def _given_pair(title: str, pair: tuple[Any, Any], class_names: Any) -> Split:
     try:
-        return Split(pair[0], pair[1], class_names)
+        return Split(pair[0], check_labels(pair[1], class_names, by_value=True), class_names)
     except DataError as error:
         raise DataError(f"`{title}`: {error}") from error
-
-
-def count_classes(labels: ArrayLike) -> int:
-    """Counts the classes of integer or one-hot labels."""
-    array = np.asarray(labels)
-    if array.ndim == 2 and array.shape[1] > 1:
-        return int(array.shape[1])
-    checked = check_labels(array, num_classes=np.iinfo(np.int64).max)
-    return int(checked.max()) + 1 if len(checked) else 0
 
 
 def check_dataset(data: object) -> Dataset:

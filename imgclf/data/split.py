@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.image_files import ImageFiles
+from imgclf.data.labels import check_labels
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.typing import ArrayLike
 
@@ -26,6 +28,11 @@ ROLES = ("train", "validation", "test")
 # Large enough to be fast, small enough (31 MB of CIFAR-10) for any memory.
 _HASH_BLOCK = 10_000
 
+# Grey, grey with alpha, RGB and RGBA have so few channels; no photo has such a side.
+_MOST_COLORS = 4
+# From this side on, square maps with more channels than rows are no likely images.
+_SMALL_SIDE = 16
+
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Split:
@@ -35,7 +42,8 @@ class Split:
         images: (N, height, width, channels), values 0 to 255: a uint8 array (other integer dtypes
             are converted, float32 is kept), or an `ImageFiles`. (N, height, width) stands for one
             channel.
-        labels: (N,) integers from 0, or (N, classes) one-hot.
+        labels: (N,) integers that count the class names from 0, whatever these are; or (N,) class
+            names; or (N, classes) one-hot. In the split they are integers.
         class_names: the class names, in the order of the labels.
         role: "train", "validation" or "test", the split of the `Dataset` that the images come from.
             It identifies test evaluations and does not affect any metric.
@@ -60,7 +68,7 @@ class Split:
     def __post_init__(self) -> None:
         names = check_class_names(self.class_names)
         images = check_images(self.images)
-        labels = check_labels(self.labels, len(names))
+        labels = check_labels(self.labels, names)
         if len(images) != len(labels):
             raise DataError(
                 "`images` and `labels` must have one entry an image. "
@@ -171,12 +179,19 @@ def unchecked_split(images: Any, labels: np.ndarray, class_names: Sequence[str])
 
 
 def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
-    """Checks that there are at least two names, all different and not empty."""
+    """Checks that there are at least two names, all different and not empty.
+
+    Whole numbers and arrays, such as NumPy's `unique` gives of labels, become names.
+    """
+    if hasattr(class_names, "tolist"):
+        class_names = class_names.tolist()
     if isinstance(class_names, str) or not isinstance(class_names, Sequence):
         raise ArgumentTypeError(
             "`class_names` must be a list of names. " + checks.received("class_names", class_names)
         )
     names = tuple(class_names)
+    if all(isinstance(name, (int, np.integer)) for name in names):
+        names = tuple(map(str, names))
     for name in names:
         if not isinstance(name, str) or not name.strip():
             raise ArgumentTypeError(
@@ -209,14 +224,62 @@ def check_images(images: ArrayLike | ImageFiles) -> np.ndarray | ImageFiles:
             "`images` must be numbers from 0 to 255, best as uint8. "
             f"Received: dtype={array.dtype}, shape={array.shape}."
         )
+    _check_layout(array.shape)
     if array.ndim == 3:
         array = array[..., np.newaxis]
-    if array.ndim != 4 or 0 in array.shape[1:]:
+    return array if array.dtype == np.uint8 else _check_range(array)
+
+
+def _check_layout(shape: tuple[int, ...]) -> None:
+    """Refuses shapes that are none of (N, height, width, channels) or (N, height, width)."""
+    if (len(shape) not in (3, 4)) or 0 in shape[1:]:
         raise DataError(
             "`images` must have the shape (N, height, width, channels). "
-            f"Received: shape={array.shape}."
+            f"Received: shape={shape}.{_flat_hint(shape)}"
         )
-    return array if array.dtype == np.uint8 else _check_range(array)
+    found = _unlikely(shape)
+    if found is not None:
+        meaning, remedy = found
+        raise DataError(
+            "`images` must have the shape (N, height, width, channels). "
+            f"Received: shape={shape}, which looks like {meaning}: give {remedy}."
+        )
+
+
+def _unlikely(shape: tuple[int, ...]) -> tuple[str, str] | None:
+    """What a shape seems to be instead, and what to give in its place."""
+    if len(shape) == 3:
+        one_image = shape[2] in (3, 4) and shape[0] > 4 and shape[1] > 4
+        return (
+            ("a single image (height, width, channels)", "images[np.newaxis]")
+            if one_image
+            else None
+        )
+    _, first, second, last = shape
+    if last <= _MOST_COLORS:
+        return None
+    square = second == last >= _SMALL_SIDE and first < second
+    if (first <= _MOST_COLORS < second) or square:
+        return (
+            "(N, channels, height, width), channels first",
+            "images.transpose(0, 2, 3, 1)",
+        )
+    if second <= _MOST_COLORS and shape[0] > _MOST_COLORS and first > _MOST_COLORS:
+        return "(height, width, channels, N), images last", "images.transpose(3, 0, 1, 2)"
+    return None
+
+
+def _flat_hint(shape: tuple[int, ...]) -> str:
+    """How images in rows, as tables of pixels have them, are given their shape."""
+    if len(shape) != 2:
+        return ""
+    for channels, then in ((1, ""), (3, ".transpose(0, 2, 3, 1)")):
+        side = math.isqrt(shape[1] // channels)
+        if side > 1 and side * side * channels == shape[1]:
+            sides = f"{side}, {side}" if channels == 1 else f"{channels}, {side}, {side}"
+            order = " if each row holds one channel after the other" if then else ""
+            return f" Images in rows are given by images.reshape(-1, {sides}){then}{order}."
+    return ""
 
 
 def _check_range(array: np.ndarray) -> np.ndarray:
@@ -240,41 +303,3 @@ def _check_range(array: np.ndarray) -> np.ndarray:
             "they seem to be rescaled already. Multiply them by 255."
         )
     return array.astype(np.float32, copy=False)
-
-
-def check_labels(labels: ArrayLike, num_classes: int) -> np.ndarray:
-    """Checks labels: returns (N,) int64 of values below `num_classes`."""
-    array = np.asarray(labels)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]  # the (N, 1) that keras.datasets gives
-    if array.ndim == 2:
-        array = _from_one_hot(array, num_classes)
-    if array.ndim != 1:
-        raise DataError(
-            "`labels` must have the shape (N,), or (N, classes) one-hot. "
-            f"Received: shape={array.shape}."
-        )
-    if array.size == 0:
-        return array.astype(np.int64)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise DataError(
-            "`labels` must be integers that count the classes from 0. "
-            f"Received: dtype={array.dtype}."
-        )
-    if array.min() < 0 or array.max() >= num_classes:
-        raise DataError(
-            f"`labels` must be from 0 to {num_classes - 1}, since there are {num_classes} class "
-            f"names. Received: labels from {array.min()} to {array.max()}."
-        )
-    return array.astype(np.int64)
-
-
-def _from_one_hot(array: np.ndarray, num_classes: int) -> np.ndarray:
-    if array.shape[1] != num_classes:
-        raise DataError(
-            f"One-hot `labels` must have {num_classes} columns, one a class name. "
-            f"Received: shape={array.shape}."
-        )
-    if not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
-        raise DataError("One-hot `labels` must hold a single 1 in each row, and else 0.")
-    return array.argmax(axis=1)

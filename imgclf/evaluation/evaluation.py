@@ -15,7 +15,8 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.split import check_class_names, check_images, check_labels
+from imgclf.data.labels import check_labels
+from imgclf.data.split import check_class_names, check_images
 from imgclf.errors import DataError
 from imgclf.evaluation import evaluation_plots
 from imgclf.evaluation.calibration.coverage import CoverageCurve, coverage_curve
@@ -84,7 +85,7 @@ class Evaluation:
         test_evaluation_number: int | None = None,
     ) -> None:
         names = check_class_names(class_names)
-        numbers = check_labels(labels, len(names))
+        numbers = check_labels(labels, names)
         if len(numbers) == 0:
             raise DataError("`labels` must hold at least one label. Received: none.")
         rows = check_probabilities(probabilities, len(names))

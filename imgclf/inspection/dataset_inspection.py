@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from imgclf import checks
-from imgclf.data.dataset import Dataset, count_classes
+from imgclf.data.dataset import Dataset
 from imgclf.data.image_files import ImageFiles
+from imgclf.data.labels import check_labels, name_classes
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.typing import ArrayLike, Figure
@@ -201,8 +202,12 @@ def _take_apart(data: DatasetLike) -> tuple[str, dict[str, Split], tuple[str, ..
         return "data", {"data": data}, ()
     if isinstance(data, (tuple, list)) and len(data) == 2:
         images, labels = data
-        names = [str(number) for number in range(max(2, count_classes(labels)))]
-        return "data", {"data": Split(images, labels, names)}, ()
+        found = name_classes(labels)
+        # A split has two classes; data of one class can be inspected, too.
+        spare = [name for name in ("0", "1") if name not in found.names]
+        names = [*found.names, *spare[: max(0, 2 - len(found.names))]]
+        numbers = check_labels(labels, names, by_value=True)
+        return "data", {"data": Split(images, numbers, names)}, found.notes
     raise ArgumentTypeError(
         "`data` must be a Dataset, a Split, a pair (images, labels), or the path of a folder or "
         f"CSV file of photos. {checks.received('data', data)}"

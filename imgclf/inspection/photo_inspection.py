@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from imgclf import checks
+from imgclf.data.labels import sort_names
 from imgclf.data.ledger import relative_path
 from imgclf.data.sources.exclusion import Exclusion
 from imgclf.data.sources.folder import scan_folder
 from imgclf.data.sources.image_options import Exclude
-from imgclf.data.sources.labelled_files import sort_names
 from imgclf.data.sources.table import scan_csv
 from imgclf.duplicates.exact import SPLIT_RANKS, find_exact_copies
 from imgclf.duplicates.near import NearCopies, find_near_copies

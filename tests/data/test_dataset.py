@@ -244,8 +244,10 @@ def test_images_that_cannot_be_used_are_refused(images, message):
             "to 2.",
         ),
         (
-            [0.0, 1.0, 1.0],
-            "`labels` must be integers that count the classes from 0. Received: dtype=float64.",
+            [0.0, 1.0, 0.5],
+            "`labels` must be classes. Received: numbers such as 0.5: is this a regression? imgclf "
+            "predicts classes, not numbers: group them into a few classes, such as 'low' and "
+            "'high'. If each number is a class, give them as names, labels.astype(str).",
         ),
         (
             [0, 1],
@@ -257,7 +259,8 @@ def test_images_that_cannot_be_used_are_refused(images, message):
         ),
         (
             np.ones((3, 2)),
-            "One-hot `labels` must hold a single 1 in each row, and else 0.",
+            "One-hot `labels` must hold a single 1 in each row, and else 0. Row 0 holds 2. imgclf "
+            "gives each image one class: several labels an image (multi-label) are not supported.",
         ),
         (
             np.zeros((3, 2, 2)),

@@ -24,6 +24,7 @@ from imgclf.data.images import (
     check_image,
     reason_of,
 )
+from imgclf.data.labels import sort_names
 from imgclf.data.ledger import Ledger, LedgerRow, relative_path
 from imgclf.data.sources.exclusion import Exclusion
 from imgclf.data.sources.image_notes import (
@@ -35,7 +36,7 @@ from imgclf.data.sources.image_notes import (
     note_twins,
 )
 from imgclf.data.sources.image_options import ImageOptions
-from imgclf.data.sources.labelled_files import LabelledFile, sort_names
+from imgclf.data.sources.labelled_files import LabelledFile
 from imgclf.data.split import Split
 from imgclf.duplicates.exact import ResolvedCopies, find_exact_copies, resolve_copies, tie
 from imgclf.errors import DataError, ImgclfError

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["SPLIT_NAMES", "LabelledFile", "sort_names"]
+__all__ = ["SPLIT_NAMES", "LabelledFile"]
 
 # What people call the splits, and what imgclf calls them.
 SPLIT_NAMES = {
@@ -38,11 +37,3 @@ class LabelledFile:
     def path(self) -> Path:
         """The path as `pathlib.Path`."""
         return Path(self.name)
-
-
-def sort_names(names: Iterable[str]) -> list[str]:
-    """Sorts class names in the order of their labels: numbers by value, all else by character."""
-    different = set(names)
-    if all(name.isascii() and name.isdigit() for name in different):
-        return sorted(different, key=lambda name: (int(name), name))
-    return sorted(different)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from imgclf import plots
-from imgclf.data.split import check_labels
+from imgclf.data.labels import check_labels
 from imgclf.errors import DataError
 from imgclf.evaluation.calibration.reliability import (
     CalibrationBin,
