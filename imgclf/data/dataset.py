@@ -235,6 +235,7 @@ def _note_lacking(splits: dict[str, Split]) -> list[str]:
     """Makes a note of classes without images, and for each split that lacks one of another."""
     there = {title: set(split.labels.tolist()) for title, split in splits.items()}
     names = splits["train"].class_names
+    met: set[int] = set().union(*there.values())
     empty = [
         name
         for number, name in enumerate(names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,18 +21,21 @@ from imgclf.data.images import MAX_PIXELS
 from imgclf.data.ledger import relative_path
 from imgclf.data.sources.from_files import make_dataset
 from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize
-from imgclf.data.sources.labelled_files import SPLIT_NAMES, LabelledFile
+from imgclf.data.sources.labelled_files import LabelledFile
+from imgclf.data.sources.split_folders import find_splits
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.formatting import show_path
 from imgclf.typing import ImageSize, StrPath
 
-__all__ = ["FolderScan", "images_at", "load_folder", "scan_folder"]
+__all__ = ["FolderScan", "images_at", "load_folder", "names_test_images", "scan_folder"]
 
 # Files of systems and programs; hidden files and folders are ignored as well.
 _JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
 
 _NO_IMAGE = "is no image by its name."
 _IN_NO_CLASS = "is in no folder of a class."
+_BESIDE_SPLITS = "is beside the folders of splits."
+_BLANK = "would be an image by its name without the blank at its end."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +48,26 @@ class FolderScan:
             with the reason.
         unreadable: folders that could not be listed, each with the reason.
         empty: the names of classes without a file.
+        splits: the folders of splits by their titles; empty if there are none.
+        notes: sentences on how the folders were understood.
     """
 
     files: tuple[LabelledFile, ...]
     passed_over: tuple[tuple[str, str], ...] = ()
     unreadable: tuple[tuple[Path, str], ...] = ()
     empty: tuple[str, ...] = ()
+    splits: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def loose(self) -> list[str]:
+        """The images that are in no folder of a class."""
+        return [name for name, reason in self.passed_over if reason == _IN_NO_CLASS]
+
+    @property
+    def with_blank(self) -> list[str]:
+        """The files that a blank at the end of their names makes no images."""
+        return [name for name, reason in self.passed_over if reason == _BLANK]
 
     @property
     def ignored(self) -> int:
@@ -77,11 +94,13 @@ def load_folder(
     """Loads images from a folder that has a folder for each class.
 
     Either `path` holds the folders of the classes (`photos/cat`, `photos/dog`), or it holds `train`
-    and optionally `val` (or `valid`, `validation`) and `test`, and each of these the folders of the
-    classes. Folders inside a class belong to it. Hidden and system files are ignored. Images stay
-    where they are and are decoded when needed. Copies of one image stay in one split. If folders of
-    splits hold the same image, it stays in test, or else in validation. An image with two labels is
-    left out. `Dataset.ledger` accounts for every file.
+    and optionally `val` and `test`, and each of these the folders of the classes. Other usual names
+    of splits are known, such as `Training`, `dev` or `seg_test`; folders beside the splits are left
+    out with a note. Folders that may be splits or classes are an error that asks. Folders inside a
+    class belong to it. Hidden and system files are ignored. Images stay where they are and are
+    decoded when needed. Copies of one image stay in one split. If folders of splits hold the same
+    image, it stays in test, or else in validation. An image with two labels is left out.
+    `Dataset.ledger` accounts for every file.
 
     Args:
         path: the folder.
@@ -95,7 +114,8 @@ def load_folder(
             or None. A folder for validation takes precedence.
         test: the same for the test split.
         class_names: the class names in the order of their labels; if left out, the sorted names of
-            the folders. Folders with other names are refused; a class may have no folder.
+            the folders. Folders with other names are refused; a class may have no folder. If all
+            folders in `path` are named here, they are classes, even one called `test`.
         seed: decides which images are in which split.
         max_skipped: the fraction of the files that may be unusable. They are skipped and listed in
             `Dataset.skipped`.
@@ -117,7 +137,7 @@ def load_folder(
         MissingFileError: if there is no such folder.
         ArgumentError: if an argument is not as above.
         DataError: if there are no folders of classes, fewer than two classes, a class without
-            images, or too many unusable files.
+            images, or too many unusable files, or if folders may be splits or classes.
 
     Example:
         >>> import tempfile
@@ -150,16 +170,16 @@ def load_folder(
     )
     root = checks.existing_path("path", path)
     group_of = _grouping(groups)
-    scan = scan_folder(root, may_lack_classes=class_names is not None)
-    notes: list[str] = []
+    scan = scan_folder(root, options.class_names, may_lack_classes=class_names is not None)
+    notes = list(scan.notes)
     if scan.ignored:
         notes.append(f"Files that are no images by their names, passed over: {scan.ignored}.")
-    stray = [name for name, reason in scan.passed_over if reason == _IN_NO_CLASS]
-    if stray:
-        notes.append(
-            f"Images in no folder of a class, passed over: {len(stray)}, such as "
-            f"{show_path(stray[0])}."
-        )
+    for some, what in (
+        (scan.loose, "Images in no folder of a class"),
+        (scan.with_blank, "Files with a blank at the end of their names"),
+    ):
+        if some:
+            notes.append(f"{what}, passed over: {len(some)}, such as {show_path(some[0])!r}.")
     return make_dataset(
         scan.files if group_of is None else _grouped(scan.files, root, group_of, notes),
         options,
@@ -222,36 +242,45 @@ def _grouped(
     return grouped
 
 
-def scan_folder(root: Path, *, may_lack_classes: bool = False) -> FolderScan:
+def scan_folder(
+    root: Path, class_names: Sequence[str] | None = None, *, may_lack_classes: bool = False
+) -> FolderScan:
     """Finds the classes of a folder and their files by their names.
 
     Args:
         root: the folder.
+        class_names: the names of the classes if the user has said them: they tell a class from a
+            split of that name.
         may_lack_classes: accept a single class, and folders without images.
 
     Raises:
-        DataError: if there are no folders of classes, or one has no images.
+        DataError: if there are no folders of classes, or one has no images, or if folders may be
+            splits or classes.
     """
     if not root.is_dir():
         raise ArgumentError(
             f"`path` must be a folder. {checks.received('path', str(root))} A table of paths and "
             "labels is read by load_csv()."
         )
-    folders = _folders_in(root)
-    splits: dict[str, Path] = {}
-    if folders and all(folder.name.lower() in SPLIT_NAMES for folder in folders):
-        splits = _split_folders(root, folders)
+    found = find_splits(root, _folders_in(root), _folders_in, class_names)
     scans = [
         _scan_classes(folder, split, may_lack_classes or split in ("validation", "test"))
-        for split, folder in (splits or {"": root}).items()
+        for split, folder in (found.splits or {"": root}).items()
     ]
-    beside = _beside(root) if splits else []
+    beside = _beside(root, [folder.name for folder in found.left_out]) if found.splits else []
     return FolderScan(
         tuple(file for scan in scans for file in scan.files),
         (*beside, *(entry for scan in scans for entry in scan.passed_over)),
         tuple(entry for scan in scans for entry in scan.unreadable),
         tuple(name for scan in scans for name in scan.empty),
+        found.splits,
+        found.notes,
     )
+
+
+def names_test_images(root: Path, class_names: Sequence[str] | None = None) -> bool:
+    """Whether a folder has a folder of test images."""
+    return "test" in find_splits(root, _folders_in(root), _folders_in, class_names).splits
 
 
 def images_at(place: Path, skipped: list[tuple[Path, str]] | None) -> list[Path]:
@@ -278,31 +307,13 @@ def images_at(place: Path, skipped: list[tuple[Path, str]] | None) -> list[Path]
     return [Path(path) for path in found.images]
 
 
-def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:
-    splits: dict[str, Path] = {}
-    for folder in folders:
-        title = SPLIT_NAMES[folder.name.lower()]
-        if title in splits:
-            raise DataError(
-                f"{show_path(root)}: the folders {splits[title].name!r} and {folder.name!r} both "
-                f"mean the {title} split. Keep one of them."
-            )
-        splits[title] = folder
-    if "train" not in splits:
-        raise DataError(
-            f"{show_path(root)}: has {' and '.join(repr(folder.name) for folder in folders)}, but "
-            "no folder 'train' to learn from."
-        )
-    return {title: splits[title] for title in ("train", "validation", "test") if title in splits}
-
-
 def _scan_classes(root: Path, split: str, may_be_empty: bool) -> FolderScan:
     files: list[LabelledFile] = []
     unreadable: list[tuple[Path, str]] = []
     empty: list[str] = []
     folders = _folders_in(root)
     if not folders:
-        raise DataError(_no_classes(root))
+        raise DataError(_no_classes(root, split))
     passed_over = _beside(root)
     for folder in folders:
         found = _walk(folder)
@@ -319,12 +330,13 @@ def _scan_classes(root: Path, split: str, may_be_empty: bool) -> FolderScan:
     return FolderScan(tuple(files), tuple(passed_over), tuple(unreadable), tuple(empty))
 
 
-def _no_classes(root: Path) -> str:
+def _no_classes(root: Path, split: str) -> str:
     here = sum(entry.is_file() and has_image_suffix(entry.name) for entry in root.iterdir())
     found = f"{here} images directly inside, but" if here else "no images and"
+    elsewhere = " Move images whose class is not known elsewhere." if here and split else ""
     return (
         f"{show_path(root)}: has {found} no folders of classes. Put the images of each class in "
-        "a folder with its name, such as cat/ and dog/."
+        f"a folder with its name, such as cat/ and dog/.{elsewhere}"
     )
 
 
@@ -336,12 +348,15 @@ def _folders_in(root: Path) -> list[Path]:
     return [entry for entry in entries if not _is_junk(entry.name) and entry.is_dir()]
 
 
-def _beside(root: Path) -> list[tuple[str, str]]:
+def _beside(root: Path, left_out: Collection[str] = ()) -> list[tuple[str, str]]:
     """Lists what is beside the folders of classes or splits, with the reason to ignore it."""
     return [
-        (_shown(entry), _why_not(entry.name) or _IN_NO_CLASS)
+        (
+            _shown(entry),
+            _BESIDE_SPLITS if entry.name in left_out else _why_not(entry.name) or _IN_NO_CLASS,
+        )
         for entry in _listed(root)
-        if _why_not(entry.name) not in (None, _NO_IMAGE) or not _is_folder(entry)
+        if entry.name in left_out or _is_junk(entry.name) or not _is_folder(entry)
     ]
 
 
@@ -366,7 +381,7 @@ def _walk(top: Path) -> _Found:
         if not isinstance(place, str):
             reason = _why_not(place.name)
             is_folder = _is_folder(place)
-            if reason is None or (is_folder and reason == _NO_IMAGE):
+            if reason is None or (is_folder and not _is_junk(place.name)):
                 if not is_folder:
                     found.images.append(place.path)
                     continue
@@ -410,7 +425,9 @@ def _why_not(name: str) -> str | None:
         return "is hidden."
     if name.lower() in _JUNK:
         return "is left behind by a system."
-    return None if has_image_suffix(name) else _NO_IMAGE
+    if has_image_suffix(name):
+        return None
+    return _BLANK if name != name.rstrip() and has_image_suffix(name.rstrip()) else _NO_IMAGE
 
 
 def _is_junk(name: str) -> bool:
