@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -11,12 +13,13 @@ import click
 from imgclf.cli.param_types import ByteSize, ImageSize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from imgclf.data.cache import CacheSettings
     from imgclf.data.dataset import Dataset
 
 __all__ = [
+    "TABLE_OPTIONS",
     "DataOptions",
     "archive_option",
     "balancing_options",
@@ -26,12 +29,23 @@ __all__ = [
     "load",
     "load_batch",
     "max_pixels_option",
+    "option_words",
     "python_code",
     "selection_options",
     "source_argument",
     "source_name",
     "validation_option",
 ]
+
+# The options that say how a table is read.
+TABLE_OPTIONS = (
+    "path_column",
+    "label_column",
+    "split_column",
+    "delimiter",
+    "encoding",
+    "root",
+)
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -41,18 +55,38 @@ archive_option = click.option(
     metavar="PATH",
     help="For cifar10: your own archive or unpacked folder, instead of the download.",
 )
-validation_option = click.option(
-    "--validation",
-    type=float,
-    metavar="FRACTION",
-    help="Fraction of the images to set aside for validation, such as 0.1.",
-)
 max_pixels_option = click.option(
     "--max-pixels",
     type=click.IntRange(1, 178_956_970),
     help="Skip images with more pixels than this. Default: 89478485, or the value of the "
     "model's training.",
 )
+
+
+def _one_or_more(
+    context: click.Context,  # noqa: ARG001
+    parameter: click.Parameter,  # noqa: ARG001
+    value: tuple[str, ...],
+) -> str | list[str] | None:
+    return (value[0] if len(value) == 1 else list(value)) if value else None
+
+
+def _delimiter(
+    context: click.Context,  # noqa: ARG001
+    parameter: click.Parameter,  # noqa: ARG001
+    value: str | None,
+) -> str | None:
+    return "\t" if value in ("\\t", "tab") else value
+
+
+def _names(
+    context: click.Context,  # noqa: ARG001
+    parameter: click.Parameter,  # noqa: ARG001
+    value: str | None,
+) -> list[str] | None:
+    """Reads names as a row of a CSV file, so that quotes keep a comma."""
+    return None if value is None else next(csv.reader([value], skipinitialspace=True), [])
+
 
 _BALANCING_OPTIONS = (
     click.option(
@@ -67,7 +101,66 @@ _BALANCING_OPTIONS = (
     ),
 )
 
+_FRACTION_OPTIONS = (
+    click.option(
+        "--validation",
+        type=float,
+        metavar="FRACTION",
+        help="Fraction of the images to set aside for validation, such as 0.1.",
+    ),
+    click.option(
+        "--test",
+        type=float,
+        metavar="FRACTION",
+        help="Fraction of the images to set aside for testing, such as 0.1.",
+    ),
+)
+
+_TABLE_OPTIONS = (
+    click.option(
+        "--path-column",
+        metavar="COLUMN",
+        help="For a table: the column of the paths. Usual headers are found.",
+    ),
+    click.option(
+        "--label-column",
+        metavar="COLUMN",
+        multiple=True,
+        callback=_one_or_more,
+        help="For a table: the column of the classes. Given several times: columns that are 1 for "
+        "their class, else 0.",
+    ),
+    click.option(
+        "--split-column",
+        metavar="COLUMN",
+        help="For a table: the column that says train, val or test.",
+    ),
+    click.option(
+        "--delimiter",
+        metavar="CHARACTER",
+        callback=_delimiter,
+        help="For a table: the delimiter of the columns; \\t is a tab. Found by default.",
+    ),
+    click.option(
+        "--encoding",
+        help="For a table: its encoding, such as latin-1. Default: UTF-8.",
+    ),
+    click.option(
+        "--root",
+        type=click.Path(exists=True, file_okay=False, resolve_path=True),
+        metavar="FOLDER",
+        help="For a table: the folder that paths are relative to. Default: its own.",
+    ),
+)
+
 _SELECTION_OPTIONS = (
+    *_TABLE_OPTIONS,
+    click.option(
+        "--max-skipped",
+        type=click.FloatRange(0, 1),
+        metavar="FRACTION",
+        help="Fraction of the files that may be unusable. Default: 0.05.",
+    ),
     click.option(
         "--exclude",
         type=click.Path(exists=True, dir_okay=False, resolve_path=True),
@@ -86,6 +179,13 @@ _SELECTION_OPTIONS = (
 )
 
 _READING_OPTIONS = (
+    click.option(
+        "--class-names",
+        metavar="NAMES",
+        callback=_names,
+        help="The classes in their order, separated by commas, such as cat,dog. Confirms folders "
+        "and labels that may be something else.",
+    ),
     click.option(
         "--image-size",
         type=ImageSize(),
@@ -118,6 +218,11 @@ _CACHE_OPTIONS = (
         help="Limit of --cache memory or --cache disk, such as 500MB or 20GB.",
     ),
 )
+
+
+def validation_option(command: _Command) -> _Command:
+    """Adds the options that say how many images are set aside."""
+    return _with_options(command, _FRACTION_OPTIONS)
 
 
 def balancing_options(command: _Command) -> _Command:
@@ -155,6 +260,15 @@ class DataOptions:
     color: str | None = None
     resize: str | None = None
     validation: float | None = None
+    test: float | None = None
+    class_names: list[str] | None = None
+    path_column: str | None = None
+    label_column: str | list[str] | None = None
+    split_column: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    root: str | None = None
+    max_skipped: float | None = None
     exclude: str | None = None
     groups: str | None = None
     max_pixels: int | None = None
@@ -175,8 +289,30 @@ class DataOptions:
     @property
     def selection(self) -> dict[str, Any]:
         """The given options that say which images are used."""
-        names = ("validation", "exclude", "groups", "max_pixels")
-        return {name: value for name, value in self.given.items() if name in names}
+        names = ("validation", "test", "exclude", "groups", "max_pixels", "max_skipped")
+        return {
+            name: value for name, value in self.given.items() if name in (*names, *TABLE_OPTIONS)
+        }
+
+
+def option_words(given: Mapping[str, Any]) -> list[str]:
+    """Returns options as they are typed.
+
+    Example:
+        >>> option_words({"root": "photos", "label_column": ["cat", "dog"]})
+        ['--root', 'photos', '--label-column', 'cat', '--label-column', 'dog']
+    """
+    words = []
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name == "class_names":
+            line = io.StringIO()
+            csv.writer(line, lineterminator="").writerow(value)
+            value = line.getvalue()  # noqa: PLW2901
+        several = value if isinstance(value, (list, tuple)) else [value]
+        words += [word for one in several for word in (f"--{name.replace('_', '-')}", str(one))]
+    return words
 
 
 def load(source: str, options: DataOptions) -> Dataset:
@@ -252,4 +388,4 @@ def echo_ledger(data: Dataset) -> None:
 def source_name(source: str) -> str:
     """Returns a folder name for a source: cifar10, digits, or the name of the folder or table."""
     place = Path(source)
-    return (place.stem if place.suffix == ".csv" else place.resolve().name) or "data"
+    return (place.stem if place.is_file() else place.resolve().name) or "data"

@@ -59,19 +59,17 @@ def load_split(
     }
     reading |= ({} if known is None else known.selection) | given
     if split is None:
-        has_test = default == "test" and _names_test_images(source)
+        has_test = default == "test" and _names_test_images(source, reading)
         split = default if known is not None or has_test else "all"
     return _read(source, split, reading)
 
 
 def _read(source: str, split: str, reading: dict[str, Any]) -> tuple[Dataset, str]:
-    from imgclf.data.sources.registry import load_source, source_at
+    from imgclf.data.sources.registry import load_source
 
     if split == "all":
-        reading = reading | {"validation": None, "test": None}
-    row = source_at(source)
-    place = Path(source).expanduser()
-    data = load_source(source) if row is None else row.load(place, **reading)
+        reading = reading | {"validation": 0.0, "test": 0.0}
+    data = load_source(source, **reading)
     click.echo(f"{data.name}: {split} images", err=True)
     for note in data.notes:
         click.echo(f"  {note}", err=True)
@@ -81,16 +79,22 @@ def _read(source: str, split: str, reading: dict[str, Any]) -> tuple[Dataset, st
     return _with_split(data, split)
 
 
-def _names_test_images(source: str) -> bool:
+def _names_test_images(source: str, reading: dict[str, Any]) -> bool:
     """Returns whether a folder or table says which of its images are test images."""
-    place = Path(source)
-    if place.is_dir():
-        return (place / "test").is_dir() and (place / "train").is_dir()
-    if place.suffix.lower() != ".csv" or not place.is_file():
-        return False
-    from imgclf.data.sources.table import names_splits
+    from imgclf.data.sources.folder import names_test_images
+    from imgclf.data.sources.registry import source_at
+    from imgclf.data.sources.table import scan_table
+    from imgclf.data.sources.table_columns import TableOptions
 
-    return names_splits(place)
+    place, names = Path(source).expanduser(), reading["class_names"]
+    if place.is_dir():
+        return names_test_images(place, names)
+    if source_at(source) is None:
+        return False
+    table = {name: reading[name] for name in sources.TABLE_OPTIONS if name in reading}
+    root = table.pop("root", None)
+    scan = scan_table(place, TableOptions(**table), root, class_names=names)
+    return any(file.split == "test" for file in scan.files)
 
 
 def _with_split(data: Dataset, split: str) -> tuple[Dataset, str]:

@@ -1,4 +1,4 @@
-"""Findings about classes: without images, imbalanced, small, or with names that look the same."""
+"""Findings about classes and folders: without images, imbalanced, small, oddly named, or loose."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import collections
 from typing import TYPE_CHECKING
 
 from imgclf.data.sources.image_notes import twin_names
-from imgclf.formatting import list_names
+from imgclf.formatting import list_names, show_path
 from imgclf.inspection.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from imgclf.data.sources.folder import FolderScan
     from imgclf.inspection.photo import Photo
 
-__all__ = ["find_in_classes"]
+__all__ = ["find_in_classes", "find_in_structure"]
 
 # At 10:1, always predicting the larger of two classes has an accuracy of 91%.
 _IMBALANCED, _VERY_IMBALANCED = 3, 10
@@ -29,6 +30,37 @@ def find_in_classes(photos: Sequence[Photo], class_names: Sequence[str]) -> list
     counts = {name: usable[name] for name in class_names}
     found = [_single(counts), _lost(counts), _twins(class_names), _balance(counts), _small(counts)]
     return [finding for finding in found if finding is not None]
+
+
+def find_in_structure(scan: FolderScan) -> list[Finding]:
+    """Reports how folders and tables were understood, and files that their names leave out."""
+    found = [
+        Finding("structure", "note", 1, note, "If that is not meant, rename or move it.")
+        for note in scan.notes
+    ]
+    if scan.loose:
+        count = len(scan.loose)
+        message = (
+            f"Images in no folder of a class, not used: {count:,}, such as "
+            f"{show_path(scan.loose[0])!r}."
+        )
+        advice = "Move each into the folder of its class."
+        found.append(Finding("loose-images", "warning", count, message, advice))
+    blank = [*scan.with_blank, *_folders_with_blank(scan)]
+    if blank:
+        message = (
+            f"Names with a blank at their end: {len(blank):,}, such as {show_path(blank[0])!r}. "
+            "Such files are not used, and such folders are classes of their own."
+        )
+        found.append(
+            Finding("blank-names", "warning", len(blank), message, "Rename them without the blank.")
+        )
+    return found
+
+
+def _folders_with_blank(scan: FolderScan) -> list[str]:
+    names = dict.fromkeys([*(file.class_name for file in scan.files), *scan.empty])
+    return [name for name in names if name != name.rstrip()]
 
 
 def _single(counts: dict[str, int]) -> Finding | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import overload
 
 from imgclf import checks
 from imgclf.data.sources.image_options import Exclude
+from imgclf.data.sources.table_columns import TableOptions
 from imgclf.errors import ArgumentError
 from imgclf.inspection.dataset_inspection import DatasetLike, Inspection, inspect_dataset
 from imgclf.inspection.photo_inspection import PhotoInspection, inspect_photos
@@ -22,6 +23,13 @@ def inspect(
     *,
     progress: Callable[[int, int], None] | None = None,
     exclude: Exclude | None = None,
+    class_names: Sequence[str] | None = None,
+    path_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
+    split_column: str | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    root: StrPath | None = None,
 ) -> PhotoInspection: ...
 
 
@@ -35,6 +43,13 @@ def inspect(
     sample: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     exclude: Exclude | None = None,
+    class_names: Sequence[str] | None = None,
+    path_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
+    split_column: str | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    root: StrPath | None = None,
 ) -> Inspection | PhotoInspection:
     """Inspects data before anything is trained on it.
 
@@ -50,6 +65,13 @@ def inspect(
             the number of all files.
         exclude: for a path: files to leave out, as in `load_folder`, such as those of an earlier
             inspection. They are counted, but not checked.
+        class_names: for a path: the names of the classes, as in `load_folder`.
+        path_column: for a table: as in `load_csv`, like all that follow.
+        label_column: the column of the classes, or one-hot columns.
+        split_column: the column of the splits.
+        delimiter: the delimiter of the columns.
+        encoding: the encoding of the file.
+        root: the folder that paths are relative to.
 
     Returns:
         An `Inspection`, or of a path a `PhotoInspection`. Print it, or draw images with `.plot()`.
@@ -58,7 +80,8 @@ def inspect(
         ArgumentError: if there is no such sample, or an argument does not go with the data.
         ArgumentTypeError: if `data` is none of these.
         MissingFileError: if there is no such folder or table.
-        DataError: if the folder or table holds no classes of images.
+        DataError: if the folder or table holds no classes of images, or its folders may be splits
+            or classes.
 
     Example:
         >>> import imgclf
@@ -74,8 +97,16 @@ def inspect(
                 "`sample` goes with data that is loaded: inspect(load_folder(path), sample=…). "
                 + checks.received("sample", sample)
             )
-        return inspect_photos(data, progress, exclude)
-    for name, value in (("progress", progress), ("exclude", exclude)):
+        table = TableOptions(
+            path_column, label_column, split_column, delimiter=delimiter, encoding=encoding
+        )
+        return inspect_photos(data, progress, exclude, table, root, class_names)
+    for name, value in (
+        *(("progress", progress), ("exclude", exclude), ("class_names", class_names)),
+        *(("path_column", path_column), ("label_column", label_column)),
+        *(("split_column", split_column), ("delimiter", delimiter)),
+        *(("encoding", encoding), ("root", root)),
+    ):
         if value is not None:
             raise ArgumentError(f"`{name}` goes with a path only. {checks.received(name, value)}")
     return inspect_dataset(data, sample=sample)

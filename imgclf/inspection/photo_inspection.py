@@ -14,14 +14,17 @@ from imgclf import checks
 from imgclf.data.labels import sort_names
 from imgclf.data.ledger import relative_path
 from imgclf.data.sources.exclusion import Exclusion
-from imgclf.data.sources.folder import scan_folder
+from imgclf.data.sources.folder import FolderScan, scan_folder
 from imgclf.data.sources.image_options import Exclude
-from imgclf.data.sources.table import scan_csv
+from imgclf.data.sources.table import scan_table
+from imgclf.data.sources.table_columns import TableOptions
+from imgclf.data.split import check_class_names
 from imgclf.duplicates.exact import SPLIT_RANKS, find_exact_copies
 from imgclf.duplicates.near import NearCopies, find_near_copies
+from imgclf.errors import ArgumentError
 from imgclf.formatting import show_path
 from imgclf.inspection import contact_sheet, copy_rules, photo_files, photo_report
-from imgclf.inspection.class_rules import find_in_classes
+from imgclf.inspection.class_rules import find_in_classes, find_in_structure
 from imgclf.inspection.file_rules import find_in_files, is_blank
 from imgclf.inspection.finding import SEVERITIES, Finding, Severity
 from imgclf.inspection.photo import THUMBNAIL_SIDE, Photo, measure_all
@@ -34,7 +37,8 @@ __all__ = ["PhotoInspection", "inspect_photos"]
 _ORDER = (
     *("unreadable-folder", "one-class", "empty-class", "two-labels", "across-splits", "broken"),
     *("shortcut", "near-across-splits", "near-two-labels", "imbalanced", "small-class"),
-    *("twin-classes", "copies", "near-copies", "blank", "sliver", "tiny"),
+    *("twin-classes", "loose-images", "blank-names", "structure"),
+    *("copies", "near-copies", "blank", "sliver", "tiny"),
 )
 
 
@@ -160,6 +164,9 @@ def inspect_photos(
     path: StrPath,
     progress: Callable[[int, int], None] | None = None,
     exclude: Exclude | None = None,
+    table: TableOptions | None = None,
+    root: StrPath | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> PhotoInspection:
     """Checks all photos of a folder or of a CSV file.
 
@@ -168,6 +175,9 @@ def inspect_photos(
         progress: called from time to time with the number of files checked so far and the number
             of all files.
         exclude: files to leave out, as in `load_folder`.
+        table: how to read a table.
+        root: the folder that the paths of a table are relative to.
+        class_names: the names of the classes, which tell a class from a split of that name.
 
     Raises:
         MissingFileError: if there is no such folder or table.
@@ -175,14 +185,13 @@ def inspect_photos(
     """
     place = checks.existing_path("data", path)
     checks.callback("progress", progress, "two ints, files checked and all files")
-    if place.is_dir():
-        scan = scan_folder(place, may_lack_classes=True)
-        files, empty, ignored, unreadable = scan.files, scan.empty, scan.ignored, scan.unreadable
-        root = place
-    else:
-        files, empty, ignored, unreadable = scan_csv(place), (), 0, ()
-        root = place.parent
-    names = sort_names([*(file.class_name for file in files), *empty])
+    if class_names is not None:
+        class_names = check_class_names(class_names)
+    scan, root, ordered = _scan(place, table or TableOptions(), root, class_names)
+    files = scan.files
+    names = sort_names([*(file.class_name for file in files), *scan.empty])
+    if ordered is not None:
+        names = [*ordered, *(name for name in names if name not in ordered)]
     exclusion = Exclusion(exclude, root)
     reasons = [exclusion.reason(file.name) for file in files]
     left_out = [
@@ -197,16 +206,37 @@ def inspect_photos(
         Finding("exclude", "note", 1, note, "Check that they are paths below the folder.")
         for note in exclusion.notes()
     ]
-    if unreadable:
-        found.append(_unreadable(unreadable))
+    found += find_in_structure(scan)
+    if scan.unreadable:
+        found.append(_unreadable(scan.unreadable))
     return PhotoInspection(
         name=show_path(place.resolve().name),
         class_names=tuple(names),
         photos=tuple(photos),
         findings=tuple(sorted(found, key=_rank)),
         excluded=tuple(sorted(excluded, key=lambda pair: pair[0].name)),
-        ignored=ignored,
+        ignored=scan.ignored,
         left_out=tuple(left_out),
+    )
+
+
+def _scan(
+    place: Path, table: TableOptions, root: StrPath | None, class_names: Sequence[str] | None
+) -> tuple[FolderScan, Path, Sequence[str] | None]:
+    """What a folder or table lists, the folder of its paths, and the classes in a given order."""
+    if place.is_dir():
+        given = {**vars(table), "root": root}
+        for name, value in given.items():
+            if value is not None:
+                raise ArgumentError(
+                    f"`{name}` goes with a table, not a folder. {checks.received(name, value)}"
+                )
+        return scan_folder(place, class_names, may_lack_classes=True), place, class_names
+    listed = scan_table(place, table, root, class_names=class_names)
+    return (
+        FolderScan(listed.files, notes=listed.notes),
+        listed.root,
+        class_names or listed.class_names,
     )
 
 

@@ -11,6 +11,7 @@ import click
 from imgclf.cli import data_options as sources
 from imgclf.cli.file_progress import FileProgress
 from imgclf.cli.outputs import echo_result, json_option, write_figure
+from imgclf.errors import ImgclfError
 from imgclf.formatting import plural
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     FailOn: TypeAlias = Severity | Literal["never"]
 
 __all__ = ["inspect"]
+
+# The options that go with a check of photos.
+_CHECK_OPTIONS = frozenset({"exclude", "class_names", *sources.TABLE_OPTIONS})
 
 
 @click.command()
@@ -55,13 +59,13 @@ def inspect(
 ) -> None:
     """Show what is in SOURCE.
 
-    SOURCE is a folder of photos, a CSV file, cifar10, digits, or a model file.
+    SOURCE is a folder of photos, a table (.csv, .tsv, .txt), cifar10, digits, or a model file.
 
-    Photos (a folder or a CSV file) are checked for broken files, duplicates within and across
-    classes and splits, unusual images, imbalanced classes, and facts that give the class away. The
-    exit code is 1 if there is a problem. --exclude leaves out what an earlier check found. With
-    any other option on how images are read, or --sample, they are shown as training would see
-    them.
+    Photos (a folder or a table) are checked for broken files, duplicates within and across classes
+    and splits, unusual images, imbalanced classes, and facts that give the class away. The exit
+    code is 1 if there is a problem. --exclude leaves out what an earlier check found; the options
+    of tables and --class-names say what is checked. With any other option on how images are read,
+    or --sample, they are shown as training would see them.
 
     A model file (.keras, or a run folder) is checked without loading it; the exit code is 1 if it
     is not safe to load.
@@ -69,14 +73,14 @@ def inspect(
     from imgclf.files.model_path import looks_like_model
 
     changes = {"batch": batch, "sample": sample, **settings}
+    given = {name for name, value in changes.items() if value is not None}
     if looks_like_model(source):
-        given = {**changes, "out": out, "fail_on": fail_on}
-        _refuse([name for name, value in given.items() if value is not None])
+        asked = {**changes, "out": out, "fail_on": fail_on}
+        _refuse([name for name, value in asked.items() if value is not None])
         _inspect_model(source, as_json)
-    elif _holds_photos(source) and {name for name in changes if changes[name] is not None} <= {
-        "exclude"
-    }:
-        _inspect_photos(source, settings["exclude"], out, fail_on or "problem", as_json)
+    elif _holds_photos(source) and not given - _CHECK_OPTIONS:
+        options = {name: settings[name] for name in _CHECK_OPTIONS & given}
+        _inspect_photos(source, options, out, fail_on or "problem", as_json)
     else:
         if fail_on is not None:
             raise click.UsageError("--fail-on requires photos that are only checked.")
@@ -115,7 +119,7 @@ def _holds_photos(source: str) -> bool:
 
 
 def _inspect_photos(
-    source: str, exclude: str | None, out: str | None, fail_on: FailOn, as_json: bool
+    source: str, options: dict[str, Any], out: str | None, fail_on: FailOn, as_json: bool
 ) -> None:
     import imgclf
 
@@ -124,7 +128,7 @@ def _inspect_photos(
         _make_folder(Path(out), source, place)
     progress = FileProgress()
     try:
-        found = imgclf.inspect(place, progress=progress, exclude=exclude)
+        found = imgclf.inspect(place, progress=progress, **options)
     finally:
         progress.close()
     echo_result(found, as_json)
@@ -137,13 +141,24 @@ def _inspect_photos(
             err=as_json,
         )
         if found.excluded or found.left_out:
-            words = ["imgclf", "train", source, "--exclude", str(Path(out) / "exclude.csv")]
-            click.echo(f"Next:  {shlex.join(words)}", err=as_json)
+            options = options | {"exclude": str(Path(out) / "exclude.csv")}
+        click.echo(_next_step(source, options), err=as_json)
     elif any(finding.groups for finding in found.findings):
-        words = ["imgclf", "inspect", source, *(["--exclude", exclude] if exclude else [])]
+        words = ["imgclf", "inspect", source, *sources.option_words(options)]
         click.echo(f"\nTo see them:  {shlex.join(words)} --out FOLDER", err=as_json)
     if fail_on != "never" and found.reaches(fail_on):
         click.get_current_context().exit(1)
+
+
+def _next_step(source: str, options: dict[str, Any]) -> str:
+    """Returns the command that trains, or what must be done before it works."""
+    from imgclf.data.sources.registry import load_source
+
+    try:
+        load_source(source, **options)
+    except (ImgclfError, OSError) as error:
+        return f"Before training:  {error}"
+    return f"Next:  {shlex.join(['imgclf', 'train', source, *sources.option_words(options)])}"
 
 
 def _excluded_text(found: PhotoInspection) -> str:

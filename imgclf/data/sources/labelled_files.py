@@ -34,8 +34,10 @@ _EVALUATION = frozenset({"eval", "evaluation"})
 
 # Words that say nothing of the split: "train_images", "Test Set".
 _FILLERS = frozenset(
-    ["set", "sets", "data", "dataset", "split", "folder", "image", "images", "img", "imgs"]
-    + ["photo", "photos", "pic", "pics", "jpg", "png"]
+    {
+        *("set", "sets", "data", "dataset", "split", "folder", "image", "images", "img", "imgs"),
+        *("photo", "photos", "pic", "pics", "jpg", "png"),
+    }
 )
 
 

@@ -18,6 +18,7 @@ from imgclf.data.sources.cifar10 import load_cifar10
 from imgclf.data.sources.digits import load_digits
 from imgclf.data.sources.folder import load_folder
 from imgclf.data.sources.table import load_csv
+from imgclf.data.sources.table_columns import TABLE_SUFFIXES
 from imgclf.errors import ArgumentError, ArgumentTypeError
 
 if TYPE_CHECKING:
@@ -54,14 +55,14 @@ class DataSource:
 
 
 def _is_table(path: Path) -> bool:
-    return path.suffix.lower() == ".csv" and path.is_file()
+    return path.suffix.lower() in TABLE_SUFFIXES and path.is_file()
 
 
 SOURCES = (
     DataSource("cifar10", load_cifar10),
     DataSource("digits", load_digits),
     DataSource("a folder of images", load_folder, Path.is_dir),
-    DataSource("a .csv file", load_csv, _is_table),
+    DataSource("a table (.csv, .tsv, .txt)", load_csv, _is_table),
 )
 
 NAMES = tuple(source.title for source in SOURCES if source.is_named)
@@ -87,7 +88,7 @@ def load_source(source: str, **options: Any) -> Dataset:
     """Loads a source by its name or path.
 
     Args:
-        source: "cifar10", "digits", a folder of images, or a CSV file.
+        source: "cifar10", "digits", a folder of images, or a table.
         **options: the options of the function that loads it; None leaves an option to its default.
 
     Raises:

@@ -2,51 +2,70 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, TextIO, TypeGuard
+from typing import Any, NamedTuple
 
 from imgclf import checks
 from imgclf.data.cache import CacheLocation, CacheSettings
 from imgclf.data.dataset import Dataset
+from imgclf.data.image_formats import has_image_suffix, suffix_of
 from imgclf.data.images import MAX_PIXELS
+from imgclf.data.labels import check_plausible
 from imgclf.data.sources.from_files import make_dataset
 from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize
-from imgclf.data.sources.labelled_files import SPLIT_NAMES, LabelledFile
-from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
-from imgclf.formatting import show_path
+from imgclf.data.sources.labelled_files import LabelledFile
+from imgclf.data.sources.table_columns import (
+    DataFrame,
+    Table,
+    TableOptions,
+    is_true,
+    read_table,
+    split_reader,
+)
+from imgclf.errors import DataError
+from imgclf.formatting import list_names, show_path
 from imgclf.typing import ImageSize, StrPath
 
-__all__ = ["load_csv", "names_splits", "scan_csv"]
+__all__ = ["TableScan", "load_csv", "scan_table"]
 
-_SPLIT_COLUMN = "split"
+# A whole number, perhaps as pandas writes it in a column of floats.
+_WHOLE = re.compile(r"-?\d+(?:\.0*)?")
 
-# The delimiters of columns, and what messages call them.
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "'|'"}
-
-# The place of a row ("line 3"), and its cells.
-Row = tuple[str, dict[str, Any]]
+# Folders that are searched for the files if none is where the table says.
+_MAX_SEARCHED = 200
 
 
-class DataFrame(Protocol):
-    """A pandas `DataFrame`, or anything else with its columns and records."""
+class TableScan(NamedTuple):
+    """What a table lists.
 
-    @property
-    def columns(self) -> Iterable[Any]:
-        """The names of the columns."""
+    Args:
+        files: the files, sorted by their paths.
+        name: a short name of the table.
+        origin: the table, for messages.
+        root: the folder that paths are relative to.
+        notes: sentences on how the table was understood.
+        class_names: the classes in the order that the table gives them; None if it gives none.
+    """
 
-    def to_dict(self, orient: Any, /) -> Any:
-        """With "records": a dictionary for each row."""
+    files: tuple[LabelledFile, ...]
+    name: str
+    origin: str
+    root: Path
+    notes: tuple[str, ...]
+    class_names: tuple[str, ...] | None
 
 
 def load_csv(
     path: StrPath | DataFrame,
     *,
-    path_column: str = "path",
-    label_column: str = "label",
+    path_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
+    split_column: str | None = None,
     root: StrPath | None = None,
     image_size: ImageSize | None = None,
     color: Color | None = None,
@@ -57,6 +76,7 @@ def load_csv(
     seed: int = 0,
     max_skipped: float = 0.05,
     delimiter: str | None = None,
+    encoding: str | None = None,
     exclude: Exclude | None = None,
     groups: str | None = None,
     max_pixels: int = MAX_PIXELS,
@@ -64,12 +84,20 @@ def load_csv(
 ) -> Dataset:
     r"""Loads the images that a table lists.
 
+    Usual headers are found without being named, such as `filename,class`, `id,breed` or a column
+    for each class with 0 and 1; a note says which. A table without a header has the columns
+    "column 1", "column 2" and so on. A path without a suffix, such as an id, means the image of
+    that name, and backslashes separate folders.
+
     Args:
-        path: a CSV file with a header, in UTF-8; or a pandas `DataFrame` or anything else with
-            `columns` and `to_dict("records")`. A column `split` with `train`, `val` (or `valid`,
-            `validation`) or `test` in each row decides the splits.
+        path: a text file (CSV, TSV) in UTF-8 or UTF-16; or a pandas `DataFrame` or anything else
+            with `columns` and `to_dict("records")`.
         path_column: the column that names the files.
-        label_column: the column that names the classes.
+        label_column: the column that names the classes, or several that are 1 for their class and
+            0 for all others. The order of a pandas `Categorical` and of several columns is kept.
+        split_column: the column that decides the splits: `train`, `val`, `test` or another usual
+            word in each row. If left out, a column `split`, or one with another usual name that
+            holds nothing else.
         root: the folder that paths are relative to; if left out, that of the table, or of a data
             frame the current folder.
         image_size: as in `load_folder`, like all that follow.
@@ -77,11 +105,13 @@ def load_csv(
         resize: "crop", "pad" or "stretch".
         validation: the fraction for validation; `split` rows for validation take precedence.
         test: the same for the test split.
-        class_names: the class names in the order of their labels.
+        class_names: the class names in the order of their labels. They confirm names that seem to
+            be several labels or numbers.
         seed: decides which images are in which split.
         max_skipped: the fraction of the files that may be missing or unusable.
-        delimiter: the delimiter of the columns; if left out, the one of comma, semicolon, tab and
-            "|" with which the header has the required columns.
+        delimiter: the delimiter of the columns; if left out, the one of comma, semicolon, tab, "|"
+            and blank with which the table has the columns that it must have.
+        encoding: the encoding of the file, such as "latin-1"; UTF-8 or UTF-16 if left out.
         exclude: as in `load_folder`; paths are relative to the same folder as those of the table.
         groups: the column of the groups whose images must stay in one split, such as "patient".
         max_pixels: as in `load_folder`.
@@ -94,9 +124,10 @@ def load_csv(
 
     Raises:
         MissingFileError: if there is no such table or `root`.
-        ArgumentError: if an argument is not as above, or a column is missing.
-        DataError: if a row cannot be understood, a file has two labels, there are fewer than two
-            classes, or too many files are unusable.
+        ArgumentError: if an argument is not as above, a column is missing, or more than one may
+            be meant.
+        DataError: if a row cannot be understood, a file has two labels, a cell has several, labels
+            seem to be no classes, there are fewer than two, or too many files are unusable.
 
     Example:
         >>> import tempfile
@@ -126,157 +157,192 @@ def load_csv(
         max_pixels=max_pixels,
         cache=cache,
     )
-    columns = _Columns(path_column, label_column, groups)
+    table = TableOptions(path_column, label_column, split_column, groups, delimiter, encoding)
+    scan = scan_table(path, table, root, class_names=options.class_names)
+    if options.class_names is None and scan.class_names is not None:
+        options = dataclasses.replace(options, class_names=scan.class_names)
+    return make_dataset(
+        scan.files,
+        options,
+        name=scan.name,
+        origin=scan.origin,
+        root=scan.root,
+        notes=scan.notes,
+    )
+
+
+def scan_table(
+    path: StrPath | DataFrame,
+    options: TableOptions,
+    root: StrPath | None = None,
+    *,
+    class_names: Sequence[str] | None = None,
+) -> TableScan:
+    """Lists the files of a table; arguments and errors as of `load_csv`."""
     start = None if root is None else checks.existing_path("root", root)
-    notes: list[str] = []
-    if _is_frame(path):
-        name, origin = "table", "the table"
-        names, rows = list(map(str, path.columns)), list(_frame_rows(path))
-        start = start or Path()
+    table = read_table(path, options)
+    if isinstance(path, (str, os.PathLike)):
+        file = checks.path("path", path)
+        name, origin, start = show_path(file.stem), show_path(file), start or file.parent
     else:
-        file = checks.existing_path("path", path)
-        name, origin = show_path(file.stem), show_path(file)
-        names, rows = _csv_rows(file, columns, delimiter, notes)
-        start = start or file.parent
-    columns.check(names)
+        name, origin, start = "table", "the table", start or Path()
     try:
-        files, repeated = _to_files(rows, columns, start)
+        files, repeated = _to_files(table, start, class_names)
     except DataError as error:
         raise DataError(f"{origin}, {error}") from error
+    notes = list(table.notes)
     if repeated:
         notes.append(f"Rows that name the same file again, passed over: {repeated}.")
-    return make_dataset(files, options, name=name, origin=origin, root=start, notes=notes)
-
-
-def scan_csv(path: Path) -> tuple[LabelledFile, ...]:
-    """Lists the files of a CSV file with the columns `path` and `label`; raises as `load_csv`."""
-    columns = _Columns("path", "label", None)
-    names, rows = _csv_rows(path, columns, None, [])
-    columns.check(names)
+    there = Counter(file.class_name for file in files)
     try:
-        files, _ = _to_files(rows, columns, path.parent)
+        if class_names is None:
+            notes += check_plausible(there)
+        _check_some_exist(files, start)
     except DataError as error:
-        raise DataError(f"{show_path(path)}, {error}") from error
-    return tuple(files)
+        raise DataError(f"{origin}: {error}") from error
+    return TableScan(
+        tuple(files), name, origin, start, tuple(notes), _in_order(table.class_order, files)
+    )
 
 
-def names_splits(path: Path) -> bool:
-    """Whether a CSV file has a column `split`."""
-    columns, _ = _csv_rows(path, _Columns("path", "label", None), None, [], head_only=True)
-    return _SPLIT_COLUMN in columns
+def _in_order(order: Sequence[str] | None, files: Sequence[LabelledFile]) -> tuple[str, ...] | None:
+    """The classes in a given order, without those that no image has."""
+    learned = {file.class_name for file in files if file.split in (None, "train")}
+    names = tuple(name for name in map(_as_name, order or ()) if name in learned)
+    return names if len(names) == len({file.class_name for file in files}) >= 2 else None
 
 
-@dataclasses.dataclass(frozen=True)
-class _Columns:
-    """The names of the columns."""
-
-    path: str
-    label: str
-    group: str | None
-
-    def check(self, names: Sequence[str]) -> None:
-        """Raises if a column is missing."""
-        for argument, column in self._needed().items():
-            if not isinstance(column, str):
-                raise ArgumentTypeError(
-                    f"`{argument}` must be the name of a column. "
-                    + checks.received(argument, column)
-                )
-            if column not in names:
-                raise ArgumentError(
-                    f"`{argument}` must be one of the table's columns, "
-                    f"{', '.join(map(repr, names))}. {checks.received(argument, column)}"
-                )
-
-    def _needed(self) -> dict[str, Any]:
-        needed = {"path_column": self.path, "label_column": self.label}
-        return needed if self.group is None else {**needed, "groups": self.group}
-
-    def are_in(self, names: Sequence[str]) -> bool:
-        """Whether all columns are there."""
-        return all(column in names for column in self._needed().values())
-
-
-def _is_frame(value: StrPath | DataFrame) -> TypeGuard[DataFrame]:
-    return hasattr(value, "columns") and hasattr(value, "to_dict")
-
-
-def _frame_rows(frame: DataFrame) -> Iterator[Row]:
-    for number, row in enumerate(frame.to_dict("records")):
-        yield f"row {number}", {str(column): cell for column, cell in row.items()}
-
-
-def _csv_rows(
-    file: Path,
-    wanted: _Columns,
-    delimiter: str | None,
-    notes: list[str],
-    *,
-    head_only: bool = False,
-) -> tuple[list[str], list[Row]]:
-    if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
-        raise ArgumentError(
-            f"`delimiter` must be one character. {checks.received('delimiter', delimiter)}"
-        )
-    if not file.is_file():
-        raise ArgumentError(
-            f"`path` must be a CSV file. {checks.received('path', str(file))} A folder of images "
-            "is read by load_folder()."
-        )
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            separator = delimiter or _find_delimiter(stream, wanted)
-            if separator != "," and delimiter is None:
-                notes.append(f"The table's columns are separated by {_DELIMITERS[separator]}.")
-            reader = csv.DictReader(stream, delimiter=separator, strict=True)
-            columns = list(reader.fieldnames or [])
-            if head_only:
-                return columns, []
-            return columns, [(f"line {reader.line_num}", row) for row in reader]
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{show_path(file)}: is not text in UTF-8 ({error.reason} at byte {error.start}). Save "
-            "the table as CSV in UTF-8."
-        ) from error
-    except csv.Error as error:
-        raise DataError(f"{show_path(file)}: is not a CSV table ({error}).") from error
-    except OSError as error:
-        raise DataError(f"{show_path(file)}: cannot be read ({error.strerror}).") from error
-
-
-def _find_delimiter(stream: TextIO, wanted: _Columns) -> str:
-    """Finds the delimiter with which the header has the required columns; else a comma."""
-    header = stream.readline()
-    stream.seek(0)
-    for delimiter in _DELIMITERS:
-        names = next(csv.reader([header.lstrip("\ufeff")], delimiter=delimiter), [])
-        if wanted.are_in(names):
-            return delimiter
-    return ","
-
-
-def _to_files(rows: list[Row], columns: _Columns, start: Path) -> tuple[list[LabelledFile], int]:
+def _to_files(
+    table: Table, start: Path, class_names: Sequence[str] | None
+) -> tuple[list[LabelledFile], int]:
     """Returns the files in the order of their paths, and the number of repeated rows."""
     first: dict[str, tuple[str, LabelledFile]] = {}
-    for where, row in rows:
-        path = os.path.join(start, _cell(row, columns.path, where))
-        split = _split_of(row, where)
+    columns = table.columns
+    find = _FileFinder(start)
+    read_split = (
+        None
+        if columns.split is None
+        else split_reader(columns.split, (row.get(columns.split) for _, row in table.rows))
+    )
+    labels = _labels_of(table, class_names)
+    for (where, row), label in zip(table.rows, labels, strict=True):
+        path = find(_cell(row, columns.path, where), where)
+        split = None
+        if columns.split is not None and read_split is not None:
+            split = read_split(text := _cell(row, columns.split, where))
+            if split is None:
+                raise DataError(
+                    f"{where}: the column {columns.split!r} must hold train, val, test or another "
+                    f"usual name of a split. Received: {text!r}."
+                )
         group = None if columns.group is None else _cell(row, columns.group, where)
-        label = show_path(_cell(row, columns.label, where))
         file = LabelledFile(path, label, split, group)
         earlier_where, earlier = first.setdefault(os.path.normpath(path), (where, file))
-        if _key(earlier) != _key(file):
-            raise DataError(
-                f"{where} and {earlier_where} name the same file {show_path(path)}, but not the "
-                f"same class and split: {_describe(file)} and {_describe(earlier)}."
-            )
-        if earlier.group != file.group:
-            raise DataError(
-                f"{where} and {earlier_where} name the same file {show_path(path)}, but not the "
-                f"same group: {file.group!r} and {earlier.group!r}."
-            )
+        _check_same(file, where, earlier, earlier_where)
     files = [file for _, file in first.values()]
-    return sorted(files, key=lambda file: file.name), len(rows) - len(files)
+    return sorted(files, key=lambda file: file.name), len(table.rows) - len(files)
+
+
+def _check_same(file: LabelledFile, where: str, earlier: LabelledFile, earlier_where: str) -> None:
+    """Refuses two rows that say different things of a file."""
+    if _key(earlier) != _key(file):
+        raise DataError(
+            f"{where} and {earlier_where} name the same file {show_path(file.name)}, but not the "
+            f"same class and split: {_describe(file)} and {_describe(earlier)}."
+        )
+    if earlier.group != file.group:
+        raise DataError(
+            f"{where} and {earlier_where} name the same file {show_path(file.name)}, but not the "
+            f"same group: {file.group!r} and {earlier.group!r}."
+        )
+
+
+def _labels_of(table: Table, class_names: Sequence[str] | None) -> list[str]:
+    """The class of each row; whole numbers lose the zeros of a column of floats."""
+    columns = table.columns.labels
+    if len(columns) > 1:
+        return [_from_one_hot(row, columns, where) for where, row in table.rows]
+    texts = [show_path(_cell(row, columns[0], where)) for where, row in table.rows]
+    as_written = class_names is not None and set(texts) <= set(class_names)
+    whole = not as_written and all(map(_WHOLE.fullmatch, texts))
+    return list(map(_as_name, texts)) if whole else texts
+
+
+def _as_name(text: str) -> str:
+    return text.partition(".")[0] if _WHOLE.fullmatch(text) else text
+
+
+def _from_one_hot(row: dict[str, Any], columns: Sequence[str], where: str) -> str:
+    chosen = [column for column in columns if is_true(_cell(row, column, where))]
+    if len(chosen) == 1:
+        return show_path(chosen[0])
+    if chosen:
+        raise DataError(
+            f"{where}: {list_names(chosen)} are all 1. imgclf gives each image one class: several "
+            "labels an image (multi-label) are not supported. Leave a single 1 in each row."
+        )
+    raise DataError(
+        f"{where}: none of the columns {list_names(columns)} is 1. Give each image one class."
+    )
+
+
+class _FileFinder:
+    """Finds the file that a cell means.
+
+    Args:
+        start: the folder that paths are relative to.
+    """
+
+    def __init__(self, start: Path) -> None:
+        self._start = start
+        self._listings: dict[str, dict[str, list[str]]] = {}
+
+    def __call__(self, text: str, where: str) -> str:
+        path = os.path.join(self._start, text)
+        if "\\" in text and os.sep == "/" and not os.path.lexists(path):
+            path = os.path.join(self._start, text.replace("\\", "/"))
+        if suffix_of(path) and has_image_suffix(path):
+            return path
+        if os.path.lexists(path):
+            return path
+        folder, name = os.path.split(path)
+        found = self._listing(folder).get(name, [])
+        if len(found) > 1:
+            raise DataError(f"{where}: {text!r} may be any of {list_names(found)}. Add the suffix.")
+        return os.path.join(folder, found[0]) if found else path
+
+    def _listing(self, folder: str) -> dict[str, list[str]]:
+        """The images in a folder by their names without the suffix."""
+        if folder not in self._listings:
+            listing: dict[str, list[str]] = {}
+            try:
+                names = sorted(entry.name for entry in Path(folder or ".").iterdir())
+            except OSError:
+                names = []
+            for name in names:
+                if suffix_of(name) and has_image_suffix(name):
+                    listing.setdefault(name.removesuffix(Path(name).suffix), []).append(name)
+            self._listings[folder] = listing
+        return self._listings[folder]
+
+
+def _check_some_exist(files: Sequence[LabelledFile], start: Path) -> None:
+    """Refuses a table none of whose files is there, since paths start elsewhere."""
+    if not files or any(os.path.lexists(file.name) for file in files):
+        return
+    wanted = os.path.relpath(files[0].name, start)
+    homes = []
+    for folder, folders, _ in os.walk(start):
+        folders.sort()
+        homes.append(folder)
+        if len(homes) >= _MAX_SEARCHED:
+            break
+    place = next((one for one in homes if Path(one, wanted).exists()), None)
+    found = "" if place is None else f" It is in {show_path(place)}."
+    raise DataError(
+        f"none of the {len(files):,} files is there, such as {show_path(files[0].name)}. Give the "
+        f"folder that the paths are relative to by `root` (--root).{found}"
+    )
 
 
 def _key(file: LabelledFile) -> tuple[str, str | None]:
@@ -303,15 +369,3 @@ def _is_gap(value: Any) -> bool:
         return value is None or bool(value != value)  # noqa: PLR0124
     except TypeError:
         return True
-
-
-def _split_of(row: dict[str, Any], where: str) -> str | None:
-    if _SPLIT_COLUMN not in row:
-        return None
-    text = _cell(row, _SPLIT_COLUMN, where)
-    if text.lower() not in SPLIT_NAMES:
-        raise DataError(
-            f"{where}: the column 'split' must hold one of {', '.join(SPLIT_NAMES)}. "
-            f"Received: {text!r}."
-        )
-    return SPLIT_NAMES[text.lower()]
