@@ -40,7 +40,7 @@ _ONE_LABEL = (
     "imgclf gives each image one class: several labels an image (multi-label) are not supported."
 )
 
-_CONFIRM = "If they are the classes that you mean, name them all by `class_names`."
+_CONFIRM = "If they are the classes that you mean, name them all by `class_names` (--class-names)."
 
 _Kind = Literal["numbers", "booleans", "names", "one-hot"]
 

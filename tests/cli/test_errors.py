@@ -24,8 +24,9 @@ def test_an_error_of_ours_is_a_message_and_exit_code_1():
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == (
-        "Error: `source` must be 'cifar10', 'digits', a folder of images or a .csv file; there "
-        "is no such file or folder. Received: source='digitz'. Did you mean 'digits'?\n"
+        "Error: `source` must be 'cifar10', 'digits', a folder of images or a table (.csv, .tsv, "
+        ".txt); there is no such file or folder. Received: source='digitz'. "
+        "Did you mean 'digits'?\n"
     )
 
 

@@ -40,7 +40,7 @@ def compare(
 ) -> None:
     """Compare two or more MODELs on the same images.
 
-    A MODEL is a run folder or a .keras file. SOURCE is cifar10, digits, a folder or a CSV file, as
+    A MODEL is a run folder or a .keras file. SOURCE is cifar10, digits, a folder or a table, as
     for `imgclf train`. Default: the source that the runs were trained on, which must be the same.
     """
     import imgclf

@@ -106,7 +106,8 @@ def train(
 ) -> None:
     """Train a classifier on SOURCE.
 
-    SOURCE is cifar10, digits, a folder with a subfolder of images for each class, or a CSV file.
+    SOURCE is cifar10, digits, a folder with a subfolder of images for each class, or a table
+    (.csv, .tsv, .txt).
 
     The same command with the same --out resumes a stopped run at the exact batch and ends with
     the same weights. Ctrl-C saves before it stops; a second Ctrl-C stops at once. Training never

@@ -141,7 +141,7 @@ def _check_others(
 def _check_are_classes(root: Path, folders: Sequence[Path], folders_in: Lister) -> None:
     """Refuses folders that have the structure of splits, whatever their names."""
     inside = [{one.name for one in folders_in(folder)} for folder in folders]
-    if not all(inside) or any(map(_holds_images_itself, folders)):
+    if not inside or not all(inside) or any(map(_holds_images_itself, folders)):
         return
     if len(folders) == 1:
         raise DataError(

@@ -51,14 +51,14 @@ def test_an_unknown_source_is_told_what_there_is(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
 
     assert message_of("cifar-10") == (
-        "`source` must be 'cifar10', 'digits', a folder of images or a .csv file; there is no "
-        "such file or folder. Received: source='cifar-10'. Did you mean 'cifar10'?"
+        "`source` must be 'cifar10', 'digits', a folder of images or a table (.csv, .tsv, .txt); "
+        "there is no such file or folder. Received: source='cifar-10'. Did you mean 'cifar10'?"
     )
     assert message_of("fotos").endswith("Received: source='fotos'. Did you mean 'photos'?")
     assert message_of("nowhere/x").endswith("Received: source='nowhere/x'.")
     assert message_of("").endswith("Received: source=''.")
-    (tmp_path / "x.txt").touch()
-    assert "is a file of another kind" in message_of("x.txt")
+    (tmp_path / "x.xlsx").touch()
+    assert "is a file of another kind" in message_of("x.xlsx")
 
 
 def test_a_source_must_be_a_text():

@@ -141,7 +141,8 @@ def test_columns_parted_by_something_else_are_understood_and_told(images, delimi
     assert sum(map(len, data.splits().values())) == 20
     assert data.notes[0] == f"The table's columns are separated by {name}."
     assert imgclf.load_csv(path, delimiter=delimiter).notes == data.notes[1:]
-    assert "`path_column`" in message_of(path, ArgumentError, delimiter=",")
+    message = message_of(path, ArgumentError, delimiter=",")
+    assert message.startswith("no column is known to hold the paths of the images")
 
 
 def test_a_delimiter_is_one_character(images):
@@ -193,13 +194,13 @@ def test_files_that_are_missing_are_skipped_and_listed(images):
 
 
 def test_a_missing_column_is_named_with_those_there_are(images):
-    path = write(images, ["file;label", *plain_rows()])
+    path = write(images, ["place:label", *plain_rows()])
 
-    assert message_of(path, ArgumentError) == (
-        "`path_column` must be one of the table's columns, 'file;label'. Received: "
+    assert message_of(path, ArgumentError, path_column="path") == (
+        "`path_column` must be one of the table's columns, 'place:label'. Received: "
         "path_column='path'."
     )
-    message = message_of(write(images, ["path,kind"]), ArgumentError)
+    message = message_of(write(images, ["path,kind"]), ArgumentError, label_column="label")
     assert message.startswith("`label_column` must be one of the table's columns, 'path', 'kind'.")
     assert "must be the name of a column" in message_of(path, ArgumentTypeError, path_column=0)
 
@@ -219,11 +220,11 @@ def test_a_gap_in_a_data_frame_is_named_by_its_row():
 
 
 def test_an_unknown_split_is_named(images):
-    path = write(images, ["path,label,split", "images/1.png,odd,dev"])
+    path = write(images, ["path,label,split", "images/1.png,odd,later"])
 
     assert message_of(path) == (
-        f"{path}, line 2: the column 'split' must hold one of train, val, valid, validation, test. "
-        "Received: 'dev'."
+        f"{path}, line 2: the column 'split' must hold train, val, test or another usual name of a "
+        "split. Received: 'later'."
     )
 
 
@@ -240,7 +241,7 @@ def test_a_table_that_is_not_utf8_is_an_error(images):
 
     assert message_of(path) == (
         f"{path}: is not text in UTF-8 (invalid start byte at byte 26). Save the table as CSV in "
-        "UTF-8."
+        "UTF-8, or give its encoding, such as encoding='latin-1' (--encoding latin-1)."
     )
 
 
