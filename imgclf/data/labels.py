@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import numbers
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -351,7 +351,7 @@ def check_plausible(counts: Mapping[str, int]) -> tuple[str, ...]:
         ()
     """
     names = list(counts)
-    several = next((name for name in names if _holds_several(name)), None)
+    several = next((name for name in names if _holds_several(name, counts)), None)
     commas = [name for name in names if "," in name]
     if several is None and commas and 2 * len(shared := _sharing(commas, names)) >= len(commas):
         several = next(iter(shared), None)
@@ -382,8 +382,11 @@ def check_plausible(counts: Mapping[str, int]) -> tuple[str, ...]:
     )
 
 
-def _holds_several(name: str) -> bool:
-    """Whether a name is a list of labels whatever the other names are."""
+def _holds_several(name: str, names: Container[str]) -> bool:
+    """Whether a name is a list of labels by its form, or of other names."""
+    words = [word for word in re.split(r"[\s,/+&]+", name) if word]
+    if len(words) > 1 and all(word in names for word in words):
+        return True
     if re.fullmatch(r"\d+(?:[\s,]+\d+)+", name) or re.fullmatch(r"[\[({].*,.*[\])}]", name):
         return True
     parts = re.split(f"[{re.escape(_DELIMITERS)}]", name)

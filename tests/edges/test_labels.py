@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imgclf
-from imgclf.errors import DataError
+from imgclf.errors import ArgumentError, DataError
+from imgclf.training.recipe.class_weight import class_weights
 
 NUM_IMAGES = 12
 IMAGES = np.random.default_rng(0).integers(0, 256, (NUM_IMAGES, 8, 8, 1)).astype(np.uint8)
@@ -243,6 +244,16 @@ def test_fit_reads_names_numbers_and_booleans():
         clf = imgclf.Classifier(model_of(2), names)
         clf.fit(IMAGES, labels, validation_data=(IMAGES, labels), epochs=1, verbose=0)
         assert clf.evaluate(IMAGES, labels).labels.tolist() == fill(1, 0)
+
+
+def test_class_weights_name_classes_as_labels_do():
+    split = data_of(fill(5, 7)).train
+
+    assert class_weights({7: 3}, split) == {0: 1.0, 1: 3.0}
+    with pytest.raises(ArgumentError, match=r"must be one of '5', '7'\. Received: class in cla"):
+        class_weights({1: 3}, split)
+    assert class_weights({1: 3}, data_of(fill(0, 1)).train) == {0: 1.0, 1: 3.0}
+    assert class_weights({1: 3}, data_of(fill("a", "b")).train) == {0: 1.0, 1: 3.0}
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,22 @@ def test_what_is_doubtful_is_asked_about_by_every_way(make, tree, message):
         assert expected in result.stderr
 
 
+def test_splits_without_classes_are_no_classes(make):
+    # huggingface/datasets#7880: 'train' and 'test' became the labels.
+    root = make({"train": 3, "test": 3})
+    with pytest.raises(DataError, match=r"train: has 3 images directly inside, but no folders of"):
+        imgclf.load_folder(root)
+
+
+def test_names_of_files_mean_no_split(make):
+    # huggingface/datasets#5021: "photo of a train.jpg" alone was read, as the training split.
+    root = make({"cat": 4, "dog": 4})
+    (root / "cat" / "0.png").rename(root / "cat" / "photo of a train.png")
+    (root / "dog" / "0.png").rename(root / "dog" / "test tubes.png")
+    data = imgclf.load_folder(root, validation=None, test=None)
+    assert sizes(data) == {"train": 8}
+
+
 def test_named_classes_settle_what_is_doubtful(make):
     root = make({"cat": 4, "dog": 4, "test": 4})
     names = ["cat", "dog", "test"]

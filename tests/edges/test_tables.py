@@ -245,6 +245,12 @@ def test_a_table_that_is_unclear_is_asked_about_by_every_way(home, text, error, 
     [
         (lambda n: "cat|animal" if n % 2 else "dog|animal", "'dog|animal' seems to hold several"),
         (lambda n: '"cat, outdoor"' if n % 2 else "cat", "'cat, outdoor' seems to hold several"),
+        # The labels of plant diseases in Lightning-Universe/lightning-flash#728.
+        (
+            lambda n: ("scab", "rust_2", "scab rust_2")[n % 3],
+            "'scab rust_2' seems to hold several labels",
+        ),
+        (lambda n: ("cat", "dog", "cat+dog")[n % 3], "'cat+dog' seems to hold several labels"),
         (lambda n: "1 5" if n % 2 else "3", "'1 5' seems to hold several labels"),
         (lambda n: f"{n * 1.7:.2f}", "20 different numbers of 20 images, most of them with one"),
         (lambda n: f"{1000 + n}", "20 different numbers of 20 images, most of them with one"),
@@ -288,6 +294,34 @@ def test_an_id_with_two_files_is_asked_about(home, tmp_path):
     assert message_of(table) == (
         f"{table}, line 2: 'a' may be any of 'a.jpg', 'a.png'. Add the suffix."
     )
+
+
+def test_files_in_a_folder_beside_the_table_need_root(tmp_path):
+    # fastai/fastai#1169: the paths of train.csv are relative to the folder train.
+    (tmp_path / "train" / "n1").mkdir(parents=True)
+    for number in range(NUM_IMAGES):
+        Image.new("RGB", (16, 16), (number, 0, 0)).save(tmp_path / "train" / "n1" / f"{number}.png")
+    table = table_at(
+        tmp_path, lines("filenames,cats", lambda n: f"n1/{n}.png,{352 + n % 2}"), "train.csv"
+    )
+
+    assert message_of(table).endswith(f"by `root` (--root). It is in {tmp_path / 'train'}.")
+    assert imgclf.load_csv(table, root=tmp_path / "train").class_names == ("352", "353")
+
+
+class NumberedFrame:
+    """A data frame whose paths are numbers, as pandas reads them (fastai/fastai#253)."""
+
+    columns = ("id", "label")
+
+    def to_dict(self, orient):
+        assert orient == "records"
+        return [{"id": n, "label": name_of(n)} for n in range(NUM_IMAGES)]
+
+
+def test_numbers_are_the_names_of_files(home):
+    data = imgclf.load_csv(NumberedFrame(), root=home / "images")
+    assert data.ledger.totals()["used"] == NUM_IMAGES
 
 
 @settings(

@@ -11,6 +11,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.checks import Constraint, OneOf
+from imgclf.data.labels import is_whole
 from imgclf.errors import ArgumentError, ArgumentTypeError
 
 if TYPE_CHECKING:
@@ -119,6 +120,13 @@ def class_weights(class_weight: ClassWeights | None, train: Split) -> dict[int, 
 def _number_of(key: str | int, class_names: Sequence[str]) -> int:
     if isinstance(key, str):
         return list(class_names).index(checks.one_of("class in class_weight", key, class_names))
+    if list(class_names) != list(map(str, range(len(class_names)))) and all(
+        map(is_whole, class_names)
+    ):
+        # As in labels, a number is the class of that name.
+        return list(class_names).index(
+            checks.one_of("class in class_weight", str(key), class_names)
+        )
     return checks.integer("class in class_weight", key, low=0, high=len(class_names) - 1)
 
 
