@@ -62,11 +62,15 @@ class ClassNaming:
 
 @dataclasses.dataclass(frozen=True)
 class _Labels:
-    """Labels of one kind: values (N,), and the order of the classes where they have one."""
+    """Labels of one kind: values (N,), and the order of the classes where they have one.
+
+    One-hot labels have a number of columns, which may be more than there are values.
+    """
 
     kind: _Kind
     values: np.ndarray
     order: tuple[str, ...] | None = None
+    num_columns: int = 0
 
     def names(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The names of the values that occur, the place of each label among them, their counts."""
@@ -102,7 +106,7 @@ def name_classes(labels: ArrayLike, *others: ArrayLike) -> ClassNaming:
     order = given[0].order
     if given[0].kind == "one-hot":
         # A column without a 1 is a class without images, which a note of the data set names.
-        for name in order or [str(number) for number in range(np.shape(labels)[1])]:
+        for name in order or [str(number) for number in range(given[0].num_columns)]:
             counts.setdefault(name, 0)
     rest = sort_names(name for name in counts if name not in (order or ()))
     found = [*(name for name in order or () if name in counts), *rest]
@@ -151,7 +155,7 @@ def check_labels(
     count = classes if isinstance(classes, int) else len(names)
     given = _read(labels)
     if given.kind == "one-hot":
-        return _from_columns(given, names, count, np.shape(labels))
+        return _from_columns(given, names, count)
     if len(given.values) == 0:
         return np.zeros(0, np.int64)
     if given.kind == "booleans" and not {"False", "True"} <= set(names):
@@ -204,14 +208,13 @@ def _hint(given: _Labels, unknown: str, names: Sequence[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def _from_columns(
-    given: _Labels, names: Sequence[str], count: int, shape: tuple[int, ...]
-) -> np.ndarray:
+def _from_columns(given: _Labels, names: Sequence[str], count: int) -> np.ndarray:
     columns = given.order
     if columns is not None and names and set(columns) <= set(names):
         return np.array([names.index(column) for column in columns], np.int64)[given.values]
     unnamed = columns is None or list(columns) == [str(place) for place in range(len(columns))]
-    if shape[1] != count:
+    if given.num_columns != count:
+        shape = len(given.values), given.num_columns
         raise DataError(
             f"One-hot `labels` must have {count} columns, one a class name. Received: "
             f"shape={shape}."
@@ -236,7 +239,7 @@ def _read(labels: Any) -> _Labels:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]  # the (N, 1) that keras.datasets gives
     if array.ndim == 2:
-        return _Labels("one-hot", _one_hot_places(array), columns)
+        return _Labels("one-hot", _one_hot_places(array), columns, array.shape[1])
     if array.ndim != 1:
         raise DataError(
             "`labels` must have the shape (N,), or (N, classes) one-hot. "
