@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from imgclf.cli.param_types import ByteSize, ImageSize
+from imgclf.cli.param_types import ByteSize, Fraction, ImageSize
+from imgclf.cli.path_types import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,7 +50,7 @@ TABLE_OPTIONS = (
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
-source_argument = click.argument("source")
+source_argument = click.argument("source", type=Source())
 archive_option = click.option(
     "--archive",
     metavar="PATH",
@@ -104,13 +105,13 @@ _BALANCING_OPTIONS = (
 _FRACTION_OPTIONS = (
     click.option(
         "--validation",
-        type=float,
+        type=Fraction(),
         metavar="FRACTION",
         help="Fraction of the images to set aside for validation, such as 0.1.",
     ),
     click.option(
         "--test",
-        type=float,
+        type=Fraction(),
         metavar="FRACTION",
         help="Fraction of the images to set aside for testing, such as 0.1.",
     ),

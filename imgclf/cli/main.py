@@ -25,7 +25,9 @@ from imgclf.cli.commands.presets import presets
 from imgclf.cli.commands.report import report
 from imgclf.cli.commands.search import search
 from imgclf.cli.commands.train import train
+from imgclf.cli.terminal import escaping_stdout
 from imgclf.errors import ImgclfError
+from imgclf.formatting import show_path
 
 __all__ = ["main"]
 
@@ -49,8 +51,22 @@ def _with_options(message: str) -> str:
     return message
 
 
+def _system_message(error: OSError) -> str:
+    """Returns what the system says, with the file and without a number."""
+    if error.strerror is None:
+        return str(error)
+    if not isinstance(error.filename, (str, bytes)):
+        return f"{error.strerror}."
+    return f"{show_path(os.fsdecode(error.filename))}: {error.strerror}."
+
+
 class _Program(click.Group):
     """The group of commands; maps failures to exit codes."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Runs a command line."""
+        with escaping_stdout():
+            return super().main(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> Any:
         # TensorFlow reads this when it is loaded; its start-up notices do not concern our users.
@@ -65,7 +81,7 @@ class _Program(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_system_message(error)) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Lists the commands in the order of use."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 import itertools
 import json
 import shlex
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from imgclf.files.output_paths import output_file
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
+    "check_outputs",
     "echo_json",
     "echo_result",
     "echo_written",
@@ -23,6 +27,7 @@ __all__ = [
     "free_folder",
     "json_bytes",
     "json_option",
+    "json_text",
     "model_folder",
     "quiet_option",
     "write_figure",
@@ -46,9 +51,17 @@ def json_bytes(value: object) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+def json_text(value: object) -> str:
+    """Returns plain values as JSON that stdout can print, whatever its encoding."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
+    if encoding == "utf8":
+        return json_bytes(value).decode()
+    return json.dumps(value, indent=2)  # JSON's own escapes
+
+
 def echo_json(value: object) -> None:
     """Prints plain values as JSON."""
-    click.echo(json_bytes(value).decode())
+    click.echo(json_text(value))
 
 
 def echo_result(result: Result, as_json: bool) -> None:
@@ -78,8 +91,14 @@ def free_folder(wanted: Path) -> Path:
 
 def model_folder(model: str) -> Path:
     """Returns the run folder, or the folder of a model file."""
-    place = Path(model)
+    place = Path(model).expanduser()
     return place if place.is_dir() else place.parent
+
+
+def check_outputs(*paths: Path) -> None:
+    """Refuses files that cannot be written, before anything is computed for them."""
+    for path in paths:
+        output_file(path)
 
 
 def write_figure(path: Path, figure: Figure | Axes) -> Path:

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 from imgclf.cli.data_options import DataOptions
-from imgclf.errors import RunFolderError
+from imgclf.errors import MissingFileError, RunFolderError
+from imgclf.formatting import show_path
 
-__all__ = ["recall", "remember", "remembered"]
+__all__ = ["check_source", "recall", "remember", "remembered"]
 
 _FILE = "data.json"
 
@@ -17,7 +18,6 @@ def remember(run: Path, source: str, options: DataOptions) -> None:
     """Writes the source and its options to a run folder; later commands read the same images."""
     from imgclf.files import atomic
 
-    run.mkdir(parents=True, exist_ok=True)
     record = {"source": _identity(source), **vars(options)}
     atomic.write_text(run / _FILE, json.dumps(record, indent=2) + "\n")
 
@@ -34,7 +34,7 @@ def remembered(run: Path) -> tuple[str, DataOptions] | None:
     if not path.is_file():
         return None
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         source = record.pop("source")
         return source, DataOptions(**record)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -42,6 +42,21 @@ def remembered(run: Path) -> tuple[str, DataOptions] | None:
             f"{path}: is damaged ({error}). Delete it; `imgclf evaluate` then treats every source "
             "as images that the run was not trained on."
         ) from error
+
+
+def check_source(source: str) -> None:
+    """Refuses what a run was trained on if it is there no more.
+
+    Raises:
+        MissingFileError: with the remedy.
+    """
+    from imgclf.data.sources.registry import source_at
+
+    if source_at(source) is None:
+        raise MissingFileError(
+            f"The run was trained on {show_path(source)}, which is not there any more: give a "
+            "SOURCE."
+        )
 
 
 def _identity(source: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from imgclf import plots
 from imgclf.data.image_files import ImageFiles
+from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, DataError
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.evaluation.intervals.by_formula import wilson_interval
@@ -19,7 +20,7 @@ from imgclf.evaluation.intervals.paired import holm, mcnemar, paired_interval, s
 from imgclf.formatting import shorten
 from imgclf.typing import Axes
 
-__all__ = ["Comparison", "ComparisonTable", "compare_evaluations"]
+__all__ = ["Comparison", "ComparisonTable", "compare_evaluations", "what_differs"]
 
 # The significance level: so many pairs of equally good classifiers are called different.
 _LEVEL = 0.05
@@ -317,7 +318,7 @@ def _check_same(first_name: str, first: Evaluation, second_name: str, second: Ev
             f"{list(first.class_names)} ({first_name}) and {list(second.class_names)} "
             f"({second_name})."
         )
-    why = _what_differs(first, second)
+    why = what_differs(first, second)
     if why is not None:
         raise DataError(
             "Classifiers can be compared only on the same images, in the same order. "
@@ -325,7 +326,7 @@ def _check_same(first_name: str, first: Evaluation, second_name: str, second: Ev
         )
 
 
-def _what_differs(first: Evaluation, second: Evaluation) -> str | None:
+def what_differs(first: Evaluation | Split, second: Evaluation | Split) -> str | None:
     """How the images differ; None if they do not, as far as can be seen."""
     if len(first) != len(second):
         return f"in number: {len(first):,} and {len(second):,}"

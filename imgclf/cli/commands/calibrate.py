@@ -9,12 +9,15 @@ import click
 
 from imgclf.cli import data_options as sources
 from imgclf.cli.outputs import (
+    check_outputs,
     echo_json,
     echo_written,
     json_option,
     model_folder,
     write_figure,
 )
+from imgclf.cli.param_types import Fraction
+from imgclf.cli.path_types import ModelFile
 from imgclf.cli.quiet import load_tensorflow
 from imgclf.cli.run_source import recall
 from imgclf.cli.split_choice import load_split
@@ -23,7 +26,7 @@ __all__ = ["calibrate"]
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=ModelFile())
 @sources.source_argument
 @sources.archive_option
 @sources.selection_options
@@ -35,14 +38,14 @@ __all__ = ["calibrate"]
 )
 @click.option(
     "--precision",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Fraction(),
     metavar="FRACTION",
     help="Fit a threshold, too: at least this fraction of the answers of `imgclf predict "
     "--unknown` will be right, such as 0.99.",
 )
 @click.option(
     "--certainty",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Fraction(),
     default=0.95,
     show_default=True,
     help="Confidence that this precision holds for new images.",
@@ -70,9 +73,13 @@ def calibrate(
     """
     import imgclf
 
+    home = model_folder(model)
+    place = Path(model).expanduser()
+    file = place / "model.keras" if place.is_dir() else place
+    figures = ["calibrated.png", *(["threshold.png"] if precision is not None else [])]
+    check_outputs(file, *(home / name for name in figures))
     load_tensorflow()
     classifier = imgclf.load(model)
-    home = model_folder(model)
     known = recall(home, source)
     data, name = load_split(
         classifier, source, split, known, archive, selection, default="validation"
@@ -82,8 +89,7 @@ def calibrate(
     threshold = None
     if precision is not None:
         threshold = classifier.fit_threshold(images, precision=precision, certainty=certainty)
-    place = Path(model)
-    written = [classifier.save(place / "model.keras" if place.is_dir() else place)]
+    written = [classifier.save(file)]
     written.append(write_figure(home / "calibrated.png", calibration.plot()))
     if threshold is not None:
         written.append(write_figure(home / "threshold.png", threshold.plot()))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgclf.cli.outputs import echo_written, write_figure
+from imgclf.cli.path_types import OutputFolder
 from imgclf.cli.quiet import load_tensorflow
 from imgclf.typing import Axes, Figure
 
@@ -22,15 +23,21 @@ _SHOWN = 5
 _NEXT = """\
 What to do next:
   imgclf train cifar10                      60,000 images of ten classes; downloads 170 MB
-  imgclf train photos/                      your own photos, a folder for each class
+  imgclf train photos/                      your own photos, a out for each class
   python -c "import imgclf; help(imgclf)"   the same in Python"""
 
 
 @click.command()
-@click.option("--out", default="imgclf-demo", show_default=True, help="Folder for the files.")
+@click.option(
+    "--out",
+    type=OutputFolder(),
+    default="imgclf-demo",
+    show_default=True,
+    help="Folder for the files.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), help="Default: the preset's.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-def demo(out: str, epochs: int | None, seed: int) -> None:
+def demo(out: Path, epochs: int | None, seed: int) -> None:
     """Train, evaluate and predict on scanned digits.
 
     The images are the 1,797 scans of 8×8 pixels that come with scikit-learn: no network
@@ -38,8 +45,6 @@ def demo(out: str, epochs: int | None, seed: int) -> None:
     """
     import imgclf
 
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
     data = imgclf.load_digits()
     click.echo(repr(data))
     load_tensorflow()
@@ -55,8 +60,8 @@ def demo(out: str, epochs: int | None, seed: int) -> None:
         "mistakes.png": evaluation.plot_mistakes(),
         "predictions.png": evaluation.plot_predictions(n=4, seed=seed),
     }
-    written = [write_figure(folder / name, figure) for name, figure in figures.items()]
-    model = folder / "digits.keras"
+    written = [write_figure(out / name, figure) for name, figure in figures.items()]
+    model = out / "digits.keras"
     classifier.save(model)
     _predict_again(model, data.test)
 

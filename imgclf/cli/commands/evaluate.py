@@ -10,6 +10,7 @@ import click
 
 from imgclf.cli import data_options as sources
 from imgclf.cli.outputs import (
+    check_outputs,
     echo_json,
     echo_written,
     json_bytes,
@@ -17,6 +18,7 @@ from imgclf.cli.outputs import (
     model_folder,
     write_figure,
 )
+from imgclf.cli.path_types import ModelFile, OutputFolder
 from imgclf.cli.quiet import load_tensorflow
 from imgclf.cli.run_source import recall
 from imgclf.cli.split_choice import SPLITS, load_split
@@ -31,11 +33,16 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
+_FILES = (
+    *("confusion.png", "mistakes.png", "calibration.png"),
+    *("slices.csv", "label_errors.csv", "evaluation.json", "duplicates.png", "robustness.png"),
+)
+
 _SLICES = ("class", "size", "brightness", "folder")
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=ModelFile())
 @sources.source_argument
 @sources.archive_option
 @sources.selection_options
@@ -69,7 +76,9 @@ _SLICES = ("class", "size", "brightness", "folder")
     is_flag=True,
     help="Measure the accuracy under blur, noise, darkness and other damage.",
 )
-@click.option("--out", help="Folder for the files. Default: the model's folder.")
+@click.option(
+    "--out", type=OutputFolder(), help="Folder for the files. Default: the model's folder."
+)
 @json_option
 def evaluate(
     *,
@@ -81,7 +90,7 @@ def evaluate(
     with_baselines: bool,
     duplicates: bool,
     robustness: bool,
-    out: str | None,
+    out: Path | None,
     as_json: bool,
     **selection: Any,
 ) -> None:
@@ -97,12 +106,15 @@ def evaluate(
     import imgclf
     from imgclf.evaluation.summary import weak_points
 
+    folder = out or model_folder(model)
+    check_outputs(*(folder / name for name in _FILES))
     load_tensorflow()
     classifier = imgclf.load(model)
     known = recall(model_folder(model), source)
     data, name = load_split(classifier, source, split, known, archive, selection)
     _check_options(name, split, known is not None, with_baselines, duplicates)
     images = data.splits()[name]
+    _check_slices(by, images)
     evaluation = classifier.evaluate(images)
     slices = [one for kind in by or _usual_slices(images) for one in evaluation.slices(kind)]
     # The model has learned the wrong labels of its training images.
@@ -117,7 +129,6 @@ def evaluate(
     if simple is not None:
         record["baselines"] = simple.to_dict()
     record |= {title: result.to_dict() for title, result in more.items()}
-    folder = Path(out) if out else model_folder(model)
     written = _write(folder, evaluation, record)
     for title, result in more.items():
         written.append(write_figure(folder / f"{title}.png", result.plot()))
@@ -149,6 +160,16 @@ def _check_options(
             "--duplicates requires the validation or test images of the source that the run was "
             "trained on."
         )
+
+
+def _check_slices(by: tuple[str, ...], images: Split) -> None:
+    """Refuses slices that these images do not have, before the evaluation is counted."""
+    from imgclf.data.image_files import ImageFiles
+
+    if not isinstance(images.images, ImageFiles):
+        for kind in ("size", "folder"):
+            if kind in by:
+                raise click.UsageError(f"--slices {kind} requires image files.")
 
 
 def _measure_more(

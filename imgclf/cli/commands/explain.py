@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from imgclf.cli.outputs import echo_json, json_option, write_figure
+from imgclf.cli.path_types import ModelFile, OutputFile, check_images_exist, keep_inputs
 from imgclf.cli.quiet import load_tensorflow
 
 __all__ = ["explain"]
@@ -17,11 +18,11 @@ _MOST = 40
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=ModelFile())
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(".png"),
     default=Path("explain.png"),
     show_default=True,
     metavar="FILE",
@@ -61,6 +62,8 @@ def explain(
     paths = [path for image in images for path in images_at(Path(image), None)]
     if not 0 < len(paths) <= _MOST:
         raise click.UsageError(f"The figure takes 1 to {_MOST} images. Received: {len(paths):,}.")
+    keep_inputs(out, model, *paths)
+    check_images_exist(paths, all_of_them=True)
     load_tensorflow()
     classifier = imgclf.load(model)
     explanation = classifier.explain(paths, method=method, targets=target)

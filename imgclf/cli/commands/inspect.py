@@ -11,7 +11,9 @@ import click
 from imgclf.cli import data_options as sources
 from imgclf.cli.file_progress import FileProgress
 from imgclf.cli.outputs import echo_result, json_option, write_figure
+from imgclf.cli.path_types import OutputFile, Source
 from imgclf.errors import ImgclfError
+from imgclf.files.output_paths import output_folder
 from imgclf.formatting import plural
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ _CHECK_OPTIONS = frozenset({"exclude", "class_names", *sources.TABLE_OPTIONS})
 
 
 @click.command()
-@sources.source_argument
+@click.argument("source", type=Source(model=True))
 @click.option(
     "--batch",
     type=click.Choice(["1", "2", "3", "4", "5", "test"]),
@@ -99,6 +101,8 @@ def _inspect_data(
 
     if batch is not None and source != "cifar10":
         raise click.UsageError("--batch requires the source cifar10.")
+    if out is not None:
+        OutputFile(".png").convert(out, None, None)
     data: Any
     if batch is not None:
         number = batch if batch == "test" else int(batch)
@@ -125,7 +129,7 @@ def _inspect_photos(
 
     place = Path(source).expanduser()
     if out is not None:
-        _make_folder(Path(out), source, place)
+        _check_folder(Path(out), source, place)
     progress = FileProgress()
     try:
         found = imgclf.inspect(place, progress=progress, **options)
@@ -168,8 +172,8 @@ def _excluded_text(found: PhotoInspection) -> str:
     return f"{text}, {earlier:,} of them excluded before" if earlier else text
 
 
-def _make_folder(out: Path, source: str, place: Path) -> None:
-    """Makes the folder before the check, so that errors come first."""
+def _check_folder(out: Path, source: str, place: Path) -> None:
+    """Refuses a folder before the check, so that errors come first."""
     if out.suffix.lower() == ".png":
         raise click.UsageError(
             f"--out {out} must be a folder: photos have several contact sheets. A PNG file "
@@ -180,7 +184,7 @@ def _make_folder(out: Path, source: str, place: Path) -> None:
             f"--out {out} is inside {source}: the contact sheets would become images of it. "
             "Use another folder."
         )
-    out.mkdir(parents=True, exist_ok=True)
+    output_folder(out)
 
 
 def _refuse(options: list[str]) -> None:

@@ -9,7 +9,8 @@ import click
 
 from imgclf.cli import data_options as sources
 from imgclf.cli.outputs import echo_json, echo_result, echo_written, json_option, write_figure
-from imgclf.cli.param_types import Fractions
+from imgclf.cli.param_types import Fractions, PresetName
+from imgclf.cli.path_types import OutputFolder
 from imgclf.cli.quiet import load_tensorflow
 
 __all__ = ["learning_curve"]
@@ -17,7 +18,13 @@ __all__ = ["learning_curve"]
 
 @click.command("learning-curve")
 @sources.source_argument
-@click.option("--preset", default="fast", show_default=True, help="See `imgclf presets`.")
+@click.option(
+    "--preset",
+    type=PresetName(),
+    default="fast",
+    show_default=True,
+    help="See `imgclf presets`.",
+)
 @click.option(
     "--train-fractions",
     type=Fractions(),
@@ -33,7 +40,11 @@ __all__ = ["learning_curve"]
     help="Trainings for each fraction.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Default: the preset's.")
-@click.option("--out", help="Folder to write to or resume in. Default: runs/NAME-curve.")
+@click.option(
+    "--out",
+    type=OutputFolder(),
+    help="Folder to write to or resume in. Default: runs/NAME-curve.",
+)
 @sources.archive_option
 @sources.image_options
 @sources.validation_option
@@ -47,7 +58,7 @@ def learning_curve(
     train_fractions: tuple[float, ...],
     seeds: int,
     epochs: int | None,
-    out: str | None,
+    out: Path | None,
     plan_only: bool,
     as_json: bool,
     **reading: Any,
@@ -68,7 +79,7 @@ def learning_curve(
         plan = study.plan_learning_curve(data, preset, **settings)
         echo_result(plan, as_json)
         return
-    folder = Path(out) if out else Path("runs") / f"{sources.source_name(source)}-curve"
+    folder = out or Path("runs") / f"{sources.source_name(source)}-curve"
     curve = study.learning_curve(data, preset, run_dir=folder, **settings)
     image = write_figure(folder / "learning-curve.png", curve.plot())
     if as_json:

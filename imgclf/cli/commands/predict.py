@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,9 @@ import click
 
 from imgclf.cli import data_options as sources
 from imgclf.cli.file_progress import FileProgress
-from imgclf.cli.outputs import json_option
+from imgclf.cli.outputs import json_option, json_text
+from imgclf.cli.param_types import Fraction
+from imgclf.cli.path_types import ModelFile, OutputFile, check_images_exist, keep_inputs
 from imgclf.cli.quiet import load_tensorflow
 from imgclf.files.csv_file import escape, write_csv
 
@@ -28,11 +29,11 @@ _Skipped = list[tuple[Path, str]]
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=ModelFile())
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False),
+    type=OutputFile(".csv", instead="For JSON: --json."),
     metavar="FILE",
     help="Write the predictions to this CSV file instead of printing a line per image.",
 )
@@ -45,10 +46,10 @@ _Skipped = list[tuple[Path, str]]
 )
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=Fraction(zero=True, one=True),
     metavar="PROBABILITY",
     help='Call an image "unknown" if its most likely class has a lower probability than this, '
-    "such as 0.8.",
+    "such as 0.8 or 80%.",
 )
 @sources.max_pixels_option
 @click.option(
@@ -61,7 +62,7 @@ _Skipped = list[tuple[Path, str]]
 def predict(
     model: str,
     images: tuple[str, ...],
-    out: str | None,
+    out: Path | None,
     top: int,
     threshold: float | None,
     max_pixels: int | None,
@@ -81,6 +82,8 @@ def predict(
         raise click.UsageError("--unknown and --threshold cannot be combined.")
     skipped: _Skipped = []
     paths = [path for image in images for path in images_at(Path(image), skipped)]
+    keep_inputs(out, model, *paths)
+    check_images_exist(paths, skipped)
     load_tensorflow()
     classifier = imgclf.load(model)
     if max_pixels is not None:
@@ -139,7 +142,7 @@ def _shown(
     mark = "["
     for record in records:
         if as_json:
-            text = json.dumps(record, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+            text = json_text(record).replace("\n", "\n  ")
             click.echo(f"{mark}\n  {text}", nl=False)
             mark = ","
         elif lines and "error" not in record:
@@ -170,7 +173,7 @@ def _row(record: dict[str, Any], top: int) -> Sequence[Any]:
     return [record["path"], record["class_name"], record["probability"], *ranked, None]
 
 
-def _summarize(count: int, skipped: _Skipped, out: str | None) -> None:
+def _summarize(count: int, skipped: _Skipped, out: Path | None) -> None:
     """Says on stderr what could be read; exits with 1 if nothing could."""
     listed = skipped if out is None else skipped[:_SHOWN]
     for path, reason in listed:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from imgclf.cli import data_options as sources
-from imgclf.cli.outputs import echo_written, model_folder, quiet_option
+from imgclf.cli.outputs import check_outputs, echo_written, model_folder, quiet_option
+from imgclf.cli.path_types import ModelFile, OutputFile, Source
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.cli.run_source import recall, remembered
+from imgclf.cli.run_source import check_source, recall, remembered
 from imgclf.cli.split_choice import SPLITS, load_split
 
 if TYPE_CHECKING:
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["report"]
 
-_FILE = "report.html"
+_FILE, _CARD = "report.html", "model-card.md"
 
 
 @click.command()
-@click.argument("run")
-@click.argument("source", required=False)
+@click.argument("run", type=ModelFile())
+@click.argument("source", required=False, type=Source())
 @sources.archive_option
 @sources.selection_options
 @click.option(
@@ -34,7 +35,12 @@ _FILE = "report.html"
     type=click.Choice(SPLITS),
     help="Split to evaluate. Default: test.",
 )
-@click.option("--out", help="HTML file. Default: report.html in the run folder.")
+@click.option(
+    "--out",
+    type=OutputFile(".html", ".htm"),
+    metavar="FILE",
+    help="HTML file. Default: report.html in the run folder.",
+)
 @click.option("--title", help="Title of the page.")
 @click.option(
     "--watts",
@@ -50,7 +56,7 @@ def report(
     source: str | None,
     archive: str | None,
     split: Literal["train", "validation", "test", "all"] | None,
-    out: str | None,
+    out: Path | None,
     title: str | None,
     watts: float,
     quiet: bool,
@@ -63,39 +69,44 @@ def report(
     """
     import imgclf
 
+    home = model_folder(run)
+    page_path = out or home / _FILE
+    if source is None:
+        source = _trained_on(home)
+    check_outputs(page_path, page_path.with_name(_CARD))
     load_tensorflow()
     classifier = imgclf.load(run)
-    home = model_folder(run)
     data = _read(classifier, home, source, split, archive, selection)
     page = classifier.report(
-        Path(out) if out else home / _FILE,
+        page_path,
         data,
         split=split if isinstance(data, imgclf.Dataset) and split != "all" else None,
         title=title,
         watts=watts,
         verbose=0 if quiet else "auto",
     )
-    from imgclf.report.write import CARD
+    echo_written([page, page.with_name(_CARD)])
 
-    echo_written([page, page.with_name(CARD)])
+
+def _trained_on(home: Path) -> str:
+    trained_on = remembered(home)
+    if trained_on is None:
+        raise click.UsageError(
+            f"{home} does not say what it was trained on: give a SOURCE to evaluate on."
+        )
+    check_source(trained_on[0])
+    return trained_on[0]
 
 
 def _read(
     classifier: Classifier,
     home: Path,
-    source: str | None,
+    source: str,
     split: str | None,
     archive: str | None,
     selection: dict[str, Any],
 ) -> Dataset | Split:
     """Loads the whole data set that the run was trained on, or a split of another source."""
-    trained_on = remembered(home)
-    if source is None:
-        if trained_on is None:
-            raise click.UsageError(
-                f"{home} does not say what it was trained on: give a SOURCE to evaluate on."
-            )
-        source = trained_on[0]
     known = recall(home, source)
     chosen = {name: value for name, value in selection.items() if value is not None}
     if known is None or chosen or split == "all":

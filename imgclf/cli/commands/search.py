@@ -9,7 +9,8 @@ import click
 
 from imgclf.cli import data_options as sources
 from imgclf.cli.outputs import echo_written, evaluate_command
-from imgclf.cli.param_types import Fractions
+from imgclf.cli.param_types import Address, ByteSize, Fractions
+from imgclf.cli.path_types import OutputFolder
 from imgclf.cli.quiet import load_tensorflow
 from imgclf.cli.run_source import remember
 from imgclf.formatting import plural
@@ -65,8 +66,18 @@ _TOP = 3
     type=click.FloatRange(0, min_open=True),
     help="Limit of estimated milliseconds per image on this processor.",
 )
-@click.option("--max-memory", metavar="SIZE", help="Limit of estimated memory, such as 2GB.")
-@click.option("--max-disk", metavar="SIZE", help="Limit of the folder's size, such as 500MB.")
+@click.option(
+    "--max-memory",
+    type=ByteSize(),
+    metavar="SIZE",
+    help="Limit of estimated memory, such as 2GB.",
+)
+@click.option(
+    "--max-disk",
+    type=ByteSize(),
+    metavar="SIZE",
+    help="Limit of the folder's size, such as 500MB.",
+)
 @click.option(
     "--keep",
     type=click.IntRange(min=1),
@@ -81,9 +92,15 @@ _TOP = 3
     show_default=True,
     help="Trials at the same time on this machine, each in its own process.",
 )
-@click.option("--chief", metavar="HOST:PORT", help="Serve trials to workers at this address.")
+@click.option(
+    "--chief",
+    type=Address(),
+    metavar="HOST:PORT",
+    help="Serve trials to workers at this address.",
+)
 @click.option(
     "--worker",
+    type=Address(),
     metavar="HOST:PORT",
     help="Run trials for the chief at this address, with the same --out and options.",
 )
@@ -95,7 +112,11 @@ _TOP = 3
 )
 @click.option("--batch", type=click.IntRange(1, 5), help="Use only this batch of CIFAR-10.")
 @click.option(
-    "--out", default="runs/search", show_default=True, help="Folder to write to or resume in."
+    "--out",
+    type=OutputFolder(),
+    default="runs/search",
+    show_default=True,
+    help="Folder to write to or resume in.",
 )
 @sources.archive_option
 @sources.image_options
@@ -106,7 +127,7 @@ _TOP = 3
 def search(
     source: str,
     batch: int | None,
-    out: str,
+    out: Path,
     worker: str | None,
     confirm: bool,
     **settings: Any,
@@ -119,6 +140,10 @@ def search(
     from imgclf.search.run_search import run_worker
     from imgclf.search.run_search import search as run_search
 
+    if worker is not None and settings["chief"]:
+        raise click.UsageError("--chief and --worker cannot be combined.")
+    if worker is not None and confirm:
+        raise click.UsageError("--confirm and --worker cannot be combined.")
     options = sources.DataOptions.take(settings)
     balancing = {name: settings.pop(name) for name in ("class_weight", "sampling")}
     if batch is None:
@@ -126,28 +151,24 @@ def search(
     else:
         data = sources.load_batch(source, batch, options)
     given = {name: value for name, value in settings.items() if value is not None}
-    if worker is not None and given.get("chief"):
-        raise click.UsageError("--chief and --worker cannot be combined.")
-    if worker is not None and confirm:
-        raise click.UsageError("--confirm and --worker cannot be combined.")
     load_tensorflow()
     if worker is not None:
-        trials = run_worker(worker, data, run_dir=Path(out), epochs=given.get("epochs"))
+        trials = run_worker(worker, data, run_dir=out, epochs=given.get("epochs"))
         click.echo(f"{plural(trials, 'trial')} run here. The chief has the result.")
         return
     if any(balancing.values()):
         given["recipe"] = _balanced(data, balancing)
-    result = run_search(data, run_dir=Path(out), verbose="auto", **given)
-    remember(Path(out), source, options)
+    result = run_search(data, run_dir=out, verbose="auto", **given)
+    remember(out, source, options)
     click.echo(str(result))
     click.echo(f"\nThe best blocks:\n{result.best_blocks!r}")
     if confirm:
-        click.echo(f"\n{_confirmed(result, data, Path(out))}")
+        click.echo(f"\n{_confirmed(result, data, out)}")
     scripts = result.save_scripts(out, data=sources.python_code(source, options, batch))
-    page = result.report(Path(out) / "search.html")
+    page = result.report(out / "search.html")
     click.echo(f"\nIn {out}: journal.jsonl, best.keras")
     echo_written([*scripts, page])
-    click.echo(f"Next:  {evaluate_command(Path(out) / 'best.keras', source, options.archive)}")
+    click.echo(f"Next:  {evaluate_command(out / 'best.keras', source, options.archive)}")
 
 
 def _confirmed(result: SearchResult, data: Dataset, out: Path) -> Confirmation:

@@ -16,6 +16,8 @@ from imgclf.cli.outputs import (
     json_option,
     quiet_option,
 )
+from imgclf.cli.param_types import PresetName
+from imgclf.cli.path_types import ModelFile, OutputFolder, WeightsFile
 from imgclf.cli.process import PROCESS_STARTED
 from imgclf.cli.quiet import load_tensorflow
 from imgclf.cli.run_source import remember
@@ -40,18 +42,30 @@ _BATCH_FOLDER = "one-batch"
 
 @click.command()
 @sources.source_argument
-@click.option("--preset", default="fast", show_default=True, help="See `imgclf presets`.")
+@click.option(
+    "--preset",
+    type=PresetName(),
+    default="fast",
+    show_default=True,
+    help="See `imgclf presets`.",
+)
 @click.option(
     "--weights",
+    type=WeightsFile(),
     metavar="PATH",
     help="Weights of a pretrained backbone: imagenet (default), a weights file, or none.",
 )
 @click.option(
     "--from-model",
+    type=ModelFile(),
     metavar="MODEL",
     help="Transfer learning from your own run folder or .keras file.",
 )
-@click.option("--out", help="Run folder. Default: runs/NAME, or the next free runs/NAME-2, …")
+@click.option(
+    "--out",
+    type=OutputFolder(),
+    help="Run folder. Default: runs/NAME, or the next free runs/NAME-2, …",
+)
 @click.option("--epochs", type=click.IntRange(min=1), help="Default: the preset's.")
 @click.option(
     "--minutes",
@@ -95,7 +109,7 @@ def train(
     *,
     source: str,
     preset: str,
-    out: str | None,
+    out: Path | None,
     minutes: float | None,
     one_batch_first: bool,
     resume: Literal["auto", "force"],
@@ -125,7 +139,7 @@ def train(
     if plan_only:
         _echo_plan(sources.load(source, options), preset, changes, budget, as_json)
         return
-    run = Path(out) if out else free_folder(Path("runs") / sources.source_name(source))
+    run = out or free_folder(Path("runs") / sources.source_name(source))
 
     reports = []
     if one_batch_first:

@@ -24,7 +24,15 @@ from imgclf.errors import ArgumentError, ArgumentTypeError
 if TYPE_CHECKING:
     from imgclf.data.dataset import Dataset
 
-__all__ = ["NAMES", "SOURCES", "DataSource", "code_to_load", "load_source", "source_at"]
+__all__ = [
+    "NAMES",
+    "SOURCES",
+    "DataSource",
+    "check_source",
+    "code_to_load",
+    "load_source",
+    "source_at",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +92,18 @@ def source_at(source: str) -> DataSource | None:
     return None
 
 
+def check_source(source: str) -> DataSource:
+    """Returns the row of a name, folder or file.
+
+    Raises:
+        ArgumentError: if there is no such source; the message proposes the nearest.
+    """
+    row = source_at(source)
+    if row is None:
+        raise ArgumentError(_unknown(source, Path(source).expanduser()))
+    return row
+
+
 def load_source(source: str, **options: Any) -> Dataset:
     """Loads a source by its name or path.
 
@@ -100,9 +120,7 @@ def load_source(source: str, **options: Any) -> Dataset:
     """
     if not isinstance(source, str):
         raise ArgumentTypeError(f"`source` must be a text. {checks.received('source', source)}")
-    row = source_at(source)
-    if row is None:
-        raise ArgumentError(_unknown(source, Path(source).expanduser()))
+    row = check_source(source)
     given = {name: value for name, value in options.items() if value is not None}
     for name, value in given.items():
         if name not in row.options:
