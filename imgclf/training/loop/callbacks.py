@@ -21,9 +21,9 @@ from imgclf.formatting import clock_time
 from imgclf.training.budget.pacing import Pacing
 from imgclf.training.loop.callback_state import states
 from imgclf.training.loop.checkpoint import Checkpoint, TrainingState
-from imgclf.training.loop.progress import Clock, Work, announce, epoch_line, metrics_line
+from imgclf.training.loop.progress import Clock, LinePace, Work, announce, epoch_line, metrics_line
 from imgclf.training.loop.run_folder import RunFolder
-from imgclf.training.loop.stop_signals import StopRequest, TrainingPaused
+from imgclf.training.loop.stop_signals import StopRequest, TrainingPaused, position
 
 __all__ = [
     "EpochLines",
@@ -65,11 +65,16 @@ class _TimedProgress(keras.callbacks.Callback):
         work: of the whole run.
         note: shown first.
         disk: bytes that the run's folder will take; None without one.
+        every_epoch: whether each epoch leaves a line, however short.
     """
 
-    def __init__(self, work: Work, note: str, disk: int | None = None) -> None:
+    def __init__(
+        self, work: Work, note: str, disk: int | None = None, *, every_epoch: bool = False
+    ) -> None:
         super().__init__()
         self.clock = Clock(work, disk)
+        self.pace = LinePace(work.epochs, every=every_epoch)
+        self.not_shown = ""
         self.note = note
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
@@ -81,14 +86,27 @@ class _TimedProgress(keras.callbacks.Callback):
         if estimate:
             self.show(estimate)
 
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        line = epoch_line(epoch, self.clock, logs)
+        self.not_shown = "" if self.pace.is_due(epoch) else line
+        if not self.not_shown:
+            self.show(line)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        if self.not_shown:  # of a run that a callback has ended
+            self.show(self.not_shown)
+
     def show(self, line: str) -> None:
-        """Shows a line between those of the epochs."""
+        """Shows a line."""
         raise NotImplementedError
+
+    def close(self) -> None:
+        """Leaves the terminal as it was, however the run ended."""
 
 
 @final
 class EpochLines(_TimedProgress):
-    """Writes a line an epoch on stderr; the arguments are those of `_TimedProgress`."""
+    """Writes lines of epochs on stderr; the arguments are those of `_TimedProgress`."""
 
     def on_train_begin(self, logs: Logs = None) -> None:
         sys.stderr.write(f"{self.note}\n")
@@ -96,16 +114,15 @@ class EpochLines(_TimedProgress):
     def show(self, line: str) -> None:
         announce(2, line)
 
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        announce(2, epoch_line(epoch, self.clock, logs))
-
 
 @final
 class LiveProgress(_TimedProgress):
-    """Shows a bar over the whole run, with metrics and the time left; each epoch leaves a line.
+    """Shows a bar over the whole run, with metrics and the time left, below lines of epochs.
 
     The arguments are those of `_TimedProgress`.
     """
+
+    display: Progress | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
         work, console = self.clock.work, Console(stderr=True)
@@ -124,10 +141,13 @@ class LiveProgress(_TimedProgress):
         self.display.console.print(self.note, highlight=False)
 
     def show(self, line: str) -> None:
-        self.display.console.print(line, highlight=False)
+        if self.display is not None:
+            self.display.console.print(line, highlight=False)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         super().on_train_batch_end(batch, logs)
+        if self.display is None:
+            return
         left = self.clock.seconds_left
         pace = f"{self.clock.images_per_second:,.0f} images/s"
         self.display.update(
@@ -139,11 +159,13 @@ class LiveProgress(_TimedProgress):
             pace=pace if left is None else f"{pace} {clock_time(left)} left",
         )
 
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        self.display.console.print(epoch_line(epoch, self.clock, logs), highlight=False)
-
     def on_train_end(self, logs: Logs = None) -> None:
-        self.display.stop()
+        super().on_train_end(logs)
+        self.close()
+
+    def close(self) -> None:
+        if self.display is not None:
+            self.display.stop()  # shows the cursor, too
 
 
 class Saver(keras.callbacks.Callback):
@@ -202,7 +224,7 @@ class Saver(keras.callbacks.Callback):
         self._save(epoch + 1)
         self.folder.write_log(self.run_history.history)
         if self.stop:
-            self.stop.obey(f"Stopped after epoch {epoch + 1}. The same call resumes from there.")
+            self.stop.obey(f"Stopped {position(epoch + 1)}. The same call resumes from there.")
 
     def save_end(self) -> None:
         """Saves once more, when callbacks have restored the best weights; and the curves."""
@@ -215,7 +237,7 @@ class Saver(keras.callbacks.Callback):
         """What the first signal asks for."""
         self._save(self.epoch, self.step, self.metrics)
         self.stop.obey(
-            f"Stopped in epoch {self.epoch + 1}, after step {self.step} of {self.steps}. "
+            f"Stopped {position(self.epoch, self.step, self.steps)}. "
             "The same call resumes from there."
         )
 
@@ -238,6 +260,7 @@ class Saver(keras.callbacks.Callback):
         )
         self.folder.checkpoints.save(self.model, state)
         self.last = time.monotonic()
+        self.stop.saved(position(epoch, step, self.steps))
 
 
 class Pacer(keras.callbacks.Callback):

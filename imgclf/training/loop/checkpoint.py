@@ -19,10 +19,18 @@ import numpy as np
 
 from imgclf.errors import ArgumentTypeError, NotFiniteError, RunFolderError
 from imgclf.files import atomic
+from imgclf.training.loop.callback_state import states
 from imgclf.training.loop.failed_write import naming_failed_write
-from imgclf.typing import KerasModel
+from imgclf.typing import KerasCallback, KerasModel
 
-__all__ = ["Checkpoint", "Checkpoints", "TrainingState", "state_variables", "take_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "Checkpoints",
+    "TrainingState",
+    "check_storable",
+    "state_variables",
+    "take_checkpoint",
+]
 
 _KEPT = 2
 
@@ -71,11 +79,16 @@ class Checkpoint:
     values: Sequence[np.ndarray]
 
     def put_into(self, model: KerasModel) -> None:
-        """Gives model and optimiser the stored values, and in mid-epoch the metrics too."""
+        """Gives model and optimiser the stored values, and in mid-epoch the metrics too.
+
+        A run that was forced to go on with other metrics counts them from here.
+        """
         for variable, value in zip(state_variables(model), self.values, strict=True):
             variable.assign(value)
-        if self.state.step:
-            for variable, value in zip(model.metrics_variables, self.state.metrics, strict=True):
+        variables = model.metrics_variables
+        alike = [tuple(one.shape) for one in variables] == [one.shape for one in self.state.metrics]
+        if self.state.step and alike:
+            for variable, value in zip(variables, self.state.metrics, strict=True):
                 variable.assign(value)
 
 
@@ -161,6 +174,20 @@ def take_checkpoint(model: KerasModel, state: TrainingState) -> Checkpoint:
     """What `Checkpoints.save` would write, in memory."""
     _check_finite(model, state)
     return Checkpoint(state, [_storable(variable) for variable in state_variables(model)])
+
+
+def check_storable(callbacks: Sequence[KerasCallback]) -> None:
+    """Checks that the states of callbacks can be stored, as far as they have any before a run.
+
+    Raises:
+        ArgumentTypeError: if one holds what a checkpoint does not keep.
+    """
+    for callback in callbacks:
+        try:
+            [state] = states([callback])
+        except Exception:  # noqa: S112 - it has none, or makes it in `on_train_begin`
+            continue
+        _pack(state, {})
 
 
 def state_variables(model: KerasModel, optimizer: Any = None) -> Sequence[Any]:

@@ -18,6 +18,7 @@ from imgclf.training.budget.pace import Pace
 from imgclf.training.budget.plan import Plan
 from imgclf.training.loop.batches import steps_per_epoch
 from imgclf.training.loop.callback_state import check_resumable
+from imgclf.training.loop.checkpoint import check_storable
 from imgclf.training.loop.options import FitOptions, TrainingData
 from imgclf.training.loop.progress import announce
 from imgclf.training.loop.run_folder import RunFolder
@@ -95,6 +96,7 @@ def check(model: KerasModel, data: TrainingData, recipe: Recipe, options: FitOpt
         check_any_size(model)
     if options.run_dir is not None:
         check_resumable(options.callbacks)
+        check_storable(options.callbacks)
 
 
 def plan(model: KerasModel, data: TrainingData, recipe: Recipe, budget: Budget | None) -> Plan:

@@ -15,7 +15,10 @@ from imgclf.formatting import show_bytes, show_duration
 from imgclf.training.budget.memory import peak_memory
 from imgclf.typing import Verbose
 
-__all__ = ["Clock", "Work", "announce", "epoch_line", "metrics_line"]
+__all__ = ["Clock", "LinePace", "Work", "announce", "epoch_line", "metrics_line"]
+
+# Seconds between lines of epochs; shorter runs have ten.
+_LINE_SECONDS = 1.0
 
 # Seconds of steps before the estimate at the start.
 _ESTIMATED_AFTER = 2.0
@@ -123,6 +126,36 @@ class Clock:
         if self.disk is not None:
             facts.append(f"{show_bytes(self.disk)} of disk for checkpoints")
         return ", ".join(facts)
+
+
+class LinePace:
+    """Decides which epochs leave a line: at most one a second, or one a tenth of the run.
+
+    The first epoch has one, so that there is a sign soon, and the last.
+
+    Args:
+        epochs: of the whole run.
+        every: whether each epoch has one, however short.
+
+    Example:
+        >>> pace = LinePace(125)
+        >>> [epoch + 1 for epoch in range(125) if pace.is_due(epoch)]
+        [1, 13, 25, 38, 50, 63, 75, 88, 100, 113, 125]
+    """
+
+    def __init__(self, epochs: int, *, every: bool = False) -> None:
+        self.epochs, self.every = epochs, every
+        self.tenth = -1
+        self.last = -_LINE_SECONDS
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether an epoch that is over, counted from 0, has a line."""
+        tenth = 10 * (epoch + 1) // self.epochs
+        seconds = time.monotonic() - self.last
+        if not (self.every or tenth > self.tenth or seconds >= _LINE_SECONDS):
+            return False
+        self.tenth, self.last = tenth, time.monotonic()
+        return True
 
 
 def announce(verbose: Verbose, note: str) -> None:

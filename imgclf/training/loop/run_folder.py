@@ -31,6 +31,7 @@ from imgclf.data.ledger import Ledger
 from imgclf.errors import RunFolderError
 from imgclf.files import atomic
 from imgclf.files.migrations import migrate_run_config
+from imgclf.files.output_paths import output_file
 from imgclf.formatting import shorten, show_bytes
 from imgclf.training.loop.checkpoint import Checkpoints
 from imgclf.training.loop.failed_write import naming_failed_write
@@ -39,6 +40,7 @@ from imgclf.typing import StrPath
 __all__ = ["RunFolder"]
 
 _CONFIG, _LOCK, _OWNER = "config.json", "lock", "lock.owner"
+_WRITTEN = (_CONFIG, "files.csv", "log.csv", "curves.png", "time.json", "model.keras")
 
 
 class RunFolder:
@@ -90,8 +92,14 @@ class RunFolder:
             force: whether a run that differs is accepted, too; None if there is no such choice.
 
         Raises:
-            RunFolderError: if the run in the folder differs, with the differences.
+            RunFolderError: if the run in the folder differs, with the differences; or a file in it
+                cannot be replaced.
         """
+        with naming_failed_write(
+            f"Run folder {str(self.path)!r} cannot take what a run writes", "Nothing was changed."
+        ):
+            for name in _WRITTEN:
+                output_file(self.path / name)
         stored = self._stored_config()
         differences = [] if stored is None or force else _differences(stored, _storable(config))
         if differences:

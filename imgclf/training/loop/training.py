@@ -27,7 +27,7 @@ from imgclf.training.loop.resume import passing_over
 from imgclf.training.loop.run_config import run_config
 from imgclf.training.loop.run_folder import RunFolder
 from imgclf.training.loop.run_time import timed
-from imgclf.training.loop.stop_signals import stop_signals
+from imgclf.training.loop.stop_signals import position, stop_signals
 from imgclf.training.loop.timing import measure_pace
 from imgclf.training.recipe.class_weight import class_weights, imbalance_note
 from imgclf.training.recipe.compile import (
@@ -45,7 +45,7 @@ from imgclf.training.speed.small_maps import small_map_gradients
 from imgclf.typing import KerasCallback, KerasHistory, KerasModel
 
 if TYPE_CHECKING:
-    from imgclf.training.loop.callbacks import Pacer
+    from imgclf.training.loop.callbacks import EpochLines, LiveProgress, Pacer
 
 __all__ = ["Training"]
 
@@ -134,7 +134,9 @@ class Training:
         checkpoint = self.checkpoint or folder.checkpoints.save(self.model, TrainingState())
         state = checkpoint.state
         if self.options.force:
-            state = dataclasses.replace(state, finished=False, stopped=False)
+            # With other data an epoch may have fewer steps than are over: it begins again.
+            step = state.step if state.step < self.steps else 0
+            state = dataclasses.replace(state, step=step, finished=False, stopped=False)
             epochs = max(self.recipe.epochs, state.epoch)
             self.history.recipe = self.recipe.replace(epochs=epochs)
         if state.finished or not state.begun:
@@ -150,6 +152,7 @@ class Training:
                 self._go_back(dataclasses.replace(checkpoint, state=state))
 
         with timed(folder.path), stop_signals() as stop:
+            stop.saved(position(state.epoch, state.step, self.steps))
             saver = Saver(
                 folder,
                 self.callbacks,
@@ -206,11 +209,12 @@ class Training:
         size_at = progressive_sizes(self.recipe, self.data.train.image_shape, self.steps)
         pacer = self._pacer()
         kept = self._begin_reading()
+        progress = self._progress(size_at, kept)
         callbacks = [
             *self._statistics(),
             *self.callbacks,
             FiniteCheck(),
-            *self._progress(size_at, kept),
+            *progress,
             self.history,
             *savers,
             *([pacer] if pacer else []),
@@ -221,8 +225,11 @@ class Training:
             any_input_size(self.model) if size_at else contextlib.nullcontext(),
             _naming_lack_of_memory(self.recipe, self.data.train),
             self.faults.raised(),
+            contextlib.ExitStack() as ends,
             no_retracing_advice(),
         ):
+            for shown in progress:
+                ends.callback(shown.close)
             self._fit_from(state, callbacks, restore, size_at, pacer)
             while pacer and (jump := pacer.take()):
                 announce(
@@ -335,7 +342,7 @@ class Training:
 
     def _progress(
         self, size_at: Callable[[int], tuple[int, int]] | None, kept: str
-    ) -> list[KerasCallback]:
+    ) -> list[EpochLines | LiveProgress]:
         from imgclf.training.loop.callbacks import EpochLines, LiveProgress
 
         recipe, verbose = self.recipe, self.options.verbose
@@ -350,7 +357,8 @@ class Training:
         shown = LiveProgress if verbose != 2 and sys.stderr.isatty() else EpochLines
         work = Work(recipe.epochs, self.steps, recipe.batch_size, size_at)
         disk = None if self.folder is None else self._checkpoint_bytes(self.folder)
-        return [shown(work, "\n".join(filter(None, notes)), disk)]
+        text = "\n".join(filter(None, notes))
+        return [shown(work, text, disk, every_epoch=verbose == 2)]
 
 
 def _patience(recipe: Recipe) -> list[KerasCallback]:

@@ -81,6 +81,8 @@ def prepared_phases(
                 head_alone(model), of_images, for_head(recipe), _options_of_head(options, recipe)
             )
         )
+        if recipe.fine_tune_epochs:
+            _check_fine_tuning(model, data, recipe, options)
         yield PhasedTraining(model, data, recipe, options, head, features, folder, config, seconds)
 
 
@@ -156,6 +158,20 @@ class PhasedTraining:
                 verbose, f"phase 2 is left out: one epoch needs {error.needed:.2g} minutes in all"
             )
             return None
+
+
+def _check_fine_tuning(
+    model: KerasModel, data: TrainingData, recipe: Recipe, options: FitOptions
+) -> None:
+    """Refuses a second phase that cannot be resumed, before the first one changes anything."""
+    later = _options_of_fine_tuning(options, recipe)
+    if later.run_dir is None or not later.run_dir.exists():
+        return
+    folder = RunFolder(later.run_dir)
+    folder.stored_epochs()
+    with upper_layers(model, recipe.fine_tune_fraction):
+        training = Training(model, data, for_fine_tuning(recipe), later)
+        folder.checkpoints.load(model, training.optimizer)
 
 
 def plan_phases(
