@@ -53,9 +53,9 @@ def test_an_empty_folder_of_images_is_a_message(tmp_path):
 
 def test_an_unknown_preset_is_a_message():
     result = call("train", "digits", "--preset", "fats", "--quiet")
-    assert result.exit_code == 1
-    assert "Error: `name` must be " in result.stderr
-    assert "Did you mean 'fast'?" in result.stderr
+    assert result.exit_code == 2
+    assert "Error: Invalid value for '--preset': 'fats' is not one of 'seed2017', " in result.stderr
+    assert result.stderr.endswith("Did you mean 'fast'?\n")
 
 
 def test_another_run_is_refused_with_the_options_of_the_command(tmp_path):

@@ -17,11 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 
 from imgclf.errors import NotFiniteError
-from imgclf.formatting import clock_time
 from imgclf.training.budget.pacing import Pacing
 from imgclf.training.loop.callback_state import states
 from imgclf.training.loop.checkpoint import Checkpoint, TrainingState
-from imgclf.training.loop.progress import Clock, LinePace, Work, announce, epoch_line, metrics_line
+from imgclf.training.loop.progress import Clock, LinePace, Work, announce, epoch_line, live_line
 from imgclf.training.loop.run_folder import RunFolder
 from imgclf.training.loop.stop_signals import StopRequest, TrainingPaused, position
 
@@ -38,7 +37,7 @@ __all__ = [
 Logs = dict[str, Any] | None
 
 # Columns of a terminal; on a narrower one the metrics need the space of the bar.
-_WIDTH_WITH_BAR = 100
+_WIDTH_WITH_BAR, _BAR_WIDTH = 100, 16
 
 
 class FiniteCheck(keras.callbacks.Callback):
@@ -126,17 +125,11 @@ class LiveProgress(_TimedProgress):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         work, console = self.clock.work, Console(stderr=True)
-        columns: list[ProgressColumn] = [
-            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
-            TextColumn("{task.fields[metrics]}"),
-            TextColumn("{task.fields[pace]}"),
-        ]
+        columns: list[ProgressColumn] = [TextColumn("{task.fields[line]}", markup=False)]
         if console.width >= _WIDTH_WITH_BAR:
-            columns.insert(2, BarColumn(bar_width=16))
+            columns.insert(0, BarColumn(bar_width=_BAR_WIDTH))
         self.display = Progress(*columns, console=console, transient=True)
-        fields: Any = {"epoch": 1, "epochs": work.epochs, "step": 0, "steps": work.steps}
-        self.task = self.display.add_task("training", total=1.0, metrics="", pace="", **fields)
+        self.task = self.display.add_task("training", total=1.0, line=f"epoch 1/{work.epochs}")
         self.display.start()
         self.display.console.print(self.note, highlight=False)
 
@@ -148,16 +141,10 @@ class LiveProgress(_TimedProgress):
         super().on_train_batch_end(batch, logs)
         if self.display is None:
             return
-        left = self.clock.seconds_left
-        pace = f"{self.clock.images_per_second:,.0f} images/s"
-        self.display.update(
-            self.task,
-            completed=self.clock.fraction,
-            epoch=self.clock.epoch + 1,
-            step=batch + 1,
-            metrics=metrics_line(logs),
-            pace=pace if left is None else f"{pace} {clock_time(left)} left",
-        )
+        width = self.display.console.width
+        width -= _BAR_WIDTH + 1 if width >= _WIDTH_WITH_BAR else 0
+        line = live_line(self.clock.epoch, batch + 1, self.clock, logs, width)
+        self.display.update(self.task, completed=self.clock.fraction, line=line)
 
     def on_train_end(self, logs: Logs = None) -> None:
         super().on_train_end(logs)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from imgclf.formatting import show_bytes, show_duration
+from imgclf.formatting import clock_time, shorten, show_bytes, show_duration
 from imgclf.training.budget.memory import peak_memory
 from imgclf.typing import Verbose
 
-__all__ = ["Clock", "LinePace", "Work", "announce", "epoch_line", "metrics_line"]
+__all__ = ["Clock", "LinePace", "Work", "announce", "epoch_line", "live_line", "metrics_line"]
 
 # Seconds between lines of epochs; shorter runs have ten.
 _LINE_SECONDS = 1.0
@@ -172,6 +172,36 @@ def metrics_line(logs: dict[str, Any] | None) -> str:
         shown = f"{value:.1%}" if name.endswith("accuracy") else f"{value:.3g}"
         words.append(f"{name} {shown}")
     return " ".join(words)
+
+
+def live_line(epoch: int, step: int, clock: Clock, logs: dict[str, Any] | None, width: int) -> str:
+    """Formats where a run is, in one line; on a narrow terminal the least important is left out.
+
+    Args:
+        epoch: counted from 0.
+        step: batches of the epoch that are over.
+        clock: of the run.
+        logs: the metrics so far.
+        width: characters.
+    """
+    work, left = clock.work, clock.seconds_left
+    metrics = metrics_line(logs).split()
+    pairs = [" ".join(metrics[start : start + 2]) for start in range(0, len(metrics), 2)]
+    parts = [
+        f"epoch {epoch + 1}/{work.epochs}",
+        f"step {step}/{work.steps}",
+        *pairs,
+        f"{clock.images_per_second:,.0f} images/s",
+        *([] if left is None else [f"{clock_time(left)} left"]),
+    ]
+    # By their places: the last to stay are the epoch, the time left and the accuracy.
+    dispensable = [len(pairs) + 2, 1, *range(len(pairs) + 1, 1, -1), len(pairs) + 3]
+    dropped: set[int] = set()
+    while True:
+        line = " ".join(part for place, part in enumerate(parts) if place not in dropped)
+        if len(line) <= width or not dispensable:
+            return shorten(line, max(width, 1), "end")
+        dropped.add(dispensable.pop(0))
 
 
 def epoch_line(epoch: int, clock: Clock, logs: dict[str, Any] | None) -> str:
