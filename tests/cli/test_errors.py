@@ -46,9 +46,11 @@ def test_a_missing_model_is_a_message():
 
 
 def test_an_empty_folder_of_images_is_a_message(tmp_path):
-    result = call("predict", "model.keras", tmp_path)
+    (tmp_path / "model.keras").write_bytes(b"PK\x03\x04")
+    (tmp_path / "empty").mkdir()
+    result = call("predict", tmp_path / "model.keras", tmp_path / "empty")
     assert result.exit_code == 1
-    assert result.stderr == f"Error: {tmp_path}: there are no images in this folder.\n"
+    assert result.stderr == f"Error: {tmp_path / 'empty'}: there are no images in this folder.\n"
 
 
 def test_an_unknown_preset_is_a_message():
@@ -126,7 +128,7 @@ def test_a_damaged_record_of_a_run_is_a_message(tmp_path):
             "Invalid value for '--minutes': 0.0 is not in the range",
         ),
         (
-            ["train", "photos", "--image-size", "big"],
+            ["train", "digits", "--image-size", "big"],
             "Invalid value for '--image-size': 'big' is neither a side such as 64 nor "
             "height×width such as 48x64.",
         ),

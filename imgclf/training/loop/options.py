@@ -69,7 +69,8 @@ class FitOptions:
         resume: "auto" resumes a run that was asked for the same; "force" any whose checkpoint fits
             the model.
         checkpoint_seconds: time between two checkpoints within an epoch; each epoch ends in one.
-        verbose: 0 is silent, 1 or "auto" live on a terminal, 2 a line an epoch.
+        verbose: 0 is silent, 1 or "auto" live on a terminal, 2 a line an epoch. 1 and
+            "auto" show lines elsewhere, too, at most one a second or ten a run.
         config: what else identifies the run, such as the network's blocks.
 
     Example:

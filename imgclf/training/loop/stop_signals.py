@@ -104,9 +104,9 @@ def stop_signals() -> Iterator[StopRequest]:
                 _end_at_once(request, number)
             request.signal = signal.Signals(number)
             _tell("Stopping after this batch; once more stops at once.")
-            if not _is_interactive():
-                _watch_for_the_next(request, undo)
 
+        if not _is_interactive():
+            _watch(request, undo)
         for number in _SIGNALS:
             before = signal.getsignal(number)
             if before != signal.SIG_IGN:
@@ -125,8 +125,8 @@ def _end_at_once(request: StopRequest, number: int) -> NoReturn:
     raise KeyboardInterrupt  # Windows may deliver it later
 
 
-def _watch_for_the_next(request: StopRequest, undo: contextlib.ExitStack) -> None:
-    """Starts a thread that ends the process if the main thread does not react to a signal."""
+def _watch(request: StopRequest, undo: contextlib.ExitStack) -> None:
+    """Starts a thread that ends the process if the main thread does not react to two signals."""
     if os.name == "nt":
         return
     reading, writing = os.pipe()
@@ -137,18 +137,20 @@ def _watch_for_the_next(request: StopRequest, undo: contextlib.ExitStack) -> Non
         os.close(reading)
         os.close(writing)
         return
+    over = threading.Event()
 
     def watch() -> None:
-        number = os.read(reading, 1)
-        if number:
-            time.sleep(_PATIENCE)
-            if not over.is_set():
-                _tell(request.at_once(), last=True)
-                os._exit(128 + number[0])
+        left = 2
+        while left and (number := os.read(reading, 1)):
+            left -= number[0] in _SIGNALS
+        if not left and not over.wait(_PATIENCE):
+            _tell(request.at_once(), last=True)
+            os._exit(128 + number[0])
         os.close(reading)
 
-    over = threading.Event()
-    threading.Thread(target=watch, daemon=True).start()
+    thread = threading.Thread(target=watch, name="imgclf-stop", daemon=True)
+    thread.start()
+    undo.callback(thread.join, _PATIENCE)
     undo.callback(os.close, writing)
     undo.callback(signal.set_wakeup_fd, -1)
     undo.callback(over.set)
