@@ -29,8 +29,9 @@ __all__ = [
     "whole_numbers",
 ]
 
-# From so many classes on, most of them with one image, labels are probably no classes.
+# From so many classes on, with one image or few, labels are probably no classes.
 _MANY_NUMBERS, _MANY_NAMES = 10, 20
+_FEW_IMAGES = 3
 _MOST = 0.9
 
 # Between labels, these are delimiters and no part of a name; a comma may be either.
@@ -366,11 +367,13 @@ def check_plausible(counts: Mapping[str, int]) -> tuple[str, ...]:
     singles = sum(count == 1 for count in counts.values())
     num_images = sum(counts.values())
     if all(map(_is_number, names)):
-        if len(names) >= _MANY_NUMBERS and 2 * singles >= len(names):
+        counting = set(names) == set(map(str, range(len(names))))
+        few = len(names) >= _MANY_NAMES and num_images < _FEW_IMAGES * len(names) and not counting
+        if few or (len(names) >= _MANY_NUMBERS and 2 * singles >= len(names)):
             raise DataError(
-                f"the labels are {len(names):,} different numbers of {plural(num_images, 'image')},"
-                " most of them with one image: is this a regression? imgclf predicts classes, not "
-                "numbers: group them into a few classes, such as 'low' and 'high'. " + _CONFIRM
+                f"the labels are {len(names):,} different numbers of {plural(num_images, 'image')}:"
+                " is this a regression? imgclf predicts classes, not numbers: group them into a "
+                f"few classes, such as 'low' and 'high'. {_CONFIRM}"
             )
     elif len(names) >= _MANY_NAMES and singles >= _MOST * len(names):
         raise DataError(

@@ -158,8 +158,7 @@ def test_a_class_without_images_is_said():
         ),
         (
             list(range(12)),
-            "`labels`: the labels are 12 different numbers of 12 images, most of them with one "
-            "image: is this a regression?",
+            "`labels`: the labels are 12 different numbers of 12 images: is this a regression?",
         ),
         (
             fill("cat|animal", "dog|animal"),
