@@ -55,6 +55,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; names of `_OWNERS`
     from imgclf.search import CallableSearch
     from imgclf.studies.compare import compare as compare
     from imgclf.studies.learning_curve import learning_curve as learning_curve
+    from imgclf.studies.updating import update_run as update_run
     from imgclf.training import presets as presets
     from imgclf.training.budget.plan import Plan as Plan
     from imgclf.training.budget.plan import TransferPlan as TransferPlan
@@ -112,6 +113,7 @@ _OWNERS = {
     "baselines": "imgclf.evaluation.baselines",
     "compare": "imgclf.studies.compare",
     "learning_curve": "imgclf.studies.learning_curve",
+    "update_run": "imgclf.studies.updating",
     "search": "imgclf.search",
     "errors": "imgclf.errors",
     "files": "imgclf.files",

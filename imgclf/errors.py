@@ -91,6 +91,10 @@ class RunFolderError(ImgclfError, RuntimeError):
     """A run folder belongs to another run, or another process is using it."""
 
 
+class OtherImagesError(RunFolderError):
+    """A run folder belongs to a run of other images, such as those of a folder before it grew."""
+
+
 class TrainingError(ImgclfError, RuntimeError):
     """Training cannot go on."""
 

@@ -14,6 +14,7 @@ from imgclf.architecture.temperature import logits_model, with_temperature
 from imgclf.backend.compiled_model import CompiledModel
 from imgclf.classifier.predicting import Predictor, Source
 from imgclf.data.dataset import Dataset, check_dataset
+from imgclf.data.known_images import KnownImages, image_digests
 from imgclf.data.labels import check_labels
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentTypeError, DataError
@@ -27,6 +28,7 @@ from imgclf.explanation import explain as explaining
 from imgclf.explanation.explain import Targets
 from imgclf.explanation.explanation import Explanation
 from imgclf.explanation.nearest import Nearest
+from imgclf.formatting import plural
 from imgclf.typing import ArrayLike, KerasModel
 
 __all__ = [
@@ -40,9 +42,11 @@ __all__ = [
     "evaluate_robustness",
     "explain",
     "fit_threshold",
+    "held_out_images",
     "labelled_images",
     "nearest_neighbors",
     "to_split",
+    "without_trained",
 ]
 
 # A split; or images, with labels beside them or in a pair.
@@ -82,10 +86,20 @@ def labelled_images(
     return split
 
 
+def held_out_images(
+    data: Images, labels: Labels, class_names: Sequence[str], run_dir: Path | None
+) -> Split:
+    """A split to fit a temperature or threshold on: of images that were not trained on."""
+    split = labelled_images(data, labels, class_names)
+    # Images without a role may be those that were validated on.
+    return without_trained(split if split.role else split.as_role("validation"), run_dir)[0]
+
+
 def evaluate(
     predictor: Predictor, split: Split, run_dir: Path | None, batch_size: int | None
 ) -> Evaluation:
     """See `Classifier.evaluate`; test images are counted in the run folder."""
+    split, left_out = without_trained(split, run_dir)
     scores = predictor.predict_proba(split, batch_size)
     accuracy = float(np.mean(scores.argmax(axis=1) == split.labels))
     number = _count_test_evaluation(split, run_dir, len(split), accuracy)
@@ -95,7 +109,38 @@ def evaluate(
         predictor.class_names,
         images=split.images,
         test_evaluation_number=number,
+        num_left_out=left_out,
     )
+
+
+def without_trained(split: Split, run_dir: Path | None) -> tuple[Split, int]:
+    """Leaves out what the run was trained or validated on, whatever its path is now.
+
+    Args:
+        split: images to evaluate on. Of those to validate by, those that were validated on stay;
+            training images, called so, are left alone.
+        run_dir: of the classifier; without one, or one of an earlier version, nothing is known.
+
+    Returns:
+        The rest, and how many were left out.
+
+    Raises:
+        DataError: if nothing is left.
+    """
+    known = None if run_dir is None or split.role == "train" else KnownImages.read(run_dir)
+    if known is None:
+        return split, 0
+    seen = {"train"} if split.role == "validation" else {"train", "validation"}
+    left_out = np.array([one in seen for one in known.splits_of(image_digests(split.images))])
+    count = int(left_out.sum())
+    if count == len(split) > 0:
+        raise DataError(
+            f"All {plural(count, 'image')} to evaluate on were trained or validated on in "
+            f"{str(run_dir)!r}: no image is left that says how accurate the model is on new ones. "
+            "Evaluate on others; or say that these are training images: split.as_role('train'), "
+            "or --split train."
+        )
+    return (split[~left_out], count) if count else (split, 0)
 
 
 def evaluate_deduplicated(
@@ -111,10 +156,11 @@ def evaluate_deduplicated(
     images = data.splits().get(checks.one_of("split", split, ("test", "validation")))
     if images is None:
         raise DataError(f"{data.name} has no {split} images.")
-    labelled = labelled_images(images, None, predictor.class_names)
+    images = labelled_images(images, None, predictor.class_names)
+    labelled, _ = without_trained(images, run_dir)
     evaluation = evaluate(predictor, labelled, run_dir, batch_size)
     either = data.flip_safe if mirrored is None else mirrored
-    return deduplicated_score(evaluation, data.train, images, mirrored=either)
+    return deduplicated_score(evaluation, data.train, labelled, mirrored=either)
 
 
 def evaluate_robustness(
@@ -126,6 +172,7 @@ def evaluate_robustness(
     seed: int,
 ) -> Robustness:
     """See `Classifier.evaluate_robustness`."""
+    split, _ = without_trained(split, run_dir)
     result = measure_robustness(
         predictor.probabilities, split, sample=sample, damages=damages, seed=seed
     )

@@ -197,9 +197,8 @@ class Classifier:
     ) -> KerasHistory:
         """Trains the model.
 
-        All is checked first: a `fit` that is refused has changed nothing. Temperature and threshold
-        belong to the weights of before: they are dropped when the training begins. The history has
-        the `recipe` that was trained with.
+        All is checked first: a refused `fit` has changed nothing. Temperature and threshold of
+        before are dropped when the training begins. The history has the `recipe` trained with.
 
         Args:
             data: a `Dataset`, a `Split`, or an array of images, then with `labels`.
@@ -237,12 +236,12 @@ class Classifier:
             verbose=verbose,
             config={"blocks": persistence.blocks_to_dicts(self.blocks)},
         )
-        images = fitting.training_data(data, labels, validation_data, self.class_names)
+        used = fitting.training_data(data, labels, validation_data, self.class_names, self.run_dir)
         model = self._uncalibrated()
         strategy = check_strategy(self.strategy, model)
         if options.run_dir is not None:
             persistence.check_storable(self)
-        with strategy.prepared(model, images, chosen, options) as training:
+        with strategy.prepared(model, used, chosen, options) as training:
             self._begin(model, options)
             history = training.run()
         self.history, self.trained_recipe = history.history, history.recipe
@@ -308,7 +307,8 @@ class Classifier:
     ) -> Evaluation:
         """Evaluates the model on images that it was not trained on.
 
-        Test images are counted in the run folder: see `Evaluation.test_evaluation_number`.
+        Images that its run was trained or validated on are left out, whatever they are called now:
+        see `num_left_out`. Test evaluations are counted in the run: see `test_evaluation_number`.
 
         Args:
             data: a `Split`, such as `data.test`, or an array of images, then with `labels`.
@@ -372,9 +372,8 @@ class Classifier:
         Raises:
             DataError: if no temperature fits, as where no image is taken for another class.
         """
-        split, others = labelled_images(data, labels, self.class_names), None
-        if measure_on is not None:
-            others = labelled_images(measure_on, None, self.class_names)
+        split = assessing.held_out_images(data, labels, self.class_names, self.run_dir)
+        others = None if measure_on is None else labelled_images(measure_on, None, self.class_names)
         trained, predictor = self._uncalibrated(), self._predictor()
         model, calibration = assessing.calibrate(predictor, trained, split, others, batch_size)
         self.model, self._calibrated, self.threshold = model, (model, trained), None
@@ -403,7 +402,8 @@ class Classifier:
         Raises:
             DataError: if that precision cannot be promised; the message has the highest that can.
         """
-        evaluation = self.evaluate(data, labels, batch_size=batch_size)
+        split = assessing.held_out_images(data, labels, self.class_names, self.run_dir)
+        evaluation = self.evaluate(split, batch_size=batch_size)
         self.threshold = assessing.fit_threshold(evaluation, precision, certainty)
         return self.threshold
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from imgclf import checks
 from imgclf.classifier.assessing import Images, LabelledImages, Labels, check_classes, to_split
 from imgclf.data.dataset import Dataset
+from imgclf.data.known_images import KnownImages
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.training.budget.budget import Budget
@@ -41,8 +43,12 @@ def training_data(
     labels: Labels,
     validation_data: LabelledImages | None,
     class_names: tuple[str, ...],
+    run_dir: Path | None = None,
 ) -> TrainingData:
-    """The images to train on and to validate by, of the classifier's classes."""
+    """The images to train on and to validate by, of the classifier's classes.
+
+    `run_dir` is that of the weights: what they were trained on is never test.
+    """
     validation = None
     if isinstance(data, Dataset):
         check_classes(data, class_names)
@@ -57,4 +63,5 @@ def training_data(
                 + checks.received("validation_data", shown)
             )
         validation = to_split(validation_data, None, class_names)
-    return TrainingData.of(data, validation)
+    earlier = None if run_dir is None else KnownImages.read(run_dir)
+    return TrainingData.of(data, validation, earlier)

@@ -36,6 +36,7 @@ __all__ = [
     "source_argument",
     "source_name",
     "validation_option",
+    "with_cache_settings",
 ]
 
 # The options that say how a table is read.
@@ -114,6 +115,13 @@ _FRACTION_OPTIONS = (
         type=Fraction(),
         metavar="FRACTION",
         help="Fraction of the images to set aside for testing, such as 0.1.",
+    ),
+    click.option(
+        "--split-like",
+        type=click.Path(exists=True),
+        metavar="RUN",
+        help="Split as in a run folder: images that it knows, by content, are in the same split "
+        "as there; only new ones are divided.",
     ),
 )
 
@@ -275,6 +283,7 @@ class DataOptions:
     max_pixels: int | None = None
     cache: Literal["auto", "memory", "disk", "off"] | None = None
     cache_size: int | None = None
+    split_like: str | None = None
 
     @classmethod
     def take(cls, settings: dict[str, Any]) -> DataOptions:
@@ -324,9 +333,7 @@ def load(source: str, options: DataOptions) -> Dataset:
     """
     from imgclf.data.sources.registry import load_source
 
-    settings = options.given
-    cache = _cache_settings(settings.pop("cache", None), settings.pop("cache_size", None))
-    data = load_source(source, cache=cache, **settings)
+    data = load_source(source, **with_cache_settings(options.given))
     click.echo(repr(data), err=True)
     echo_ledger(data)
     return data
@@ -361,6 +368,13 @@ def python_code(source: str, options: DataOptions, batch: int | None = None) -> 
     given: dict[str, object] = {} if batch is None else {"batches": (batch,)}
     given |= dataclasses.replace(options, cache=None, cache_size=None).given
     return code_to_load(source, given)
+
+
+def with_cache_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Returns options under the names of the functions that load: `cache` holds both limits."""
+    settings = dict(given)
+    cache = _cache_settings(settings.pop("cache", None), settings.pop("cache_size", None))
+    return {**settings, "cache": cache}
 
 
 def _cache_settings(

@@ -1,15 +1,30 @@
-"""Remembers in a run folder which source a run was trained on, and how it was read."""
+"""Remembers in a run folder which source a run was trained on, and how it was read.
+
+The source is known by its path; its images are known by content, see `imgclf.data.known_images`.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgclf.cli.data_options import DataOptions
 from imgclf.errors import MissingFileError, RunFolderError
 from imgclf.formatting import show_path
 
-__all__ = ["check_source", "recall", "remember", "remembered"]
+if TYPE_CHECKING:
+    from imgclf.data.known_images import KnownImages
+
+__all__ = [
+    "check_source",
+    "known_images",
+    "recall",
+    "remember",
+    "remembered",
+    "split_as_before",
+]
 
 _FILE = "data.json"
 
@@ -57,6 +72,29 @@ def check_source(source: str) -> None:
             f"The run was trained on {show_path(source)}, which is not there any more: give a "
             "SOURCE."
         )
+
+
+def known_images(run: Path) -> KnownImages | None:
+    """The images that a run knows by content; None if there is no run, or an earlier version's."""
+    from imgclf.data.known_images import KnownImages
+
+    return KnownImages.read(run)
+
+
+def split_as_before(run: Path, options: DataOptions) -> DataOptions:
+    """The options, with the split of a run that is there already.
+
+    So the same command resumes a run after its images were moved or renamed, and one whose images
+    are more now is told so. Another --validation, --test or --split-like than before asks for
+    another split.
+    """
+    known = remembered(run)
+    before = DataOptions() if known is None else known[1]
+    names = ("validation", "test", "split_like")
+    asks_otherwise = any(getattr(options, name) != getattr(before, name) for name in names)
+    if asks_otherwise or known_images(run) is None:
+        return options
+    return dataclasses.replace(options, split_like=str(run))
 
 
 def _identity(source: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from imgclf import checks
 from imgclf.data.grouping import check_groups, cut_labels
+from imgclf.data.known_images import SplitLikeChoice, cut_like, split_like_of
 from imgclf.data.labels import check_labels, check_plausible, name_classes
 from imgclf.data.ledger import Ledger
 from imgclf.data.sources.image_notes import note_twins
@@ -89,6 +90,7 @@ class Dataset:
         seed: int = 0,
         name: str = "arrays",
         groups: ArrayLike | None = None,
+        split_like: SplitLikeChoice = None,
     ) -> Dataset:
         """Makes a data set of arrays in memory.
 
@@ -107,6 +109,8 @@ class Dataset:
             name: a short name for messages and records.
             groups: (N,) texts or numbers. Images with equal ones, such as those of one patient,
                 stay in one split.
+            split_like: the run folder of a training. Images that it knows, by content, are in the
+                same split as there; only new ones are divided.
 
         Returns:
             The data set; no image is in two splits. A class with too few images or groups for all
@@ -139,6 +143,7 @@ class Dataset:
             name=name,
             notes=notes,
             groups=groups,
+            split_like=split_like,
         )
 
     @property
@@ -204,9 +209,11 @@ def cut(
     name: str,
     notes: tuple[str, ...] = (),
     groups: ArrayLike | None = None,
+    split_like: SplitLikeChoice = None,
 ) -> Dataset:
     """Splits one split into three; arguments as in `Dataset.from_arrays`, or splits as they are."""
     checks.integer("seed", seed, low=0)
+    like = split_like_of(split_like)
     parts: dict[str, Split | None] = {"train": whole}
     fractions: dict[str, float] = {}
     for title, wanted in (("test", test), ("validation", validation)):
@@ -224,7 +231,11 @@ def cut(
             "`validation` and `test` together must leave images to train on. "
             f"Received: validation={validation!r}, test={test!r}."
         )
-    drawn = _stratified(whole, fractions, seed, groups)
+    if like is None:
+        drawn = _stratified(whole, fractions, seed, groups)
+    else:
+        there = {title: split for title, split in parts.items() if split is not None}
+        drawn = cut_like(like, there, fractions, seed, check_groups(groups, len(whole)))
     parts.update({title: split if len(split) else None for title, split in drawn.items()})
     given = {title: split for title, split in parts.items() if split is not None}
     notes = (*notes, *_note_lacking({**given, **drawn}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -136,13 +136,21 @@ class Ledger:
     def __repr__(self) -> str:
         return f"Ledger({show_path(self.root)!r}, {len(self):,} files)"
 
-    def save(self, path: StrPath) -> None:
+    def save(self, path: StrPath, digests: Mapping[str, bytes | None] | None = None) -> None:
         """Writes all rows as a CSV file, atomically.
 
         Args:
             path: the file; its columns are path, fate, split, class and reason.
+            digests: the SHA-256 of files, by the paths that the rows were given with; adds a column
+                sha256.
         """
-        write_csv(path, ("path", "fate", "split", "class", "reason"), iter(self))
+        columns = ("path", "fate", "split", "class", "reason")
+        if digests is None:
+            write_csv(path, columns, iter(self))
+            return
+        found = ((digests.get(own) or b"").hex() for own in self._paths)
+        rows = ((*row, digest) for row, digest in zip(self, found, strict=True))
+        write_csv(path, (*columns, "sha256"), rows)
 
 
 _IN_WORDS = {"duplicate": "left out as duplicates"}

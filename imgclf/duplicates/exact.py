@@ -21,7 +21,14 @@ from imgclf.formatting import show_path
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
-__all__ = ["SPLIT_RANKS", "ResolvedCopies", "find_exact_copies", "resolve_copies", "tie"]
+__all__ = [
+    "SPLIT_RANKS",
+    "ResolvedCopies",
+    "file_digest",
+    "find_exact_copies",
+    "resolve_copies",
+    "tie",
+]
 
 # A copy in a higher split rules out one in a lower split.
 SPLIT_RANKS = {"train": 0, None: 0, "validation": 1, "test": 2}
@@ -58,7 +65,7 @@ def find_exact_copies(
     counts = collections.Counter(keys)
     chosen = [place for place, key in enumerate(keys) if key is not None and counts[key] > 1]
     groups: dict[bytes, list[int]] = {}
-    digests = in_threads(_digest, [paths[place] for place in chosen], _CHUNK)
+    digests = in_threads(file_digest, [paths[place] for place in chosen], _CHUNK)
     for place, digest in zip(chosen, digests, strict=True):
         if digest is not None:
             groups.setdefault(digest, []).append(place)
@@ -72,7 +79,8 @@ def _size(path: str) -> int | None:
         return None
 
 
-def _digest(path: str) -> bytes | None:
+def file_digest(path: str) -> bytes | None:
+    """The SHA-256 of a file's content; None if it cannot be read."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123  100,000 paths are held as plain strings
             return hashlib.file_digest(file, "sha256").digest()

@@ -51,6 +51,7 @@ class Evaluation:
             images need them.
         test_evaluation_number: how often the test images of a run have been evaluated, this
             evaluation included; None if that is not counted.
+        num_left_out: images that were given, but had been trained or validated on.
 
     Raises:
         DataError: if labels, probabilities or images are not as above or differ in number.
@@ -75,6 +76,7 @@ class Evaluation:
     class_names: Sequence[str]
     images: np.ndarray | ImageFiles | None
     test_evaluation_number: int | None
+    num_left_out: int
 
     def __init__(
         self,
@@ -83,6 +85,7 @@ class Evaluation:
         class_names: Sequence[str],
         images: ArrayLike | ImageFiles | None = None,
         test_evaluation_number: int | None = None,
+        num_left_out: int = 0,
     ) -> None:
         names = check_class_names(class_names)
         numbers = check_labels(labels, names)
@@ -99,6 +102,7 @@ class Evaluation:
             "class_names": names,
             "images": images,
             "test_evaluation_number": test_evaluation_number,
+            "num_left_out": checks.integer("num_left_out", num_left_out, low=0),
         }.items():
             object.__setattr__(self, name, value)
 

@@ -33,10 +33,15 @@ def summarize(evaluation: EvaluationLike) -> str:
 def headline(evaluation: EvaluationLike) -> str:
     """One line: 91.2% accuracy (90.6% to 91.7%, 95% interval) on 10,000 images."""
     low, high = evaluation.interval("accuracy")
-    return (
+    line = (
         f"{evaluation.metric('accuracy'):.1%} accuracy ({low:.1%} to {high:.1%}, 95% interval) "
         f"on {plural(len(evaluation), 'image')}"
     )
+    if not evaluation.num_left_out:
+        return line
+    count = evaluation.num_left_out
+    verb = "is" if count == 1 else "are"
+    return f"{line}; {count:,} more, which the model was trained or validated on, {verb} left out"
 
 
 def evaluation_record(evaluation: EvaluationLike) -> dict[str, Any]:
@@ -46,6 +51,7 @@ def evaluation_record(evaluation: EvaluationLike) -> dict[str, Any]:
     }
     return {
         "num_images": len(evaluation),
+        "num_left_out": evaluation.num_left_out,
         "test_evaluation_number": evaluation.test_evaluation_number,
         "class_names": list(evaluation.class_names),
         "imbalanced": evaluation.imbalanced,

@@ -136,6 +136,8 @@ def collect_report_data(
     name, images = evaluated_split(data, split)
     announce(f"Evaluating {len(images):,} {name} images")
     evaluation = classifier.evaluate(images)
+    if evaluation.num_left_out:  # what was trained on is in no section
+        images = Split(evaluation.images, evaluation.labels, evaluation.class_names, images.role)
     seconds = _seconds_per_image(classifier, images)
     whole = data if isinstance(data, Dataset) else None
     missing: dict[str, str] = {}

@@ -35,6 +35,7 @@ from imgclf.search.space.hypermodel_space import HyperModelSpace
 from imgclf.search.space.latency import LatencyModel, fit_latency_model
 from imgclf.search.space.make_space import BlocksSpace, make_space
 from imgclf.search.space.space import RecipeSpace, Space, recipe_options
+from imgclf.training.loop.options import TrainingData
 from imgclf.training.loop.run_folder import RunFolder
 from imgclf.typing import StrPath, Verbose
 
@@ -186,7 +187,8 @@ def search(
         if run_dir is not None:
             claimed = RunFolder(run_dir)
             stack.enter_context(claimed.lock())
-            claimed.claim(_config(space, data, algorithm, seed, fractions, early_stopping))
+            config = _config(space, data, algorithm, seed, fractions, early_stopping)
+            claimed.claim(config, TrainingData.of(data))
             folder = SearchFolder(claimed.path, keep, disk)
         elif workers > 1:  # they return their models as files
             temporary = stack.enter_context(tempfile.TemporaryDirectory())

@@ -209,7 +209,8 @@ def test_photos_are_trained_on_evaluated_and_predicted(photo_folder, here):
     elsewhere = here / "elsewhere"
     shutil.copytree(photo_folder / "sky", elsewhere / "sky")
     other = json.loads(succeed("evaluate", "run", elsewhere, "--json").stdout)
-    assert other["num_images"] == 10
+    assert other["num_images"] == 2  # of 10: the others were trained or validated on
+    assert other["num_left_out"] == 8
     image = photo_folder / "sky" / "0.jpg"
     line = succeed("predict", "run", image, "--top", 2).stdout
     assert re.fullmatch(rf"{re.escape(str(image))}: \w+ \S+%, \w+ \S+%\n", line)

@@ -117,7 +117,7 @@ def test_a_damaged_record_of_a_run_is_a_message(tmp_path):
         ),
         (
             ["train", "cifar10", "--one-batch-first", "--minutes", "1"],
-            "--one-batch-first cannot be combined with --plan or --minutes.",
+            "--one-batch-first and --minutes cannot be combined.",
         ),
         (
             ["train", "digits", "--epochs", "1", "--minutes", "1"],

@@ -81,10 +81,9 @@ def calibrate(
     load_tensorflow()
     classifier = imgclf.load(model)
     known = recall(home, source)
-    data, name = load_split(
+    images = load_split(
         classifier, source, split, known, archive, selection, default="validation"
-    )
-    images = data.splits()[name]
+    ).images
     calibration = classifier.calibrate(images)
     threshold = None
     if precision is not None:

@@ -61,19 +61,23 @@ def compare(
     source, trained_archive = _source_of(runs, source)
 
     import imgclf
+    from imgclf.data.known_images import common_images
     from imgclf.evaluation.comparison import compare_evaluations
 
     load_tensorflow()
     place = archive if archive is not None else trained_archive
     classifiers = {run: imgclf.load(run) for run in runs}
-    splits = {}
+    chosen = []
     for run, classifier in classifiers.items():
         known = recall(model_folder(run), source)
         try:
-            data, name = load_split(classifier, source, split, known, place, selection)
+            images = load_split(classifier, source, split, known, place, selection).images
         except DataError as error:
             raise DataError(f"{run} cannot be evaluated on {source}: {error}") from error
-        splits[run] = data.splits()[name]
+        chosen.append(images)
+    # Of runs that divide the data differently: what all of them have set aside.
+    common = common_images(chosen)
+    splits = dict(zip(runs, common if len(common[0]) else chosen, strict=True))
     _check_alike(classifiers, splits)
     evaluations = {run: one.evaluate(splits[run]) for run, one in classifiers.items()}
     comparison = compare_evaluations(evaluations)

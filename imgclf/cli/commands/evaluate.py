@@ -20,8 +20,8 @@ from imgclf.cli.outputs import (
 )
 from imgclf.cli.path_types import ModelFile, OutputFolder
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.cli.run_source import recall
-from imgclf.cli.split_choice import SPLITS, load_split
+from imgclf.cli.run_source import recall, remembered
+from imgclf.cli.split_choice import SPLITS, ChosenSplit, load_split
 
 if TYPE_CHECKING:
     from imgclf.classifier.classifier import Classifier
@@ -49,8 +49,8 @@ _SLICES = ("class", "size", "brightness", "folder")
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
-    help="Split to evaluate. Default: test; or all, for a folder or table that the run was not "
-    "trained on and that has no test split.",
+    help="Split to evaluate. Default: test, which is every image that the run was not trained or "
+    "validated on.",
 )
 @click.option(
     "--slices",
@@ -98,7 +98,8 @@ def evaluate(
 
     MODEL is a run folder or a .keras file, SOURCE is as for `imgclf train`. The classes are the
     model's: a folder with another name is an error, a missing folder counts as a class without
-    images. The source that the run was trained on is split as in training.
+    images. Images are known by content: those that MODEL was trained or validated on are left out,
+    wherever they are now, and counted. Its test images stay test images; new ones are added.
 
     Prints a summary and writes confusion.png, mistakes.png, calibration.png, slices.csv,
     label_errors.csv, and evaluation.json with all metrics.
@@ -111,17 +112,20 @@ def evaluate(
     load_tensorflow()
     classifier = imgclf.load(model)
     known = recall(model_folder(model), source)
-    data, name = load_split(classifier, source, split, known, archive, selection)
-    _check_options(name, split, known is not None, with_baselines, duplicates)
-    images = data.splits()[name]
-    _check_slices(by, images)
-    evaluation = classifier.evaluate(images)
+    chosen = load_split(classifier, source, split, known, archive, selection)
+    data, name = chosen.data, chosen.name
+    _check_options(name, with_baselines, duplicates)
+    _check_slices(by, chosen.images)
+    evaluation = classifier.evaluate(chosen.images)
+    left_out = evaluation.num_left_out + chosen.num_left_out
+    images = dataclasses.replace(chosen.images, images=evaluation.images, labels=evaluation.labels)
+    evaluation = dataclasses.replace(evaluation, num_left_out=left_out)
     slices = [one for kind in by or _usual_slices(images) for one in evaluation.slices(kind)]
     # The model has learned the wrong labels of its training images.
-    learned = split == "train" or (name == "train" and known is not None)
-    label_errors = [] if learned else evaluation.label_errors()
+    label_errors = [] if name == "train" else evaluation.label_errors()
     simple = imgclf.baselines(data, name) if with_baselines else None
-    more = _measure_more(classifier, evaluation, data, images, duplicates, robustness)
+    train = _training_images(classifier, chosen, known, model) if duplicates else None
+    more = _measure_more(classifier, evaluation, data, images, train, robustness)
     record = evaluation.to_dict() | {
         "slices": [_plain(one) for one in slices],
         "label_errors": [_plain(one) for one in label_errors],
@@ -145,20 +149,16 @@ def evaluate(
     echo_written(written)
 
 
-def _check_options(
-    name: str, split: str | None, is_known: bool, with_baselines: bool, duplicates: bool
-) -> None:
+def _check_options(name: str, with_baselines: bool, duplicates: bool) -> None:
     """Refuses options that need images that were not trained on, and those that were."""
-    if with_baselines and name == "train":
-        shown = "train" if split == "train" else "all"
+    if with_baselines and name in ("train", "all"):
         raise click.UsageError(
-            f"--baselines requires --split test or validation, not {shown}: baselines are trained "
+            f"--baselines requires --split test or validation, not {name}: baselines are trained "
             "on the training images of SOURCE."
         )
-    if duplicates and (name == "train" or not is_known):
+    if duplicates and name == "train":
         raise click.UsageError(
-            "--duplicates requires the validation or test images of the source that the run was "
-            "trained on."
+            "--duplicates requires images that were not trained on: --split test or validation."
         )
 
 
@@ -172,23 +172,42 @@ def _check_slices(by: tuple[str, ...], images: Split) -> None:
                 raise click.UsageError(f"--slices {kind} requires image files.")
 
 
+def _training_images(
+    classifier: Classifier, chosen: ChosenSplit, known: sources.DataOptions | None, model: str
+) -> Split:
+    """Returns what the model was trained on, from SOURCE or from where the run was trained."""
+    from imgclf.errors import ImgclfError
+
+    if known is not None:
+        return chosen.data.train
+    trained_on = remembered(model_folder(model))
+    reason = "the model does not say what it was trained on"
+    if trained_on is not None:
+        source, options = trained_on
+        try:
+            return load_split(classifier, source, "train", options, options.archive, {}).images
+        except ImgclfError as error:
+            reason = f"they cannot be read: {error}"
+    if chosen.name != "all" and classifier.run_dir is not None:
+        return chosen.data.train  # as many of them as SOURCE has
+    raise click.UsageError(f"--duplicates requires the training images, but {reason}")
+
+
 def _measure_more(
     classifier: Classifier,
     evaluation: Evaluation,
     data: Dataset,
     images: Split,
-    duplicates: bool,
+    train: Split | None,
     robustness: bool,
 ) -> dict[str, Any]:
     """Returns the further results asked for, by name."""
     from imgclf.evaluation.deduplicated import deduplicated_score
 
     more: dict[str, Any] = {}
-    if duplicates:
+    if train is not None:
         click.echo("Searching the training images for duplicates", err=True)
-        more["duplicates"] = deduplicated_score(
-            evaluation, data.train, images, mirrored=data.flip_safe
-        )
+        more["duplicates"] = deduplicated_score(evaluation, train, images, mirrored=data.flip_safe)
     if robustness:
         click.echo("Evaluating on damaged images", err=True)
         # Without a role: this evaluation of the test images has been counted already.

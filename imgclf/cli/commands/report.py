@@ -12,7 +12,7 @@ from imgclf.cli import data_options as sources
 from imgclf.cli.outputs import check_outputs, echo_written, model_folder, quiet_option
 from imgclf.cli.path_types import ModelFile, OutputFile, Source
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.cli.run_source import check_source, recall, remembered
+from imgclf.cli.run_source import check_source, known_images, recall, remembered
 from imgclf.cli.split_choice import SPLITS, load_split
 
 if TYPE_CHECKING:
@@ -110,8 +110,7 @@ def _read(
     known = recall(home, source)
     chosen = {name: value for name, value in selection.items() if value is not None}
     if known is None or chosen or split == "all":
-        data, name = load_split(classifier, source, split, known, archive, selection)
-        # Images of another source have no role in this run.
-        images = data.splits()[name]
-        return images if known is not None else dataclasses.replace(images, role=None)
-    return sources.load(source, dataclasses.replace(known, archive=archive or known.archive))
+        return load_split(classifier, source, split, known, archive, selection).images
+    like = str(home) if known_images(home) is not None else None
+    options = dataclasses.replace(known, archive=archive or known.archive, split_like=like)
+    return sources.load(source, options)

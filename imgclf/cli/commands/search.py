@@ -12,7 +12,7 @@ from imgclf.cli.outputs import echo_written, evaluate_command
 from imgclf.cli.param_types import Address, ByteSize, Fractions
 from imgclf.cli.path_types import OutputFolder
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.cli.run_source import remember
+from imgclf.cli.run_source import remember, split_as_before
 from imgclf.formatting import plural
 from imgclf.search.algorithms import ALGORITHMS
 
@@ -147,7 +147,7 @@ def search(
     options = sources.DataOptions.take(settings)
     balancing = {name: settings.pop(name) for name in ("class_weight", "sampling")}
     if batch is None:
-        data = sources.load(source, options)
+        data = sources.load(source, split_as_before(Path(out), options))
     else:
         data = sources.load_batch(source, batch, options)
     given = {name: value for name, value in settings.items() if value is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +21,9 @@ from imgclf.cli.param_types import PresetName
 from imgclf.cli.path_types import ModelFile, OutputFolder, WeightsFile
 from imgclf.cli.process import PROCESS_STARTED
 from imgclf.cli.quiet import load_tensorflow
-from imgclf.cli.run_source import remember
+from imgclf.cli.run_source import remember, split_as_before
+from imgclf.cli.run_update import run_update
+from imgclf.errors import OtherImagesError
 from imgclf.formatting import plural
 
 if TYPE_CHECKING:
@@ -33,7 +36,8 @@ __all__ = ["train"]
 
 # What a run folder holds, the most useful first; "head" and "fine-tune" are phases.
 _WRITTEN = [
-    *("model.keras", "log.csv", "curves.png", "config.json", "data.json", "files.csv"),
+    *("model.keras", "log.csv", "curves.png", "config.json", "data.json", "images.csv"),
+    "files.csv",
     *("checkpoints/", "head/", "fine-tune/", "features/"),
 ]
 
@@ -98,6 +102,12 @@ _BATCH_FOLDER = "one-batch"
     help="force: resume in a run folder even if its recipe or data differ.",
 )
 @click.option(
+    "--update",
+    is_flag=True,
+    help="Train the run in --out further on a SOURCE that has more images or classes now, and "
+    "compare before and after.",
+)
+@click.option(
     "--plan",
     "plan_only",
     is_flag=True,
@@ -113,6 +123,7 @@ def train(
     minutes: float | None,
     one_batch_first: bool,
     resume: Literal["auto", "force"],
+    update: bool,
     plan_only: bool,
     quiet: bool,
     as_json: bool,
@@ -126,16 +137,29 @@ def train(
     The same command with the same --out resumes a stopped run at the exact batch and ends with
     the same weights. Ctrl-C saves before it stops; a second Ctrl-C stops at once. Training never
     uses the test images: `imgclf evaluate` does.
+
+    If SOURCE has grown since, --update continues from the model in --out: test images stay test
+    images, a new class gets a new output, and the new images are divided.
     """
-    if one_batch_first and source != "cifar10":
-        raise click.UsageError("--one-batch-first requires the source cifar10.")
-    if one_batch_first and (plan_only or minutes is not None):
-        raise click.UsageError("--one-batch-first cannot be combined with --plan or --minutes.")
-    if minutes is not None and settings["epochs"] is not None:
-        raise click.UsageError("--minutes and --epochs cannot be combined.")
+    _check_options(
+        source,
+        {
+            "--one-batch-first": one_batch_first,
+            "--plan": plan_only,
+            "--minutes": minutes is not None,
+            "--epochs": settings["epochs"] is not None,
+            "--update": update,
+            "--resume force": resume == "force",
+        },
+    )
     options = sources.DataOptions.take(settings)
     changes = {name: value for name, value in settings.items() if value is not None}
     budget = None if minutes is None else _budget(minutes)
+    if update:
+        if out is None:
+            raise click.UsageError("--update requires --out: the run to train further.")
+        run_update(source, Path(out), options, changes, budget, quiet=quiet, as_json=as_json)
+        return
     if plan_only:
         _echo_plan(sources.load(source, options), preset, changes, budget, as_json)
         return
@@ -149,8 +173,11 @@ def train(
         )
         if not as_json:
             _echo_report("On batch 1 alone", reports[0])
-    data = sources.load(source, options)
-    reports.append(_train(data, preset, changes, run, budget, resume=resume, quiet=quiet))
+    data = sources.load(source, split_as_before(run, options) if resume == "auto" else options)
+    try:
+        reports.append(_train(data, preset, changes, run, budget, resume=resume, quiet=quiet))
+    except OtherImagesError as error:
+        raise _with_command(error, source, run) from error
     remember(run, source, options)
     command = evaluate_command(run, source, options.archive)
     if as_json:
@@ -160,6 +187,34 @@ def train(
     _echo_report("On all five batches" if one_batch_first else "Trained", reports[-1])
     click.echo(f"In {run}: {', '.join(name for name in _WRITTEN if (run / name).exists())}")
     click.echo(f"Next:  {command}")
+
+
+# Options that exclude each other.
+_EITHER = (
+    ("--one-batch-first", "--plan"),
+    ("--one-batch-first", "--minutes"),
+    ("--minutes", "--epochs"),
+    ("--update", "--plan"),
+    ("--update", "--one-batch-first"),
+    ("--update", "--resume force"),
+)
+
+
+def _check_options(source: str, given: dict[str, bool]) -> None:
+    """Refuses options that do not go together."""
+    if given["--one-batch-first"] and source != "cifar10":
+        raise click.UsageError("--one-batch-first requires the source cifar10.")
+    for one, other in _EITHER:
+        if given[one] and given[other]:
+            raise click.UsageError(f"{one} and {other} cannot be combined.")
+
+
+def _with_command(error: OtherImagesError, source: str, run: Path) -> OtherImagesError:
+    """Names the command in place of the function that trains a run further."""
+    from imgclf.training.loop.run_folder import UPDATE
+
+    words = ["imgclf", "train", source, "--out", str(run), "--update"]
+    return OtherImagesError(str(error).replace(UPDATE, shlex.join(words)))
 
 
 def _budget(minutes: float) -> Budget:

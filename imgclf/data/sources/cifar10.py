@@ -18,6 +18,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.dataset import Dataset, cut
+from imgclf.data.known_images import SplitLikeChoice
 from imgclf.data.sources.cifar10_archive import ARCHIVE_NAME, CLASS_NAMES, MAX_ROWS
 from imgclf.data.sources.cifar10_cache import CachedBatches
 from imgclf.data.sources.download import download
@@ -41,6 +42,7 @@ def load_cifar10(
     batches: Iterable[int] = _TRAINING_BATCHES,
     validation: str | float | None = _TAIL,
     seed: int = 0,
+    split_like: SplitLikeChoice = None,
 ) -> Dataset:
     """Loads CIFAR-10, and downloads it (170 MB) if it is missing.
 
@@ -60,6 +62,8 @@ def load_cifar10(
         validation: "per-batch-tail" takes the last 10% of each training batch for validation; a
             fraction from 0 to below 1 takes that much, stratified by class; None takes nothing.
         seed: decides which images a fraction takes.
+        split_like: the run folder of a training whose splits are taken, as in
+            `Dataset.from_arrays`.
 
     Returns:
         The data set: images (N, 32, 32, 3) uint8; with all batches and the default validation
@@ -103,6 +107,7 @@ def load_cifar10(
         seed=seed,
         name="cifar10",
         notes=(*notes, *reader.notes),
+        split_like=split_like,
     )
 
 

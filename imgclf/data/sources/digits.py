@@ -13,6 +13,7 @@ import dataclasses
 import numpy as np
 
 from imgclf.data.dataset import Dataset, SplitChoice
+from imgclf.data.known_images import SplitLikeChoice
 
 __all__ = ["load_digits"]
 
@@ -20,7 +21,12 @@ __all__ = ["load_digits"]
 _DARKEST = 16
 
 
-def load_digits(validation: SplitChoice = 0.1, test: SplitChoice = 0.2, seed: int = 0) -> Dataset:
+def load_digits(
+    validation: SplitChoice = 0.1,
+    test: SplitChoice = 0.2,
+    seed: int = 0,
+    split_like: SplitLikeChoice = None,
+) -> Dataset:
     """Loads the handwritten digits 0 to 9 that come with scikit-learn.
 
     Args:
@@ -28,6 +34,8 @@ def load_digits(validation: SplitChoice = 0.1, test: SplitChoice = 0.2, seed: in
             or None.
         test: the same for the test split.
         seed: decides which images are in which split.
+        split_like: the run folder of a training whose splits are taken, as in
+            `Dataset.from_arrays`.
 
     Returns:
         The data set: images (N, 8, 8, 1) uint8 from 0 (paper) to 255 (ink).
@@ -53,6 +61,7 @@ def load_digits(validation: SplitChoice = 0.1, test: SplitChoice = 0.2, seed: in
         class_names=names,
         seed=seed,
         name="digits",
+        split_like=split_like,
     )
     note = "A mirrored digit means something else: presets do not mirror these images."
     return dataclasses.replace(data, notes=(note,), flip_safe=False)

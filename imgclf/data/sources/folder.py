@@ -18,6 +18,7 @@ from imgclf.data.cache import CacheLocation, CacheSettings
 from imgclf.data.dataset import Dataset
 from imgclf.data.image_formats import has_image_suffix
 from imgclf.data.images import MAX_PIXELS
+from imgclf.data.known_images import SplitLikeChoice
 from imgclf.data.ledger import relative_path
 from imgclf.data.sources.from_files import make_dataset
 from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize
@@ -90,6 +91,7 @@ def load_folder(
     groups: str | Callable[[str], object] | None = None,
     max_pixels: int = MAX_PIXELS,
     cache: CacheLocation | CacheSettings = "auto",
+    split_like: SplitLikeChoice = None,
 ) -> Dataset:
     """Loads images from a folder that has a folder for each class.
 
@@ -129,6 +131,8 @@ def load_folder(
         cache: where decoded images are kept from the first epoch on: "auto" (memory up to a
             quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
             (nowhere), or `CacheSettings` with other limits.
+        split_like: the run folder of a training. Images that it knows are in the same split as
+            there, whatever their files are called now; only new ones are divided.
 
     Returns:
         The data set; `Dataset.train.images` is an `ImageFiles` of (N, height, width, channels).
@@ -167,6 +171,7 @@ def load_folder(
         exclude=exclude,
         max_pixels=max_pixels,
         cache=cache,
+        split_like=split_like,
     )
     root = checks.existing_path("path", path)
     group_of = _grouping(groups)

@@ -139,6 +139,7 @@ def _make(
         name=name,
         notes=all_notes,
         groups=ties,
+        split_like=options.split_like,
     )
     rows = _to_rows(data, root, readable, copies, broken, excluded)
     rows += [LedgerRow(path, "ignored", "", "", reason) for path, reason in passed_over]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from imgclf import checks
 from imgclf.data.cache import CacheLocation, CacheSettings
 from imgclf.data.images import MAX_PIXELS, ImageSpec
+from imgclf.data.known_images import SplitLikeChoice, split_like_of
 from imgclf.data.split import check_class_names
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class ImageOptions:
     exclude: Exclude | None = None
     max_pixels: int = MAX_PIXELS
     cache: CacheLocation | CacheSettings = "auto"
+    split_like: SplitLikeChoice = None
 
     def __post_init__(self) -> None:
         checks.one_of("color", self.color, [None, "rgb", "gray"])
@@ -52,3 +54,4 @@ class ImageOptions:
         if self.class_names is not None:
             object.__setattr__(self, "class_names", check_class_names(self.class_names))
         object.__setattr__(self, "cache", CacheSettings.of(self.cache))
+        object.__setattr__(self, "split_like", split_like_of(self.split_like))

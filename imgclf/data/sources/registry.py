@@ -83,7 +83,7 @@ def source_at(source: str) -> DataSource | None:
 
     Example:
         >>> source_at("digits").options
-        ('validation', 'test', 'seed')
+        ('validation', 'test', 'seed', 'split_like')
     """
     place = Path(source).expanduser()
     for row in SOURCES:

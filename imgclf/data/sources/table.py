@@ -15,6 +15,7 @@ from imgclf.data.cache import CacheLocation, CacheSettings
 from imgclf.data.dataset import Dataset
 from imgclf.data.image_formats import has_image_suffix, suffix_of
 from imgclf.data.images import MAX_PIXELS
+from imgclf.data.known_images import SplitLikeChoice
 from imgclf.data.labels import check_plausible
 from imgclf.data.sources.from_files import make_dataset
 from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize
@@ -81,6 +82,7 @@ def load_csv(
     groups: str | None = None,
     max_pixels: int = MAX_PIXELS,
     cache: CacheLocation | CacheSettings = "auto",
+    split_like: SplitLikeChoice = None,
 ) -> Dataset:
     r"""Loads the images that a table lists.
 
@@ -118,6 +120,7 @@ def load_csv(
         cache: where decoded images are kept from the first epoch on: "auto" (memory up to a
             quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
             (nowhere), or `CacheSettings` with other limits.
+        split_like: as in `load_folder`.
 
     Returns:
         The data set; `Dataset.train.images` is an `ImageFiles` of (N, height, width, channels).
@@ -156,6 +159,7 @@ def load_csv(
         exclude=exclude,
         max_pixels=max_pixels,
         cache=cache,
+        split_like=split_like,
     )
     table = TableOptions(path_column, label_column, split_column, groups, delimiter, encoding)
     scan = scan_table(path, table, root, class_names=options.class_names)

@@ -142,7 +142,8 @@ def _fitted(
             return recipe.replace(epochs=epochs), None
         # Another run is refused before anything is timed.
         alike = recipe.replace(epochs=folder.stored_epochs() or recipe.epochs)
-        folder.check(Training(model, data, alike, options).config(), force=options.force)
+        config = Training(model, data, alike, options).config()
+        folder.check(config, data, force=options.force)
     announce(options.verbose, f"Timing a few steps, to fit the epochs to {budget.shown}")
     pace = Training(model, data, recipe, options).measure(folder.path if folder else None)
     return recipe.replace(epochs=budget.epochs(pace, recipe.epochs)), pace

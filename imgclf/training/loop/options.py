@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from imgclf import checks
 from imgclf.data.dataset import Dataset
+from imgclf.data.known_images import KnownImages
 from imgclf.data.ledger import Ledger
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
@@ -28,23 +29,45 @@ class TrainingData:
         train: images to train on.
         validation: images to evaluate after each epoch.
         ledger: what happened to each file of the data, if it came from files.
+        test: images that are set aside. No training uses them; the run folder remembers which.
+        earlier: the images that the weights were trained on before.
+        are_images: whether the run folder remembers them by content; features are no images.
     """
 
     train: Split
     validation: Split | None = None
     ledger: Ledger | None = None
+    test: Split | None = None
+    earlier: KnownImages | None = None
+    are_images: bool = False
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The images by split."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {title: split for title, split in named.items() if split is not None}
 
     @classmethod
-    def of(cls, data: Dataset | Split, validation: Split | None = None) -> TrainingData:
+    def of(
+        cls,
+        data: Dataset | Split,
+        validation: Split | None = None,
+        earlier: KnownImages | None = None,
+    ) -> TrainingData:
         """The images of a data set or a split, with other validation images if given.
+
+        Args:
+            data: a data set or a split.
+            validation: in place of those of the data set.
+            earlier: the images that the weights were trained on before.
 
         Raises:
             ArgumentError: if there is no image to train on.
         """
-        ledger = None
+        ledger = test = None
         train: Any = data
         if isinstance(data, Dataset):
-            train, ledger = data.train, data.ledger
+            train, ledger, test = data.train, data.ledger, data.test
             validation = data.validation if validation is None else validation
         for name, split in (("data", train), ("validation", validation)):
             if split is not None and not isinstance(split, Split):
@@ -53,9 +76,9 @@ class TrainingData:
                 )
         if len(train) == 0:
             raise ArgumentError("`data` must hold at least one image to train on. Received: none.")
-        return cls(
-            train, validation if validation is not None and len(validation) else None, ledger
-        )
+        if validation is not None and not len(validation):
+            validation = None
+        return cls(train, validation, ledger, test, earlier, are_images=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

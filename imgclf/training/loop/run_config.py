@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from imgclf.data.image_files import ImageFiles
+from imgclf.data.split import Split
 from imgclf.training.loop.callback_state import names_with_state
 from imgclf.training.loop.options import FitOptions, TrainingData
 from imgclf.training.recipe.compile import compiled_by_user
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.typing import KerasCallback, KerasModel
 
-__all__ = ["run_config"]
+__all__ = ["IMAGE_KEYS", "run_config"]
+
+# What differs if the images do; fingerprints, which say nothing to people.
+IMAGE_KEYS = frozenset({"train", "validation"})
 
 
 def run_config(
@@ -29,12 +34,19 @@ def run_config(
         "train": train.fingerprint(),
         "validation": validation.fingerprint() if validation else None,
         "class_names": list(train.class_names),
+        "images": _reading(train),
         "layers": [_layer(layer) for layer in model.layers],
         "compiled": _unnamed(model.get_compile_config()) if compiled_by_user(model) else None,
         "callbacks": names_with_state(callbacks),
         **options.config,
         **minutes,
     }
+
+
+def _reading(train: Split) -> str:
+    """How the images are read: their size, and for files how that is reached."""
+    size = "×".join(map(str, train.image_shape))
+    return f"{size}, {train.images.spec.resize}" if isinstance(train.images, ImageFiles) else size
 
 
 def _unnamed(config: Any) -> Any:

@@ -2,6 +2,7 @@
 
 runs/cifar10/
   config.json     recipe, network, fingerprints of the data, versions
+  images.csv      the images by content, and the split of each
   files.csv       what happened to every file of the data, if it came from files
   log.csv         a row an epoch
   curves.png      loss and accuracy by epoch
@@ -27,20 +28,29 @@ from pathlib import Path
 from typing import Any
 
 from imgclf import checks, plots
-from imgclf.data.ledger import Ledger
-from imgclf.errors import RunFolderError
+from imgclf.data.image_files import ImageFiles
+from imgclf.data.known_images import KnownImages, image_digests
+from imgclf.errors import OtherImagesError, RunFolderError
 from imgclf.files import atomic
 from imgclf.files.migrations import migrate_run_config
 from imgclf.files.output_paths import output_file
 from imgclf.formatting import shorten, show_bytes
 from imgclf.training.loop.checkpoint import Checkpoints
 from imgclf.training.loop.failed_write import naming_failed_write
+from imgclf.training.loop.options import TrainingData
+from imgclf.training.loop.run_config import IMAGE_KEYS
 from imgclf.typing import StrPath
 
-__all__ = ["RunFolder"]
+__all__ = ["UPDATE", "RunFolder"]
+
+# What trains a run further on more images, as messages call it.
+UPDATE = "imgclf.update_run(run_dir, data)"
 
 _CONFIG, _LOCK, _OWNER = "config.json", "lock", "lock.owner"
-_WRITTEN = (_CONFIG, "files.csv", "log.csv", "curves.png", "time.json", "model.keras")
+_WRITTEN = (_CONFIG, "images.csv", "files.csv", "log.csv", "curves.png", "time.json", "model.keras")
+
+# Keys that earlier versions did not write: runs without them can be resumed.
+_LATER = frozenset({"images"})
 
 
 class RunFolder:
@@ -84,16 +94,25 @@ class RunFolder:
                 found.restore()
             lock.release()
 
-    def check(self, config: Mapping[str, Any], *, force: bool | None = None) -> None:
+    def check(
+        self,
+        config: Mapping[str, Any],
+        data: TrainingData | None = None,
+        *,
+        force: bool | None = None,
+    ) -> None:
         """Checks that the folder is free, or holds a run that was asked for the same.
 
         Args:
             config: what identifies this run; the versions of Keras and TensorFlow are added.
+            data: the images of this run. Where their files were moved, copied or touched since, it
+                is the same run; None compares fingerprints alone.
             force: whether a run that differs is accepted, too; None if there is no such choice.
 
         Raises:
             RunFolderError: if the run in the folder differs, with the differences; or a file in it
                 cannot be replaced.
+            OtherImagesError: if its images differ.
         """
         with naming_failed_write(
             f"Run folder {str(self.path)!r} cannot take what a run writes", "Nothing was changed."
@@ -101,33 +120,63 @@ class RunFolder:
             for name in _WRITTEN:
                 output_file(self.path / name)
         stored = self._stored_config()
-        differences = [] if stored is None or force else _differences(stored, _storable(config))
-        if differences:
-            way_out = "Use another run_dir, or remove this one."
-            if force is not None:
-                way_out += ' To resume from its checkpoint nevertheless: resume="force".'
-            raise RunFolderError(
-                f"Run folder {str(self.path)!r} holds another run. It differs in: "
-                f"{'; '.join(differences)}. {way_out}"
-            )
+        differences = {} if stored is None or force else _differences(stored, _storable(config))
+        named = [(key.rpartition(".")[2], text) for key, text in differences.items()]
+        is_other = any(name in IMAGE_KEYS for name, _ in named)
+        images = self._image_differences(data) if is_other else []
+        # The output layer follows from the classes.
+        silent = IMAGE_KEYS | ({"class_names", "layers"} if images else set())
+        others = [text for name, text in named if name not in silent]
+        if not images and not others:
+            return
+        way_out = "another run_dir, or remove this one."
+        if force is not None:
+            way_out += ' To resume from its checkpoint nevertheless: resume="force".'
+        start = f"Run folder {str(self.path)!r} holds another run"
+        if not images:
+            raise RunFolderError(f"{start}. It differs in: {'; '.join(others)}. Use {way_out}")
+        way_out = f"Use {way_out}"
+        if self.model.is_file():
+            way_out = f"To train its model further on these images: {UPDATE}. Or else: {way_out}"
+        also = f" It also differs in: {'; '.join(others)}." if others else ""
+        raise OtherImagesError(f"{start}, of other images: {'; '.join(images)}.{also} {way_out}")
 
-    def begin(self, config: Mapping[str, Any]) -> None:
+    @property
+    def model(self) -> Path:
+        """The trained model, which is there when the training is over."""
+        return self.path / "model.keras"
+
+    def _image_differences(self, data: TrainingData | None) -> list[str]:
+        """What is new, gone or otherwise, in words; nothing if the images are the same."""
+        known = None if data is None or not data.are_images else KnownImages.read(self.path)
+        if known is None or data is None:
+            return ["which ones cannot be said, since the run does not know them by content"]
+        now = KnownImages.of(data.splits)
+        if known.trains_like(now):
+            return []
+        return known.difference(now).sentences() or ["they have another order"]
+
+    def begin(self, config: Mapping[str, Any], data: TrainingData | None = None) -> None:
         """Writes down what identifies the run: from here on the folder is changed.
 
         Args:
             config: as `check` accepted it.
+            data: the images, which are remembered by content.
         """
         for place in (self.path, self.checkpoints.folder):
             atomic.remove_leftovers(place)
         storable = _storable(config)
-        if self._stored_config() != storable:
+        is_new = self._stored_config() != storable
+        if is_new:
             self._write(_CONFIG, (json.dumps(storable, indent=2) + "\n").encode())
         self._begun = True
+        if data is not None and data.are_images:
+            self._write_images(data, is_new=is_new)
 
-    def claim(self, config: Mapping[str, Any]) -> None:
+    def claim(self, config: Mapping[str, Any], data: TrainingData | None = None) -> None:
         """`check`, then `begin`."""
-        self.check(config)
-        self.begin(config)
+        self.check(config, data)
+        self.begin(config, data)
 
     def epochs_of(self, minutes: float) -> int | None:
         """The epochs that the run in the folder was fitted to; None if not to so many minutes."""
@@ -180,15 +229,28 @@ class RunFolder:
         if history:
             self._write("curves.png", plots.figure_png(plots.training_curves(history)))
 
-    def write_ledger(self, ledger: Ledger | None) -> None:
-        """Writes what happened to every file of the data, if it came from files."""
-        if ledger is None:
+    def _write_images(self, data: TrainingData, *, is_new: bool) -> None:
+        """Remembers which images are in which split, and what happened to every file."""
+        before = KnownImages.read(self.path)
+        if before is not None and not is_new:
             return
+        digests = {title: image_digests(split.images) for title, split in data.splits.items()}
+        known = KnownImages.of(data.splits, data.earlier, digests)
+        if before is not None:
+            known = KnownImages.of(data.splits, before, digests)
         with naming_failed_write(
-            f"files.csv cannot be written to run folder {str(self.path)!r}",
+            f"images.csv and files.csv cannot be written to run folder {str(self.path)!r}",
             "Once this is fixed, the same call begins the training.",
         ):
-            ledger.save(self.path / "files.csv")
+            if data.ledger is not None:
+                by_path = {
+                    path: digest
+                    for title, split in data.splits.items()
+                    if isinstance(split.images, ImageFiles)
+                    for path, digest in zip(split.images.paths, digests[title], strict=True)
+                }
+                data.ledger.save(self.path / "files.csv", by_path)
+            known.save(self.path)
 
     def _make(self, found: _Found) -> None:
         try:
@@ -263,14 +325,17 @@ def _storable(config: Mapping[str, Any]) -> dict[str, Any]:
     return storable
 
 
-def _differences(stored: Any, wanted: Any, name: str = "") -> list[str]:
+def _differences(stored: Any, wanted: Any, name: str = "") -> dict[str, str]:
+    """What differs, in words, by the name of the setting."""
     if isinstance(stored, dict) and isinstance(wanted, dict):
-        found = []
+        found: dict[str, str] = {}
         for key in sorted({*stored, *wanted}):
+            if key in _LATER and key not in stored:
+                continue
             place = f"{name}.{key}" if name else key
-            found += _differences(stored.get(key), wanted.get(key), place)
+            found |= _differences(stored.get(key), wanted.get(key), place)
         return found
     if stored == wanted:
-        return []
+        return {}
     was, now = (shorten(json.dumps(value), 60, "end") for value in (stored, wanted))
-    return [f"{name} ({was} there, {now} now)"]
+    return {name: f"{name} ({was} there, {now} now)"}

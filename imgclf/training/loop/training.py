@@ -98,7 +98,7 @@ class Training:
             RunFolderError: if it holds another run, no checkpoint that is whole, or too little
                 space is left.
         """
-        folder.check(self.config(), force=self.options.force)
+        folder.check(self.config(), self.data, force=self.options.force)
         self.checkpoint = folder.checkpoints.load(self.model, self.optimizer)
         if self.checkpoint is None:
             folder.check_space(self._checkpoint_bytes(folder))
@@ -128,8 +128,7 @@ class Training:
         """Trains from the folder's last checkpoint; even beyond the end of a run, if forced."""
         from imgclf.training.loop.callbacks import Saver
 
-        folder.begin(self.config())
-        folder.write_ledger(self.data.ledger)
+        folder.begin(self.config(), self.data)
         # A first checkpoint: a run that is killed at once begins with the same weights again.
         checkpoint = self.checkpoint or folder.checkpoints.save(self.model, TrainingState())
         state = checkpoint.state

@@ -64,7 +64,7 @@ def prepared_phases(
             folder = RunFolder(options.run_dir)
             stack.enter_context(folder.lock())
             config = _config(model, data, recipe, options)
-            folder.check(config, force=options.force)
+            folder.check(config, data, force=options.force)
         features = Features(body_before_head(model), options.run_dir, options.verbose)
         if options.budget:
             announce(options.verbose, f"Timing the features, to keep to {options.budget.shown}")
@@ -120,8 +120,7 @@ class PhasedTraining:
             trained.
         """
         if self.folder is not None:
-            self.folder.begin(self.config)
-            self.folder.write_ledger(self.data.ledger)
+            self.folder.begin(self.config, self.data)
             self.features.keep()
             add_time(self.folder.path, self.seconds)
         announce(self.options.verbose, "phase 1: the output layer, on these features")
@@ -144,7 +143,7 @@ class PhasedTraining:
         announce(
             verbose, f"phase 2: fine-tuning {recipe.fine_tune_fraction:.0%} of the body's layers"
         )
-        data = dataclasses.replace(self.data, ledger=None)
+        data = dataclasses.replace(self.data, are_images=False)  # the run has them already
         try:
             with upper_layers(self.model, recipe.fine_tune_fraction):
                 return loop.fit(
