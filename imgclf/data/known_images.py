@@ -296,6 +296,8 @@ def _read(path: Path, changed: int, size: int) -> KnownImages:  # noqa: ARG001  
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, strict=True)
+            if not {*_COLUMNS} <= {*(reader.fieldnames or ())}:
+                raise ValueError(f"it lacks the columns {', '.join(_COLUMNS)}")
             for row in reader:
                 digest, split = bytes.fromhex(row["sha256"]), row["split"]
                 if len(digest) != hashlib.sha256().digest_size or split not in _WITHIN:
