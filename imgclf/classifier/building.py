@@ -64,14 +64,14 @@ def from_blocks(blocks: Sequence[Block], data: Dataset, recipe: Recipe | None) -
     return _parts(model, data, recipe, blocks)
 
 
-def saved_model(source: StrPath) -> KerasModel:
-    """The model of a file or run folder; raises `ArgumentTypeError` if `source` is no path."""
+def saved_model(source: StrPath) -> persistence.SavedClassifier:
+    """What a file or run folder holds; raises `ArgumentTypeError` if `source` is no path."""
     if not isinstance(source, (str, os.PathLike)) or not os.fspath(source):
         raise ArgumentTypeError(
             "`source` must be a Classifier, or the path of a .keras file or run folder. Wrap a "
             f"Keras model in Classifier(model). {checks.received('source', source)}"
         )
-    return persistence.read(source).model
+    return persistence.read(source)
 
 
 def from_model(model: KerasModel, data: Dataset, changes: Mapping[str, Any]) -> Parts:

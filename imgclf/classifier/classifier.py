@@ -137,13 +137,13 @@ class Classifier:
         """Builds a classifier from one trained on other classes: transfer learning.
 
         It keeps the body and gets a new output layer. `fit` trains the output layer first, then
-        the upper layers if `fine_tune_epochs` is given.
-
-        `source` is a `Classifier`, a `.keras` file, or a run folder; it is not changed. The images
-        must have the shape that it was trained on.
+        the upper layers if `fine_tune_epochs` is given. `source`, a `Classifier`, `.keras` file or
+        run folder, is not changed. The images must have the shape that it was trained on.
         """
-        model = source.model if isinstance(source, Classifier) else building.saved_model(source)
-        return cls(**building.from_model(model, data, recipe_changes))
+        saved = source if isinstance(source, Classifier) else building.saved_model(source)
+        clf = cls(**building.from_model(saved.model, data, recipe_changes))
+        clf.run_dir = saved.run_dir  # what its body was trained on is never test
+        return clf
 
     @classmethod
     def from_blocks(

@@ -9,10 +9,12 @@ from typing import Any, Literal, TypeAlias
 
 from imgclf import checks
 from imgclf.data.dataset import Dataset
-from imgclf.data.known_images import KnownImages
+from imgclf.data.image_files import ImageFiles
+from imgclf.data.known_images import KnownImages, image_digests
 from imgclf.data.ledger import Ledger
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError
+from imgclf.formatting import plural
 from imgclf.training.budget.budget import Budget
 from imgclf.typing import KerasCallback, Verbose
 
@@ -47,6 +49,27 @@ class TrainingData:
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {title: split for title, split in named.items() if split is not None}
 
+    def overlap_note(self) -> str:
+        """Says which images are in the training split and in another one; "" if none is.
+
+        Loaders never do this; splits that were made by hand, or loaded with two seeds, may.
+        """
+        others = {title: split for title, split in self.splits.items() if title != "train"}
+        if not self.are_images or not others:
+            return ""
+        train = {*_contents(self.train)}
+        counts = {
+            title: sum(one in train for one in _contents(split)) for title, split in others.items()
+        }
+        found = [
+            f"{counts[title]:,} of {plural(len(split), f'{title} image')}"
+            for title, split in others.items()
+            if counts[title]
+        ]
+        if not found:
+            return ""
+        return f"{' and '.join(found)} are training images, too: the accuracy on them is too high."
+
     @classmethod
     def of(
         cls,
@@ -79,6 +102,12 @@ class TrainingData:
         if validation is not None and not len(validation):
             validation = None
         return cls(train, validation, ledger, test, earlier, are_images=True)
+
+
+def _contents(split: Split) -> list[Any]:
+    """What identifies the images: of files, which are not read for this, their paths."""
+    images = split.images
+    return images.paths.tolist() if isinstance(images, ImageFiles) else image_digests(images)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -352,7 +352,8 @@ class Training:
             + precision_note(self.model, recipe.precision)
         )
         compensated = recipe.class_weight is not None or recipe.sampling is not None
-        notes = [note, kept, imbalance_note(self.data.train, compensated=compensated)]
+        imbalance = imbalance_note(self.data.train, compensated=compensated)
+        notes = [note, kept, imbalance, self.data.overlap_note()]
         shown = LiveProgress if verbose != 2 and sys.stderr.isatty() else EpochLines
         work = Work(recipe.epochs, self.steps, recipe.batch_size, size_at)
         disk = None if self.folder is None else self._checkpoint_bytes(self.folder)
