@@ -18,6 +18,7 @@ Each error also inherits the builtin that Python would have raised, so that `exc
     │   ├── NotFiniteError (ArithmeticError) … because the loss is not a finite number
     │   └── OutOfMemoryError (MemoryError)  … because memory ran out
     ├── SearchError (RuntimeError)          no trial of a search could be run
+    ├── BackendError (RuntimeError)         Keras does not run on TensorFlow
     └── MissingExtraError (ImportError)     an optional dependency is not installed
 """
 
@@ -26,6 +27,7 @@ from __future__ import annotations
 __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
+    "BackendError",
     "BlockError",
     "DataError",
     "DownloadError",
@@ -109,6 +111,10 @@ class OutOfMemoryError(TrainingError, MemoryError):
 
 class SearchError(ImgclfError, RuntimeError):
     """A search could not run a single trial."""
+
+
+class BackendError(ImgclfError, RuntimeError):
+    """Keras runs on another framework than TensorFlow; the message says how to change that."""
 
 
 class MissingExtraError(ImgclfError, ImportError):

@@ -13,6 +13,7 @@ from imgclf.architecture.blocks.block import Block, check_blocks, fit_block
 from imgclf.architecture.initializer import Initializer, InitializerSetting, to_keras
 from imgclf.architecture.layers import Namer, Part, named
 from imgclf.architecture.shapes import Shape, show_shape
+from imgclf.backend.keras_settings import channels_last, check_backend, spread_rescaling
 from imgclf.errors import ArgumentError, BlockError
 from imgclf.typing import KerasModel
 
@@ -72,9 +73,10 @@ def build_classifier(
     kernel_initializer = plain.check("kernel_initializer", kernel_initializer)
     bias_initializer = plain.check("bias_initializer", bias_initializer)
 
+    check_backend()
     import keras
 
-    with layers_computing_in(dtype):
+    with layers_computing_in(dtype), channels_last():
         images = keras.Input(shape, name="images", dtype="float32")
         tensor = keras.layers.Rescaling(scale, offset, name="rescaling")(images)
         for position, block in enumerate(blocks):
@@ -86,7 +88,9 @@ def build_classifier(
             name="logits",
         )(tensor)
         outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(logits)
-        return keras.Model(images, outputs, name=name)
+        model = keras.Model(images, outputs, name=name)
+    spread_rescaling(model)
+    return model
 
 
 def check_fit(blocks: Sequence[Block], image_shape: Shape) -> Shape:

@@ -20,6 +20,7 @@ import numpy as np
 
 from imgclf.architecture.initializer import Initializer, dirac_kernel, is_dirac, to_keras
 from imgclf.architecture.shapes import (
+    CHANNELS_LAST,
     Shape,
     channels,
     need_map,
@@ -141,6 +142,7 @@ class Convolve(Part):
             self.kernel_size,
             strides=self.strides,
             padding=self.padding,
+            data_format=CHANNELS_LAST,
             use_bias=self.use_bias,
             kernel_initializer=to_keras(self.kernel_initializer),
             bias_initializer=to_keras(self.bias_initializer),
@@ -227,6 +229,7 @@ class Depthwise(Part):
             self.kernel_size,
             strides=self.strides,
             padding=self.padding,
+            data_format=CHANNELS_LAST,
             use_bias=False,
             depthwise_initializer=to_keras(self.kernel_initializer),
             name=name,
@@ -261,7 +264,7 @@ class Pool(Part):
         import keras
 
         kind = keras.layers.AveragePooling2D if self.average else keras.layers.MaxPooling2D
-        return kind(self.pool_size, strides=self.strides, padding=self.padding, name=name)
+        return kind(self.pool_size, self.strides, self.padding, CHANNELS_LAST, name=name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -279,7 +282,7 @@ class GlobalPool(Part):
 
         layers = keras.layers
         kind = layers.GlobalAveragePooling2D if self.average else layers.GlobalMaxPooling2D
-        return kind(name=name)
+        return kind(CHANNELS_LAST, name=name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -351,7 +354,7 @@ class Flatten(Part):
     def make(self, name: str) -> KerasLayer:
         import keras
 
-        return keras.layers.Flatten(name=name)
+        return keras.layers.Flatten(CHANNELS_LAST, name=name)
 
 
 @dataclasses.dataclass(frozen=True)

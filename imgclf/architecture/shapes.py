@@ -12,9 +12,21 @@ from typing import TypeAlias
 
 from imgclf.errors import BlockError
 
-__all__ = ["Shape", "channels", "need_map", "product", "show_shape", "slide", "total"]
+__all__ = [
+    "CHANNELS_LAST",
+    "Shape",
+    "channels",
+    "need_map",
+    "product",
+    "show_shape",
+    "slide",
+    "total",
+]
 
 Shape: TypeAlias = tuple[int | None, ...]
+
+# What every layer says itself: Keras's global setting may be another.
+CHANNELS_LAST = "channels_last"
 
 
 def channels(shape: Shape) -> int:

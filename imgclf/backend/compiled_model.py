@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf.backend.keras_internals import addresses, prediction_function, read_variable
+from imgclf.backend.keras_settings import check_process
 from imgclf.typing import KerasModel
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class CompiledModel:
         Returns:
             (batch, outputs), in the model's own dtype.
         """
+        check_process()
         import tensorflow as tf
 
         if self._model.run_eagerly:

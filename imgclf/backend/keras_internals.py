@@ -9,12 +9,14 @@ bounds of the versions in `pyproject.toml` follow from it.
 from __future__ import annotations
 
 import contextlib
+import random
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from imgclf.typing import KerasLayer, KerasModel, KerasOptimizer, KerasTensor, Tensor
+from imgclf.typing import KerasLayer, KerasModel, KerasOptimizer, KerasSchedule, KerasTensor, Tensor
 
 __all__ = [
     "CALLBACK_STATE",
@@ -23,13 +25,20 @@ __all__ = [
     "all_layers",
     "any_image_size",
     "forget_traces",
+    "fresh_layer_names",
     "inputs_of",
     "is_graph",
+    "keras_random_state",
     "maker",
     "prediction_function",
     "read_variable",
     "replaced_methods",
     "replaced_train_function",
+    "schedule_of",
+    "set_keras_random_state",
+    "set_tensorflow_random_state",
+    "tensorflow_has_started",
+    "tensorflow_random_state",
     "variable_index",
 ]
 
@@ -156,6 +165,22 @@ def forget_traces(model: KerasModel) -> None:
     model.train_function = model.test_function = None
 
 
+@contextlib.contextmanager
+def fresh_layer_names() -> Iterator[None]:
+    """Within it, this thread names layers from the start: "dense", "dense_1"; afterwards as before.
+
+    Relies on the name of the global attribute that `keras.utils.clear_session` clears, too.
+    """
+    from keras.src.backend.common.global_state import get_global_attribute, set_global_attribute
+
+    kept = get_global_attribute("object_name_uids")
+    set_global_attribute("object_name_uids", None)
+    try:
+        yield
+    finally:
+        set_global_attribute("object_name_uids", kept)
+
+
 def prediction_function(model: KerasModel) -> Any:
     """What `model.predict` calls; another object once Keras has dropped its graph.
 
@@ -163,6 +188,19 @@ def prediction_function(model: KerasModel) -> Any:
     """
     model.make_predict_function()
     return model.predict_function
+
+
+def schedule_of(optimizer: KerasOptimizer) -> KerasSchedule | None:
+    """The schedule that an optimiser takes its learning rate from; None if it is a number.
+
+    Relies on `Optimizer._learning_rate`; the public `learning_rate` is a number in either case.
+    `training.recipe.scalable_rate` also relies on its setter calling `_learning_rate.assign`.
+    """
+    import keras
+
+    rate = getattr(optimizer, "_learning_rate", None)
+    kind = keras.optimizers.schedules.LearningRateSchedule
+    return rate if isinstance(rate, kind) else None
 
 
 def variable_index(optimizer: KerasOptimizer, variable: Any) -> int:
@@ -190,3 +228,56 @@ def addresses(tensors: Sequence[Tensor]) -> list[int]:
     variable making a new tensor while the old one is alive.
     """
     return [np.asarray(tensor).__array_interface__["data"][0] for tensor in tensors]
+
+
+# Of this thread: the seed that was set, and the generator of random functions without a seed.
+_KERAS_RANDOM_STATE = ("global_random_seed", "global_seed_generator")
+
+
+def keras_random_state() -> tuple[Any, ...]:
+    """What Keras's random functions without a seed draw from, in this thread.
+
+    Relies on the names of two global attributes, which `keras.utils.set_random_seed` sets.
+    """
+    from keras.src.backend.common.global_state import get_global_attribute
+
+    return tuple(map(get_global_attribute, _KERAS_RANDOM_STATE))
+
+
+def set_keras_random_state(state: Sequence[Any]) -> None:
+    """Sets what `keras_random_state` returns: a seed, and a generator, or None to make one."""
+    from keras.src.backend.common.global_state import set_global_attribute
+
+    for name, value in zip(_KERAS_RANDOM_STATE, state, strict=True):
+        set_global_attribute(name, value)
+
+
+def tensorflow_has_started() -> bool:
+    """Whether TensorFlow has made its threads, as it does for the first tensor.
+
+    Relies on `context_safe` and `Context._context_handle`. Imports nothing.
+    """
+    eager = sys.modules.get("tensorflow.python.eager.context")
+    context = None if eager is None else eager.context_safe()
+    return getattr(context, "_context_handle", None) is not None
+
+
+def tensorflow_random_state() -> tuple[int | None, random.Random | None]:
+    """The global seed of TensorFlow, and what it draws the seeds of operations from.
+
+    Relies on `Context._seed` and `Context._rng`.
+    """
+    from tensorflow.python.eager.context import context
+
+    return context()._seed, getattr(context(), "_rng", None)
+
+
+def set_tensorflow_random_state(state: tuple[int | None, random.Random | None]) -> None:
+    """Sets what `tensorflow_random_state` returns.
+
+    Does what `tf.random.set_seed` does, but for clearing the counters of random operations that
+    have a seed of their own: nothing could give those back to the caller.
+    """
+    from tensorflow.python.eager.context import context
+
+    context()._seed, context()._rng = state

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from imgclf import checks
 from imgclf.architecture.blocks.block import Block
+from imgclf.backend.random_state import seeded
 from imgclf.classifier import persistence
 from imgclf.classifier.predicting import image_settings
 from imgclf.classifier.strategies import Phases, Strategy, WholeNetwork
@@ -85,7 +86,10 @@ def from_model(model: KerasModel, data: Dataset, changes: Mapping[str, Any]) -> 
             f"The model takes images of the shape {wanted}, but the data has {given}. Load "
             f'the data with image_size=({height}, {width}) and color="{color}".'
         )
-    return _on_body(body_of(model), data, _transfer_recipe(data, changes))
+    recipe = _transfer_recipe(data, changes)
+    with seeded(recipe.seed):
+        body = body_of(model)
+    return _on_body(body, data, recipe)
 
 
 def _on_body(body: KerasModel, data: Dataset, recipe: Recipe) -> Parts:

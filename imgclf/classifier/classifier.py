@@ -107,8 +107,7 @@ class Classifier:
         self.run_dir: Path | None = None
         self.threshold: Threshold | None = None
         self._network: CompiledModel | None = None
-        # A calibrated model, and the one that it was made of, which is the one to train.
-        self._calibrated: tuple[KerasModel, KerasModel] | None = None
+        self._calibrated: tuple[KerasModel, KerasModel] | None = None  # and the one to train
 
     @classmethod
     def from_preset(
@@ -151,6 +150,12 @@ class Classifier:
     ) -> Classifier:
         """Builds an untrained classifier of blocks; the recipe's seed decides the first weights."""
         return cls(**building.from_blocks(blocks, data, recipe))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return persistence.pickled(vars(self))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(persistence.unpickled(state))
 
     @property
     def num_classes(self) -> int:
@@ -206,9 +211,8 @@ class Classifier:
             epochs: in place of the recipe's, as are `batch_size` and `class_weight` ("balanced",
                 or a dict of class and weight).
             minutes: in place of `epochs`: a few steps are timed, and as many epochs are trained as
-                fit into 92% of the time. On a machine that becomes slower, epochs in the middle are
-                left out, never the last. A resumed run keeps its epochs. In transfer learning the
-                recipe's `epochs` and `fine_tune_epochs` are limits.
+                fit into 92% of the time. If the machine slows down, epochs in the middle are left
+                out. In transfer learning the recipe's `epochs` and `fine_tune_epochs` are limits.
             validation_data: a `Split` or a pair (images, labels), in place of the data set's own.
             recipe: in place of the classifier's, for this call.
             run_dir: folder for log, checkpoints, curves and the trained model. The same call again
@@ -365,7 +369,6 @@ class Classifier:
 
         It becomes a layer of the model, so plain Keras applies it, too. No image changes its
         class. A second call replaces the first. The threshold of before is dropped.
-
         `measure_on` is a `Split` or a pair (images, labels) for the metrics before and after; on
         the images that the temperature is fitted on they flatter a little.
 
@@ -388,9 +391,7 @@ class Classifier:
         certainty: float | None = 0.95,
         batch_size: int | None = None,
     ) -> Threshold:
-        """Finds the probability below which to answer "unknown", so that answers are reliable.
-
-        It is kept in `threshold` and saved. `predict(…, unknown=True)` uses it.
+        """Finds the probability below which to answer "unknown", and keeps it in `threshold`.
 
         Args:
             data: images that the model was not trained on, such as `data.validation`.
@@ -487,9 +488,8 @@ class Classifier:
 
     def _uncalibrated(self) -> KerasModel:
         """The model as it is trained; the very one that was calibrated, if it is still there."""
-        if self._calibrated is not None and self._calibrated[0] is self.model:
-            return self._calibrated[1]
-        return without_temperature(self.model)
+        both = self._calibrated
+        return both[1] if both and both[0] is self.model else without_temperature(self.model)
 
     def _begin(self, model: KerasModel, options: FitOptions) -> None:
         """Drops what belongs to the weights of before a training."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from imgclf import checks
 from imgclf.architecture.blocks.block import Block, block_from_dict, check_blocks
 from imgclf.architecture.choices import holds_choices
 from imgclf.architecture.temperature import without_temperature
+from imgclf.backend.random_state import seeded
 from imgclf.classifier.predicting import checked_class_names
 from imgclf.classifier.strategies import (
     Strategy,
@@ -20,13 +22,15 @@ from imgclf.classifier.strategies import (
     strategy_named,
 )
 from imgclf.data.images import MAX_PIXELS, ImageSpec
-from imgclf.errors import ArgumentError, ArgumentTypeError, ModelFileError
+from imgclf.errors import ArgumentError, ArgumentTypeError, ModelFileError, NotFiniteError
 from imgclf.evaluation.calibration.threshold import Threshold
 from imgclf.evaluation.evaluation_log import is_run
 from imgclf.files import model_file
 from imgclf.files.metadata import storable_history
 from imgclf.files.migrations import migrate_strategy
+from imgclf.training.loop.checkpoint import not_finite
 from imgclf.training.loop.failed_write import naming_failed_write
+from imgclf.training.recipe.compile import compiled_by_user
 from imgclf.training.recipe.recipe import Recipe, check_no_choices
 from imgclf.typing import KerasModel, StrPath
 from imgclf.version import __version__
@@ -36,7 +40,9 @@ __all__ = [
     "blocks_to_dicts",
     "check_storable",
     "checked_blocks",
+    "pickled",
     "read",
+    "unpickled",
     "write",
     "write_into",
 ]
@@ -105,9 +111,11 @@ def write(saved: Storable, path: StrPath) -> Path:
     Raises:
         ArgumentError: if it does not end in `.keras`, or an attribute of the classifier was changed
             to a value that `read` would refuse.
+        NotFiniteError: if a weight is infinite or NaN; a file that is there stays as it was.
     """
     target = checks.path("path", path)
     check_storable(saved)
+    _check_finite(saved.model, target)
     trained, threshold = saved.trained_recipe, saved.threshold
     entry = {
         "version": __version__,
@@ -144,6 +152,18 @@ def check_storable(saved: Storable) -> None:
         _check_kind("threshold", saved.threshold, Threshold)
 
 
+def _check_finite(model: KerasModel, target: Path) -> None:
+    """A network with such weights answers nothing, and must not replace one that does."""
+    path = not_finite(model.variables)
+    if path is not None:
+        kept = "the file that is there stays as it was" if target.exists() else "nothing is written"
+        raise NotFiniteError(
+            f"The weights {path!r} are infinite or NaN, so the model cannot predict: {kept}. Load "
+            "the last file that was saved, or train again from new weights: "
+            "with a learning rate ten times smaller, or precision='float32'."
+        )
+
+
 def _check_kind(name: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
         raise ArgumentTypeError(
@@ -175,6 +195,24 @@ def write_into(saved: Storable, run_dir: Path) -> None:
         "The training is over and kept: once this is fixed, the same call writes it.",
     ):
         write(saved, run_dir / "model.keras")
+
+
+def pickled(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a pickle or a copy holds of a classifier's attributes: all that others follow from.
+
+    The optimiser of a recipe is left out: `fit` makes a new one. One of the user stays.
+    """
+    model = state["model"]
+    if model.compiled and not compiled_by_user(model):
+        model = model_file.without_training(model)
+    # Bytes, since Keras draws random numbers where it makes the layers again.
+    return {**state, "model": pickle.dumps(model), "_network": None, "_calibrated": None}
+
+
+def unpickled(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a classifier again."""
+    with seeded(0):
+        return {**state, "model": pickle.loads(state["model"])}  # noqa: S301 - of a pickle itself
 
 
 def read(path: StrPath, *, trust: bool = False) -> SavedClassifier:

@@ -11,12 +11,15 @@ from typing import ClassVar, TypeAlias, final
 
 from imgclf import checks
 from imgclf.architecture.temperature import without_temperature
+from imgclf.backend.keras_settings import check_backend
 from imgclf.errors import ArgumentTypeError
 from imgclf.training.budget.budget import Budget
 from imgclf.training.budget.plan import Plan, TransferPlan
 from imgclf.training.loop import fit as loop
 from imgclf.training.loop.options import FitOptions, TrainingData
+from imgclf.training.loop.progress import announce
 from imgclf.training.loop.training import Training
+from imgclf.training.recipe.rate_callbacks import scheduled_by_callbacks
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.transfer.head import check_head
 from imgclf.training.transfer.phases import PhasedTraining, plan_phases, prepared_phases
@@ -39,7 +42,7 @@ class WholeNetwork:
         self, model: KerasModel, data: TrainingData, recipe: Recipe, options: FitOptions
     ) -> AbstractContextManager[Training]:
         """Checks all that may be refused, and changes nothing."""
-        return loop.prepared(model, data, recipe, options)
+        return loop.prepared(model, data, _scheduled(model, recipe, options), options)
 
     def plan(
         self, model: KerasModel, data: TrainingData, recipe: Recipe, budget: Budget | None
@@ -63,7 +66,7 @@ class Phases:
         self, model: KerasModel, data: TrainingData, recipe: Recipe, options: FitOptions
     ) -> AbstractContextManager[PhasedTraining]:
         """Checks all that may be refused, and changes nothing."""
-        return prepared_phases(model, data, recipe, options)
+        return prepared_phases(model, data, _scheduled(model, recipe, options), options)
 
     def plan(
         self, model: KerasModel, data: TrainingData, recipe: Recipe, budget: Budget | None
@@ -75,13 +78,27 @@ class Phases:
 Strategy: TypeAlias = WholeNetwork | Phases
 
 
+def _scheduled(model: KerasModel, recipe: Recipe, options: FitOptions) -> Recipe:
+    """The recipe, without its schedule where a callback has one."""
+    chosen = scheduled_by_callbacks(model, recipe, options.callbacks)
+    if chosen != recipe:
+        announce(
+            options.verbose,
+            f"LearningRateScheduler decides the learning rate, from {recipe.learning_rate:g} on: "
+            "schedule and warm-up of the recipe are left out",
+        )
+    return chosen
+
+
 def check_strategy(strategy: Strategy | None, model: KerasModel) -> Strategy:
     """The strategy, `WholeNetwork()` in place of None, if the model can be trained by it.
 
     Raises:
         ArgumentTypeError: if it is no strategy.
         ArgumentError: if it does not fit the model.
+        BackendError: if Keras does not run on TensorFlow.
     """
+    check_backend()
     if strategy is None:
         return WholeNetwork()
     if not isinstance(strategy, (WholeNetwork, Phases)):

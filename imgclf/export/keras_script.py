@@ -18,6 +18,7 @@ from imgclf.architecture.build import block_layers
 from imgclf.architecture.initializer import dirac_kernel, is_dirac
 from imgclf.architecture.layers import Convolve
 from imgclf.architecture.whitening import image_patches, whitening_filters, whitening_layers
+from imgclf.backend.random_state import seeded
 from imgclf.export.keras_code import model_code
 from imgclf.training.network import NUM_SAMPLE_IMAGES
 from imgclf.training.recipe.optimizers import OPTIMIZERS
@@ -77,7 +78,8 @@ def eject(
     if title is None:
         title = f"The network {getattr(keras_model, 'name', '')!r} in plain Keras."
     checks.text("title", title)
-    network = model_code(keras_model)
+    with seeded(0):  # layers are made, to compare their settings
+        network = model_code(keras_model)
     dirac = _dirac_layers(keras_model, getattr(model, "blocks", None) or ())
     script = _Script(keras_model, recipe, network, dirac)
     return script.text(title)

@@ -18,6 +18,8 @@ from typing import Any
 
 from imgclf import checks
 from imgclf.backend.keras_internals import MISSING_WEIGHTS, is_graph
+from imgclf.backend.keras_settings import channels_last, check_backend, spread_rescaling
+from imgclf.backend.random_state import seeded
 from imgclf.errors import ArgumentError, ModelFileError
 from imgclf.files.atomic import LEFTOVER, replacing
 from imgclf.files.metadata import FORMAT_VERSION, KEY
@@ -28,7 +30,7 @@ from imgclf.untrusted.building import building_within
 from imgclf.untrusted.check import CheckedFile
 from imgclf.untrusted.errors import UnsafeFileError
 
-__all__ = ["load_model", "write_model"]
+__all__ = ["load_model", "without_training", "write_model"]
 
 _LEFT = "The file was left as it is."
 
@@ -52,7 +54,7 @@ def write_model(model: KerasModel, path: StrPath, entry: Mapping[str, Any]) -> N
         tempfile.TemporaryDirectory(prefix=LEFTOVER, dir=target.parent) as folder,
     ):
         plain = Path(folder) / "plain.keras"
-        _without_training(model).save(plain)
+        without_training(model).save(plain)
         _copy(plain, temporary, {"format": FORMAT_VERSION, **entry})
 
 
@@ -77,16 +79,24 @@ def load_model(path: StrPath, *, trust: bool = False) -> tuple[KerasModel, Mappi
     if checked.report.unrecognized and not trust:
         raise ModelFileError(_untrusted(checked))
 
+    check_backend()
     import keras
 
     try:
-        with _to_load(checked) as file, building_within(checked.weights), _all_weights():
+        with (
+            channels_last(),
+            _to_load(checked) as file,
+            building_within(checked.weights),
+            seeded(0),  # of dropout, which starts over; weights are the file's
+            _all_weights(),
+        ):
             model = keras.saving.load_model(file, compile=False, safe_mode=not trust)
     except UnsafeFileError as error:
         raise ModelFileError(f"{checked.path}: {error} {_LEFT}") from error
     except Exception as error:  # Keras raises many kinds for what it cannot read
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ModelFileError(f"{checked.path}: Keras cannot load it ({reason}). {_LEFT}") from error
+    spread_rescaling(model)
     return model, checked.entry, checked.path
 
 
@@ -129,7 +139,7 @@ def _all_weights() -> Iterator[None]:
         yield
 
 
-def _without_training(model: KerasModel) -> KerasModel:
+def without_training(model: KerasModel) -> KerasModel:
     """The same layers without optimiser, loss and metrics, which may be custom code."""
     import keras
 

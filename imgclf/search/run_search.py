@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from imgclf import checks
+from imgclf.backend.keras_settings import check_backend
 from imgclf.classifier.classifier import Classifier
 from imgclf.classifier.loading import load
 from imgclf.data.dataset import Dataset
@@ -153,6 +154,7 @@ def search(
     deadline = Deadline(
         None if minutes is None else checks.number("minutes", minutes, low=0, above=True)
     )
+    check_backend()
     space = make_space(
         data,
         blocks,

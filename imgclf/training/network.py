@@ -10,6 +10,7 @@ import numpy as np
 from imgclf.architecture.blocks.block import Block
 from imgclf.architecture.build import build_classifier
 from imgclf.architecture.whitening import adapt_whitening
+from imgclf.backend.random_state import seeded
 from imgclf.data.split import Split
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.speed.precision import dtype_policy
@@ -42,13 +43,11 @@ def new_network(
             They standardise the pixels, unless `settings` has `pixel_mean`, and adapt `whitening`.
         **settings: other arguments of `build_classifier`, such as `pixel_mean`.
     """
-    import keras
-
-    keras.utils.set_random_seed(recipe.seed)
     if sample is not None and "pixel_mean" not in settings:
         settings["pixel_mean"], settings["pixel_std"] = _pixel_statistics(sample)
     policy = dtype_policy(recipe.precision)
-    model = build_classifier(image_shape, num_classes, blocks, dtype=policy, **settings)
+    with seeded(recipe.seed):
+        model = build_classifier(image_shape, num_classes, blocks, dtype=policy, **settings)
     if sample is not None:
         adapt_whitening(model, sample)
     return model

@@ -7,6 +7,7 @@ A test here fails with the name of what a new version has changed; the upper bou
 import importlib
 import inspect
 import logging
+import random
 import re
 from pathlib import Path
 
@@ -231,6 +232,69 @@ def _():
     finally:
         logger.removeHandler(handler)
     assert any("triggered tf.function retracing" in message for message in messages)
+
+
+@relied_on("Optimizer._learning_rate and its assign (training.recipe.scalable_rate)")
+def _():
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    assert internals.schedule_of(keras.optimizers.SGD(schedule)) is schedule
+    assert internals.schedule_of(keras.optimizers.SGD(0.1)) is None
+    assigned = []
+
+    class Rate:
+        assign = assigned.append
+
+        def __call__(self):
+            return 0.5
+
+    optimizer = keras.optimizers.SGD(schedule)
+    optimizer.learning_rate = Rate()
+    assert optimizer.learning_rate == 0.5
+    optimizer.learning_rate = 0.25
+    assert assigned == [0.25]
+
+
+@relied_on("global_random_seed and global_seed_generator of Keras")
+def _():
+    keras.utils.set_random_seed(7)
+    keras.random.uniform(())
+    seed, generator = internals.keras_random_state()
+    assert seed == 7
+    assert isinstance(generator, keras.random.SeedGenerator)
+    internals.set_keras_random_state((8, None))
+    assert internals.keras_random_state() == (8, None)
+    drawn = float(keras.random.uniform(()))
+    internals.set_keras_random_state((seed, generator))
+    assert float(keras.random.uniform(())) != drawn
+
+
+@relied_on("Context._seed and Context._rng of TensorFlow")
+def _():
+    tf.random.set_seed(7)
+    drawn = float(tf.random.uniform(()))
+    state = internals.tensorflow_random_state()
+    assert state[0] == 7
+    following = float(tf.random.uniform(()))
+    internals.set_tensorflow_random_state((7, random.Random(7)))
+    assert float(tf.random.uniform(())) == drawn
+    assert float(tf.random.uniform(())) == following
+
+
+@relied_on("Context._context_handle of TensorFlow")
+def _():
+    tf.zeros(1)
+    assert internals.tensorflow_has_started()
+
+
+@relied_on("object_name_uids of Keras")
+def _():
+    class Unheard(keras.layers.Layer):
+        pass
+
+    names = [Unheard().name, Unheard().name]
+    with internals.fresh_layer_names():
+        assert [Unheard().name, Unheard().name] == names == ["unheard", "unheard_1"]
+    assert Unheard().name == "unheard_2"
 
 
 @relied_on("Layer.add_weight and KerasTensor.__init__ (untrusted.building)")

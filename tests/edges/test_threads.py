@@ -1,6 +1,7 @@
 """Models are loaded in several threads at once, and Keras is afterwards as it was."""
 
 import os
+import signal
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -108,3 +109,38 @@ def test_a_fork_while_another_thread_loads_finds_keras_as_it_was(saved):
         over.set()
         thread.join(60)
     assert codes == [0] * 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda clf, path: clf.predict_proba(np.zeros((300, 6, 6, 1), np.uint8)),
+        lambda clf, path: imgclf.load(path),
+        lambda clf, path: clf.fit(np.zeros((4, 6, 6, 1), np.uint8), [0, 1, 2, 0], verbose=0),
+        lambda clf, path: imgclf.build_classifier((6, 6, 1), 2, [flatten()]),
+    ],
+    ids=["predict", "load", "fit", "build"],
+)
+def test_a_forked_process_says_that_it_must_be_spawned_where_tensorflow_would_hang(use, saved):
+    clf, path = saved
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try:
+            use(clf, path)
+        except imgclf.errors.BackendError as error:
+            os.write(write, str(error).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as file:
+        message = file.read()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert message == (
+        "This process was forked after TensorFlow had started, so that TensorFlow would hang in "
+        'it. Start it by multiprocessing.get_context("spawn"), or fork before the first model is '
+        "made or loaded. A Classifier can be sent to a spawned process."
+    )

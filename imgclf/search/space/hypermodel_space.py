@@ -17,6 +17,8 @@ from imgclf import checks
 from imgclf.architecture.blocks.block import Block
 from imgclf.architecture.choices import holds_choices
 from imgclf.architecture.describe import describe
+from imgclf.backend.keras_internals import fresh_layer_names
+from imgclf.backend.random_state import seeded
 from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.search.space.hyperparameter_discovery import discover_hyperparameters
 from imgclf.search.space.space import Space, describe_settings
@@ -226,20 +228,18 @@ class HyperModelSpace:
             ArgumentError: if it does not fit the images, the classes or a limit. The hypermodel's
                 own code may raise other errors.
         """
-        import keras
-
         hp = self.hyperparameters()
         hp.values = dict(values)
-        keras.utils.set_random_seed(recipe.seed)
-        model = self._build(hp)
+        model = self._build(hp, recipe.seed)
         reason = self._misfit(model) or self._too_large(_costs_of(model))
         if reason is not None:
             raise ArgumentError(reason)
         return model
 
-    def _build(self, hp: HyperParameters) -> KerasModel:
+    def _build(self, hp: HyperParameters, seed: int = 0) -> KerasModel:
         make: Any = getattr(self.hypermodel, "build", self.hypermodel)
-        return make(hp)
+        with seeded(seed), fresh_layer_names():
+            return make(hp)
 
     def _own_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the values without those that keras-tuner's oracles add."""

@@ -28,6 +28,7 @@ __all__ = [
     "Checkpoints",
     "TrainingState",
     "check_storable",
+    "not_finite",
     "state_variables",
     "take_checkpoint",
 ]
@@ -205,13 +206,22 @@ def _storable(variable: Any) -> np.ndarray:
 
 
 def _check_finite(model: KerasModel, state: TrainingState) -> None:
-    for weight in model.trainable_variables:
-        if not np.isfinite(_storable(weight)).all():
-            raise NotFiniteError(
-                f"The weights {weight.path!r} became infinite or NaN in epoch {state.epoch + 1}. "
-                "The last checkpoint is from before. Try a learning rate ten times smaller, a "
-                "longer warmup, or precision='float32'."
-            )
+    path = not_finite(model.trainable_variables)
+    if path is not None:
+        raise NotFiniteError(
+            f"The weights {path!r} became infinite or NaN in epoch {state.epoch + 1}. "
+            "The last checkpoint is from before. Try a learning rate ten times smaller, a "
+            "longer warmup, or precision='float32'."
+        )
+
+
+def not_finite(variables: Sequence[Any]) -> str | None:
+    """The path of the first variable with a value that is infinite or NaN; None without one."""
+    for variable in variables:
+        values = _storable(variable)
+        if np.issubdtype(values.dtype, np.inexact) and not np.isfinite(values).all():
+            return str(variable.path)
+    return None
 
 
 def _check_whole(path: Path) -> None:

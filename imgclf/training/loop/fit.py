@@ -25,6 +25,7 @@ from imgclf.training.loop.run_folder import RunFolder
 from imgclf.training.loop.timing import make_plan
 from imgclf.training.loop.training import Training
 from imgclf.training.recipe.class_weight import class_weights
+from imgclf.training.recipe.rate_callbacks import check_rate_callbacks
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.speed.progressive_size import check_any_size, progressive_sizes
 from imgclf.typing import KerasHistory, KerasModel
@@ -91,6 +92,7 @@ def check(model: KerasModel, data: TrainingData, recipe: Recipe, options: FitOpt
     if recipe.patience is not None and data.validation is None:
         raise ArgumentError("`patience` needs validation images.")
     class_weights(recipe.class_weight, train)
+    check_rate_callbacks(model, options.callbacks)
     steps = steps_per_epoch(train, recipe.batch_size)
     if progressive_sizes(recipe, train.image_shape, steps):
         check_any_size(model)

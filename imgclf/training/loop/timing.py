@@ -80,8 +80,6 @@ def measure_pace(
         recipe: how to train.
         folder: where checkpoints will be written; None if there are none.
     """
-    import keras
-
     steps = flow.steps_per_epoch(train, recipe.batch_size)
 
     def size_at(epochs: int) -> Callable[[int], tuple[int, int]] | None:
@@ -105,7 +103,6 @@ def measure_pace(
             validating, more = _time_validation(model, validation, recipe)
             tracing += more
     saving = 0.0 if folder is None else _time_saving(model, folder)
-    keras.utils.set_random_seed(recipe.seed)
     images = len(train) + (0 if validation is None else len(validation))
     return Pace(
         tracing=tracing,

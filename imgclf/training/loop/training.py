@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imgclf.backend.random_state import seeded
 from imgclf.data.image_batches import inference_batch_size
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
@@ -34,8 +35,10 @@ from imgclf.training.recipe.compile import (
     compile_model,
     compiled_by_user,
     optimizer_for,
+    scalable_rate,
     wants_one_hot,
 )
+from imgclf.training.recipe.rate_callbacks import may_set_rate
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.speed.fused_norm import fused_batch_norm
 from imgclf.training.speed.precision import precision_note
@@ -46,6 +49,7 @@ from imgclf.typing import KerasCallback, KerasHistory, KerasModel
 
 if TYPE_CHECKING:
     from imgclf.training.loop.callbacks import EpochLines, LiveProgress, Pacer
+    from imgclf.training.recipe.scalable_rate import ScalableRate
 
 __all__ = ["Training"]
 
@@ -86,6 +90,11 @@ class Training:
         own = compiled_by_user(model)
         self.optimizer = model.optimizer if own else optimizer_for(model, recipe, self.steps)
         self.optimizer.build(model.trainable_variables)
+        self.rate: ScalableRate | None = None
+        if not own and may_set_rate(self.callbacks):
+            self.rate = scalable_rate(self.optimizer, recipe, self.steps)
+        # Whose states a checkpoint keeps.
+        self.resumed: list[Any] = [*self.callbacks, *([self.rate] if self.rate else [])]
 
     def config(self) -> dict[str, Any]:
         """What identifies this run."""
@@ -105,9 +114,9 @@ class Training:
 
     def measure(self, folder: Path | None) -> Pace:
         """Takes a few steps, puts back what they changed, and returns how long each takes."""
-        self._compile()
         data = self.data
-        with _naming_lack_of_memory(self.recipe, data.train):
+        with seeded(self.recipe.seed), _naming_lack_of_memory(self.recipe, data.train):
+            self._compile()
             return measure_pace(self.model, data.train, data.validation, self.recipe, folder)
 
     def run(self) -> KerasHistory:
@@ -117,11 +126,14 @@ class Training:
             The history of all epochs, those of earlier sessions included. Its `recipe` is the one
             that was trained with, with the epochs of a longer run that it was forced to resume.
         """
-        self._compile()
-        if self.folder is None:
-            self._fit(TrainingState(), [], lambda: None)
-        else:
-            self._run_in(self.folder)
+        with seeded(self.recipe.seed):
+            self._compile()
+            if self.folder is None:
+                self._fit(TrainingState(), [], lambda: None)
+            else:
+                self._run_in(self.folder)
+        if self.rate is not None:
+            self.rate.release()
         return self.history
 
     def _run_in(self, folder: RunFolder) -> None:
@@ -154,7 +166,7 @@ class Training:
             stop.saved(position(state.epoch, state.step, self.steps))
             saver = Saver(
                 folder,
-                self.callbacks,
+                self.resumed,
                 self.history,
                 steps=self.steps,
                 seconds=self.options.checkpoint_seconds,
@@ -171,10 +183,7 @@ class Training:
         Keras makes those of optimiser and metrics in the first step. Checkpoints need them before
         it. And TensorFlow traces a step that makes none once, not twice.
         """
-        import keras
-
         model = self.model
-        keras.utils.set_random_seed(self.recipe.seed)
         if not compiled_by_user(model):
             compile_model(model, self.recipe, self.steps, self.optimizer)
         labels: Any = np.zeros(1, np.int64)
@@ -190,7 +199,7 @@ class Training:
     def _go_back(self, checkpoint: Checkpoint) -> None:
         """Restores model, optimiser, callbacks and history from a checkpoint."""
         checkpoint.put_into(self.model)
-        set_states(self.callbacks, checkpoint.state.callbacks)
+        set_states(self.resumed, checkpoint.state.callbacks)
         self.model.stop_training = checkpoint.state.stopped
         self._remember(checkpoint.state)
 
@@ -322,13 +331,11 @@ class Training:
 
     def _pacer(self) -> Pacer | None:
         """Keeps the run to a budget that it was fitted to just now."""
-        from imgclf.training.loop.callbacks import Pacer
-
         if self.options.budget is None or self.pace is None:
             return None
         pacing = Pacing(self.options.budget, self.pace, self.recipe.epochs)
         keep = take_checkpoint if self.folder is None else self.folder.checkpoints.save
-        return Pacer(pacing, keep, self.callbacks, self.history)
+        return Pacer(pacing, keep, self.resumed, self.history)
 
     def _begin_reading(self) -> str:
         """Where images from files are kept once they are decoded; "" if nowhere."""

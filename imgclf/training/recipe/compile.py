@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import math
-import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from imgclf.backend.keras_internals import schedule_of
 from imgclf.training.recipe.optimizers import OPTIMIZERS
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.recipe.schedules import SCHEDULES
 from imgclf.typing import KerasModel, KerasOptimizer
+
+if TYPE_CHECKING:
+    from imgclf.training.recipe.scalable_rate import ScalableRate
 
 __all__ = [
     "compile_model",
     "compiled_by_user",
     "make_optimizer",
     "optimizer_for",
+    "scalable_rate",
     "wants_one_hot",
 ]
 
-# The optimisers made here. The next fit compiles a model that has one again, since its recipe may
-# differ and its schedule starts from the beginning. A model that the user compiled is left alone.
-_FROM_RECIPES: weakref.WeakSet[Any] = weakref.WeakSet()
+# The name of the optimisers made here, which copies and pickles of a model keep. The next fit
+# compiles a model that has one again, since its recipe may differ and its schedule starts from the
+# beginning. A model that the user compiled is left alone.
+_NAME = "imgclf_recipe"
 
 
 def compile_model(
@@ -55,7 +60,6 @@ def compile_model(
         accuracy = metrics.SparseCategoricalAccuracy(name="accuracy")
     if optimizer is None:
         optimizer = optimizer_for(model, recipe, steps_per_epoch)
-    _FROM_RECIPES.add(optimizer)
     model.compile(optimizer, loss, metrics=[accuracy])
 
 
@@ -74,8 +78,32 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int, head: str = "") -> Kera
     """
     steps = recipe.epochs * steps_per_epoch
     schedule = SCHEDULES[recipe.schedule]
-    rate = schedule.make(recipe.learning_rate, math.ceil(recipe.warmup * steps), steps)
-    return OPTIMIZERS[recipe.optimizer].make(recipe, rate, head)
+    rate = schedule.make(recipe.learning_rate, _warmup_steps(recipe, steps), steps)
+    optimizer = OPTIMIZERS[recipe.optimizer].make(recipe, rate, head)
+    optimizer.name = _NAME
+    return optimizer
+
+
+def _warmup_steps(recipe: Recipe, steps: int) -> int:
+    return math.ceil(recipe.warmup * steps)
+
+
+def scalable_rate(
+    optimizer: KerasOptimizer, recipe: Recipe, steps_per_epoch: int
+) -> ScalableRate | None:
+    """Lets callbacks scale the schedule of an optimiser that `make_optimizer` made.
+
+    None if it has no schedule: then Keras lets them set its learning rate.
+    """
+    schedule = schedule_of(optimizer)
+    if schedule is None:
+        return None
+    from imgclf.training.recipe.scalable_rate import ScalableRate
+
+    warmup = _warmup_steps(recipe, recipe.epochs * steps_per_epoch)
+    rate = ScalableRate(schedule, recipe.learning_rate, warmup)
+    rate.drive(optimizer)
+    return rate
 
 
 def _head_of(model: KerasModel) -> str:
@@ -86,7 +114,7 @@ def _head_of(model: KerasModel) -> str:
 
 def compiled_by_user(model: KerasModel) -> bool:
     """Whether a model has an optimiser and a loss that did not come from a recipe."""
-    return bool(model.compiled) and model.optimizer not in _FROM_RECIPES
+    return bool(model.compiled) and getattr(model.optimizer, "name", None) != _NAME
 
 
 def wants_one_hot(model: KerasModel) -> bool:

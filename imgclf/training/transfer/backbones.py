@@ -14,6 +14,8 @@ from typing import Any
 
 from imgclf import checks
 from imgclf.architecture.build import layers_computing_in
+from imgclf.backend.keras_settings import channels_last, check_backend, spread_rescaling
+from imgclf.backend.random_state import seeded
 from imgclf.errors import ArgumentError, DownloadError, ModelFileError
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.training.speed.precision import dtype_policy
@@ -165,6 +167,7 @@ def build_body(
         DownloadError: if the weights are not in Keras's cache and cannot be fetched.
         ModelFileError: if a file of weights does not fit.
     """
+    check_backend()
     import keras
 
     height, width, channels = image_shape
@@ -174,10 +177,10 @@ def build_body(
             + checks.received("image_shape", image_shape)
         )
     path = _file_of(weights)
-    keras.utils.set_random_seed(recipe.seed)
     layers = keras.layers
     size = max(height, backbone.smallest), max(width, backbone.smallest)
-    with layers_computing_in(dtype_policy(recipe.precision)):
+    policy = dtype_policy(recipe.precision)
+    with seeded(recipe.seed), layers_computing_in(policy), channels_last():
         network = _construct(backbone, "imagenet" if weights == "imagenet" else None)
         if path is not None:
             _load(network, path, backbone)
@@ -191,7 +194,9 @@ def build_body(
             pixels = layers.Rescaling(scale, offset, name="rescale")(pixels)
         maps = network(pixels)
         features = layers.GlobalAveragePooling2D(dtype="float32", name="features")(maps)
-    return keras.Model(inputs, features, name=backbone.name.replace("-", "_"))
+    model = keras.Model(inputs, features, name=backbone.name.replace("-", "_"))
+    spread_rescaling(model)
+    return model
 
 
 def _file_of(weights: Any) -> Path | None:

@@ -96,6 +96,6 @@ def head_alone(model: KerasModel) -> KerasModel:
     layer = check_head(model)
     inputs = keras.Input((1, 1, layer.input.shape[-1]))
     copy = keras.layers.Dense.from_config(layer.get_config())
-    head = keras.Model(inputs, copy(keras.layers.Flatten()(inputs)))
+    head = keras.Model(inputs, copy(keras.layers.Flatten("channels_last")(inputs)))
     copy.set_weights(layer.get_weights())
     return head
