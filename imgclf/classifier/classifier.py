@@ -207,7 +207,7 @@ class Classifier:
 
         Args:
             data: a `Dataset`, a `Split`, or an array of images, then with `labels`.
-            labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
+            labels: as in `Dataset.from_arrays`, if `data` is an array.
             epochs: in place of the recipe's, as are `batch_size` and `class_weight` ("balanced",
                 or a dict of class and weight).
             minutes: in place of `epochs`: a few steps are timed, and as many epochs are trained as
@@ -316,7 +316,7 @@ class Classifier:
 
         Args:
             data: a `Split`, such as `data.test`, or an array of images, then with `labels`.
-            labels: (N,) integers or (N, classes) one-hot, if `data` is an array.
+            labels: as in `Dataset.from_arrays`, if `data` is an array.
             batch_size: images in one step; by their size if left out. No metric depends on it.
         """
         split = labelled_images(data, labels, self.class_names)

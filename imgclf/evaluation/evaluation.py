@@ -44,7 +44,7 @@ class Evaluation:
     """What is known about a classifier from its predictions on labelled images.
 
     Args:
-        labels: (N,) integers from 0, or (N, classes) one-hot: the true classes.
+        labels: (N,) integers from 0 or names, or (N, classes) one-hot: the true classes.
         probabilities: (N, classes), 0 to 1, each row with the sum 1: what was predicted.
         class_names: one name a class, in the order of the label numbers.
         images: (N, height, width, channels), an array or an `ImageFiles`; only plots that show

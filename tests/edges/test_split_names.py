@@ -55,6 +55,7 @@ def sizes(data):
         (of_classes("asl_alphabet_train", "asl_alphabet_test"), {"test": 8}),
         (of_classes("train", "validation", "eval"), {"validation": 8, "test": 8}),
         (of_classes("train/train", "test/test"), {"test": 8}),
+        (of_classes("train/images", "test/images"), {"test": 8}),
         (of_classes("train", "test") | {"predict": 3}, {"test": 8}),
         (of_classes("train", "val") | {"runs": 0}, {"validation": 8}),
         (of_classes("train", "val") | {"runs/detect/exp": 2}, {"validation": 8}),
@@ -167,6 +168,11 @@ def test_splits_without_classes_are_no_classes(make):
     root = make({"train": 3, "test": 3})
     with pytest.raises(DataError, match=r"train: has 3 images directly inside, but no folders of"):
         imgclf.load_folder(root)
+
+
+def test_the_only_class_of_a_split_is_no_wrapper(make):
+    root = make(of_classes("train") | {"test/cat/2019": 3, "test/cat/2020": 3})
+    assert imgclf.load_folder(root).test.label_counts() == {"cat": 6, "dog": 0}
 
 
 def test_names_of_files_mean_no_split(make):

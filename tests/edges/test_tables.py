@@ -309,6 +309,22 @@ def test_files_in_a_folder_beside_the_table_need_root(tmp_path):
     assert imgclf.load_csv(table, root=tmp_path / "train").class_names == ("352", "353")
 
 
+@pytest.mark.parametrize("start", ["/home/bob/", "C:\\Users\\bob\\"])
+def test_paths_of_another_computer_are_explained(home, start):
+    sign = "\\" if "\\" in start else "/"
+    table = table_at(home, lines("path,label", lambda n: f"{start}images{sign}{n}.png,{n % 2}"))
+    assert message_of(table).endswith(
+        f" There is {home / 'images' / '0.png'}: write paths that are relative to a folder, "
+        "such as 'images/0.png'."
+    )
+
+
+def test_paths_that_start_above_the_table_need_root(home):
+    place = home / "images"
+    table = table_at(place, lines("path,label", lambda n: f"images/{n}.png,{n % 2}"))
+    assert message_of(table).endswith(f"by `root` (--root). It is in {home}.")
+
+
 class NumberedFrame:
     """A data frame whose paths are numbers, as pandas reads them (fastai/fastai#253)."""
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["SPLIT_NAMES", "LabelledFile", "find_split_names"]
+__all__ = ["SPLIT_NAMES", "LabelledFile", "find_split_names", "is_wrapper"]
 
 # What people call the splits, and what imgclf calls them.
 SPLIT_NAMES = {
@@ -91,6 +91,19 @@ def find_split_names(names: Iterable[str]) -> dict[str, str]:
         meant = free[0] if len(free) == 1 and "train" in there else None
         kept = {name: title or meant for name, title in kept.items() if title or meant}  # type: ignore[misc]
     return kept
+
+
+def is_wrapper(name: str, outer: str) -> bool:
+    """Whether a folder may hold the classes of the folder around it: of its name, or `images`.
+
+    Example:
+        >>> is_wrapper("seg_train", "seg_train"), is_wrapper("images", "train")
+        (True, True)
+        >>> is_wrapper("cat", "train")
+        False
+    """
+    words = re.findall(r"[^\W\d_]+|\d+", name.lower())
+    return name.lower() == outer.lower() or all(word in _FILLERS for word in words)
 
 
 def _words(name: str) -> tuple[str, tuple[str, ...]] | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from imgclf.data.image_formats import has_image_suffix
-from imgclf.data.sources.labelled_files import find_split_names
+from imgclf.data.sources.labelled_files import find_split_names, is_wrapper
 from imgclf.errors import DataError
 from imgclf.formatting import list_names, show_path
 
@@ -169,9 +169,11 @@ def _check_are_classes(root: Path, folders: Sequence[Path], folders_in: Lister) 
 def _inner(folder: Path, folders_in: Lister) -> Path:
     """The folder that holds the classes: the only one in a folder, as archives unpack it."""
     inside = folders_in(folder)
-    if len(inside) == 1 and not _holds_images_itself(folder) and folders_in(inside[0]):
-        return _inner(inside[0], folders_in)
-    return folder
+    if len(inside) != 1 or not is_wrapper(inside[0].name, folder.name):
+        return folder
+    if _holds_images_itself(folder) or not folders_in(inside[0]):
+        return folder
+    return _inner(inside[0], folders_in)
 
 
 def _notes(

@@ -334,19 +334,35 @@ def _check_some_exist(files: Sequence[LabelledFile], start: Path) -> None:
     """Refuses a table none of whose files is there, since paths start elsewhere."""
     if not files or any(os.path.lexists(file.name) for file in files):
         return
-    wanted = os.path.relpath(files[0].name, start)
-    homes = []
-    for folder, folders, _ in os.walk(start):
-        folders.sort()
-        homes.append(folder)
-        if len(homes) >= _MAX_SEARCHED:
-            break
-    place = next((one for one in homes if Path(one, wanted).exists()), None)
-    found = "" if place is None else f" It is in {show_path(place)}."
+    first = files[0].name
     raise DataError(
-        f"none of the {len(files):,} files is there, such as {show_path(files[0].name)}. Give the "
-        f"folder that the paths are relative to by `root` (--root).{found}"
+        f"none of the {len(files):,} files is there, such as {show_path(first)}. Give the folder "
+        f"that the paths are relative to by `root` (--root).{_where_it_is(first, start)}"
     )
+
+
+def _where_it_is(path: str, start: Path) -> str:
+    """A sentence on where a file is, at or below the folder that paths are relative to."""
+    inside = Path(path).is_relative_to(start)
+    parts = Path(path).relative_to(start).parts if inside else Path(path).parts[1:]
+    for number, (folder, folders, _) in enumerate(os.walk(start)):
+        folders.sort()
+        for dropped in range(len(parts)):
+            end, head = Path(*parts[dropped:]), parts[:dropped]
+            if not Path(folder, end).is_file():
+                continue
+            home = Path(folder).resolve()
+            if inside and home.parts[len(home.parts) - dropped :] == head:
+                root = home.parents[dropped - 1] if dropped else Path(folder)
+                return f" It is in {show_path(root)}."
+            # Of the path of another computer only the end is the same here.
+            return (
+                f" There is {show_path(Path(folder, end))}: write paths that are relative to a "
+                f"folder, such as {show_path(end)!r}."
+            )
+        if number >= _MAX_SEARCHED:
+            break
+    return ""
 
 
 def _key(file: LabelledFile) -> tuple[str, str | None]:

@@ -420,7 +420,11 @@ def _which(argument: str, what: str, found: Sequence[str], names: Sequence[str])
             f"more than one column may hold the {what}: {list_names(found)}. Name the one that "
             f"does by `{argument}` ({option})."
         )
-    several = " Several columns of 0 and 1 can be named together." if "label" in argument else ""
+    several = (
+        " Several columns of 0 and 1 can be named together."
+        if argument == "label_column"
+        else " If the table has no header, add one, such as path,label."
+    )
     return (
         f"no column is known to hold the {what}; the table's columns are "
         f"{', '.join(map(repr, names)) or 'none'}. Name it by `{argument}` ({option}).{several}"
