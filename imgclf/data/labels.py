@@ -258,8 +258,8 @@ def _as_array(labels: Any, are_categories: bool) -> np.ndarray:
         _refuse_gaps(np.flatnonzero(labels.mask).tolist())
     try:
         array = np.asarray(labels, object if are_categories else None)
-        # NumPy would write a NaN or a number among names as text.
-        if array.dtype.kind in "US" and array.ndim == 1 and isinstance(labels, (list, tuple)):
+        # NumPy would write a NaN or a number among names as text, and huge integers as floats.
+        if array.dtype.kind in "USf" and array.ndim == 1 and isinstance(labels, (list, tuple)):
             array = np.asarray(labels, object)
     except ValueError as error:
         raise DataError(f"`labels` must hold one label an image. {_ONE_LABEL}") from error
@@ -332,7 +332,9 @@ def _of_objects(array: np.ndarray) -> _Labels:
     is_number = [isinstance(one, numbers.Real) and not isinstance(one, bool) for one in values]
     if all(is_number):
         if all(isinstance(value, numbers.Integral) for value in values):
-            return _Labels("numbers", np.array([int(value) for value in values]))
+            whole = [int(value) for value in values]
+            is_small = all(abs(value) < 2**63 for value in whole)
+            return _Labels("numbers", np.array(whole, np.int64 if is_small else object))
         return _Labels("numbers", whole_numbers(np.array(values, np.float64)))
     kinds = sorted({type(value).__name__ for value in values})
     raise DataError(
