@@ -440,7 +440,11 @@ def test_logits_are_refused():
     [
         ({"labels": []}, DataError, "`labels` must hold at least one label"),
         ({"labels": [0, 2]}, DataError, "`labels` must be from 0 to 1"),
-        ({"labels": [0.5, 1]}, DataError, "`labels` must be integers"),
+        (
+            {"labels": [0.5, 1]},
+            DataError,
+            "`labels` must be classes. Received: numbers such as 0.5",
+        ),
         (
             {"labels": [0, 1, 1]},
             DataError,
