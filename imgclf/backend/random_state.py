@@ -27,6 +27,8 @@ from imgclf.backend.keras_settings import check_backend
 
 __all__ = ["seeded"]
 
+_NUMPY: Any = np.random  # its stubs lack two functions
+
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
@@ -49,7 +51,7 @@ def seeded(seed: int) -> Iterator[None]:
     try:
         random.seed(seed)
         # A generator of its own: the caller's may be of a kind that cannot be seeded.
-        np.random.set_bit_generator(np.random.MT19937())
+        _NUMPY.set_bit_generator(np.random.MT19937())
         np.random.seed(seed)
         set_tensorflow_random_state((seed, random.Random(seed)))  # noqa: S311
         set_keras_random_state((seed, None))
@@ -69,13 +71,13 @@ class _Streams:
 
     @classmethod
     def now(cls) -> _Streams:
-        numpy = np.random.get_bit_generator(), np.random.get_state(legacy=False)
+        numpy = _NUMPY.get_bit_generator(), np.random.get_state(legacy=False)
         return cls(random.getstate(), numpy, tensorflow_random_state())
 
     def restore(self) -> None:
         random.setstate(self.of_python)
         generator, state = self.of_numpy
-        np.random.set_bit_generator(generator)
+        _NUMPY.set_bit_generator(generator)
         np.random.set_state(state)
         set_tensorflow_random_state(self.of_tensorflow)
 

@@ -1,6 +1,7 @@
 """Models are loaded in several threads at once, and Keras is afterwards as it was."""
 
 import os
+import random
 import signal
 import threading
 import warnings
@@ -109,6 +110,40 @@ def test_a_fork_while_another_thread_loads_finds_keras_as_it_was(saved):
         over.set()
         thread.join(60)
     assert codes == [0] * 5
+
+
+def test_one_classifier_predicts_in_eight_threads(saved, rng):
+    clf, _ = saved
+    batches = [rng.integers(0, 256, (number + 1, 6, 6, 1), np.uint8) for number in range(THREADS)]
+    expected = [clf.predict_proba(images) for images in batches]
+
+    def predict(number):
+        # More calls than it takes until the weights are frozen into a graph.
+        return [clf.predict_proba(batches[number]) for _ in range(12)]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for answers, right in zip(pool.map(predict, range(THREADS)), expected, strict=True):
+            for answer in answers:
+                np.testing.assert_allclose(answer, right, atol=1e-6)
+
+
+def test_two_trainings_at_once_leave_the_callers_random_numbers(saved, rng):
+    images = rng.integers(0, 256, (20, 6, 6, 1), np.uint8)
+    model = imgclf.build_classifier((6, 6, 1), 2, [flatten()])
+    classifiers = [imgclf.Classifier(keras.models.clone_model(model)) for _ in range(2)]
+    keras.utils.set_random_seed(3)
+    expected = random.random(), np.random.random()
+    keras.utils.set_random_seed(3)
+    start = threading.Barrier(2)
+
+    def fit(number):
+        start.wait()
+        # Of different lengths, so that they overlap rather than enclose each other.
+        classifiers[number].fit(images, [0, 1] * 10, epochs=1 + 3 * number, verbose=0)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(fit, range(2)))
+    assert (random.random(), np.random.random()) == expected
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -126,14 +126,16 @@ class Training:
             The history of all epochs, those of earlier sessions included. Its `recipe` is the one
             that was trained with, with the epochs of a longer run that it was forced to resume.
         """
-        with seeded(self.recipe.seed):
-            self._compile()
-            if self.folder is None:
-                self._fit(TrainingState(), [], lambda: None)
-            else:
-                self._run_in(self.folder)
-        if self.rate is not None:
-            self.rate.release()
+        try:
+            with seeded(self.recipe.seed):
+                self._compile()
+                if self.folder is None:
+                    self._fit(TrainingState(), [], lambda: None)
+                else:
+                    self._run_in(self.folder)
+        finally:
+            if self.rate is not None:
+                self.rate.release()
         return self.history
 
     def _run_in(self, folder: RunFolder) -> None:
