@@ -31,7 +31,6 @@ __all__ = [
     "load_batch",
     "max_pixels_option",
     "option_words",
-    "python_code",
     "selection_options",
     "source_argument",
     "source_name",
@@ -359,15 +358,6 @@ def check_options(source: str, options: Iterable[str]) -> None:
     for name in options:
         if row is not None and row.is_named and name not in row.options:
             raise click.UsageError(f"--{name.replace('_', '-')} requires a folder or table.")
-
-
-def python_code(source: str, options: DataOptions, batch: int | None = None) -> str:
-    """Returns the line of Python that loads a source as `load` does, except for the cache."""
-    from imgclf.data.sources.registry import code_to_load
-
-    given: dict[str, object] = {} if batch is None else {"batches": (batch,)}
-    given |= dataclasses.replace(options, cache=None, cache_size=None).given
-    return code_to_load(source, given)
 
 
 def with_cache_settings(given: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,17 @@ from typing import TYPE_CHECKING
 
 from imgclf.cli.data_options import DataOptions
 from imgclf.errors import MissingFileError, RunFolderError
+from imgclf.files.stored_json import (
+    Check,
+    check_record,
+    number,
+    one_of,
+    optional,
+    read_object,
+    show_error,
+    text,
+    whole,
+)
 from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
@@ -27,6 +38,32 @@ __all__ = [
 ]
 
 _FILE = "data.json"
+
+_TEXT = text(10_000)
+_NEEDED = ("source",)
+_IS_SIDE = whole(1, 100_000)[1]
+
+# What a stored option must be; a newer one is checked by the function that takes it.
+_STORED: dict[str, Check] = {
+    "source": _TEXT,
+    "archive": optional(_TEXT),
+    "image_size": (
+        "a size in pixels, two of them, or null",
+        lambda value: value is None or all(map(_IS_SIDE, value if _is_pair(value) else [value])),
+    ),
+    "color": optional(one_of("rgb", "gray")),
+    "resize": optional(one_of("crop", "pad", "stretch")),
+    "validation": optional(number(0, 1)),
+    "exclude": optional(_TEXT),
+    "groups": optional(_TEXT),
+    "max_pixels": optional(whole(1, 178_956_970)),
+    "cache": optional(one_of("auto", "memory", "disk", "off")),
+    "cache_size": optional(whole(0, 2**63)),
+}
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2
 
 
 def remember(run: Path, source: str, options: DataOptions) -> None:
@@ -48,14 +85,18 @@ def remembered(run: Path) -> tuple[str, DataOptions] | None:
     path = run / _FILE
     if not path.is_file():
         return None
+    remedy = (
+        "Delete it; `imgclf evaluate` then treats every source as images that the run was not "
+        "trained on."
+    )
+    record = read_object(path, remedy)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        check_record({name: record[name] for name in _STORED if name in record}, _STORED, _NEEDED)
         source = record.pop("source")
         return source, DataOptions(**record)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise RunFolderError(
-            f"{path}: is damaged ({error}). Delete it; `imgclf evaluate` then treats every source "
-            "as images that the run was not trained on."
+            f"{show_path(path)}: is damaged ({show_error(error)}). {remedy}"
         ) from error
 
 

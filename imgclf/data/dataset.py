@@ -44,6 +44,10 @@ class Dataset:
         skipped: the files that could not be used, each with the reason.
         ledger: the fate of every file; None if the images are no files.
 
+    Attributes:
+        code: the call that loads it again, right from any directory, such as
+            "imgclf.load_digits()". None if it was made of arrays, or is a changed copy.
+
     Raises:
         DataError: if the splits differ in class names or image shape.
     """
@@ -56,6 +60,7 @@ class Dataset:
     flip_safe: bool = True
     skipped: tuple[tuple[Path, str], ...] = ()
     ledger: Ledger | None = None
+    code: str | None = dataclasses.field(default=None, init=False)  # by `loading_code`
 
     def __post_init__(self) -> None:
         for title, split in self.splits().items():

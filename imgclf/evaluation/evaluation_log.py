@@ -14,12 +14,18 @@ from typing import NamedTuple
 
 from imgclf.errors import RunFolderError
 from imgclf.files import atomic
+from imgclf.files.csv_file import read_rows
 from imgclf.files.migrations import stored_under
+from imgclf.files.stored_json import show_error
+from imgclf.formatting import show_path
 
 __all__ = ["EvaluationRecord", "count_test_evaluation", "is_run", "read_test_evaluations"]
 
 _NAME = "test-evaluations.csv"
 _LOCK = "test-evaluations.lock"
+
+# "2026-11-30T22:41:10+00:00" has 25.
+_DATE_CHARACTERS = 40
 
 # A row is written in milliseconds; a network drive may take longer.
 _LOCK_SECONDS = 30
@@ -57,15 +63,21 @@ def read_test_evaluations(run: Path) -> list[EvaluationRecord]:
     if not path.is_file():
         return []
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-        return [
-            EvaluationRecord(row["date"], int(row["num_images"]), float(row["accuracy"]))
-            for row in rows
-        ]
-    except (ValueError, KeyError, TypeError) as error:
+        return [_record(row) for row in read_rows(path, EvaluationRecord._fields)]
+    except ValueError as error:
         raise RunFolderError(
-            f"{path}: is damaged ({error}). Repair it, or delete it to count from 1 again."
+            f"{show_path(path)}: is damaged ({show_error(error)}). Repair it, or delete it to "
+            "count from 1 again."
         ) from error
+
+
+def _record(row: dict[str, str]) -> EvaluationRecord:
+    num_images, accuracy = int(row["num_images"]), float(row["accuracy"])
+    if num_images < 1 or not 0 <= accuracy <= 1:
+        raise ValueError(f"{num_images} images, accuracy {accuracy}")
+    if len(row["date"]) > _DATE_CHARACTERS or not row["date"].isprintable():
+        raise ValueError(f"{row['date']!r} is no date")
+    return EvaluationRecord(row["date"], num_images, accuracy)
 
 
 def count_test_evaluation(run: Path, num_images: int, accuracy: float) -> int:

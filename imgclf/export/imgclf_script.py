@@ -14,14 +14,26 @@ from imgclf.training.recipe.recipe import Recipe
 __all__ = ["imgclf_script", "recipe_code"]
 
 
-def imgclf_script(blocks: Sequence[Block], recipe: Recipe, *, title: str, data: str) -> str:
+# Where nobody knows how the data was loaded.
+_NO_DATA = """\
+def load_data():
+    # The search used arrays in memory, of which this script knows nothing. Return the same images
+    # here, such as imgclf.Dataset.from_arrays(images, labels).
+    raise SystemExit("Write into load_data() of this script how your data is loaded.")
+
+
+data = load_data()"""
+
+
+def imgclf_script(blocks: Sequence[Block], recipe: Recipe, *, title: str, data: str | None) -> str:
     """Writes a script that trains and evaluates a network of blocks.
 
     Args:
         blocks: without choices.
         recipe: how to train.
         title: the first line.
-        data: the code that loads the data, such as "imgclf.load_digits()".
+        data: the code that loads the data, such as "imgclf.load_digits()"; None leaves a place for
+            it.
     """
     names = dict(_names([*blocks, recipe]))
     ours = sorted(name for name, module in names.items() if module is None)
@@ -34,7 +46,7 @@ def imgclf_script(blocks: Sequence[Block], recipe: Recipe, *, title: str, data: 
         f"from imgclf import {', '.join(ours)}",
         *(f"from {module} import {name}" for module, name in theirs),
         "",
-        f"data = {data}",
+        *(["", _NO_DATA] if data is None else [f"data = {data}"]),
         f"blocks = [\n{listed}]",
         f"recipe = {recipe_code(recipe)}",
         "clf = imgclf.Classifier.from_blocks(blocks, data, recipe)",

@@ -1,4 +1,4 @@
-"""Writes CSV files atomically, and safely for spreadsheets.
+"""Writes CSV files atomically, and safely for spreadsheets; reads those of run folders in bounds.
 
 Spreadsheets take a cell that begins with =, +, - or @ for a formula, and file names may come from
 strangers. Such a text gets an apostrophe in front; numbers are left alone.
@@ -7,16 +7,20 @@ strangers. Such a text gets an apostrophe in front; numbers are left alone.
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from imgclf.files import atomic
+from imgclf.files.stored_json import read_bytes
+from imgclf.formatting import shorten
 from imgclf.typing import StrPath
 
-__all__ = ["cell", "escape", "text_of", "write_csv"]
+__all__ = ["cell", "escape", "read_rows", "text_of", "write_csv"]
 
 _FORMULA = re.compile(r"'*[=+\-@＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
@@ -90,3 +94,43 @@ def write_csv(path: StrPath, header: Sequence[str], rows: Iterable[Sequence[Any]
             writer.writerow([cell(value) for value in row])
             count += 1
     return count
+
+
+# A million rows with paths of 200 characters.
+_MAX_BYTES = 256 * 2**20
+
+
+def read_rows(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
+    """Reads a table that imgclf or a person wrote, without undoing `cell`.
+
+    Args:
+        path: of the file.
+        required: columns that it must have.
+
+    Returns:
+        A dictionary of the columns for each row; of an incomplete one, with "" for the rest.
+
+    Raises:
+        RunFolderError: if the file cannot be read, or is larger than any that imgclf writes.
+        ValueError: if it is no such table; the message says why.
+    """
+    data = read_bytes(path, _MAX_BYTES)
+    reader = csv.DictReader(
+        io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True, restval=""
+    )
+    try:
+        names = list(reader.fieldnames or [])
+        for name in required:
+            if names.count(name) != 1:
+                raise ValueError(f"it has the columns {_shown(names)}" if names else "it is empty")
+        rows = list(reader)
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    for number, row in enumerate(rows, start=1):
+        if None in row:
+            raise ValueError(f"row {number} has more cells than there are columns")
+    return rows
+
+
+def _shown(names: Sequence[str]) -> str:
+    return shorten(", ".join(map(repr, names)), 200, "end")

@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from imgclf.errors import RunFolderError
+from imgclf.files.stored_json import parse_object, read_bytes, show_error
+from imgclf.formatting import show_path
 
 __all__ = ["Journal"]
+
+# The largest are confirmations, of which each record has a bit for each validation image.
+_MAX_BYTES = 64 * 2**20
+_MAX_RECORD = 4 * 2**20
+
+_REMEDY = "The file was left as it is; use another run_dir, or remove the line."
 
 
 class Journal:
@@ -26,37 +34,46 @@ class Journal:
         """Returns all records. A last line that a killed process left unfinished is removed.
 
         Raises:
-            RunFolderError: if another line cannot be read.
+            RunFolderError: if another line cannot be read, or the file is no journal.
         """
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return []
-        data = self.path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            with self.path.open("r+b") as file:
-                file.truncate(whole)
-                os.fsync(file.fileno())
-        lines = data[:whole].splitlines()
-        return [self._record(line, number) for number, line in enumerate(lines, start=1)]
+        data = read_bytes(self.path, _MAX_BYTES)
+        complete = data.rfind(b"\n") + 1
+        lines = data[:complete].split(b"\n")[:-1]
+        records = [self._record(line, number) for number, line in enumerate(lines, start=1)]
+        if complete < len(data):
+            self._truncate(complete)
+        return records
+
+    def _truncate(self, size: int) -> None:
+        self._check_own()
+        with self.path.open("r+b") as file:
+            file.truncate(size)
+            os.fsync(file.fileno())
 
     def _record(self, line: bytes, number: int) -> dict[str, Any]:
         try:
-            record = json.loads(line)
+            if len(line) > _MAX_RECORD:
+                raise ValueError(f"it has {len(line):,} bytes")
+            return parse_object(line)
         except ValueError as error:
             raise RunFolderError(
-                f"{self.path}, line {number}: is damaged ({error}). The file was left as it is; "
-                "use another run_dir, or remove the line."
+                f"{show_path(self.path)}, line {number}: is damaged ({show_error(error)}). "
+                f"{_REMEDY}"
             ) from error
-        if not isinstance(record, dict):
+
+    def _check_own(self) -> None:
+        if self.path.is_symlink():
             raise RunFolderError(
-                f"{self.path}, line {number}: must be a JSON object. The file was left as it is; "
-                "use another run_dir, or remove the line."
+                f"{show_path(self.path)}: is a link, which imgclf does not write to. Replace it by "
+                "the file."
             )
-        return record
 
     def append(self, record: dict[str, Any]) -> None:
         """Appends a record; returns when it is on the disk."""
         line = json.dumps(record, allow_nan=False) + "\n"
+        self._check_own()
         with self.path.open("ab") as file:
             file.write(line.encode())
             file.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,15 @@ from typing import Any
 from imgclf.errors import RunFolderError
 from imgclf.evaluation.evaluation_log import EvaluationRecord, read_test_evaluations
 from imgclf.files.migrations import migrate_run_config
+from imgclf.files.stored_json import read_object
+from imgclf.formatting import shorten
 from imgclf.training.loop.run_time import seconds_of
 
 __all__ = ["RunFacts", "read_run"]
+
+
+# Packages whose versions are shown; imgclf records two.
+_PACKAGES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +45,7 @@ def read_run(folder: Path | None) -> RunFacts:
     known = versions if isinstance(versions, dict) else {}
     return RunFacts(
         seconds_of(folder),
-        {str(name): str(version) for name, version in known.items()},
+        {shorten(name): shorten(str(version)) for name, version in list(known.items())[:_PACKAGES]},
         _test_evaluations(folder),
     )
 
@@ -54,7 +59,6 @@ def _test_evaluations(folder: Path) -> tuple[EvaluationRecord, ...]:
 
 def _config(folder: Path) -> dict[str, Any]:
     try:
-        stored = migrate_run_config(json.loads((folder / "config.json").read_text()))
-    except (OSError, ValueError):
+        return migrate_run_config(read_object(folder / "config.json", ""))
+    except RunFolderError:
         return {}
-    return stored if isinstance(stored, dict) else {}

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +27,7 @@ from imgclf.search.engine.coordinator import Coordinator
 from imgclf.search.engine.deadline import Deadline
 from imgclf.search.engine.fractions import check_train_fractions
 from imgclf.search.engine.live_table import make_display
-from imgclf.search.engine.local_workers import run_on_workers
+from imgclf.search.engine.local_workers import check_main_guard, run_on_workers
 from imgclf.search.engine.oracle import Proposer
 from imgclf.search.engine.remote_workers import check_address, run_chief, run_remote_worker
 from imgclf.search.engine.search_folder import SearchFolder
@@ -36,6 +38,7 @@ from imgclf.search.space.hypermodel_space import HyperModelSpace
 from imgclf.search.space.latency import LatencyModel, fit_latency_model
 from imgclf.search.space.make_space import BlocksSpace, make_space
 from imgclf.search.space.space import RecipeSpace, Space, recipe_options
+from imgclf.search.time_check import few_networks_note
 from imgclf.training.loop.options import TrainingData
 from imgclf.training.loop.run_folder import RunFolder
 from imgclf.typing import StrPath, Verbose
@@ -103,7 +106,8 @@ def search(
             better ones again for more, up to the recipe's.
         max_trials: number of trials, those of a resumed run included. By default 20, or as many as
             there is time for.
-        minutes: time limit of this call. A trial that would not end in time gets fewer epochs, but
+        minutes: time limit of this call. If it is too short for three networks, a warning says so
+            before the search begins. A trial that would not end in time gets fewer epochs, but
             at least half of them, and its recipe says so; or it does not begin. When the time is
             over, training stops at the next batch: the trial is "timed_out", and the next call
             with the same `run_dir` resumes it.
@@ -151,6 +155,7 @@ def search(
         >>> sorted(trial.blocks[0].filters for trial in result.trials)
         [4, 8]
     """
+    check_main_guard()
     deadline = Deadline(
         None if minutes is None else checks.number("minutes", minutes, low=0, above=True)
     )
@@ -183,7 +188,6 @@ def search(
     fractions = check_train_fractions(train_fractions)
     most_epochs = _most_epochs(space.recipe, algorithm)
     disk = None if max_disk is None else checks.byte_size("max_disk", max_disk)
-    hypermodel_space = _hypermodel_space(space)
     with contextlib.ExitStack() as stack:
         folder = None
         if run_dir is not None:
@@ -205,17 +209,10 @@ def search(
             early_stopping,
             stack.enter_context(make_display(verbose, on_trial)),
         )
-        best = None
-        if chief is not None:
-            run_chief(coordinator, chief)
-        elif workers > 1 and folder is not None:
-            run_on_workers(coordinator, data, folder, workers, hypermodel_space)
-        else:
-            with fast_garbage_collection():
-                best = _run_here(coordinator, Trainer(data, folder, hypermodel_space))
+        best = _run(coordinator, data, folder, workers, chief, verbose)
         if run_dir is None and folder is not None and folder.best.exists():
             best = load(folder.best)
-        return _result(coordinator, best, folder if run_dir is not None else None)
+        return _result(coordinator, best, folder if run_dir is not None else None, data.code)
 
 
 def run_worker(
@@ -254,6 +251,34 @@ def _hypermodel_space(space: Space | HyperModelSpace) -> HyperModelSpace | None:
     return space if isinstance(space, HyperModelSpace) else None
 
 
+def _run(
+    coordinator: Coordinator,
+    data: Dataset,
+    folder: SearchFolder | None,
+    workers: int,
+    chief: str | None,
+    verbose: Verbose,
+) -> Classifier | None:
+    """Runs the trials; returns the best classifier if there is no folder to keep it."""
+    if chief is not None:
+        run_chief(coordinator, chief)
+        return None
+    hypermodel_space = _hypermodel_space(coordinator.proposer.space)
+    trainer = functools.cache(lambda: Trainer(data, folder, hypermodel_space))
+    note = few_networks_note(
+        coordinator, len(data.train), lambda job: trainer().measure_seconds(job)
+    )
+    if note is not None and verbose == 0:
+        warnings.warn(note, stacklevel=3)
+    elif note is not None:
+        coordinator.display.note(note)
+    if workers > 1 and folder is not None:
+        run_on_workers(coordinator, data, folder, workers, hypermodel_space)
+        return None
+    with fast_garbage_collection():
+        return _run_here(coordinator, trainer())
+
+
 def _run_here(coordinator: Coordinator, trainer: Trainer) -> Classifier | None:
     """Trains in this process; returns the best classifier if there is no folder to keep it."""
     best = None
@@ -263,6 +288,7 @@ def _run_here(coordinator: Coordinator, trainer: Trainer) -> Classifier | None:
             deadline=coordinator.deadline.end,
             keep_above=coordinator.keep_above(),
             needs_score=not coordinator.has_score(),
+            on_epoch=functools.partial(coordinator.begin_epoch, job.number),
         )
         coordinator.finish(trial)
         trials = [*coordinator.trials, *coordinator.timed_out]
@@ -272,7 +298,10 @@ def _run_here(coordinator: Coordinator, trainer: Trainer) -> Classifier | None:
 
 
 def _result(
-    coordinator: Coordinator, best: Classifier | None, folder: SearchFolder | None
+    coordinator: Coordinator,
+    best: Classifier | None,
+    folder: SearchFolder | None,
+    data_code: str | None,
 ) -> SearchResult:
     trials = [*coordinator.trials, *coordinator.timed_out]
     trials.sort(key=lambda trial: trial.number)
@@ -296,6 +325,7 @@ def _result(
         found,
         run_dir=None if folder is None else folder.path,
         space=_hypermodel_space(coordinator.proposer.space),
+        data=data_code,
     )
 
 

@@ -255,7 +255,8 @@ def test_a_record_that_cannot_be_read_is_refused(data, tmp_path):
 
 def test_the_time_ends_a_search_within_a_trial(data):
     recipe = RECIPE.replace(epochs=100_000)
-    result = search(data, BLOCKS, recipe=recipe, max_trials=3, minutes=0.02)
+    with pytest.warns(UserWarning, match=r"^minutes=0.02 is too short to try 3 networks, "):
+        result = search(data, BLOCKS, recipe=recipe, max_trials=3, minutes=0.02)
     (trial,) = result.trials
     assert trial.status == "timed_out"
     assert result.stopped_by == "minutes"
@@ -263,7 +264,8 @@ def test_the_time_ends_a_search_within_a_trial(data):
 
 
 def test_a_trial_that_timed_out_is_not_recorded(data, tmp_path):
-    search(data, BLOCKS, recipe=RECIPE, max_trials=3, minutes=1e-9, run_dir=tmp_path)
+    with pytest.warns(UserWarning, match=r"^minutes=1e-09 is too short to try 3 networks, "):
+        search(data, BLOCKS, recipe=RECIPE, max_trials=3, minutes=1e-9, run_dir=tmp_path)
     assert not (tmp_path / "journal.jsonl").exists()
     result = search(data, BLOCKS, recipe=RECIPE, max_trials=1, run_dir=tmp_path)
     assert [trial.status for trial in result.trials] == ["completed"]

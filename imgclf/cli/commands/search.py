@@ -164,7 +164,7 @@ def search(
     click.echo(f"\nThe best blocks:\n{result.best_blocks!r}")
     if confirm:
         click.echo(f"\n{_confirmed(result, data, out)}")
-    scripts = result.save_scripts(out, data=sources.python_code(source, options, batch))
+    scripts = result.save_scripts(out)
     page = result.report(out / "search.html")
     click.echo(f"\nIn {out}: journal.jsonl, best.keras")
     echo_written([*scripts, page])

@@ -19,6 +19,7 @@ import numpy as np
 from imgclf import checks
 from imgclf.data.dataset import Dataset, cut
 from imgclf.data.known_images import SplitLikeChoice
+from imgclf.data.loading_code import records_code
 from imgclf.data.sources.cifar10_archive import ARCHIVE_NAME, CLASS_NAMES, MAX_ROWS
 from imgclf.data.sources.cifar10_cache import CachedBatches
 from imgclf.data.sources.download import download
@@ -36,6 +37,7 @@ _TRAINING_BATCHES = (1, 2, 3, 4, 5)
 _TAIL = "per-batch-tail"
 
 
+@records_code
 def load_cifar10(
     path: StrPath | None = None,
     archive: StrPath | None = None,

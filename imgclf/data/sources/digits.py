@@ -14,6 +14,7 @@ import numpy as np
 
 from imgclf.data.dataset import Dataset, SplitChoice
 from imgclf.data.known_images import SplitLikeChoice
+from imgclf.data.loading_code import records_code
 
 __all__ = ["load_digits"]
 
@@ -21,6 +22,7 @@ __all__ = ["load_digits"]
 _DARKEST = 16
 
 
+@records_code
 def load_digits(
     validation: SplitChoice = 0.1,
     test: SplitChoice = 0.2,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgclf import checks
-from imgclf.errors import ArgumentTypeError, DataError
-from imgclf.files.csv_file import text_of
+from imgclf.errors import ArgumentTypeError, DataError, RunFolderError
+from imgclf.files.csv_file import read_rows, text_of
+from imgclf.files.stored_json import show_error
 from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
@@ -84,16 +84,13 @@ def _entries(exclude: Exclude | None) -> list[tuple[str, str]]:
 
 def _read(file: Path) -> list[tuple[str, str]]:
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            if "path" not in (reader.fieldnames or []):
-                raise DataError(
-                    f"{show_path(file)}: must have a column 'path', as `imgclf inspect --out` "
-                    f"writes it. Its columns: {', '.join(map(repr, reader.fieldnames or []))}."
-                )
-            rows = [(text_of(row["path"] or ""), row.get("reason") or "") for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{show_path(file)}: is not a CSV table in UTF-8 ({error}).") from error
-    except OSError as error:
-        raise DataError(f"{show_path(file)}: cannot be read ({error.strerror}).") from error
-    return [(path, reason or _NO_REASON) for path, reason in rows if path]
+        rows = read_rows(file, ["path"])
+    except RunFolderError as error:  # no regular file, or a huge one
+        raise DataError(str(error)) from error
+    except ValueError as error:
+        raise DataError(
+            f"{show_path(file)}: must be a CSV table in UTF-8 with a column 'path', as "
+            f"`imgclf inspect --out` writes it ({show_error(error)})."
+        ) from error
+    entries = [(text_of(row["path"]), row.get("reason") or _NO_REASON) for row in rows]
+    return [(path, reason) for path, reason in entries if path]

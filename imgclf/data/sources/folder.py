@@ -20,6 +20,7 @@ from imgclf.data.image_formats import has_image_suffix
 from imgclf.data.images import MAX_PIXELS
 from imgclf.data.known_images import SplitLikeChoice
 from imgclf.data.ledger import relative_path
+from imgclf.data.loading_code import records_code
 from imgclf.data.sources.from_files import make_dataset
 from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize
 from imgclf.data.sources.labelled_files import LabelledFile
@@ -76,6 +77,7 @@ class FolderScan:
         return sum(reason == _NO_IMAGE for _, reason in self.passed_over)
 
 
+@records_code
 def load_folder(
     path: StrPath,
     *,

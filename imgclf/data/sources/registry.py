@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,6 @@ __all__ = [
     "SOURCES",
     "DataSource",
     "check_source",
-    "code_to_load",
     "load_source",
     "source_at",
 ]
@@ -129,20 +128,6 @@ def load_source(source: str, **options: Any) -> Dataset:
             )
     place = [] if row.is_named else [Path(source).expanduser()]
     return row.load(*place, **given)
-
-
-def code_to_load(source: str, options: Mapping[str, Any]) -> str:
-    """Writes the line of Python that loads a source.
-
-    Example:
-        >>> print(code_to_load("digits", {"seed": 1}))
-        imgclf.load_digits(seed=1)
-    """
-    row = source_at(source)
-    function = "load_folder" if row is None else row.load.__name__
-    place = [] if source in NAMES else [repr(source)]
-    arguments = [*place, *(f"{name}={value!r}" for name, value in options.items())]
-    return f"imgclf.{function}({', '.join(arguments)})"
 
 
 def _unknown(source: str, place: Path) -> str:

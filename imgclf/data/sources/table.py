@@ -17,6 +17,7 @@ from imgclf.data.image_formats import has_image_suffix, suffix_of
 from imgclf.data.images import MAX_PIXELS
 from imgclf.data.known_images import SplitLikeChoice
 from imgclf.data.labels import check_plausible
+from imgclf.data.loading_code import records_code
 from imgclf.data.sources.from_files import make_dataset
 from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize
 from imgclf.data.sources.labelled_files import LabelledFile
@@ -61,6 +62,7 @@ class TableScan(NamedTuple):
     class_names: tuple[str, ...] | None
 
 
+@records_code
 def load_csv(
     path: StrPath | DataFrame,
     *,

@@ -21,10 +21,13 @@ from imgclf.search.engine.search_folder import SearchFolder
 from imgclf.search.results.trial import Trial
 from imgclf.search.space.hypermodel_space import Costs
 
-__all__ = ["Coordinator"]
+__all__ = ["PROCESS_ENDED", "WORKER_SILENT", "Coordinator"]
 
-# A trial during which so many processes died counts as failed.
-_MAX_DEATHS = 2
+# A trial whose process died is tried again, twice.
+_MAX_DEATHS = 3
+
+# How the reason of a trial begins that failed because its process died.
+PROCESS_ENDED, WORKER_SILENT = "its process ended", "its worker fell silent"
 
 _AnyTrial: TypeAlias = Trial | Job
 
@@ -65,18 +68,30 @@ class Coordinator:
 
     def _resume(self, folder: SearchFolder) -> None:
         """Replays the trials of the journal, and queues those that were running."""
-        for record in folder.journal.read():
-            trial = Trial.from_dict(record)
+        folder.check_no_links()
+        recorded = folder.recorded_trials()
+        died = [trial for trial in recorded if _has_died(trial)]
+        # If the processes of all trials died, the reason was not in the trials: they run again.
+        for trial in [] if len(died) == len(recorded) else recorded:
             if trial.promoted_from is None:
                 self.proposer.replay(trial)
             self.trials.append(trial)
+        jobs = {job.number: self._checked(job) for job in folder.running_jobs()}
+        if not self.trials:
+            jobs = {trial.number: _job_again(trial) for trial in died} | jobs
         ended = {trial.number for trial in self.trials}
-        for job in folder.running_jobs():
+        for job in jobs.values():
             if job.number not in ended:
                 if job.promoted_from is None:
                     self.proposer.propose(job.number, job.hyperparameters)
                 self.queue.append(job)
         folder.prune(self.trials)
+
+    def _checked(self, job: Job) -> Job:
+        """Returns a stored job with the network and recipe that its hyperparameters stand for."""
+        blocks, recipe = self.proposer.stored_candidate(job)
+        epochs = min(recipe.epochs, job.recipe.epochs)
+        return dataclasses.replace(job, blocks=blocks, recipe=recipe.replace(epochs=epochs))
 
     def next_job(self) -> Job | None:
         """Returns the next trial; None if none can begin now.
@@ -96,6 +111,15 @@ class Coordinator:
                 self.folder.begin(job)
             self.display.begin(job, self.seconds_left())
             return job
+
+    def begin_epoch(self, number: int, epoch: int) -> None:
+        """Shows that a running trial begins an epoch.
+
+        Args:
+            number: of the trial.
+            epoch: counted from 1.
+        """
+        self.display.epoch(number, epoch)
 
     def can_resume(self) -> bool:
         """Whether a queued trial would begin."""
@@ -197,6 +221,7 @@ class Coordinator:
                 self.queue.append(self.running.pop(number))
                 return
             costs = self._costs(job)
+            times = f"also when the trial was tried again {_MAX_DEATHS - 1} times"
             self.finish(
                 Trial(
                     number=number,
@@ -207,7 +232,7 @@ class Coordinator:
                     parameters=costs.parameters,
                     macs=costs.macs,
                     status="failed",
-                    reason=reason,
+                    reason=f"{reason}, {times}",
                     hyperparameters=dict(job.hyperparameters),
                     train_fraction=job.train_fraction,
                     promoted_from=job.promoted_from,
@@ -229,3 +254,19 @@ class Coordinator:
         if times and self.max_trials is not None:
             ends.append((self.max_trials - len(self.trials)) * sum(times) / len(times))
         return max(0.0, min(ends)) if ends else None
+
+
+def _has_died(trial: Trial) -> bool:
+    reason = trial.reason or ""
+    return trial.status == "failed" and reason.startswith((PROCESS_ENDED, WORKER_SILENT))
+
+
+def _job_again(trial: Trial) -> Job:
+    return Job(
+        trial.number,
+        dict(trial.hyperparameters),
+        trial.blocks,
+        trial.recipe,
+        trial.train_fraction,
+        trial.promoted_from,
+    )

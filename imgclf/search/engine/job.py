@@ -8,9 +8,33 @@ from typing import Any
 from imgclf.architecture.blocks.block import Block, block_from_dict
 from imgclf.errors import RunFolderError
 from imgclf.files.migrations import migrate_job
+from imgclf.files.stored_json import (
+    STORED_ERRORS,
+    Check,
+    check_record,
+    list_of,
+    number,
+    optional,
+    show_error,
+    truth,
+    values_by_name,
+    whole,
+)
+from imgclf.search.results.trial import MAX_NUMBER
 from imgclf.training.recipe.recipe import Recipe
 
 __all__ = ["Job"]
+
+_STORED: dict[str, Check] = {
+    "number": whole(1, MAX_NUMBER),
+    "hyperparameters": values_by_name(),
+    "blocks": list_of(("an object", lambda value: isinstance(value, dict))),
+    "recipe": ("an object", lambda value: isinstance(value, dict)),
+    "train_fraction": number(0, 1),
+    "promoted_from": optional(whole(1, MAX_NUMBER)),
+    "stopping_thresholds": list_of(number(0, 1)),
+    "resumable": truth(),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,16 +82,18 @@ class Job:
         Raises:
             RunFolderError: if they are not those of a job.
         """
-        values = migrate_job(values)
         try:
+            values = migrate_job(values)
+            check_record(values, _STORED, ("number", "hyperparameters", "blocks", "recipe"))
             plain = {
                 "blocks": tuple(block_from_dict(block) for block in values["blocks"]),
                 "recipe": Recipe.from_dict(values["recipe"]),
-                "stopping_thresholds": tuple(values["stopping_thresholds"]),
+                "stopping_thresholds": tuple(values.get("stopping_thresholds", ())),
             }
             return cls(**{**values, **plain})
-        except (KeyError, TypeError, ValueError) as error:
+        except STORED_ERRORS as error:
             raise RunFolderError(
-                f"The plan of a trial cannot be read ({type(error).__name__}: {error}). "
+                f"The plan of a trial cannot be read ({type(error).__name__}: "
+                f"{show_error(error)}). "
                 "Use another run_dir."
             ) from error

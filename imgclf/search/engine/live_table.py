@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from imgclf.formatting import clock_time
 from imgclf.search.engine.job import Job
 from imgclf.search.results.network_summary import summarize_blocks
-from imgclf.search.results.trial import Trial
+from imgclf.search.results.progress_table import (
+    EndedRow,
+    RunningRow,
+    RunningTrial,
+    progress_table,
+    show_accuracy,
+)
+from imgclf.search.results.trial import Trial, rank_trials
 from imgclf.typing import Verbose
 
 if TYPE_CHECKING:
@@ -21,6 +28,9 @@ __all__ = ["TrialDisplay", "make_display"]
 # Rows of the live table: the best trials and the last ones.
 _BEST_ROWS = 5
 _LAST_ROWS = 8
+
+# Lines of the terminal that the rows leave free: header, time left, and the one below the table.
+_OTHER_LINES = 3
 
 
 class TrialDisplay:
@@ -47,6 +57,21 @@ class TrialDisplay:
             seconds_left: of the whole search; None if it is unknown.
         """
 
+    def note(self, text: str) -> None:
+        """Shows a message.
+
+        Args:
+            text: of the message.
+        """
+
+    def epoch(self, number: int, epoch: int) -> None:
+        """Shows that an epoch of a running trial begins.
+
+        Args:
+            number: of the trial.
+            epoch: counted from 1.
+        """
+
     def end(self, trial: Trial, seconds_left: float | None) -> None:  # noqa: ARG002
         """Shows that a trial has ended.
 
@@ -67,9 +92,13 @@ def make_display(verbose: Verbose, on_trial: Callable[[Trial], None] | None) -> 
 
 
 class _Lines(TrialDisplay):
+    def note(self, text: str) -> None:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
     def end(self, trial: Trial, seconds_left: float | None) -> None:
         words = [
-            f"trial {trial.number}: {_accuracy(trial)}",
+            f"trial {trial.number}: {_result(trial)}",
             _network(trial),
             f"{trial.seconds:.1f} s",
             f"{trial.parameters:,} parameters",
@@ -83,34 +112,49 @@ class _Lines(TrialDisplay):
         super().end(trial, seconds_left)
 
 
+def _result(trial: Trial) -> str:
+    """Returns `81.2% ± 2.4%`, and how the trial ended if it was not completed."""
+    status = trial.status.replace("_", " ")
+    if trial.score is None:
+        return f"{status}: {trial.reason}" if trial.reason else status
+    text = show_accuracy(trial)
+    return text if trial.status == "completed" else f"{text} ({status})"
+
+
 class _LiveTable(TrialDisplay):
     """Redrawn by rich, also between trials, so that the time goes on."""
 
     def __init__(self, on_trial: Callable[[Trial], None] | None) -> None:
         super().__init__(on_trial)
         self.trials: list[Trial] = []
-        self.jobs: dict[int, tuple[Job, float]] = {}
+        self.running: dict[int, RunningTrial] = {}
         self.end_time: float | None = None
 
     def __enter__(self) -> TrialDisplay:
         from rich.console import Console
         from rich.live import Live
 
-        self.live = Live(
-            console=Console(stderr=True), get_renderable=self._table, refresh_per_second=1
-        )
+        self.console = Console(stderr=True)
+        self.live = Live(console=self.console, get_renderable=self._table, refresh_per_second=1)
         self.live.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.live.stop()
 
+    def note(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False)
+
     def begin(self, job: Job, seconds_left: float | None) -> None:
-        self.jobs[job.number] = job, time.monotonic()
+        self.running[job.number] = RunningTrial(job.number, _network(job), job.recipe.epochs)
         self._set_end(seconds_left)
 
+    def epoch(self, number: int, epoch: int) -> None:
+        if (trial := self.running.get(number)) is not None:
+            trial.begin_epoch(epoch)
+
     def end(self, trial: Trial, seconds_left: float | None) -> None:
-        self.jobs.pop(trial.number, None)
+        self.running.pop(trial.number, None)
         self.trials.append(trial)
         self._set_end(seconds_left)
         self.live.refresh()
@@ -120,34 +164,25 @@ class _LiveTable(TrialDisplay):
         self.end_time = None if seconds_left is None else time.monotonic() + seconds_left
 
     def _table(self) -> Table:
-        from rich.table import Table
+        running = list(self.running.values())
+        size = self.console.size
+        # Below the rows stands the time left, above them the header.
+        ended = self._shown(max(1, size.height - len(running) - _OTHER_LINES))
+        left = None if self.end_time is None else max(0.0, self.end_time - time.monotonic())
+        rows = [
+            *(EndedRow(trial, _network(trial)) for trial in ended),
+            *(RunningRow(trial) for trial in running),
+        ]
+        return progress_table(rows, size.width, seconds_left=left)
 
-        caption = ""
-        if self.end_time is not None:
-            caption = f"{clock_time(max(0, self.end_time - time.monotonic()))} left"
-        table = Table(caption=caption, caption_justify="left", box=None, padding=(0, 1))
-        for name in ("trial", "accuracy", "seconds", "parameters"):
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("network", no_wrap=True, overflow="ellipsis")
-        for trial in self._shown():
-            network = _network(trial)
-            if trial.train_fraction < 1:
-                network = f"{trial.train_fraction:.0%} of the images: {network}"
-            table.add_row(
-                str(trial.number),
-                _accuracy(trial),
-                f"{trial.seconds:.0f}",
-                f"{trial.parameters:,}",
-                network,
-            )
-        for job, started in list(self.jobs.values()):
-            seconds = f"{time.monotonic() - started:.0f}"
-            table.add_row(str(job.number), "…", seconds, "", _network(job), style="dim")
-        return table
-
-    def _shown(self) -> list[Trial]:
-        ranked = sorted(self.trials, key=lambda trial: -(trial.score or 0))
-        shown = {trial.number for trial in [*ranked[:_BEST_ROWS], *self.trials[-_LAST_ROWS:]]}
+    def _shown(self, most: int) -> list[Trial]:
+        """Returns the best trials and the last ones, the best first."""
+        ranked = rank_trials(self.trials)
+        last = min(_LAST_ROWS, most // 2)
+        best = min(_BEST_ROWS, most - last)
+        shown = {
+            trial.number for trial in [*ranked[:best], *self.trials[len(self.trials) - last :]]
+        }
         return [trial for trial in ranked if trial.number in shown]
 
 
@@ -156,15 +191,3 @@ def _network(trial: Trial | Job) -> str:
     if trial.blocks:
         return summarize_blocks(trial.blocks)
     return " · ".join(f"{name} {value}" for name, value in trial.hyperparameters.items())
-
-
-def _accuracy(trial: Trial) -> str:
-    """Returns `81.2% ± 2.4%`, and how the trial ended if it was not completed."""
-    status = trial.status.replace("_", " ")
-    if trial.score is None:
-        return f"{status}: {trial.reason}" if trial.reason else status
-    text = f"{trial.score:.1%}"
-    interval = trial.accuracy_interval
-    if interval is not None:
-        text += f" ± {(interval[1] - interval[0]) / 2:.1%}"
-    return text if trial.status == "completed" else f"{text} ({status})"

@@ -2,31 +2,64 @@
 
 Each process trains one trial after another. It is replaced after some, so that the memory it has
 gathered returns to the system. Only the process that started them writes the journal. If one dies,
-its trial goes to another process and resumes from its last checkpoint.
+its trial goes to another process and resumes from its last checkpoint. If all die before they can
+work, no trial is to blame: the search ends with an error and records nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
+import pickle
+import signal
+import sys
 import threading
-from multiprocessing import connection, get_context, parent_process
-from typing import Any
+import time
+from collections.abc import Sequence
+from multiprocessing import connection, current_process, get_context, parent_process
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from imgclf.data.dataset import Dataset
-from imgclf.search.engine.coordinator import Coordinator
+from imgclf.errors import SearchError
+from imgclf.formatting import show_path
+from imgclf.search.engine.coordinator import PROCESS_ENDED, Coordinator
 from imgclf.search.engine.job import Job
 from imgclf.search.engine.search_folder import SearchFolder
 from imgclf.search.results.trial import Trial
 from imgclf.search.space.hypermodel_space import HyperModelSpace
 
-__all__ = ["run_on_workers"]
+if TYPE_CHECKING:
+    from imgclf.search.engine.trainer import Trainer
+
+__all__ = ["check_main_guard", "limit_threads", "run_on_workers"]
 
 # Loading TensorFlow takes as long as a small trial, so not after each one.
 _TRIALS_PER_PROCESS = 10
 
 # Seconds that a process has to save its training when the search is interrupted.
 _GRACE_SECONDS = 20.0
+
+# What a process sends when it can train.
+_READY = "ready"
+
+# What a process is called, and its exit code if it finds itself in a call of `search`.
+_NAME = "imgclf search worker"
+_NO_GUARD = 86
+
+_GUARD = (
+    'With more than one worker, a script must search below `if __name__ == "__main__":`, because '
+    "each worker process imports the script."
+)
+
+
+def check_main_guard() -> None:
+    """Ends a worker process that runs its script when it should only import it."""
+    process = current_process()
+    # This attribute is set while the main module is imported.
+    if process.name == _NAME and getattr(process, "_inheriting", False):
+        raise SystemExit(_NO_GUARD)  # its parent says why
 
 
 def run_on_workers(
@@ -48,6 +81,7 @@ def run_on_workers(
 
     Raises:
         ArgumentError: if `hypermodel_space` cannot be sent.
+        SearchError: if no process could begin to work.
     """
     if hypermodel_space is not None:
         hypermodel_space.check_workers()
@@ -55,11 +89,17 @@ def run_on_workers(
     pool = [_Worker(data, folder, hypermodel_space, threads) for _ in range(workers)]
     try:
         while True:
+            working = any(worker.was_ready for worker in pool)
             for worker in pool:
-                if worker.job is None and (job := coordinator.next_job()):
+                # After a death at the start, only another process shows whether a next one can.
+                if worker.job is not None or not (working or worker.exit_code is None):
+                    continue
+                if job := coordinator.next_job():
                     worker.send(job, coordinator)
             busy = {worker.pipe: worker for worker in pool if worker.job is not None}
             if not busy:
+                if not working:
+                    _check_started(pool)
                 return
             for pipe in connection.wait(list(busy)):
                 _receive(busy[pipe], coordinator)
@@ -72,12 +112,53 @@ def _receive(worker: _Worker, coordinator: Coordinator) -> None:
     job = worker.job
     assert job is not None  # noqa: S101
     answer = worker.receive()
-    if answer is None:
-        coordinator.requeue(job.number, f"its process ended ({worker.last_exit})")
+    if answer == _READY:
+        worker.was_ready = True
+    elif isinstance(answer, _EpochBegun):
+        coordinator.begin_epoch(job.number, answer.epoch)
+    elif answer is None:
+        coordinator.requeue(job.number, f"{PROCESS_ENDED} ({_exit_text(worker.exit_code)})")
     elif isinstance(answer, Exception):
         raise answer
     else:
         coordinator.finish(answer)
+
+
+def _check_started(pool: Sequence[_Worker]) -> None:
+    """Raises an error if processes have died, and none of the pool could begin to work."""
+    codes = [worker.exit_code for worker in pool if worker.exit_code is not None]
+    if not codes:
+        return
+    again = "No trial was recorded: once this is corrected, the same call begins the search."
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    name = "the script" if script is None else show_path(script)
+    if _NO_GUARD in codes:
+        raise SearchError(
+            f"No worker process could start: {name} calls `search` when it is imported. {_GUARD} "
+            f"{again}"
+        )
+    hint = "" if script is None else f" {_GUARD}"
+    if script is not None and not Path(script).exists():  # "<stdin>"
+        hint = " A program from standard input cannot have workers: save it as a file."
+    raise SearchError(
+        f"The worker processes ended before they could train ({_exit_text(codes[0])}). Their own "
+        f"error is printed above.{hint} `workers=1` searches without them. {again}"
+    )
+
+
+def _exit_text(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
+    memory = ", as by a system that is out of memory" if name == "SIGKILL" else ""
+    return f"killed by {name}{memory}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _EpochBegun:
+    """What a process sends when an epoch of its trial begins."""
+
+    epoch: int
 
 
 class _Worker:
@@ -95,7 +176,8 @@ class _Worker:
         self.pipe: Any = None
         self.job: Job | None = None
         self.trials = 0
-        self.last_exit = ""
+        self.was_ready = False  # in any of its processes
+        self.exit_code: int | None = None  # of the last process that died
 
     def send(self, job: Job, coordinator: Coordinator) -> None:
         if self.trials >= _TRIALS_PER_PROCESS:
@@ -108,16 +190,18 @@ class _Worker:
         with contextlib.suppress(OSError):  # it has died, which `receive` will notice
             self.pipe.send((job, left, coordinator.keep_above(), not coordinator.has_score()))
 
-    def receive(self) -> Trial | Exception | None:
-        """Returns its trial, or what it raised; None if the process has died."""
-        self.job = None
+    def receive(self) -> Trial | Exception | _EpochBegun | str | None:
+        """Returns its trial or what it raised, or how far it is; None if the process has died."""
         try:
-            answer: Trial | Exception = self.pipe.recv()
+            answer: Trial | Exception | _EpochBegun | str = self.pipe.recv()
         except (EOFError, OSError):
+            self.job = None
             self.process.join()
-            self.last_exit = f"exit code {self.process.exitcode}"
+            self.exit_code = self.process.exitcode
             self.stop()
             return None
+        if isinstance(answer, (Trial, Exception)):
+            self.job = None
         return answer
 
     def stop(self) -> None:
@@ -133,26 +217,27 @@ class _Worker:
     def _start(self) -> None:
         context = get_context("spawn")
         self.pipe, remote = context.Pipe()
-        self.process = context.Process(target=_work, args=(remote, *self.arguments), daemon=True)
+        self.process = context.Process(target=_work, args=(remote,), name=_NAME, daemon=True)
         self.process.start()
         remote.close()
+        # Not as arguments of the process: if it dies before it has read them, `start` would wait
+        # for ever.
+        with contextlib.suppress(OSError):  # it has died, which `receive` will notice
+            self.pipe.send(self.arguments)
 
 
-def _work(
-    pipe: Any,
-    data: Dataset,
-    folder: SearchFolder,
-    hypermodel_space: HyperModelSpace | None,
-    threads: int,
-) -> None:
-    """Runs in a process: receives jobs, sends trials."""
+def _work(pipe: Any) -> None:
+    """Runs in a process: receives what `_Worker` has, then jobs; sends trials."""
     _exit_with_parent()
-    limit_threads(threads)
-    import time
+    try:
+        trainer = _trainer(*pipe.recv())
+    except Exception as error:  # raised by the process that started this one
+        pipe.send(_sendable(error))
+        return
+    pipe.send(_READY)
 
-    from imgclf.search.engine.trainer import Trainer, fast_garbage_collection
+    from imgclf.search.engine.trainer import fast_garbage_collection
 
-    trainer = Trainer(data, folder, hypermodel_space)
     with fast_garbage_collection():
         while True:
             try:
@@ -165,11 +250,35 @@ def _work(
                     deadline=time.monotonic() + left,
                     keep_above=keep_above,
                     needs_score=needs_score,
+                    on_epoch=lambda epoch: _send(pipe, _EpochBegun(epoch)),
                 )
             except Exception as error:  # raised by the process that started this one
-                answer = error
-            with contextlib.suppress(OSError):
-                pipe.send(answer)
+                answer = _sendable(error)
+            _send(pipe, answer)
+
+
+def _send(pipe: Any, answer: Trial | Exception | _EpochBegun) -> None:
+    with contextlib.suppress(OSError):  # its parent has ended, and so will this process
+        pipe.send(answer)
+
+
+def _trainer(
+    data: Dataset, folder: SearchFolder, hypermodel_space: HyperModelSpace | None, threads: int
+) -> Trainer:
+    limit_threads(threads)
+
+    from imgclf.search.engine.trainer import Trainer
+
+    return Trainer(data, folder, hypermodel_space)
+
+
+def _sendable(error: Exception) -> Exception:
+    """Returns the error, or one with its text if another process could not read it."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  # of this process
+    except Exception:
+        return SearchError(f"A worker failed. {type(error).__name__}: {error}")
+    return error
 
 
 def limit_threads(threads: int) -> None:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from imgclf.architecture.blocks.block import Block
 from imgclf.errors import ArgumentError, RunFolderError
+from imgclf.files.stored_json import STORED_ERRORS, number, show_error, whole
 from imgclf.search.engine.fractions import hyperband_fraction
+from imgclf.search.engine.job import Job
 from imgclf.search.engine.objective import objective_value
 from imgclf.search.results.trial import Trial
 from imgclf.search.space.hypermodel_space import HyperModelSpace
@@ -43,6 +45,9 @@ _RANDOM_TRIALS = 4
 # accuracy of 87% by half a point, and candidates differ by several.
 _NOISE = 0.01
 
+# How far beyond its range, as a part of it, a number may be rounded.
+_ROUNDING = 1e-3
+
 # What keras-tuner's Hyperband adds to the values of a trial.
 _EPOCHS, _BRACKET, _ROUND = "tuner/epochs", "tuner/bracket", "tuner/round"
 
@@ -68,6 +73,7 @@ class Proposer:
     ) -> None:
         self.algorithm = algorithm
         self.space = space
+        self.most_epochs = epochs
         self._proposals: dict[int, Any] = {}  # by the number of the trial
         self._ended: list[Trial] = []
         with _quiet():
@@ -93,11 +99,22 @@ class Proposer:
             or "STOPPED" if the space is exhausted.
         """
         self.oracle.replayed = values
-        with _quiet():
+        with _quiet(), self._unlimited(values is not None):
             proposal = self.oracle.create_trial(f"trial {number}")
         if proposal.status == "RUNNING":
             self._proposals[number] = proposal
         return proposal.status, dict(proposal.hyperparameters.values)
+
+    @contextlib.contextmanager
+    def _unlimited(self, unlimited: bool) -> Iterator[None]:
+        """Lets trials of an earlier call be proposed again, though this one may allow fewer."""
+        limit = self.oracle.max_trials
+        if unlimited and limit is not None:
+            self.oracle.max_trials = max(limit, len(self.oracle.trials) + 1)
+        try:
+            yield
+        finally:
+            self.oracle.max_trials = limit
 
     def record(self, trial: Trial) -> None:
         """Takes the result of a trial that was proposed."""
@@ -118,13 +135,46 @@ class Proposer:
         Raises:
             RunFolderError: if this search would not have come to it.
         """
-        status, _ = self.propose(trial.number, trial.hyperparameters)
-        if status != "RUNNING":
+        self.stored_candidate(trial)
+        try:
+            status, _ = self.propose(trial.number, trial.hyperparameters)
+            if status == "RUNNING":
+                self.record(trial)
+                return
+        except (*STORED_ERRORS, IndexError) as error:  # from values that keras-tuner adds
             raise RunFolderError(
-                f"The journal's trial {trial.number} is not one that this search proposes. "
+                f"The journal's trial {trial.number} cannot be repeated ({show_error(error)}). "
                 "Use another run_dir."
-            )
-        self.record(trial)
+            ) from error
+        raise RunFolderError(
+            f"The journal's trial {trial.number} is not one that this search proposes. "
+            "Use another run_dir."
+        )
+
+    def stored_candidate(self, stored: Trial | Job) -> tuple[tuple[Block, ...], Recipe]:
+        """Returns the blocks and the recipe of a trial that a folder has stored.
+
+        Raises:
+            RunFolderError: if it is none of this space, so that another search or a person wrote
+                it.
+        """
+        values = stored.hyperparameters
+        outside = [
+            hp.name
+            for hp in self.oracle.get_space().space
+            if hp.name in values and not _is_allowed(hp, values[hp.name])
+        ]
+        if _EPOCHS in values:
+            most = self.most_epochs if self.promotes else 0
+            outside += [] if whole(1, most)[1](values[_EPOCHS]) else [_EPOCHS]
+        if not outside:
+            with contextlib.suppress(*STORED_ERRORS):
+                blocks, recipe = self.candidate(values)
+                if blocks == stored.blocks:
+                    return blocks, recipe
+        raise RunFolderError(
+            f"The stored trial {stored.number} is not one of this space. Use another run_dir."
+        )
 
     def candidate(self, values: dict[str, Any]) -> tuple[tuple[Block, ...], Recipe]:
         """Returns the blocks and the recipe that the values of a proposal stand for."""
@@ -190,6 +240,14 @@ class Proposer:
             return str(error), ""
         reason = self.space.rejection_reason(blocks, recipe, plain)
         return reason, self.space.key(blocks, recipe, plain)
+
+
+def _is_allowed(hp: Any, value: Any) -> bool:
+    """Whether one of keras-tuner's hyperparameters has this value among its own."""
+    if not hasattr(hp, "min_value"):
+        return value in hp.values
+    room = _ROUNDING * max(abs(hp.min_value), abs(hp.max_value))
+    return bool(number(hp.min_value - room, hp.max_value + room)[1](value))
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from concurrent import futures
 from typing import TYPE_CHECKING, Any
 
 from imgclf.errors import ArgumentError, RunFolderError, SearchError
-from imgclf.search.engine.coordinator import Coordinator
+from imgclf.search.engine.coordinator import WORKER_SILENT, Coordinator
 from imgclf.search.engine.job import Job
 from imgclf.search.engine.trainer import Trainer
 from imgclf.search.results.trial import Trial
@@ -162,7 +162,7 @@ class _ChiefOracle:
         for trial in list(self.running.values()):
             if now - trial.last_heartbeat > silence:
                 self._forget(trial.number)
-                self.coordinator.requeue(trial.number, "its worker fell silent")
+                self.coordinator.requeue(trial.number, WORKER_SILENT)
 
     def _forget(self, number: int) -> None:
         for heartbeat_id, trial in list(self.running.items()):

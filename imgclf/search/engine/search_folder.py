@@ -22,6 +22,16 @@ from typing import TypeVar
 from imgclf.errors import RunFolderError
 from imgclf.files import atomic
 from imgclf.files.journal import Journal
+from imgclf.files.stored_json import (
+    Check,
+    check_record,
+    number,
+    optional,
+    read_object,
+    show_error,
+    whole,
+)
+from imgclf.formatting import show_path
 from imgclf.search.engine.job import Job
 from imgclf.search.results.trial import Trial, best_trial
 
@@ -34,6 +44,22 @@ _MODEL_BYTES = 4
 
 # Bytes of a run folder or of a model's file beside the parameters.
 _OTHER_BYTES = 100_000
+
+_REMOVE_PLAN = "Remove it, and its trial starts again."
+_REMOVE_MACHINE = "Remove it, and the machine is measured again."
+
+# What machine.json may hold: bytes, and the coefficients of a `LatencyModel`.
+_MACHINE: dict[str, Check] = {
+    "available_memory": optional(whole(0, 2**63)),
+    "milliseconds": (
+        "an object of three numbers",
+        lambda value: (
+            isinstance(value, dict)
+            and value.keys() == {"call", "layer", "macs"}
+            and all(number(0, 1e9)[1](each) for each in value.values())
+        ),
+    ),
+}
 
 _Measured = TypeVar("_Measured")
 
@@ -74,18 +100,37 @@ class SearchFolder:
         """Records that a trial is running, so that it resumes after a kill."""
         atomic.write_text(self.trial_folder(job.number) / "plan.json", json.dumps(job.to_dict()))
 
+    def recorded_trials(self) -> list[Trial]:
+        """Returns the trials of the journal; of several with one number, the last."""
+        trials = (Trial.from_dict(record) for record in self.journal.read())
+        return list({trial.number: trial for trial in trials}.values())
+
     def running_jobs(self) -> list[Job]:
         """Returns the trials that were begun and have not ended, in their order."""
         jobs = []
         for path in sorted((self.path / "trials").glob("*/plan.json")):
-            try:
-                values = json.loads(path.read_text())
-            except ValueError as error:
+            job = Job.from_dict(read_object(path, _REMOVE_PLAN))
+            if path.parent != self.trial_folder(job.number):
                 raise RunFolderError(
-                    f"{path}: is damaged ({error}). Remove it, and its trial starts again."
-                ) from error
-            jobs.append(Job.from_dict(values))
+                    f"{show_path(path)}: is the plan of trial {job.number}, which belongs "
+                    f"elsewhere. {_REMOVE_PLAN}"
+                )
+            jobs.append(job)
         return jobs
+
+    def check_no_links(self) -> None:
+        """Checks that the folders of trials are here, since files in them are deleted.
+
+        Raises:
+            RunFolderError: if one is a link.
+        """
+        trials = self.path / "trials"
+        for folder in (trials, *(trials.glob("*") if trials.is_dir() else ())):
+            if folder.is_symlink():
+                raise RunFolderError(
+                    f"{show_path(folder)}: is a link, and a search deletes files in there. Replace "
+                    "it by the folder."
+                )
 
     def measured_once(self, name: str, measure: Callable[[], _Measured]) -> _Measured:
         """Returns a measurement of the machine, which a resumed search takes from the folder.
@@ -95,7 +140,13 @@ class SearchFolder:
             measure: called if there is none yet.
         """
         path = self.path / "machine.json"
-        known = json.loads(path.read_text()) if path.exists() else {}
+        known = read_object(path, _REMOVE_MACHINE) if os.path.lexists(path) else {}
+        try:
+            check_record(known, _MACHINE)
+        except ValueError as error:
+            raise RunFolderError(
+                f"{show_path(path)}: is damaged ({show_error(error)}). {_REMOVE_MACHINE}"
+            ) from error
         if name not in known:
             known[name] = measure()
             atomic.write_text(path, json.dumps(known, indent=2) + "\n")

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from imgclf.architecture.describe import Description, describe
 from imgclf.classifier.classifier import Classifier
@@ -85,6 +85,7 @@ class Trainer:
         deadline: float | None,
         keep_above: float = -1.0,
         needs_score: bool = False,
+        on_epoch: Callable[[int], None] | None = None,
     ) -> Trial:
         """Runs a trial to its end, or until the time is over.
 
@@ -94,6 +95,7 @@ class Trainer:
             keep_above: a model with a higher score is saved in the folder.
             needs_score: evaluates the model even if the time is over before the first epoch ends,
                 as long as no other trial has a score.
+            on_epoch: called with the number of each epoch, from 1, when it begins.
 
         Returns:
             The trial with its result, which may be a failure.
@@ -104,7 +106,7 @@ class Trainer:
         score, outcome, milliseconds, reason = None, None, None, None
         status: Status = "completed"
         try:
-            outcome = self._train(job, deadline, started)
+            outcome = self._train(job, deadline, started, on_epoch)
             if outcome.timed_out:
                 status = "timed_out"
             elif len(outcome.curve) < job.recipe.epochs and self._was_stopped(job, outcome.curve):
@@ -138,7 +140,23 @@ class Trainer:
             curve=outcome.curve if outcome else (),
         )
 
-    def _train(self, job: Job, deadline: float | None, started: float) -> Outcome:
+    def measure_seconds(self, job: Job) -> float | None:
+        """Times a few steps of a trial; returns the seconds it takes, None if it would fail."""
+        release_models()
+        train = take_fraction(self.data.train, job.train_fraction)
+        data = TrainingData(train, self.validation)
+        try:
+            return training.plan(self._build(job), data, job.recipe, None).seconds
+        except candidate_errors(any_code=self.hypermodel_space is not None):
+            return None
+
+    def _train(
+        self,
+        job: Job,
+        deadline: float | None,
+        started: float,
+        on_epoch: Callable[[int], None] | None,
+    ) -> Outcome:
         from imgclf.search.engine.trial_callbacks import Watch, keep_best_weights
 
         model = self._build(job)
@@ -152,6 +170,7 @@ class Trainer:
             started=started,
             deadline=deadline,
             resumable=run_dir is not None,
+            on_epoch=on_epoch,
         )
         try:
             training.fit(

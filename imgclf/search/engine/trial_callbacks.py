@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -26,6 +27,7 @@ class Watch(keras.callbacks.Callback):
         started: start of the trial, by `time.monotonic`.
         deadline: end of the search, by `time.monotonic`; None if there is none.
         resumable: whether the training saves itself when it is paused.
+        on_epoch: called with the number of each epoch, from 1, when it begins.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Watch(keras.callbacks.Callback):
         started: float,
         deadline: float | None,
         resumable: bool,
+        on_epoch: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__()
         self.job = job
@@ -43,6 +46,7 @@ class Watch(keras.callbacks.Callback):
         self.started = started
         self.deadline = deadline
         self.resumable = resumable
+        self.on_epoch = on_epoch
         self.timed_out = False
         self.pause = False  # asks `fit` to save and to raise TrainingPaused
         self.curve: list[float] = []
@@ -59,6 +63,11 @@ class Watch(keras.callbacks.Callback):
     def set_state(self, state: dict[str, Any]) -> None:
         """Takes over what a checkpoint stored."""
         self.curve, self.seconds_before = list(state["curve"]), state["seconds"]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Tells how far the training is."""
+        if self.on_epoch is not None:
+            self.on_epoch(epoch + 1)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Pauses the training when the time is over."""

@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,16 @@ from imgclf.classifier.predicting import image_settings
 from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.errors import ArgumentError, ArgumentTypeError, ImgclfError, RunFolderError, SearchError
 from imgclf.files.journal import Journal
+from imgclf.files.stored_json import (
+    STORED_ERRORS,
+    Check,
+    check_record,
+    number,
+    optional,
+    show_error,
+    text,
+    whole,
+)
 from imgclf.search.results.confirm_baselines import make_baseline
 from imgclf.search.results.confirmation import Confirmation, RetrainedNetwork, Run
 from imgclf.search.results.significance import compare_all
@@ -200,6 +211,19 @@ def _config(
     }
 
 
+# What a line of the journal may hold.
+_STORED: dict[str, Check] = {
+    "network": text(1_000),
+    "seed": whole(0, 2**63),
+    "accuracy": optional(number(0, 1)),
+    "seconds": number(0, 1e9),
+    "parameters": whole(0, 2**53),
+    "epochs": whole(0, 10**9),
+    "correct": text(4 * 2**20),
+    "reason": optional(text(100_000)),
+}
+
+
 class _Training(NamedTuple):
     run: Run
     parameters: int
@@ -224,7 +248,7 @@ class _Runner:
         self.journal = None if folder is None else Journal(folder / "confirm.jsonl")
         self.known: dict[tuple[str, int], _Training] = {}
         for record in [] if self.journal is None else self.journal.read():
-            training = _read_training(record)
+            training = _read_training(record, len(data.validation or ()))
             self.known[training.run.network, training.run.seed] = training
         # The best training of each network, if no folder keeps them.
         self.models: dict[str, tuple[float, Classifier]] = {}
@@ -296,14 +320,18 @@ def _file_name(name: str, seed: int) -> str:
     return f"{name.replace(' ', '-')}-{seed}"
 
 
-def _read_training(record: dict[str, Any]) -> _Training:
+def _read_training(record: dict[str, Any], num_validation: int) -> _Training:
     try:
-        parameters = int(record.pop("parameters"))
-        return _Training(Run(**record), parameters)
-    except (KeyError, TypeError, ValueError) as error:
+        check_record(record, _STORED, tuple(_STORED)[:5])
+        run = Run(**{name: value for name, value in record.items() if name != "parameters"})
+        digits = 2 * math.ceil(num_validation / 8)
+        if run.accuracy is not None and len(bytes.fromhex(run.correct)) * 2 != digits:
+            raise ValueError(f"'correct' must have {digits} digits, not {len(run.correct)}")
+        return _Training(run, record["parameters"])
+    except STORED_ERRORS as error:
         raise RunFolderError(
-            f"The record of a training cannot be read ({type(error).__name__}: {error}). "
-            "Use another run_dir."
+            f"The record of a training cannot be read ({type(error).__name__}: "
+            f"{show_error(error)}). Use another run_dir."
         ) from error
 
 

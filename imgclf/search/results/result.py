@@ -57,6 +57,7 @@ class SearchResult:
         classifier: of the best trial, or the path of its file.
         run_dir: the folder of the search; None if it has none.
         space: the `HyperModelSpace` that was searched; None for a space of blocks.
+        data: the code that loads the data, for scripts; None if there is none.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class SearchResult:
         *,
         run_dir: Path | None = None,
         space: HyperModelSpace | None = None,
+        data: str | None = None,
     ) -> None:
         self.trials = trials
         self.stopped_by = stopped_by
         self.run_dir = run_dir
         self.space = space
+        self.data = data
         self._classifier = classifier
         self._confirmation: Confirmation | None = None
 
@@ -230,7 +233,7 @@ class SearchResult:
         self,
         form: Literal["imgclf", "keras"] = "imgclf",
         *,
-        data: str = 'imgclf.load_folder("photos/")',
+        data: str | None = None,
     ) -> str:
         """Returns a script that builds the `winner` and trains it.
 
@@ -238,6 +241,8 @@ class SearchResult:
             form: "imgclf" for a short script; "keras" for one in plain Keras, as `imgclf.eject`
                 writes it.
             data: the code that loads your data, such as "imgclf.load_digits()"; for "imgclf" only.
+                By default that of the search, with absolute paths. If the search used arrays, the
+                script says where to put it.
 
         Returns:
             The text of a Python file.
@@ -259,11 +264,10 @@ class SearchResult:
                 '`form` must be "keras" for a network that a hypermodel built: it has no blocks. '
                 + checks.received("form", form)
             )
-        return imgclf_script(winner.blocks, winner.recipe, title=title, data=data)
+        code = self.data if data is None else checks.text("data", data)
+        return imgclf_script(winner.blocks, winner.recipe, title=title, data=code)
 
-    def save_scripts(
-        self, folder: StrPath, *, data: str = 'imgclf.load_folder("photos/")'
-    ) -> list[Path]:
+    def save_scripts(self, folder: StrPath, *, data: str | None = None) -> list[Path]:
         """Writes the scripts of `to_code`: `winner.py` and `winner_keras.py`.
 
         Args:

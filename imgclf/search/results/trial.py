@@ -3,20 +3,66 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from imgclf.architecture.blocks.block import Block, block_from_dict
 from imgclf.errors import RunFolderError
 from imgclf.evaluation.intervals.by_formula import wilson_interval
 from imgclf.files.migrations import migrate_trial
+from imgclf.files.stored_json import (
+    STORED_ERRORS,
+    Check,
+    check_record,
+    list_of,
+    number,
+    one_of,
+    optional,
+    show_error,
+    text,
+    values_by_name,
+    whole,
+)
 from imgclf.training.recipe.recipe import Recipe
 
-__all__ = ["Status", "Trial", "best_trial", "rank_trials"]
+__all__ = ["MAX_NUMBER", "Status", "Trial", "best_trial", "rank_trials"]
 
 Status: TypeAlias = Literal["completed", "stopped", "failed", "timed_out"]
 
 _HYPERBAND_PREFIX = "tuner/"
+
+# More trials than these nobody runs, and the names of their folders have a bounded length.
+MAX_NUMBER = 10_000_000
+
+# What the record of a trial may hold. Blocks and recipes are checked by their own classes.
+_STORED: dict[str, Check] = {
+    "number": whole(1, MAX_NUMBER),
+    "blocks": list_of(("an object", lambda value: isinstance(value, dict))),
+    "recipe": ("an object", lambda value: isinstance(value, dict)),
+    "score": optional(number(0, 1)),
+    "seconds": number(0, 1e9),
+    "parameters": whole(0, 2**53),
+    "macs": optional(whole(0, 2**63)),
+    "status": one_of(*get_args(Status)),
+    "reason": optional(text(100_000)),
+    "hyperparameters": values_by_name(),
+    "milliseconds": optional(number(0, 1e9)),
+    "epochs_run": optional(whole(0, 10**9)),
+    "weights": optional(
+        (
+            "the path of a model below trials/",
+            lambda value: (
+                isinstance(value, str)
+                and re.fullmatch(r"trials/\d{1,9}/model\.keras", value) is not None
+            ),
+        )
+    ),
+    "num_validation": optional(whole(1, 2**53)),
+    "train_fraction": number(0, 1),
+    "promoted_from": optional(whole(1, MAX_NUMBER)),
+    "curve": list_of(number(0, 1)),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,15 +148,17 @@ class Trial:
         Raises:
             RunFolderError: if they are not the record of a trial.
         """
-        values = migrate_trial(values)
         try:
+            values = migrate_trial(values)
+            check_record(values, _STORED, ("number", "blocks", "recipe", "score", "seconds"))
             blocks = tuple(block_from_dict(block) for block in values["blocks"])
             recipe = Recipe.from_dict(values["recipe"])
             curve = tuple(values.get("curve", ()))
             return cls(**{**values, "blocks": blocks, "recipe": recipe, "curve": curve})
-        except (KeyError, TypeError, ValueError) as error:
+        except STORED_ERRORS as error:
             raise RunFolderError(
-                f"The record of a trial cannot be read ({type(error).__name__}: {error}). "
+                f"The record of a trial cannot be read ({type(error).__name__}: "
+                f"{show_error(error)}). "
                 "Use another run_dir."
             ) from error
 

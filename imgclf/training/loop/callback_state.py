@@ -101,5 +101,7 @@ def _set(callback: KerasCallback, state: Any) -> None:
     if _has_own(callback):
         callback.set_state(state)
         return
-    for name, value in state.items():
-        setattr(callback, name, value)
+    # By the names that are known, not by those in the file: another would be a path to write to.
+    for name in _remembered(callback) or ():
+        if name in state:
+            setattr(callback, name, state[name])

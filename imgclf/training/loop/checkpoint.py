@@ -19,6 +19,8 @@ import numpy as np
 
 from imgclf.errors import ArgumentTypeError, NotFiniteError, RunFolderError
 from imgclf.files import atomic
+from imgclf.files.stored_arrays import check_arrays
+from imgclf.files.stored_json import STORED_ERRORS, Check, check_record, truth, whole
 from imgclf.training.loop.callback_state import states
 from imgclf.training.loop.failed_write import naming_failed_write
 from imgclf.typing import KerasCallback, KerasModel
@@ -168,6 +170,20 @@ class Checkpoints:
         return sorted(self.folder.glob("epoch-*.npz"), reverse=True)
 
 
+# What the JSON part of a file may hold.
+_STATE: dict[str, Check] = {
+    "epoch": whole(0, 10**9),
+    "step": whole(0, 2**53),
+    "history": (
+        "lists of numbers",
+        lambda value: isinstance(value, dict) and all(map(_is_curve, value.values())),
+    ),
+    "metrics": ("a list", lambda value: isinstance(value, list)),
+    "callbacks": ("a list", lambda value: isinstance(value, list)),
+    "stopped": truth(),
+    "finished": truth(),
+}
+
 _FIELDS = [field.name for field in dataclasses.fields(TrainingState)]
 
 
@@ -231,13 +247,23 @@ def _check_whole(path: Path) -> None:
 
 def _read(path: Path) -> Checkpoint | None:
     try:
+        check_arrays(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             stored = {name: archive[name] for name in archive.files}
-        state = TrainingState(**_unpack(json.loads(str(stored["state"])), stored))
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+        state = _unpack(json.loads(str(stored["state"])), stored)
+        check_record(state, _STATE)
+        count = sum(name.startswith("v") for name in stored)
+        values = [stored[f"v{position}"] for position in range(count)]
+    except (OSError, EOFError, *STORED_ERRORS, NotImplementedError, zipfile.BadZipFile):
         return None
-    count = sum(name.startswith("v") for name in stored)
-    return Checkpoint(state, [stored[f"v{position}"] for position in range(count)])
+    return Checkpoint(TrainingState(**state), values)
+
+
+def _is_curve(value: Any) -> bool:
+    """Whether it is a list of numbers, of which some may be NaN."""
+    return isinstance(value, list) and all(
+        isinstance(each, (int, float)) or each is None for each in value
+    )
 
 
 def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:

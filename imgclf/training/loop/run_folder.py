@@ -34,7 +34,8 @@ from imgclf.errors import OtherImagesError, RunFolderError
 from imgclf.files import atomic
 from imgclf.files.migrations import migrate_run_config
 from imgclf.files.output_paths import output_file
-from imgclf.formatting import shorten, show_bytes
+from imgclf.files.stored_json import read_bytes, read_object, whole
+from imgclf.formatting import shorten, show_bytes, show_path
 from imgclf.training.loop.checkpoint import Checkpoints
 from imgclf.training.loop.failed_write import naming_failed_write
 from imgclf.training.loop.options import TrainingData
@@ -51,6 +52,12 @@ _WRITTEN = (_CONFIG, "images.csv", "files.csv", "log.csv", "curves.png", "time.j
 
 # Keys that earlier versions did not write: runs without them can be resumed.
 _LATER = frozenset({"images"})
+
+# More epochs than these nobody has trained, whatever a stranger's run folder says.
+_MOST_EPOCHS = 10**9
+
+# Differences from another run that are listed.
+_LISTED = 20
 
 
 class RunFolder:
@@ -77,13 +84,20 @@ class RunFolder:
         """
         import filelock
 
+        for name in (_LOCK, _OWNER):
+            if (self.path / name).is_symlink():  # somebody else's file would be written over
+                raise RunFolderError(f"{show_path(self.path / name)}: is a link. Remove it.")
         found = _Found.at(self.path)
         self._make(found)
         lock, self._begun = filelock.FileLock(self.path / _LOCK), False
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            name = "another process" if found.owner is None else found.owner.decode()
+            name = (
+                "another process"
+                if found.owner is None
+                else shorten(found.owner.decode(errors="replace"), 100)
+            )
             raise RunFolderError(f"Run folder {str(self.path)!r} is in use by {name}.") from None
         try:
             owner = f"process {os.getpid()} on {socket.gethostname()}"
@@ -134,11 +148,13 @@ class RunFolder:
             way_out += ' To resume from its checkpoint nevertheless: resume="force".'
         start = f"Run folder {str(self.path)!r} holds another run"
         if not images:
-            raise RunFolderError(f"{start}. It differs in: {'; '.join(others)}. Use {way_out}")
+            raise RunFolderError(
+                f"{start}. It differs in: {'; '.join(_first(others))}. Use {way_out}"
+            )
         way_out = f"Use {way_out}"
         if self.model.is_file():
             way_out = f"To train its model further on these images: {UPDATE}. Or else: {way_out}"
-        also = f" It also differs in: {'; '.join(others)}." if others else ""
+        also = f" It also differs in: {'; '.join(_first(others))}." if others else ""
         raise OtherImagesError(f"{start}, of other images: {'; '.join(images)}.{also} {way_out}")
 
     @property
@@ -185,8 +201,9 @@ class RunFolder:
 
     def stored_epochs(self) -> int | None:
         """The epochs of the run in the folder; None if there is none."""
-        epochs = ((self._stored_config() or {}).get("recipe") or {}).get("epochs")
-        return epochs if isinstance(epochs, int) else None
+        recipe = (self._stored_config() or {}).get("recipe")
+        epochs = recipe.get("epochs") if isinstance(recipe, dict) else None
+        return epochs if whole(1, _MOST_EPOCHS)[1](epochs) else None
 
     def check_space(self, needed: int) -> None:
         """Checks that the file system has space for a run.
@@ -206,13 +223,9 @@ class RunFolder:
 
     def _stored_config(self) -> dict[str, Any] | None:
         path = self.path / _CONFIG
-        if not path.exists():
+        if not os.path.lexists(path):
             return None
-        try:
-            stored = json.loads(path.read_text())
-        except ValueError as error:
-            raise RunFolderError(f"{path}: is damaged ({error}). Use another run_dir.") from error
-        return migrate_run_config(stored) if isinstance(stored, dict) else {}
+        return migrate_run_config(read_object(path, "Use another run_dir."))
 
     def write_log(self, history: Mapping[str, Sequence[float]]) -> None:
         """Writes the history as `log.csv`."""
@@ -295,7 +308,7 @@ class _Found:
             path,
             [each for each in (path, *path.parents) if not each.exists()],
             (path / _LOCK).exists(),
-            owner.read_bytes() if owner.is_file() else None,
+            read_bytes(owner) if owner.is_file() else None,
         )
 
     def restore(self) -> None:
@@ -338,4 +351,9 @@ def _differences(stored: Any, wanted: Any, name: str = "") -> dict[str, str]:
     if stored == wanted:
         return {}
     was, now = (shorten(json.dumps(value), 60, "end") for value in (stored, wanted))
-    return {name: f"{name} ({was} there, {now} now)"}
+    return {name: f"{shorten(name, 100)} ({was} there, {now} now)"}
+
+
+def _first(differences: Sequence[str]) -> list[str]:
+    more = len(differences) - _LISTED
+    return [*differences[:_LISTED], *([f"and {more} more"] if more > 0 else [])]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from imgclf.errors import RunFolderError
 from imgclf.files import atomic
+from imgclf.files.stored_json import Check, check_record, number, read_object, whole
 
 __all__ = ["add_time", "seconds_of", "timed"]
 
 _RECORD = "time.json"
+_STORED: dict[str, Check] = {"seconds": number(0, 1e12), "sessions": whole(0, 10**9)}
 
 # The folders of the two phases of transfer learning.
 _PHASES = ("head", "fine-tune")
@@ -50,8 +52,8 @@ def seconds_of(folder: Path) -> float | None:
 
 def _read(folder: Path) -> dict[str, Any]:
     try:
-        stored = json.loads((folder / _RECORD).read_text())
-        record = {"seconds": float(stored["seconds"]), "sessions": int(stored["sessions"])}
-    except (OSError, ValueError, TypeError, KeyError):
+        stored = read_object(folder / _RECORD, "")
+        check_record(stored, _STORED, tuple(_STORED))
+    except (RunFolderError, ValueError, KeyError):
         return {"seconds": 0.0, "sessions": 0}
-    return record if math.isfinite(record["seconds"]) else {"seconds": 0.0, "sessions": 0}
+    return {**stored, "seconds": float(stored["seconds"])}

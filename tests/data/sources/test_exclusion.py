@@ -77,9 +77,9 @@ def test_what_is_no_list_of_files_is_refused(photo_folder, tmp_path):
     with pytest.raises(DataError) as caught:
         imgclf.load_folder(photo_folder, exclude=table)
     assert str(caught.value) == (
-        f"{table}: must have a column 'path', as `imgclf inspect --out` writes it. Its columns: "
-        "'file'."
+        f"{table}: must be a CSV table in UTF-8 with a column 'path', as `imgclf inspect --out` "
+        "writes it (it has the columns 'file')."
     )
     table.write_bytes(b"path\n\xff\xfe\n")
-    with pytest.raises(DataError, match="is not a CSV table in UTF-8"):
+    with pytest.raises(DataError, match=r"must be a CSV table in UTF-8 .*can't decode byte 0xff"):
         imgclf.load_folder(photo_folder, exclude=table)

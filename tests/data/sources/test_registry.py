@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 import imgclf
-from imgclf.data.sources.registry import SOURCES, code_to_load, load_source
+from imgclf.data.sources.registry import SOURCES, load_source
 from imgclf.errors import ArgumentError, ArgumentTypeError
 
 
@@ -31,13 +31,6 @@ def test_each_row_has_the_options_of_its_function():
         assert function is row.load
         names = list(inspect.signature(function).parameters)
         assert list(row.options) == (names if row.is_named else names[1:])
-
-
-def test_the_line_that_loads_a_source_loads_it(photo_folder):
-    assert code_to_load("cifar10", {"batches": (1,)}) == "imgclf.load_cifar10(batches=(1,))"
-    line = code_to_load(str(photo_folder), {"image_size": 16})
-    assert line == f"imgclf.load_folder({str(photo_folder)!r}, image_size=16)"
-    assert eval(line, {"imgclf": imgclf}).image_shape == (16, 16, 3)
 
 
 def message_of(source, error=ArgumentError, **settings):
