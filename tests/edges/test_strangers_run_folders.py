@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import shutil
 import tracemalloc
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -394,3 +397,90 @@ def test_an_honest_folder_is_read_as_before(folder, data):
     assert dataclasses.replace(again.trials[0], weights=None) == Trial.from_dict(
         json.loads((folder / "journal.jsonl").read_text())
     )
+
+
+@pytest.fixture(scope="module")
+def stopped(data, tmp_path_factory):
+    """A run of one epoch, whose checkpoint can be changed, and what it ended with."""
+    run = tmp_path_factory.mktemp("run")
+    train(data, run)
+    return run
+
+
+def train(data, run, epochs=1, **settings):
+    recipe = Recipe(epochs=epochs, batch_size=50)
+    clf = imgclf.Classifier.from_blocks([conv_maxpool(2), flatten()], data, recipe)
+    clf.fit(data, run_dir=run, verbose=0, **settings)
+    return clf
+
+
+def npz(path, arrays, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in arrays.items():
+            archive.writestr(name, content)
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
+def hostile_checkpoints(path):
+    """The bytes of a good checkpoint, changed in ways that would take memory or run code."""
+    with zipfile.ZipFile(path) as archive:
+        good = {name: archive.read(name) for name in archive.namelist()}
+
+    def written(arrays, **settings):
+        file = io.BytesIO()
+        npz(file, arrays, **settings)
+        return file.getvalue()
+
+    huge = npy(np.zeros(1, np.float32)).replace(b"(1,), }", b"(99999999999,), }")
+    state = json.loads(str(np.load(io.BytesIO(good["state.npy"]))))
+
+    def with_state(**changes):
+        return written({**good, "state.npy": npy(np.asarray(json.dumps({**state, **changes})))})
+
+    deep = npy(np.asarray("[" * 200_000))
+    yield "compressed", written({**good, "x.npy": bytes(10**8)}, compression=zipfile.ZIP_DEFLATED)
+    yield "declares more", written({**good, "v0.npy": huge})
+    yield "objects", written({**good, "v0.npy": npy(np.array([{}], dtype=object))})
+    yield "no state", written({name: good[name] for name in good if name != "state.npy"})
+    yield "deep state", written({**good, "state.npy": deep})
+    yield "no header", written({**good, "v0.npy": b"\x93NUMPY\x09\x00"})
+    yield "epoch", with_state(epoch="../../x")
+    yield "big epoch", with_state(epoch=10**12)
+    yield "history", with_state(history=[1, 2])
+    yield "curve", with_state(history={"loss": "abc"})
+    yield "unknown", with_state(own=1)
+    yield "empty", b""
+    yield "text", b"<html>"
+
+
+def test_a_checkpoint_that_is_none_is_refused_without_much_memory(stopped, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(stopped, run)
+    (good,) = (run / "checkpoints").glob("epoch-00001-*.npz")
+    for old in (run / "checkpoints").glob("epoch-00000-*.npz"):
+        old.unlink()
+    for kind, content in list(hostile_checkpoints(good)):
+        good.write_bytes(content)
+        tracemalloc.start()
+        with pytest.raises(RunFolderError, match="None of the 1 checkpoints"):
+            train(data, run)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 10**8, kind
+        assert good.read_bytes() == content
+
+
+def test_callbacks_take_back_only_what_is_known_of_them(tmp_path):
+    import keras
+
+    from imgclf.training.loop.callback_state import set_states
+
+    saver = keras.callbacks.ModelCheckpoint(tmp_path / "mine.keras")
+    before = saver.filepath
+    set_states([saver], [{"best": 0.5, "filepath": "../../stolen.keras", "__class__": "x"}])
+    assert (saver.best, saver.filepath) == (0.5, before)

@@ -12,6 +12,7 @@ from imgclf.search.engine.job import Job
 from imgclf.search.results.network_summary import summarize_blocks
 from imgclf.search.results.progress_table import (
     EndedRow,
+    Row,
     RunningRow,
     RunningTrial,
     progress_table,
@@ -169,7 +170,7 @@ class _LiveTable(TrialDisplay):
         # Below the rows stands the time left, above them the header.
         ended = self._shown(max(1, size.height - len(running) - _OTHER_LINES))
         left = None if self.end_time is None else max(0.0, self.end_time - time.monotonic())
-        rows = [
+        rows: list[Row] = [
             *(EndedRow(trial, _network(trial)) for trial in ended),
             *(RunningRow(trial) for trial in running),
         ]

@@ -41,9 +41,6 @@ _TRIALS_PER_PROCESS = 10
 # Seconds that a process has to save its training when the search is interrupted.
 _GRACE_SECONDS = 20.0
 
-# What a process sends when it can train.
-_READY = "ready"
-
 # What a process is called, and its exit code if it finds itself in a call of `search`.
 _NAME = "imgclf search worker"
 _NO_GUARD = 86
@@ -112,7 +109,7 @@ def _receive(worker: _Worker, coordinator: Coordinator) -> None:
     job = worker.job
     assert job is not None  # noqa: S101
     answer = worker.receive()
-    if answer == _READY:
+    if isinstance(answer, _Ready):
         worker.was_ready = True
     elif isinstance(answer, _EpochBegun):
         coordinator.begin_epoch(job.number, answer.epoch)
@@ -154,6 +151,10 @@ def _exit_text(code: int | None) -> str:
     return f"killed by {name}{memory}"
 
 
+class _Ready:
+    """What a process sends when it can train."""
+
+
 @dataclasses.dataclass(frozen=True)
 class _EpochBegun:
     """What a process sends when an epoch of its trial begins."""
@@ -190,10 +191,10 @@ class _Worker:
         with contextlib.suppress(OSError):  # it has died, which `receive` will notice
             self.pipe.send((job, left, coordinator.keep_above(), not coordinator.has_score()))
 
-    def receive(self) -> Trial | Exception | _EpochBegun | str | None:
+    def receive(self) -> Trial | Exception | _Ready | _EpochBegun | None:
         """Returns its trial or what it raised, or how far it is; None if the process has died."""
         try:
-            answer: Trial | Exception | _EpochBegun | str = self.pipe.recv()
+            answer: Trial | Exception | _Ready | _EpochBegun = self.pipe.recv()
         except (EOFError, OSError):
             self.job = None
             self.process.join()
@@ -234,7 +235,7 @@ def _work(pipe: Any) -> None:
     except Exception as error:  # raised by the process that started this one
         pipe.send(_sendable(error))
         return
-    pipe.send(_READY)
+    pipe.send(_Ready())
 
     from imgclf.search.engine.trainer import fast_garbage_collection
 

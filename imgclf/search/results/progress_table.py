@@ -18,7 +18,7 @@ from imgclf.search.results.trial import Trial
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["EndedRow", "RunningRow", "RunningTrial", "progress_table", "show_accuracy"]
+__all__ = ["EndedRow", "Row", "RunningRow", "RunningTrial", "progress_table", "show_accuracy"]
 
 # Columns of a terminal below which numbers are shortened.
 _WIDE = 72
@@ -28,14 +28,16 @@ _WIDTHS = {True: (5, 14, 11, 9), False: (5, 8, 6, 9)}
 _SPACE = 1
 
 
-class _Row(Protocol):
+class Row(Protocol):
+    """A row of the table."""
+
     dim: bool
 
     def cells(self, *, wide: bool) -> tuple[str, str, str, str, str]:
         """Returns the texts for trial, accuracy, parameters, time and network."""
 
 
-def progress_table(rows: Iterable[_Row], width: int, *, seconds_left: float | None) -> Table:
+def progress_table(rows: Iterable[Row], width: int, *, seconds_left: float | None) -> Table:
     """Lays out the rows.
 
     Args:
