@@ -15,6 +15,7 @@ from imgclf.errors import MissingFileError, RunFolderError
 from imgclf.files.stored_json import (
     Check,
     check_record,
+    list_of,
     number,
     one_of,
     optional,
@@ -59,6 +60,19 @@ _STORED: dict[str, Check] = {
     "max_pixels": optional(whole(1, 178_956_970)),
     "cache": optional(one_of("auto", "memory", "disk", "off")),
     "cache_size": optional(whole(0, 2**63)),
+    "test": optional(number(0, 1)),
+    "class_names": optional(list_of(_TEXT)),
+    "path_column": optional(_TEXT),
+    "label_column": (
+        "a text, a list of texts, or null",
+        lambda value: value is None or _TEXT[1](value) or list_of(_TEXT)[1](value),
+    ),
+    "split_column": optional(_TEXT),
+    "delimiter": optional(_TEXT),
+    "encoding": optional(_TEXT),
+    "root": optional(_TEXT),
+    "max_skipped": optional(number(0, 1)),
+    "split_like": optional(_TEXT),
 }
 
 

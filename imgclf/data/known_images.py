@@ -26,7 +26,8 @@ from imgclf.duplicates.exact import file_digest
 from imgclf.errors import ArgumentError, RunFolderError
 from imgclf.files.csv_file import text_of, write_csv
 from imgclf.files.in_threads import in_threads
-from imgclf.formatting import list_names, plural
+from imgclf.files.stored_json import show_error
+from imgclf.formatting import list_names, plural, show_path
 from imgclf.typing import StrPath
 
 __all__ = [
@@ -45,6 +46,9 @@ _RECORD = "images.csv"
 
 # Of copies within one data set the first of these counts: a test set that was made is not changed.
 _WITHIN = ("test", "validation", "train")
+
+# Ten million images.
+_MAX_BYTES = 2**31
 
 _COLUMNS = ("sha256", "split", "class", "earlier")
 _CHUNK = 64
@@ -291,9 +295,11 @@ def _resolved(images: Iterator[_Image] | Sequence[_Image]) -> dict[bytes, str]:
 
 
 @functools.lru_cache(maxsize=4)
-def _read(path: Path, changed: int, size: int) -> KnownImages:  # noqa: ARG001  the key of the cache
+def _read(path: Path, changed: int, size: int) -> KnownImages:  # noqa: ARG001  keys of the cache
     images = []
     try:
+        if not path.is_file() or size > _MAX_BYTES:  # opening a pipe would wait for ever
+            raise ValueError("it is not a regular file of a size that imgclf writes")
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             if not {*_COLUMNS} <= {*(reader.fieldnames or ())}:
@@ -305,8 +311,8 @@ def _read(path: Path, changed: int, size: int) -> KnownImages:  # noqa: ARG001  
                 images.append(_Image(digest, split, text_of(row["class"]), bool(row["earlier"])))
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise RunFolderError(
-            f"{path}: is damaged ({error}), so which images the run was trained on is not known. "
-            "Restore it, or delete it: images are then known by the path of their source alone."
+            f"{show_path(path)}: is damaged ({show_error(error)}), so which images the run was "
+            "trained on is not known. Restore it, or delete it: images are then known by the path of their source alone."
         ) from error
     return KnownImages(images)
 

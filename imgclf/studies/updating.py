@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ from imgclf.evaluation.comparison import Comparison, compare_evaluations
 from imgclf.evaluation.evaluation import Evaluation
 from imgclf.evaluation.evaluation_log import count_test_evaluation
 from imgclf.files import atomic
-from imgclf.formatting import list_names, plural
+from imgclf.files.stored_json import read_object
+from imgclf.formatting import list_names, plural, show_path
 from imgclf.training.budget.budget import Budget
 from imgclf.training.loop.progress import announce
 from imgclf.training.loop.run_folder import RunFolder
@@ -35,6 +37,8 @@ from imgclf.typing import KerasHistory, StrPath, Verbose
 __all__ = ["Update", "update_run"]
 
 _FOLDER, _DONE = "update", "done.json"
+_KEPT = re.compile(r"before-update-\d{1,9}")
+_REMOVE_UPDATE = "Remove its folder, and the update starts again."
 
 # What an update replaces; the model comes last.
 _FOLDERS = ("checkpoints", "head", "fine-tune", "features")
@@ -226,7 +230,11 @@ def _before_folder(run: Path) -> Path:
 def _take_over(run: Path) -> None:
     """Puts the files of the update in the place of the run's; can be repeated if stopped."""
     update = run / _FOLDER
-    kept = run / json.loads((update / _DONE).read_text())["kept"]
+    name = read_object(update / _DONE, _REMOVE_UPDATE).get("kept")
+    # Files are moved there: what a stranger wrote must not lead out of the run.
+    if not isinstance(name, str) or not _KEPT.fullmatch(name) or (run / name).is_symlink():
+        raise RunFolderError(f"{show_path(update / _DONE)}: is damaged. {_REMOVE_UPDATE}")
+    kept = run / name
     kept.mkdir(exist_ok=True)
     for name in _STALE:
         if (run / name).is_file():

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 import imgclf
 from imgclf import Recipe, choice, conv_maxpool, flatten
 from imgclf.cli.run_source import recall, remembered
+from imgclf.data.known_images import KnownImages
 from imgclf.data.sources.exclusion import Exclusion
 from imgclf.errors import DataError, RunFolderError
 from imgclf.evaluation.evaluation_log import read_test_evaluations
@@ -113,12 +114,12 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path, name):
     path.unlink()
     path.mkdir()
     if name != "data.json":  # one that is not there is not an error
-        with pytest.raises(RunFolderError, match="is not a regular file"):
+        with pytest.raises(RunFolderError, match="not a regular file"):
             read()
     path.rmdir()
     os.mkfifo(path)
     if name != "data.json":
-        with pytest.raises(RunFolderError, match="is not a regular file"):
+        with pytest.raises(RunFolderError, match="not a regular file"):
             read()
 
 
@@ -473,6 +474,33 @@ def test_a_checkpoint_that_is_none_is_refused_without_much_memory(stopped, data,
         tracemalloc.stop()
         assert peak < 10**8, kind
         assert good.read_bytes() == content
+
+
+@pytest.mark.parametrize("kept", ["../../x", "/tmp/x", "before-update-1/../..", "", None, 3, ["a"]])
+def test_an_update_that_was_stopped_moves_no_file_out_of_the_run(tmp_path, kept):
+    from imgclf.studies.updating import _take_over
+
+    run = tmp_path / "run"
+    write(run, "update/done.json", {"kept": kept})
+    write(run, "log.csv", b"epoch")
+    before = tree(tmp_path)
+    with pytest.raises(RunFolderError, match=r"done.json: is damaged. Remove its folder"):
+        _take_over(run)
+    assert tree(tmp_path) == before
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(table=st.binary(max_size=300))
+def test_any_record_of_images_is_read_or_refused_in_words(tmp_path_factory, table):
+    run = tmp_path_factory.mktemp("run")
+    good = b"sha256,split,class,earlier\n" + b"ab" * 32 + b",train,cat,\n"
+    (run / "images.csv").write_bytes(good + table)
+    with contextlib.suppress(RunFolderError):
+        KnownImages.read(run)
+    (run / "images.csv").unlink()
+    os.mkfifo(run / "images.csv")
+    with pytest.raises(RunFolderError, match="is not a regular file"):
+        KnownImages.read(run)
 
 
 def test_callbacks_take_back_only_what_is_known_of_them(tmp_path):
