@@ -312,7 +312,8 @@ def _read(path: Path, changed: int, size: int) -> KnownImages:  # noqa: ARG001  
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise RunFolderError(
             f"{show_path(path)}: is damaged ({show_error(error)}), so which images the run was "
-            "trained on is not known. Restore it, or delete it: images are then known by the path of their source alone."
+            "trained on is not known. Restore it, or delete it: images are then known by the path "
+            "of their source alone."
         ) from error
     return KnownImages(images)
 
