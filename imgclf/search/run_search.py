@@ -307,6 +307,8 @@ def _result(
     trials.sort(key=lambda trial: trial.number)
     if not any(trial.score is not None for trial in trials):
         if coordinator.trials:
+            if len(trials) == 1:
+                raise SearchError(f"The only trial failed: {trials[0].reason}")
             raise SearchError(f"All {len(trials)} trials failed. The last: {trials[-1].reason}")
         if coordinator.stopped_by == "minutes":
             raise SearchError("The time was over before the first trial had trained on a batch.")
