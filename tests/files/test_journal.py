@@ -45,5 +45,5 @@ def test_a_damaged_line_is_named_and_left(journal):
 
 def test_a_line_that_is_no_record_is_named(journal):
     journal.path.write_bytes(b"7\n")
-    with pytest.raises(RunFolderError, match=r"line 1: must be a JSON object"):
+    with pytest.raises(RunFolderError, match=r"line 1: is damaged \(it is not a JSON object\)"):
         journal.read()
