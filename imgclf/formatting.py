@@ -1,18 +1,22 @@
-"""Shows names, numbers, bytes and durations to people. Imports nothing of imgclf."""
+"""Shows names, numbers, bytes, durations and progress to people. Imports nothing of imgclf."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
     "clock_time",
     "escape_controls",
     "hours_minutes_seconds",
+    "is_terminal",
     "list_names",
     "ordinal",
     "plural",
+    "say",
     "shorten",
     "show_bytes",
     "show_duration",
@@ -178,3 +182,28 @@ def show_duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a stream is a terminal; None is none, nor is a closed file."""
+    with contextlib.suppress(ValueError, OSError, AttributeError):
+        return bool(stream.isatty())
+    return False
+
+
+def say(line: str) -> None:
+    """Writes a line on stderr. Progress never ends what it is about.
+
+    There may be no stderr (programs without a console), its encoding may lack a letter, the
+    terminal may be gone.
+    """
+    stream = sys.stderr
+    if stream is None:
+        return
+    with contextlib.suppress(ValueError, OSError):
+        try:
+            stream.write(f"{line}\n")
+        except UnicodeEncodeError:
+            encoding = stream.encoding or "ascii"
+            stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from imgclf.formatting import show_duration
+from imgclf.formatting import is_terminal, show_duration
 
 __all__ = ["FileProgress"]
 
@@ -24,7 +24,7 @@ class FileProgress:
     """Shows how many files are done; call it with that number and the total."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+        self._live = is_terminal(sys.stderr)
         self._started = time.monotonic()
         self._next = self._started + _FIRST_AFTER
         self._shown = 0  # characters of the live line

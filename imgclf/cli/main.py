@@ -25,7 +25,7 @@ from imgclf.cli.commands.presets import presets
 from imgclf.cli.commands.report import report
 from imgclf.cli.commands.search import search
 from imgclf.cli.commands.train import train
-from imgclf.cli.terminal import escaping_stdout
+from imgclf.cli.terminal import escaping_stdout, fill_closed_streams
 from imgclf.errors import ImgclfError
 from imgclf.formatting import show_path
 
@@ -65,6 +65,7 @@ class _Program(click.Group):
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """Runs a command line."""
+        fill_closed_streams()
         with escaping_stdout():
             return super().main(*args, **settings)
 

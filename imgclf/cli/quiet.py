@@ -13,7 +13,8 @@ def load_tensorflow() -> None:
     """Imports Keras and its backend; shows what they write to stderr only if that fails."""
     if "keras" in sys.modules:
         return
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as notices:
         os.dup2(notices.fileno(), 2)

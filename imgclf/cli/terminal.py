@@ -1,13 +1,14 @@
-"""What stdout cannot print is escaped, as Python does on stderr."""
+"""The streams of a command: what stdout cannot print is escaped, as Python does on stderr."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Iterator
 
-__all__ = ["escaping_stdout"]
+__all__ = ["escaping_stdout", "fill_closed_streams"]
 
 
 @contextlib.contextmanager
@@ -28,3 +29,16 @@ def escaping_stdout() -> Iterator[None]:
     finally:
         with contextlib.suppress(ValueError):  # closed meanwhile
             stream.reconfigure(errors=before)
+
+
+def fill_closed_streams() -> None:
+    """Opens the null device in the place of standard streams that the caller has closed.
+
+    Otherwise the next file that is opened takes the place of stderr, and what TensorFlow writes
+    there would get into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from imgclf.data.dataset import Dataset, check_dataset
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.files import atomic
-from imgclf.formatting import plural
+from imgclf.formatting import plural, say
 from imgclf.studies.growth import LearningCurve
 from imgclf.training.recipe.recipe import Recipe
 from imgclf.typing import StrPath
@@ -276,4 +275,4 @@ def _maker(preset: str | _Maker, recipe_changes: dict[str, Any]) -> _Maker:
 
 
 def _say(line: object) -> None:
-    sys.stderr.write(f"{line}\n")
+    say(str(line))

@@ -182,7 +182,11 @@ def test_a_table_that_cannot_be_written_is_a_message_and_nothing_is_left(model, 
     result = call("predict", model, untidy, "--out", tmp_path / "file" / "p.csv")
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
-    assert call("predict", model, untidy, "--out", tmp_path).exit_code == 2
+    folder = tmp_path / "folder.csv"
+    folder.mkdir()
+    result = call("predict", model, untidy, "--out", folder)
+    assert result.exit_code == 1
+    assert "is a folder, not a regular file" in result.stderr
 
 
 MEMORY = """

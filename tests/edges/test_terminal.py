@@ -25,6 +25,7 @@ import imgclf
 from imgclf import Classifier, Recipe, flatten
 from imgclf.cli.outputs import json_text
 from imgclf.cli.terminal import escaping_stdout
+from imgclf.formatting import say
 from imgclf.training.loop.progress import Clock, LinePace, Work, live_line
 from imgclf.training.loop.stop_signals import StopRequest, position
 
@@ -353,6 +354,57 @@ def test_a_second_ctrl_c_ends_a_process_that_is_busy_outside_of_python(terminals
     assert terminal.end() == 130
     assert cursor_is_shown(terminal)
     assert b"Stopped at once. The last checkpoint is of " in terminal.shown
+
+
+class Gone(io.StringIO):
+    """A terminal that has been closed."""
+
+    def write(self, text):
+        raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize(
+    "make_stream",
+    [
+        lambda: None,
+        lambda: io.TextIOWrapper(io.BytesIO(), encoding="ascii"),
+        lambda: io.TextIOWrapper(io.BytesIO(), encoding="cp1252"),
+        Gone,
+    ],
+    ids=["none", "ascii", "cp1252", "gone"],
+)
+def test_progress_never_ends_a_training(few, monkeypatch, make_stream):
+    monkeypatch.setattr(sys, "stderr", make_stream())
+    clf = Classifier.from_blocks([flatten()], few, Recipe(epochs=1, batch_size=20))
+    assert len(clf.fit(few, verbose="auto").history["loss"]) == 1
+    say("čaj × 2")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        assert rb"\u010daj" in sys.stderr.buffer.getvalue()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_streams_that_the_shell_has_closed(here, closed):
+    arguments = f"{sys.executable} -m imgclf predict {FIRST} photos --out found.csv"
+    result = subprocess.run(
+        f"{arguments} {closed}", shell=True, env=ENVIRONMENT, capture_output=True, check=False
+    )
+    assert result.returncode == 0
+    assert len((here / "found.csv").read_text().splitlines()) == 17
+
+
+@pytest.mark.parametrize("options", ["", "--json"])
+def test_a_reader_that_has_enough_is_no_error(here, options):
+    result = subprocess.run(
+        f"{sys.executable} -m imgclf predict {FIRST} photos {options} | head -n 1",
+        shell=True,
+        env=ENVIRONMENT | {"PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(result.stdout.splitlines()) == 1
+    assert "Traceback" not in result.stderr
+    assert "BrokenPipe" not in result.stderr
 
 
 def test_what_is_said_of_what_is_saved():

@@ -179,12 +179,12 @@ def _check_folder(out: Path, source: str, place: Path) -> None:
             f"--out {out} must be a folder: photos have several contact sheets. A PNG file "
             "requires --sample."
         )
-    if place.is_dir() and out.resolve().is_relative_to(place.resolve()):
+    folder = output_folder(out)
+    if place.is_dir() and folder.is_relative_to(place.resolve()):
         raise click.UsageError(
             f"--out {out} is inside {source}: the contact sheets would become images of it. "
             "Use another folder."
         )
-    output_folder(out)
 
 
 def _refuse(options: list[str]) -> None:

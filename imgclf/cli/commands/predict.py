@@ -16,6 +16,7 @@ from imgclf.cli.param_types import Fraction
 from imgclf.cli.path_types import ModelFile, OutputFile, check_images_exist, keep_inputs
 from imgclf.cli.quiet import load_tensorflow
 from imgclf.files.csv_file import escape, write_csv
+from imgclf.formatting import is_terminal
 
 if TYPE_CHECKING:
     from imgclf.classifier.prediction import Prediction
@@ -90,7 +91,7 @@ def predict(
         classifier.max_pixels = max_pixels
     top = min(top, classifier.num_classes)
     found = classifier.predict_files(paths, skipped=skipped, unknown=unknown)
-    if out is not None or not sys.stdout.isatty():  # printed lines show the progress
+    if out is not None or not is_terminal(sys.stdout):  # printed lines show the progress
         found = FileProgress().over(found, len(paths))
     records = (
         _error_record(*answer) if isinstance(answer, tuple) else _record(answer, top, threshold)

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from imgclf.errors import DownloadError
 from imgclf.files import atomic
+from imgclf.formatting import is_terminal, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,7 +183,7 @@ class _Bar:
 def _progress(url: str, sink: _Sink) -> Iterator[Any]:
     """A bar in bytes on a terminal; elsewhere a line before and a line after."""
     title = url.rpartition("/")[2]
-    if sys.stderr is not None and sys.stderr.isatty():
+    if is_terminal(sys.stderr):
         from rich import progress as rich_progress
         from rich.console import Console
 
@@ -197,12 +198,6 @@ def _progress(url: str, sink: _Sink) -> Iterator[Any]:
             yield _Bar(drawn, title)
         return
     start = time.monotonic()
-    _say(f"Downloading {url}")
+    say(f"Downloading {url}")
     yield False
-    _say(f"Downloaded {title}: {sink.size:,} bytes in {time.monotonic() - start:.1f} s")
-
-
-def _say(line: str) -> None:
-    if sys.stderr is not None:
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
+    say(f"Downloaded {title}: {sink.size:,} bytes in {time.monotonic() - start:.1f} s")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from imgclf.formatting import clock_time
+from imgclf.formatting import clock_time, is_terminal, say
 from imgclf.search.engine.job import Job
 from imgclf.search.results.network_summary import summarize_blocks
 from imgclf.search.results.progress_table import (
@@ -88,7 +88,7 @@ def make_display(verbose: Verbose, on_trial: Callable[[Trial], None] | None) -> 
     """Returns the display for `verbose` as `search` takes it."""
     if verbose == 0:
         return TrialDisplay(on_trial)
-    live = verbose != 2 and sys.stderr.isatty()
+    live = verbose != 2 and is_terminal(sys.stderr)
     return _LiveTable(on_trial) if live else _Lines(on_trial)
 
 
@@ -108,8 +108,7 @@ class _Lines(TrialDisplay):
             words.insert(1, f"{trial.train_fraction:.0%} of the images")
         if seconds_left is not None:
             words.append(f"{clock_time(seconds_left)} left")
-        sys.stderr.write(", ".join(words) + "\n")
-        sys.stderr.flush()
+        say(", ".join(words))
         super().end(trial, seconds_left)
 
 

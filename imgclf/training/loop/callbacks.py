@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, final
@@ -17,10 +16,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 
 from imgclf.errors import NotFiniteError
+from imgclf.formatting import say
 from imgclf.training.budget.pacing import Pacing
 from imgclf.training.loop.callback_state import states
 from imgclf.training.loop.checkpoint import Checkpoint, TrainingState
-from imgclf.training.loop.progress import Clock, LinePace, Work, announce, epoch_line, live_line
+from imgclf.training.loop.progress import Clock, LinePace, Work, epoch_line, live_line
 from imgclf.training.loop.run_folder import RunFolder
 from imgclf.training.loop.stop_signals import StopRequest, TrainingPaused, position
 
@@ -108,10 +108,10 @@ class EpochLines(_TimedProgress):
     """Writes lines of epochs on stderr; the arguments are those of `_TimedProgress`."""
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        sys.stderr.write(f"{self.note}\n")
+        say(self.note)
 
     def show(self, line: str) -> None:
-        announce(2, line)
+        say(line)
 
 
 @final
@@ -124,14 +124,18 @@ class LiveProgress(_TimedProgress):
     display: Progress | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        work, console = self.clock.work, Console(stderr=True)
+        console = Console(stderr=True)
         columns: list[ProgressColumn] = [TextColumn("{task.fields[line]}", markup=False)]
         if console.width >= _WIDTH_WITH_BAR:
             columns.insert(0, BarColumn(bar_width=_BAR_WIDTH))
         self.display = Progress(*columns, console=console, transient=True)
-        self.task = self.display.add_task("training", total=1.0, line=f"epoch 1/{work.epochs}")
+        self.task = self.display.add_task("training", total=1.0, line=self._first_line())
         self.display.start()
         self.display.console.print(self.note, highlight=False)
+
+    def _first_line(self) -> str:
+        work = self.clock.work
+        return f"epoch 1/{work.epochs} step 0/{work.steps}"
 
     def show(self, line: str) -> None:
         if self.display is not None:

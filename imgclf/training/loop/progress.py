@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from imgclf.formatting import clock_time, shorten, show_bytes, show_duration
+from imgclf.formatting import clock_time, say, shorten, show_bytes, show_duration
 from imgclf.training.budget.memory import peak_memory
 from imgclf.typing import Verbose
 
@@ -161,8 +160,7 @@ class LinePace:
 def announce(verbose: Verbose, note: str) -> None:
     """Shows a line on stderr, unless `verbose` is 0."""
     if verbose != 0:
-        sys.stderr.write(f"{note}\n")
-        sys.stderr.flush()
+        say(note)
 
 
 def metrics_line(logs: dict[str, Any] | None) -> str:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from imgclf.formatting import show_duration
+from imgclf.formatting import is_terminal, say, show_duration
 
 __all__ = ["StopRequest", "TrainingPaused", "position", "stop_signals"]
 
@@ -62,7 +62,7 @@ class StopRequest:
     def obey(self, message: str) -> NoReturn:
         """Ends as Python programs do: by `KeyboardInterrupt`, or by exit code 143 for SIGTERM."""
         if self.signal == signal.SIGTERM:
-            sys.stderr.write(f"{message}\n")
+            say(message)
             raise SystemExit(128 + signal.SIGTERM)
         raise KeyboardInterrupt(message)
 
@@ -165,9 +165,11 @@ def _tell(message: str, *, last: bool = False) -> None:
             not come to show it, with the cursor that this display hides.
     """
     stream: Any = sys.stderr
+    if stream is None:
+        return
     if last:
         stream = getattr(stream, "rich_proxied_file", stream)
-    cursor = _SHOW_CURSOR if last and stream.isatty() else ""
+    cursor = _SHOW_CURSOR if last and is_terminal(stream) else ""
     text = f"{cursor}\n{message}\n"
     try:
         stream.write(text)

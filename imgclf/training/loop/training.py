@@ -17,6 +17,7 @@ from imgclf.data.image_batches import inference_batch_size
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
 from imgclf.errors import OutOfMemoryError
+from imgclf.formatting import is_terminal
 from imgclf.training.budget.pace import Pace
 from imgclf.training.budget.pacing import Pacing
 from imgclf.training.loop import batches as flow
@@ -363,7 +364,7 @@ class Training:
         compensated = recipe.class_weight is not None or recipe.sampling is not None
         imbalance = imbalance_note(self.data.train, compensated=compensated)
         notes = [note, kept, imbalance, self.data.overlap_note()]
-        shown = LiveProgress if verbose != 2 and sys.stderr.isatty() else EpochLines
+        shown = LiveProgress if verbose != 2 and is_terminal(sys.stderr) else EpochLines
         work = Work(recipe.epochs, self.steps, recipe.batch_size, size_at)
         disk = None if self.folder is None else self._checkpoint_bytes(self.folder)
         text = "\n".join(filter(None, notes))
