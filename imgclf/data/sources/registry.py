@@ -1,7 +1,7 @@
 """The registry of data sources: one row for each, shared by Python and the command line.
 
 A new source is a function that loads a `Dataset`, and a row here. Its options are the parameters of
-the function.
+the function, which is imported when it is needed: a path that is none is refused without NumPy.
 """
 
 from __future__ import annotations
@@ -14,10 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
-from imgclf.data.sources.cifar10 import load_cifar10
-from imgclf.data.sources.digits import load_digits
-from imgclf.data.sources.folder import load_folder
-from imgclf.data.sources.table import load_csv
 from imgclf.data.sources.table_columns import TABLE_SUFFIXES
 from imgclf.errors import ArgumentError, ArgumentTypeError
 
@@ -40,14 +36,19 @@ class DataSource:
 
     Args:
         title: what messages call it; of a named source, its name.
-        load: the function that loads it; that of a place takes the path first.
+        loader: imports the function that loads it; that of a place takes the path first.
         is_at: whether a path is of this kind, by its name or by what is there; None for a source
             that has a name instead of a path.
     """
 
     title: str
-    load: Callable[..., Dataset]
+    loader: Callable[[], Callable[..., Dataset]]
     is_at: Callable[[Path], bool] | None = None
+
+    @property
+    def load(self) -> Callable[..., Dataset]:
+        """The function that loads it."""
+        return self.loader()
 
     @property
     def is_named(self) -> bool:
@@ -65,11 +66,35 @@ def _is_table(path: Path) -> bool:
     return path.suffix.lower() in TABLE_SUFFIXES and path.is_file()
 
 
+def _cifar10() -> Callable[..., Dataset]:
+    from imgclf.data.sources.cifar10 import load_cifar10
+
+    return load_cifar10
+
+
+def _digits() -> Callable[..., Dataset]:
+    from imgclf.data.sources.digits import load_digits
+
+    return load_digits
+
+
+def _folder() -> Callable[..., Dataset]:
+    from imgclf.data.sources.folder import load_folder
+
+    return load_folder
+
+
+def _csv() -> Callable[..., Dataset]:
+    from imgclf.data.sources.table import load_csv
+
+    return load_csv
+
+
 SOURCES = (
-    DataSource("cifar10", load_cifar10),
-    DataSource("digits", load_digits),
-    DataSource("a folder of images", load_folder, Path.is_dir),
-    DataSource("a table (.csv, .tsv, .txt)", load_csv, _is_table),
+    DataSource("cifar10", _cifar10),
+    DataSource("digits", _digits),
+    DataSource("a folder of images", _folder, Path.is_dir),
+    DataSource("a table (.csv, .tsv, .txt)", _csv, _is_table),
 )
 
 NAMES = tuple(source.title for source in SOURCES if source.is_named)
