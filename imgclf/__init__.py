@@ -7,6 +7,7 @@ neither TensorFlow nor Keras, and the command line answers at once.
 from __future__ import annotations
 
 import importlib
+import random
 from typing import TYPE_CHECKING, Any
 
 from imgclf.version import __version__ as __version__
@@ -125,12 +126,25 @@ _MODULES = {"errors", "files", "presets", "search"}
 __all__ = sorted([*_OWNERS, "__version__"])  # noqa: PLE0605
 
 
+def _imported(module: str) -> Any:
+    """Imports a module, and leaves the caller's random numbers alone.
+
+    Rich, which scikit-learn imports as well, draws one from Python's global stream when it is
+    imported: so it is imported here, once.
+    """
+    state = random.getstate()
+    importlib.import_module("rich.style")
+    found = importlib.import_module(module)
+    random.setstate(state)
+    return found
+
+
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         if name not in _OWNERS:
             raise AttributeError(f"module 'imgclf' has no attribute {name!r}")
-        owner = importlib.import_module(_OWNERS[name])
+        owner = _imported(_OWNERS[name])
         value = owner if name in _MODULES else getattr(owner, name)
         globals()[name] = value
         return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import sys
 import threading
 from collections.abc import Iterator
@@ -26,7 +27,10 @@ _LAST = "channels_last"
 
 
 def check_backend() -> None:
-    """Checks that Keras runs, or would run, on TensorFlow; without importing it.
+    """Checks that Keras runs, or would run, on TensorFlow, and imports both.
+
+    It is called before imgclf first imports them: TensorFlow draws a number from Python's global
+    stream when it is imported, which is given back to the caller.
 
     Raises:
         BackendError: if it does not, or as `check_process` does.
@@ -39,6 +43,12 @@ def check_backend() -> None:
             "the environment variable KERAS_BACKEND=tensorflow before Python starts, or "
             'os.environ["KERAS_BACKEND"] = "tensorflow" before Keras is imported.'
         )
+    if "keras" not in sys.modules or "tensorflow" not in sys.modules:
+        state = random.getstate()
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401
+
+        random.setstate(state)
 
 
 def _backend() -> tuple[str, str]:

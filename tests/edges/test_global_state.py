@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import warnings
@@ -348,3 +349,33 @@ def test_nothing_outside_is_changed(name, data, world, tmp_path, monkeypatch):
     assert differences(before, settings()) == []
     if name in CALLS:
         assert draws() == expected
+
+
+IN_A_FRESH_PROCESS = """
+import random, sys
+import numpy as np
+random.seed(1)
+np.random.seed(1)
+expected = random.random(), np.random.random()
+random.seed(1)
+np.random.seed(1)
+import imgclf
+{call}
+assert "tensorflow" in sys.modules
+assert (random.random(), np.random.random()) == expected
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "imgclf.Classifier.from_preset('quick', imgclf.load_digits())",
+        "imgclf.load(sys.argv[1]).predict(np.zeros((8, 8, 1), np.uint8))",
+    ],
+    ids=["from_preset", "load"],
+)
+def test_neither_does_the_first_call_which_imports_tensorflow(call, world):
+    script = IN_A_FRESH_PROCESS.format(call=call)
+    command = [sys.executable, "-c", script, str(world["path"])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

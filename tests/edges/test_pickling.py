@@ -119,3 +119,16 @@ def test_a_copy_draws_no_random_numbers(trained):
     drawn = np.random.random(), keras.random.uniform(()), keras.initializers.HeNormal()((2,))
     for one, other in zip(drawn, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_data_from_files_and_its_evaluation_can_be_copied_and_sent(photo_folder):
+    data = imgclf.load_folder(photo_folder, image_size=(8, 8))
+    blocks = [conv_maxpool(2), flatten()]
+    clf = imgclf.Classifier.from_blocks(blocks, data, imgclf.Recipe(epochs=1, batch_size=8))
+    clf.fit(data, verbose=0)  # images are kept in memory or on disk from here on
+    evaluation = clf.evaluate(data.test)
+    for duplicate in (copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))):
+        twin = duplicate(data)
+        assert twin.class_names == data.class_names
+        np.testing.assert_array_equal(twin.train.images[:4], data.train.images[:4])
+        assert duplicate(evaluation).to_dict() == evaluation.to_dict()

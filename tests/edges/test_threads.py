@@ -116,12 +116,20 @@ def test_one_classifier_predicts_in_eight_threads(saved, rng):
     clf, _ = saved
     batches = [rng.integers(0, 256, (number + 1, 6, 6, 1), np.uint8) for number in range(THREADS)]
     expected = [clf.predict_proba(images) for images in batches]
+    unused = imgclf.Classifier(clf.model)
+    start = threading.Barrier(THREADS)
+
+    def predict_first(number):
+        start.wait()
+        return unused.predict_proba(batches[number])
 
     def predict(number):
         # More calls than it takes until the weights are frozen into a graph.
         return [clf.predict_proba(batches[number]) for _ in range(12)]
 
     with ThreadPoolExecutor(THREADS) as pool:
+        for answer, right in zip(pool.map(predict_first, range(THREADS)), expected, strict=True):
+            np.testing.assert_allclose(answer, right, atol=1e-6)
         for answers, right in zip(pool.map(predict, range(THREADS)), expected, strict=True):
             for answer in answers:
                 np.testing.assert_allclose(answer, right, atol=1e-6)
