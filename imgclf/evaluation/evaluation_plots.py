@@ -6,10 +6,12 @@ They choose what is drawn; drawing itself is in `imgclf.plots`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 
 import numpy as np
 
 from imgclf import checks, plots
+from imgclf.data.image_files import ImageFiles
 from imgclf.errors import ArgumentError
 from imgclf.evaluation.protocol import EvaluationLike
 from imgclf.evaluation.scores.curves import named_pr_curves, named_roc_curves
@@ -30,6 +32,9 @@ __all__ = [
 
 # Classes beside each image of `plot_predictions`.
 _MOST_LIKELY = 3
+
+# Characters of a file's name with its folder; of a longer one the folder is left out.
+_NAME_WIDTH = 26
 
 
 def plot_confusion(evaluation: EvaluationLike, ax: Axes | None = None) -> Axes:
@@ -177,6 +182,7 @@ def plot_label_errors(evaluation: EvaluationLike, n: int = 12) -> Figure:
         [one.label for one in found],
         [one.suggested for one in found],
         [one.suggested_probability for one in found],
+        names=_image_names(evaluation, chosen),
     )
 
 
@@ -199,6 +205,8 @@ def plot_mistakes(evaluation: EvaluationLike, n: int = 12) -> Figure:
         _names(evaluation, evaluation.labels[chosen]),
         _names(evaluation, evaluation.predictions[chosen]),
         evaluation.confidences[chosen],
+        names=_image_names(evaluation, chosen),
+        num_mistakes=int(np.sum(~np.asarray(evaluation.correct))),
     )
 
 
@@ -230,6 +238,19 @@ def plot_predictions(evaluation: EvaluationLike, n: int = 4, seed: int = 0) -> F
 
 def _names(evaluation: EvaluationLike, numbers: np.ndarray) -> list[str]:
     return [evaluation.class_names[number] for number in numbers]
+
+
+def _image_names(evaluation: EvaluationLike, indices: np.ndarray) -> list[str]:
+    """The file of each image, with its folder where there is room; of arrays the index."""
+    images = evaluation.images
+    if not isinstance(images, ImageFiles):
+        return [f"image {index:,}" for index in indices]
+    names = []
+    for index in indices:
+        path = PurePath(images.paths[index])
+        folder = "/".join(path.parts[-2:])
+        names.append(folder if len(folder) <= _NAME_WIDTH else path.name)
+    return names
 
 
 def _images(evaluation: EvaluationLike, method: str, indices: np.ndarray) -> np.ndarray:

@@ -38,6 +38,8 @@ Interval: TypeAlias = tuple[float, float]
 # The k of the top-k accuracies that are shown, where there are more than k classes.
 TOP_K = (2, 3, 5)
 
+_ROUNDING = 1e-9
+
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
@@ -131,7 +133,14 @@ class MetricValues:
         if name not in self._intervals:
             metric = self._metric(name)
             low, high = metric.interval(self._outcomes)
-            self._intervals[name] = max(low, metric.lowest), min(high, metric.highest)
+            low, high = max(low, metric.lowest), min(high, metric.highest)
+            value = self.value(name)
+            # Value and ends are sums in different orders: at 0 and 1 they differ by rounding.
+            if abs(value - low) <= _ROUNDING:
+                low = min(low, value)
+            if abs(value - high) <= _ROUNDING:
+                high = max(high, value)
+            self._intervals[name] = low, high
         return self._intervals[name]
 
     def _metric(self, name: str) -> Metric:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from imgclf import checks, plots
-from imgclf.formatting import plural
+from imgclf.errors import ArgumentError
+from imgclf.formatting import plural, shorten, show_path
 from imgclf.typing import Axes, Figure
 
 __all__ = ["Explanation"]
@@ -121,19 +122,33 @@ class Explanation:
             ],
         }
 
-    def plot(self, ax: Axes | None = None, *, columns: int = 4) -> Figure | Axes:
+    def plot(
+        self, ax: Axes | None = None, *, columns: int = 4, names: Sequence[str] | None = None
+    ) -> Figure | Axes:
         """Draws each image beside its heat map.
 
         Args:
             ax: where to draw the first pair; if left out, a new figure has all.
             columns: pairs in one row.
+            names: of the images, such as their files; written above the class.
 
         Returns:
             The figure, or `ax`.
+
+        Raises:
+            ArgumentError: if there are not as many names as images.
         """
+        if names is not None and len(names) != len(self):
+            raise ArgumentError(
+                f"`names` must have {len(self)} entries, one an image. "
+                f"Received: {len(names)} entries."
+            )
+        above = [""] * len(self) if names is None else [f"{show_path(name)}\n" for name in names]
         titles = [
-            f"{self.class_names[target]}, {probability:.0%}"
-            for target, probability in zip(self.targets, self.probabilities, strict=True)
+            f"{name}{shorten(self.class_names[target])}, {probability:.0%}"
+            for name, target, probability in zip(
+                above, self.targets, self.probabilities, strict=True
+            )
         ]
         notes = [
             "" if agrees else "not confirmed by covering the region" for agrees in self.agreement

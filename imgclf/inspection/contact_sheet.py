@@ -15,6 +15,8 @@ from imgclf.errors import ImgclfError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from collections.abc import Sequence
+
     from imgclf.inspection.finding import Example, Finding
 
 __all__ = ["draw", "has_images"]
@@ -31,16 +33,34 @@ def has_images(finding: Finding) -> bool:
 
 
 def draw(finding: Finding) -> Figure:
-    """Draws up to 24 images: single ones, or the first two of each group side by side."""
+    """Draws up to 24 images: sections, or single ones, or two of each group side by side."""
+    if finding.sections:
+        return plots.image_sections(
+            [
+                (heading, [_read(one) for one in some[:_COLUMNS]], [_title(one, "") for one in some[:_COLUMNS]])
+                for heading, some in finding.sections
+            ],
+            title=finding.kind,
+        )
     pairs = any(len(group) > 1 for group in finding.groups)
     images, titles = [], []
     groups = itertools.islice(finding.groups, _PAIRS if pairs else _SINGLES)
     for number, group in enumerate(groups, start=1):
-        for example in group[:2]:
+        for example in _shown(group):
             images.append(_read(example))
             titles.append(_title(example, f"{number}: " if pairs else ""))
     title = f"{finding.kind}: {finding.num_affected:,}"
     return plots.image_grid(images, titles, columns=_COLUMNS, title=title)
+
+
+def _shown(group: Sequence[Example]) -> tuple[Example, ...]:
+    """Two images of a group, of different classes if it has any, or else of different splits."""
+    first, *others = group
+    for differs in (lambda photo: photo.class_name, lambda photo: photo.split):
+        for other in others:
+            if differs(other.photo) != differs(first.photo):
+                return first, other
+    return first, *others[:1]
 
 
 def _title(example: Example, mark: str) -> str:

@@ -48,6 +48,8 @@ class Finding:
         message: what was found.
         advice: what to do.
         groups: the files; copies of one image form a group, other files a group each.
+        sections: of the contact sheet, each a heading and its files, where it shows several things;
+            of others it shows the groups.
     """
 
     kind: str
@@ -56,6 +58,7 @@ class Finding:
     message: str
     advice: str
     groups: tuple[tuple[Example, ...], ...] = ()
+    sections: tuple[tuple[str, tuple[Example, ...]], ...] = ()
 
     @property
     def is_near(self) -> bool:

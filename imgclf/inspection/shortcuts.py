@@ -39,6 +39,9 @@ _SIGNIFICANCE = 1e-3
 # Copying or unpacking a data set class by class takes less; its times then mean nothing.
 _SECONDS_OF_A_COPY = 24 * 3600
 
+# Facts that have a sentence each; the others are named.
+_MAX_TOLD = 3
+
 
 class _Shortcut(NamedTuple):
     """One fact that reveals classes."""
@@ -151,11 +154,13 @@ def _finding(
     kind: str, severity: Severity, found: Sequence[_Shortcut], advice: str, photos: Sequence[Photo]
 ) -> Finding:
     """Makes one finding of all facts: most of them are related."""
-    sentences = [_say(one) for one in found[:3]]
-    if len(found) > 3:
-        sentences.append(f"So do: {', '.join(one.fact for one in found[3:])}.")
-    examples = _examples(photos, found[0].fact)
-    return Finding(kind, severity, len(found), " ".join(sentences), advice, examples)
+    told = found[:_MAX_TOLD]
+    sentences = [_say(one) for one in told]
+    sections = tuple((_say(one), _examples(photos, one)) for one in told)
+    if len(found) > _MAX_TOLD:
+        sentences.append(f"So do: {', '.join(one.fact for one in found[_MAX_TOLD:])}.")
+    groups = tuple((one,) for one in _examples(photos, found[0]))
+    return Finding(kind, severity, len(found), " ".join(sentences), advice, groups, sections)
 
 
 def _say(found: _Shortcut) -> str:
@@ -171,14 +176,15 @@ def _say(found: _Shortcut) -> str:
     )
 
 
-def _examples(photos: Sequence[Photo], fact: str) -> tuple[tuple[Example, ...], ...]:
-    """The file of each class with the median value."""
+def _examples(photos: Sequence[Photo], found: _Shortcut) -> tuple[Example, ...]:
+    """The file of each class with the median value; a class that stands alone comes first."""
     by_class: dict[str, list[Photo]] = {}
     for photo in photos:
         by_class.setdefault(photo.class_name, []).append(photo)
-    value = _FACTS[fact]
-    middle = [sorted(some, key=value)[len(some) // 2] for some in by_class.values()]
-    return tuple((Example(photo, f"{fact} {_show(value(photo))}"),) for photo in middle)
+    value = _FACTS[found.fact]
+    names = sorted(by_class, key=lambda name: name != found.one_class)
+    middle = [sorted(by_class[name], key=value)[len(by_class[name]) // 2] for name in names]
+    return tuple(Example(photo, f"{found.fact} {_show(value(photo))}") for photo in middle)
 
 
 def _show(value: float | str) -> str:

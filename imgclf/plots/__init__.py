@@ -17,7 +17,14 @@ from imgclf.plots.confidence import (
 )
 from imgclf.plots.confusion import confusion_matrix
 from imgclf.plots.explaining import heat_maps, heat_overlay, neighbours
-from imgclf.plots.images import image_grid, label_errors, message, mistakes, softmax_predictions
+from imgclf.plots.images import (
+    image_grid,
+    image_sections,
+    label_errors,
+    message,
+    mistakes,
+    softmax_predictions,
+)
 from imgclf.plots.ranking import precision_recall_curves, roc_curves
 from imgclf.plots.searching import (
     is_number,
@@ -41,6 +48,7 @@ __all__ = [
     "heat_maps",
     "heat_overlay",
     "image_grid",
+    "image_sections",
     "is_number",
     "label_errors",
     "learning_curve",

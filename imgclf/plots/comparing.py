@@ -22,6 +22,7 @@ from imgclf.plots.style import (
     new_axes,
     new_figure,
     percent_format,
+    PLAIN,
 )
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def slice_accuracies(
             )
     axes.axvline(overall, color=GREY, linewidth=1, linestyle="--", label=f"all {overall:.1%}")
     labels = [f"{shorten(names[place], 28)} ({num_images[place]:,})" for place in shown]
-    axes.set_yticks(shown, labels, parse_math=False)
+    axes.set_yticks(shown, labels, **PLAIN)
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(percent_format())
     cut = f"; the first {len(shown)} of {len(names)}" if len(names) > len(shown) else ""
@@ -160,7 +161,7 @@ def differences(
             linewidth=2,
             capsize=3,
         )
-    axes.set_yticks(range(len(names)), [shorten(name, 60) for name in names], parse_math=False)
+    axes.set_yticks(range(len(names)), [shorten(name, 60) for name in names], **PLAIN)
     axes.set_ylim(len(names) - 0.4, -0.6)
     finish(axes, "difference in accuracy, points (95% interval)", "")
     axes.grid(visible=False, axis="y")
@@ -208,7 +209,7 @@ def robustness_card(
         axes.axhline(chance, color=VERMILLION, linewidth=1, linestyle=":", label="chance")
         axes.fill_between(steps, low, high, color=BLUE, alpha=0.18, linewidth=0)
         axes.plot(steps, [clean, *values], color=BLUE, marker="o", markersize=4)
-        axes.set_title(shorten(name, 24), fontsize=10, color=INK, parse_math=False)
+        axes.set_title(shorten(name, 24), fontsize=10, color=INK, **PLAIN)
         axes.set_ylim(0, 1.02)
         axes.set_xticks(steps)
         axes.yaxis.set_major_formatter(percent_format())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imgclf.formatting import plural
 from imgclf.plots.style import (
     BLUE,
     GREY,
@@ -19,6 +20,7 @@ from imgclf.plots.style import (
     legend_above,
     new_axes,
     percent_format,
+    show_title,
 )
 
 if TYPE_CHECKING:
@@ -91,13 +93,29 @@ def calibration_curve(
         axis.set_major_formatter(percent_format())
     finish(axes, "confidence", "accuracy")
     legend_above(axes)
+    result = _result(levels, right, np.asarray(num_images, float))
+    show_title(axes, "Calibration", result, legend_rows=1)
     return axes
+
+
+def _result(confidences: np.ndarray, accuracies: np.ndarray, num_images: np.ndarray) -> str:
+    """Images, accuracy and calibration error, from the ranges of confidence."""
+    total = float(num_images.sum())
+    if total == 0:
+        return "no images"
+    shares = num_images / total
+    error = float(shares @ np.abs(confidences - accuracies))
+    return (
+        f"{plural(round(total), 'image')}, accuracy {shares @ accuracies:.1%}, "
+        f"calibration error {error:.1%}"
+    )
 
 
 def calibration_change(
     before: Sequence[Sequence[float]],
     after: Sequence[Sequence[float]],
     names: Sequence[str],
+    title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
     """Draws accuracy over confidence before and after calibration.
@@ -107,6 +125,7 @@ def calibration_change(
             being the ends of the accuracy's interval.
         after: the same afterwards.
         names: of the two in the legend.
+        title: one or two lines above it.
         ax: where to draw; a new figure if left out.
 
     Returns:
@@ -135,6 +154,8 @@ def calibration_change(
         axis.set_major_formatter(percent_format())
     finish(axes, "confidence (larger point: more images; bar: 95% interval)", "accuracy")
     legend_above(axes)
+    if title:
+        show_title(axes, *title.split("\n"), legend_rows=1)
     return axes
 
 

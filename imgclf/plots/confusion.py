@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf.errors import ArgumentError
-from imgclf.formatting import shorten
-from imgclf.plots.style import GREY, INK, new_axes, percent_format
+from imgclf.formatting import plural, shorten
+from imgclf.plots.style import GREY, INK, PLAIN, new_axes, percent_format, show_title
 from imgclf.typing import ArrayLike
 
 if TYPE_CHECKING:
@@ -75,7 +75,16 @@ def confusion_matrix(matrix: ArrayLike, class_names: Sequence[str], ax: Axes | N
         bar.set_label("share of the true class", color=INK)
         bar.ax.yaxis.set_major_formatter(percent_format())
         bar.outline.set_visible(False)
+    show_title(axes, "Confusion matrix", _result(counts))
     return axes
+
+
+def _result(counts: np.ndarray) -> str:
+    total = counts.sum()
+    if total == 0:
+        return "no images"
+    images = plural(int(total), "image") if float(total).is_integer() else f"{total:,g} images"
+    return f"{images}, accuracy {np.trace(counts) / total:.1%}"
 
 
 def _name_classes(axes: Axes, class_names: Sequence[str]) -> None:
@@ -86,7 +95,7 @@ def _name_classes(axes: Axes, class_names: Sequence[str]) -> None:
     turn: dict[str, Any] = (
         {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
     )
-    style: dict[str, Any] = {"fontsize": fontsize, "color": INK, "parse_math": False}
+    style: dict[str, Any] = {"fontsize": fontsize, "color": INK, **PLAIN}
     axes.set_xticks(ticks, names, **style, **turn)
     axes.set_yticks(ticks, names, **style)
     axes.tick_params(length=0)

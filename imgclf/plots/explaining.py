@@ -20,6 +20,7 @@ from imgclf.plots.style import (
     new_axes,
     new_figure,
     show_image,
+    PLAIN,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
+# Inches: of a pair of images, of a single one in a figure, and of the line with the scale.
+_PAIR, _ONE_PAIR, _LEGEND = 3.2, 5.4, 0.4
 
 __all__ = [
     "heat_maps",
@@ -84,7 +88,7 @@ def heat_maps(
     Args:
         images: as in `image_grid`.
         overlays: (N, height, width, 3) uint8, as `heat_overlay` returns them.
-        titles: one text a pair.
+        titles: one text a pair, of one or more lines.
         notes: one text a pair, written below it; may be empty.
         columns: pairs in one row.
         ax: where to draw the first pair; if left out, a new figure has all.
@@ -92,9 +96,6 @@ def heat_maps(
     Returns:
         The figure, or `ax`.
     """
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap
-
     checks.integer("columns", columns, low=1)
     image_list = as_images(images)
     for name, values in (("overlays", overlays), ("titles", titles), ("notes", notes)):
@@ -110,22 +111,30 @@ def heat_maps(
     columns = min(columns, len(pairs))
     rows = math.ceil(len(pairs) / columns)
     height, width = pairs[0].shape[:2]
-    figure = new_figure(3.2 * columns, (3.0 * height / width + 0.42) * rows + 0.45)
-    figure.set_layout_engine("constrained", w_pad=0.12, wspace=0)
-    places = [figure.add_subplot(rows, columns, place + 1) for place in range(len(pairs))]
-    for place, pair, title, note in zip(places, pairs, titles, notes, strict=True):
-        _show_pair(place, pair, title, note)
+    across = _ONE_PAIR if columns == 1 else _PAIR
+    lines = max(title.count("\n") + 1 for title in titles) + any(notes)
+    row = across * min(height / width, 1.2) + 0.2 + 0.17 * lines
+    figure = new_figure(across * columns, row * rows + _LEGEND)
+    figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.03, wspace=0, hspace=0)
+    grid = figure.add_gridspec(rows + 1, columns, height_ratios=[*[row] * rows, _LEGEND])
+    for place, (pair, title, note) in enumerate(zip(pairs, titles, notes, strict=True)):
+        _show_pair(figure.add_subplot(grid[divmod(place, columns)]), pair, title, note)
+    _show_scale(figure.add_subplot(grid[rows, :]), 2.0 / (across * columns))
+    return figure
+
+
+def _show_scale(axes: Axes, width: float) -> None:
+    """Draws what the colors mean: a bar of this share of the axes' width, a word at each end."""
+    axes.set_axis_off()
+    bar = axes.inset_axes((0.5 - width / 2, 0.3, width, 0.34))
     # Heat as it looks on a medium gray.
     heat = np.linspace(0, 1, 64)[np.newaxis]
-    shades = heat_overlay([np.full((1, 64), 128)], heat[np.newaxis])[0, 0] / 255
-    scale = ScalarMappable(cmap=ListedColormap(shades))
-    bar = figure.colorbar(
-        scale, ax=places, location="bottom", shrink=min(1.0, 1.4 / columns), aspect=30, pad=0.02
-    )
-    bar.set_ticks([0, 1], labels=["no support", "strongest support"])
-    bar.ax.tick_params(length=0, labelsize=8.5, labelcolor=INK)
-    bar.outline.set_visible(False)
-    return figure
+    shades = heat_overlay([np.full((1, 64), 128)], heat[np.newaxis])[0]
+    bar.imshow(shades[np.newaxis, 0], aspect="auto", interpolation="nearest")
+    bar.set_axis_off()
+    for place, align, text in ((-0.03, "right", "no support"), (1.03, "left", "strongest support")):
+        style: dict[str, Any] = {"ha": align, "va": "center", "fontsize": 8.5, "color": INK}
+        bar.text(place, 0.5, text, transform=bar.transAxes, **style, **PLAIN)
 
 
 def _beside(image: np.ndarray, overlay: np.ndarray) -> np.ndarray:
@@ -136,10 +145,11 @@ def _beside(image: np.ndarray, overlay: np.ndarray) -> np.ndarray:
 
 def _show_pair(axes: Axes, pair: np.ndarray, title: str, note: str) -> None:
     show_image(axes, pair)
-    axes.set_title(shorten(title, 34), fontsize=9, color=INK, pad=4, parse_math=False)
+    text = "\n".join(shorten(line, 36) for line in title.split("\n"))
+    axes.set_title(text, fontsize=9, color=INK, pad=4, **PLAIN)
     if note:
         below: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 8, "color": VERMILLION}
-        axes.text(0.5, -0.03, note, transform=axes.transAxes, **below)
+        axes.text(0.5, -0.03, note, transform=axes.transAxes, **below, **PLAIN)
 
 
 def neighbours(
@@ -179,7 +189,7 @@ def neighbours(
             _show_cell(axes.inset_axes((column / count, 0, 0.94 / count, 0.8)), *cell)
         return axes
     figure = new_figure(1.5 * count, 1.75 * len(rows) + 0.5)
-    figure.suptitle("Nearest images, with cosine distances", fontsize=12, color=INK)
+    figure.suptitle("Nearest images, with cosine distances", fontsize=12, color=INK, **PLAIN)
     cells = [cell for row in rows for cell in row]
     for place, cell in enumerate(cells):
         _show_cell(figure.add_subplot(len(rows), count, place + 1), *cell)
@@ -200,4 +210,4 @@ def _neighbour_row(
 
 def _show_cell(axes: Axes, image: np.ndarray, text: str, color: str) -> None:
     show_image(axes, image)
-    axes.set_title(text, fontsize=8.5, color=color, pad=4, parse_math=False)
+    axes.set_title(text, fontsize=8.5, color=color, pad=4, **PLAIN)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 from imgclf import checks
+from imgclf.errors import ArgumentError
 from imgclf.formatting import shorten
 from imgclf.plots.style import (
     BLUE,
@@ -18,17 +20,26 @@ from imgclf.plots.style import (
     check_length,
     new_figure,
     show_image,
+    PLAIN,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
+
+# Characters of a line above an image.
+_LONGEST = 26
+
+# Inches of a column, and of the narrowest figure with headings.
+_WIDTH, _NARROWEST = 1.9, 5.7
 
 __all__ = [
     "image_grid",
+    "image_sections",
     "label_errors",
     "message",
     "mistakes",
@@ -67,27 +78,85 @@ def image_grid(
         ['a', 'b', 'c']
     """
     checks.integer("columns", columns, low=1)
-    image_list = as_images(images)
-    if titles is not None:
-        check_length("titles", titles, len(image_list))
-    columns = min(columns, len(image_list))
-    rows = math.ceil(len(image_list) / columns)
-    lines = max((text.count("\n") + 1 for text in titles), default=0) if titles else 0
+    cells = _cells(images, titles)
+    columns = min(columns, len(cells))
     heading = shorten(title, 80) if title else ""
-    tallest = max(image.shape[0] / image.shape[1] for image in image_list)
-    cell = 1.75 * min(max(tallest, 0.4), 2.0)
-    width = max(1.9 * columns, 0.11 * len(heading))
-    height = (cell + 0.17 * lines + 0.1) * rows + (0.4 if heading else 0)
-    figure = new_figure(width, height)
+    width = max(_WIDTH * columns, 0.11 * len(heading))
+    figure = new_figure(width, _height(cells, columns) + (0.4 if heading else 0))
     if heading:
-        figure.suptitle(heading, fontsize=12, color=INK, parse_math=False)
-    for position, image in enumerate(image_list):
-        axes = figure.add_subplot(rows, columns, position + 1)
-        show_image(axes, image)
-        if titles is not None:
-            text = "\n".join(shorten(line, 26) for line in titles[position].split("\n"))
-            axes.set_title(text, fontsize=8.5, color=INK, pad=4, parse_math=False)
+        figure.suptitle(heading, fontsize=12, color=INK, **PLAIN)
+    _draw_grid(figure, cells, columns)
     return figure
+
+
+def image_sections(
+    sections: Sequence[tuple[str, Images, Sequence[str]]], *, title: str | None = None
+) -> Figure:
+    """Draws groups of images, one below the other, each with a heading.
+
+    Args:
+        sections: a heading, images as in `image_grid`, and their titles; each is one row.
+        title: a heading above all.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ArgumentError: as `image_grid`.
+
+    Example:
+        >>> import numpy as np
+        >>> images = np.zeros((2, 8, 8, 1), np.uint8)
+        >>> figure = image_sections([("by width", images, ["cat", "dog"])])
+        >>> [axes.get_title() for axes in figure.subfigs[0].axes]
+        ['cat', 'dog']
+    """
+    if not sections:
+        raise ArgumentError("`sections` must hold at least one section. Received: none.")
+    rows = [_cells(images, titles) for _, images, titles in sections]
+    columns = max(map(len, rows))
+    width = max(_WIDTH * columns, _NARROWEST)
+    headings = ["\n".join(textwrap.wrap(heading, int(11 * width))) for heading, _, _ in sections]
+    heights = [
+        _height(cells, columns) + 0.2 * (heading.count("\n") + 1) + 0.2
+        for cells, heading in zip(rows, headings, strict=True)
+    ]
+    figure = new_figure(width, sum(heights) + (0.4 if title else 0))
+    if title:
+        figure.suptitle(shorten(title, 80), fontsize=12, color=INK, **PLAIN)
+    parts = figure.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for part, heading, cells in zip(parts, headings, rows, strict=True):
+        part.suptitle(heading, x=0.02, ha="left", fontsize=9.5, color=INK, **PLAIN)
+        _draw_grid(part, cells, columns)
+    return figure
+
+
+def _cells(images: Images, titles: Sequence[str] | None) -> list[tuple[np.ndarray, str]]:
+    """Each image with its title, whose lines are shortened to what fits above it."""
+    image_list = as_images(images)
+    if titles is None:
+        return [(image, "") for image in image_list]
+    check_length("titles", titles, len(image_list))
+    lines = ["\n".join(shorten(one, _LONGEST) for one in title.split("\n")) for title in titles]
+    return list(zip(image_list, lines, strict=True))
+
+
+def _height(cells: Sequence[tuple[np.ndarray, str]], columns: int) -> float:
+    """Inches of a grid of these."""
+    lines = max(title.count("\n") + 1 if title else 0 for _, title in cells)
+    tallest = max(image.shape[0] / image.shape[1] for image, _ in cells)
+    cell = 1.75 * min(max(tallest, 0.4), 2.0)
+    return (cell + 0.17 * lines + 0.1) * math.ceil(len(cells) / columns)
+
+
+def _draw_grid(
+    figure: Figure | SubFigure, cells: Sequence[tuple[np.ndarray, str]], columns: int
+) -> None:
+    rows = math.ceil(len(cells) / columns)
+    for place, (image, title) in enumerate(cells):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        show_image(axes, image)
+        axes.set_title(title, fontsize=8.5, color=INK, pad=4, **PLAIN)
 
 
 def mistakes(
@@ -96,6 +165,8 @@ def mistakes(
     predicted_names: Sequence[str],
     confidences: Numbers,
     *,
+    names: Sequence[str] | None = None,
+    num_mistakes: int | None = None,
     columns: int = 4,
 ) -> Figure:
     """Draws misclassified images, each with its predicted and its true class.
@@ -105,6 +176,8 @@ def mistakes(
         true_names: the true class of each image.
         predicted_names: the predicted class of each image.
         confidences: the probability of each prediction, 0 to 1.
+        names: of the files, or what else tells an image from the others.
+        num_mistakes: how many there are in all, if more than are drawn.
         columns: images in one row.
 
     Returns:
@@ -124,6 +197,7 @@ def mistakes(
         ("true_names", true_names),
         ("predicted_names", predicted_names),
         ("confidences", confidences),
+        ("names", [""] * len(images) if names is None else names),
     ]:
         check_length(name, values, len(images))
     if len(images) == 0:
@@ -134,7 +208,16 @@ def mistakes(
             true_names, predicted_names, confidences, strict=True
         )
     ]
-    return image_grid(images, titles, columns=columns, title="Most confident mistakes")
+    heading = "Most confident mistakes"
+    if num_mistakes is not None and num_mistakes > len(images):
+        heading += f": {len(images):,} of {num_mistakes:,}"
+    return image_grid(images, _with_names(titles, names), columns=columns, title=heading)
+
+
+def _with_names(titles: Sequence[str], names: Sequence[str] | None) -> list[str]:
+    """Adds a line to each title: which file it is."""
+    lines = [] if names is None else [shorten(name, _LONGEST) for name in names]
+    return [f"{title}\n{line}" for title, line in zip(titles, lines, strict=True)] or list(titles)
 
 
 def message(text: str) -> Figure:
@@ -189,7 +272,7 @@ def softmax_predictions(
         left = figure.add_subplot(grid[row, 0])
         show_image(left, image)
         title = f"true: {shorten(true_name, 16)}"
-        left.set_title(title, fontsize=9, color=INK, parse_math=False)
+        left.set_title(title, fontsize=9, color=INK, **PLAIN)
         right = figure.add_subplot(grid[row, 1])
         _probability_bars(right, true_name, likely)
     return figure
@@ -201,7 +284,7 @@ def _probability_bars(axes: Axes, true_name: str, likely: Sequence[tuple[str, fl
     places = range(len(names))
     colors = [BLUE if name == true_name else ORANGE for name in names]
     axes.barh(places, shares, color=colors, height=0.62)
-    axes.set_yticks(places, [shorten(name, 20) for name in names], parse_math=False)
+    axes.set_yticks(places, [shorten(name, 20) for name in names], **PLAIN)
     axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=INK)
     axes.set_xticks([])
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -213,7 +296,12 @@ def _probability_bars(axes: Axes, true_name: str, likely: Sequence[tuple[str, fl
 
 
 def label_errors(
-    images: Images, labels: Sequence[str], suggested: Sequence[str], probabilities: Numbers
+    images: Images,
+    labels: Sequence[str],
+    suggested: Sequence[str],
+    probabilities: Numbers,
+    *,
+    names: Sequence[str] | None = None,
 ) -> Figure:
     """Draws label error candidates, each with its label and the suggested class.
 
@@ -222,6 +310,7 @@ def label_errors(
         labels: the label of each image.
         suggested: the suggested class of each.
         probabilities: the probability of that class, 0 to 1.
+        names: as for `mistakes`.
 
     Returns:
         The figure.
@@ -240,6 +329,7 @@ def label_errors(
         ("labels", labels),
         ("suggested", suggested),
         ("probabilities", probabilities),
+        ("names", [""] * len(images) if names is None else names),
     ]:
         check_length(name, values, len(images))
     if len(images) == 0:
@@ -248,4 +338,5 @@ def label_errors(
         f"labelled {shorten(label, 17)}\nlikely {shorten(other, 12)} ({share:.0%})"
         for label, other, share in zip(labels, suggested, probabilities, strict=True)
     ]
-    return image_grid(images, titles, columns=4, title="Label error candidates")
+    named = _with_names(titles, names)
+    return image_grid(images, named, columns=4, title="Label error candidates")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imgclf.errors import ArgumentError
-from imgclf.formatting import shorten
+from imgclf.formatting import plural, shorten
 from imgclf.plots.style import (
     BLUE,
     GREEN,
     GREY,
-    INK,
     ORANGE,
     PALE,
     PURPLE,
@@ -19,6 +18,7 @@ from imgclf.plots.style import (
     finish,
     new_axes,
     percent_format,
+    plain_legend,
 )
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def roc_curves(
     """
     axes = new_axes(ax, 5, 4.6)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
-    _named_curves(axes, curves, "default")
+    names = _draw_curves(axes, curves, "default")
     finish(axes, "false positives: share of other classes", "true positives: share of the class")
-    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="lower right")
+    plain_legend(axes, names, loc="lower right")
     return axes
 
 
@@ -85,33 +85,37 @@ def precision_recall_curves(
     """
     axes = new_axes(ax, 5, 4.6)
     # Precision is not linear between two thresholds.
-    _named_curves(axes, curves, "steps-post")
+    names = _draw_curves(axes, curves, "steps-post")
     finish(axes, "recall", "precision")
-    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="lower left")
+    plain_legend(axes, names, loc="lower left")
     return axes
 
 
-def _named_curves(
+def _draw_curves(
     axes: Axes, curves: Mapping[str, tuple[Numbers, Numbers, float]], style: str
-) -> None:
+) -> list[str]:
+    """Draws the curves and returns their names for the legend."""
     if not curves:
         raise ArgumentError("`curves` must hold at least one curve. Received: none.")
     colors = [BLUE, ORANGE, VERMILLION, GREEN, PURPLE]
+    names = []
     for place, (name, (across, up, area)) in enumerate(curves.items()):
         if place < len(colors):
-            label = f"{shorten(name, 24)}, area {area:.3f}"
+            names.append(f"{shorten(name, 24)}, area {area:.3f}")
             look: dict[str, Any] = {
                 "color": colors[place],
                 "linewidth": 1.8,
-                "label": label,
+                "label": str(place),
                 "zorder": 3,
             }
         else:
             look = {"color": PALE, "linewidth": 1}
         axes.plot(across, up, drawstyle=style, **look)
     if len(curves) > len(colors):
-        axes.plot([], [], color=PALE, label=f"{len(curves) - len(colors)} more classes")
+        names.append(plural(len(curves) - len(colors), "more class"))
+        axes.plot([], [], color=PALE, label=names[-1])
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(0, 1.02)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(percent_format())
+    return names

@@ -22,6 +22,7 @@ from imgclf.plots.style import (
     new_axes,
     percent_format,
     whole_numbers,
+    PLAIN,
 )
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def search_trade_off(
     for place in chosen:
         axes.annotate(
             shorten(names[place], 12), (prices[place], reached[place]), xytext=(0, 6),
-            textcoords="offset points", ha="center", fontsize=8.5, color=INK, parse_math=False,
+            textcoords="offset points", ha="center", fontsize=8.5, color=INK, **PLAIN,
         )  # fmt: skip
     axes.margins(y=0.12)
     axes.yaxis.set_major_formatter(percent_format(whole=False))
@@ -193,7 +194,7 @@ def search_importance(
     places = np.arange(len(names))
     style = {"elinewidth": 1.2, "ecolor": INK, "capsize": 3}
     axes.barh(places, points, xerr=spreads, color=BLUE, height=0.6, error_kw=style)
-    axes.set_yticks(places, [shorten(name, 34) for name in names], parse_math=False)
+    axes.set_yticks(places, [shorten(name, 34) for name in names], **PLAIN)
     axes.invert_yaxis()
     axes.axvline(0, color=GREY, linewidth=1)
     finish(axes, "points of accuracy, ± standard deviation", "")
@@ -251,10 +252,10 @@ def search_parallel(
         for height, text in ticks:
             axes.annotate(
                 shorten(text, 12), (place, height), xytext=(-4, 0), textcoords="offset points",
-                ha="right", va="center", fontsize=7.5, color=INK, parse_math=False,
+                ha="right", va="center", fontsize=7.5, color=INK, **PLAIN,
             )  # fmt: skip
     axes.set_xticks(
-        places, [shorten(label, 30) for label in labels], parse_math=False, rotation=30,
+        places, [shorten(label, 30) for label in labels], **PLAIN, rotation=30,
         ha="right", rotation_mode="anchor", fontsize=8.5, color=INK,
     )  # fmt: skip
     axes.set_xlim(-0.6, len(labels) - 0.8)

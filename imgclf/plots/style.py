@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ __all__ = [
     "INK",
     "ORANGE",
     "PALE",
+    "PLAIN",
     "PURPLE",
     "VERMILLION",
     "Images",
@@ -44,7 +45,9 @@ __all__ = [
     "new_axes",
     "new_figure",
     "percent_format",
+    "plain_legend",
     "show_image",
+    "show_title",
     "shown_in_notebooks",
     "whole_figure",
     "whole_numbers",
@@ -67,6 +70,10 @@ PALE = "#DDDDDD"
 INK = "#262626"
 
 DPI = 150
+
+# For every text that holds a name: `$`, `^`, `_`, `%` and backslashes are letters of it and never
+# a formula, whatever the user's settings of matplotlib are.
+PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -105,11 +112,32 @@ def finish(axes: Axes, xlabel: str, ylabel: str) -> None:
     axes.set_axisbelow(True)
 
 
+def show_title(axes: Axes, *lines: str, legend_rows: int = 0) -> None:
+    """Writes a title above axes, from their left edge, and above a legend of so many rows."""
+    style: dict[str, Any] = {"loc": "left", "fontsize": 10, "color": INK, "linespacing": 1.35}
+    axes.set_title("\n".join(lines), pad=8 + 16 * legend_rows, **style, **PLAIN)
+
+
 def legend_above(axes: Axes, columns: int | None = None) -> None:
     """Puts a legend above the axes, where it hides no point; in one row, or in so many columns."""
     columns = columns or len(axes.get_legend_handles_labels()[1])
     place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns}
-    axes.legend(frameon=False, fontsize=9, labelcolor=INK, columnspacing=1.2, **place)
+    plain_legend(axes, columnspacing=1.2, **place)
+
+
+def plain_legend(axes: Axes, names: Sequence[str] | None = None, **place: Any) -> None:
+    """Puts a legend on axes, whose names are shown letter by letter.
+
+    Args:
+        axes: with labelled artists.
+        names: one a labelled artist; their labels if left out. A label that begins with "_" hides
+            an artist from matplotlib's legends, so names that people gave go here.
+        **place: as `Axes.legend` takes it.
+    """
+    handles, labels = axes.get_legend_handles_labels()
+    legend = axes.legend(handles, labels, frameon=False, fontsize=9, labelcolor=INK, **place)
+    for text, name in zip(legend.get_texts(), names or labels, strict=True):
+        text.set(text=name, **PLAIN)
 
 
 def whole_numbers(axes: Axes, last: int) -> None:

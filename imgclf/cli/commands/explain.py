@@ -67,7 +67,7 @@ def explain(
     load_tensorflow()
     classifier = imgclf.load(model)
     explanation = classifier.explain(paths, method=method, targets=target)
-    write_figure(out, explanation.plot())
+    write_figure(out, explanation.plot(names=[path.name for path in paths]))
     if as_json:
         record = explanation.to_dict()
         for path, entry in zip(paths, record["images"], strict=True):

@@ -8,18 +8,15 @@ from __future__ import annotations
 import numpy as np
 
 from imgclf import checks
+from imgclf.evaluation.intervals.of_class_means import Z
 from imgclf.typing import ArrayLike
 
 __all__ = [
+    "effective_size",
     "f1_intervals",
-    "interval_by_influence",
-    "interval_by_variance",
     "wilson_interval",
     "wilson_intervals",
 ]
-
-# The normal distribution leaves 2.5% beyond it on each side.
-_Z = 1.959963984540054
 
 
 def wilson_interval(
@@ -63,12 +60,13 @@ def wilson_interval(
     return float(interval.low), float(interval.high)
 
 
-def wilson_intervals(successes: ArrayLike, totals: ArrayLike) -> np.ndarray:
+def wilson_intervals(successes: ArrayLike, totals: ArrayLike, *, z: float = Z) -> np.ndarray:
     """Computes the 95% `wilson_interval` of many proportions, by Wilson's closed formula.
 
     Args:
         successes: (N,) how many samples are successes.
         totals: (N,) how many samples there are.
+        z: standard errors to each side; 1.96 makes 95%.
 
     Returns:
         (N, 2): low and high; 0 and 1 where there are no samples.
@@ -79,7 +77,7 @@ def wilson_intervals(successes: ArrayLike, totals: ArrayLike) -> np.ndarray:
     """
     hits, there = np.asarray(successes, np.float64), np.asarray(totals, np.float64)
     some = np.where(there > 0, there, 1)
-    share, part = hits / some, _Z**2 / some
+    share, part = hits / some, z**2 / some
     middle = (share + part / 2) / (1 + part)
     spread = np.sqrt(part * share * (1 - share) + part**2 / 4) / (1 + part)
     # At 0 and 1 the formula ends there exactly; rounding may not.
@@ -89,7 +87,7 @@ def wilson_intervals(successes: ArrayLike, totals: ArrayLike) -> np.ndarray:
     return np.stack([np.where(empty, 0.0, low), np.where(empty, 1.0, high)], axis=-1)
 
 
-def f1_intervals(right: ArrayLike, wrong: ArrayLike) -> np.ndarray:
+def f1_intervals(right: ArrayLike, wrong: ArrayLike, *, z: float = Z) -> np.ndarray:
     """Computes 95% intervals of F1 scores.
 
     F1 is 2J / (1 + J), where J is the share of right ones among the images that are of the class or
@@ -98,6 +96,7 @@ def f1_intervals(right: ArrayLike, wrong: ArrayLike) -> np.ndarray:
     Args:
         right: (N,) images of the class that were predicted as it.
         wrong: (N,) images of the class that were not, and others that were.
+        z: as for `wilson_intervals`.
 
     Returns:
         (N, 2): low and high.
@@ -107,49 +106,16 @@ def f1_intervals(right: ArrayLike, wrong: ArrayLike) -> np.ndarray:
         [[0.658, 0.971]]
     """
     hits = np.asarray(right, np.float64)
-    shares = wilson_intervals(hits, hits + np.asarray(wrong, np.float64))
+    shares = wilson_intervals(hits, hits + np.asarray(wrong, np.float64), z=z)
     return 2 * shares / (1 + shares)
 
 
-def interval_by_variance(
-    value: float, variance: float, *, at_the_ends: float
-) -> tuple[float, float]:
-    """Computes the 95% interval of a metric from 0 to 1: Wilson's, of its effective sample size.
+def effective_size(value: float, influence: np.ndarray, *, at_the_ends: float) -> float:
+    """Computes the effective sample size of a metric from 0 to 1, for Wilson's interval.
 
     A proportion of n samples has the variance p (1 - p) / n. So the effective sample size of a
     metric is the n that gives a proportion of this value its variance. Unlike value ± 1.96 standard
     errors, the interval stays within 0 to 1, and its coverage is right near both ends.
-
-    Args:
-        value: 0 to 1.
-        variance: of the value, above 0 unless all images are alike.
-        at_the_ends: the effective sample size where the variance is 0, as all are right.
-
-    Returns:
-        (low, high).
-
-    Source:
-        E. L. Korn, B. I. Graubard, "Confidence intervals for proportions with small expected number
-        of positive counts estimated from survey data", Survey Methodology 24 (1998), for the
-        effective sample size; C. Franco et al., "Comparative study of confidence intervals
-        for proportions in complex sample surveys", Journal of Survey Statistics and Methodology 7
-        (2019), for its use with Wilson's interval.
-
-    Example:
-        >>> low, high = interval_by_variance(0.8, 0.8 * 0.2 / 100, at_the_ends=100)
-        >>> round(low, 3), round(high, 3)
-        (0.711, 0.867)
-    """
-    chance = value * (1 - value)
-    size = chance / variance if variance > 0 and chance > 0 else at_the_ends
-    low, high = wilson_intervals(value * size, size)
-    return float(low), float(high)
-
-
-def interval_by_influence(
-    value: float, influence: np.ndarray, *, at_the_ends: float
-) -> tuple[float, float]:
-    """Computes the 95% interval of a metric whose variance is an estimate from few images.
 
     The variance is the sum of the squared influences. Where a handful of images make up most of
     it, as where a class is ranked almost perfectly, it is often found too small. So Student's
@@ -159,29 +125,34 @@ def interval_by_influence(
     Args:
         value: 0 to 1.
         influence: (N,) what a little more weight of each image would change.
-        at_the_ends: as for `interval_by_variance`.
+        at_the_ends: the effective sample size where the variance is 0, as all are right.
 
     Returns:
-        (low, high).
+        The number of samples, above 0.
 
     Source:
-        F. E. Satterthwaite, "An approximate distribution of estimates of variance components",
-        Biometrics Bulletin 2 (1946): a variance s² whose own variance is V has 2 s⁴ / V
-        degrees of freedom. Korn and Graubard (see `interval_by_variance`) lessen the number of
-        samples by them.
+        E. L. Korn, B. I. Graubard, "Confidence intervals for proportions with small expected number
+        of positive counts estimated from survey data", Survey Methodology 24 (1998), for the
+        effective sample size, lessened by the degrees of freedom; C. Franco et al., "Comparative
+        study of confidence intervals for proportions in complex sample surveys", Journal of Survey
+        Statistics and Methodology 7 (2019), for its use with Wilson's interval. F. E. Satterthwaite,
+        "An approximate distribution of estimates of variance components", Biometrics Bulletin 2
+        (1946): a variance s² whose own variance is V has 2 s⁴ / V degrees of freedom.
 
     Example:
-        >>> even, imbalanced = np.full(100, 0.004), np.append(np.full(99, 0.001), 0.0388)
-        >>> [round(float(ends[0]), 3) for ends in
-        ...  (interval_by_influence(0.8, each, at_the_ends=100) for each in (even, imbalanced))]
-        [0.711, 0.614]
+        >>> even, uneven = np.full(100, 0.004), np.append(np.full(99, 0.001), 0.0388)
+        >>> [round(effective_size(0.8, each, at_the_ends=100), 1) for each in (even, uneven)]
+        [100.0, 26.5]
     """
+    chance = value * (1 - value)
     squares = np.square(influence)
     variance = float(squares.sum())
+    if not (variance > 0 and chance > 0):
+        return at_the_ends
     spread = float(np.square(squares).sum()) - variance**2 / len(squares)
     if spread <= 1e-12 * variance**2:
-        return interval_by_variance(value, variance, at_the_ends=at_the_ends)
+        return chance / variance
     from scipy.stats import t
 
-    wider = t.ppf(0.975, 2 * variance**2 / spread) / _Z
-    return interval_by_variance(value, variance * wider**2, at_the_ends=at_the_ends)
+    wider = t.ppf(0.975, 2 * variance**2 / spread) / Z
+    return float(chance / (variance * wider**2))

@@ -94,7 +94,8 @@ def interval_of_resampled_mean(values: np.ndarray, means: np.ndarray) -> tuple[f
     shifted = bias + norm.ppf(_TAILS)
     levels = norm.cdf(bias + shifted / (1 - acceleration * shifted))
     low, high = np.quantile(means, levels)
-    return float(low), float(high)
+    # Of almost equal values, rounding alone may put all draws on one side of the mean.
+    return min(float(low), float(mean)), max(float(high), float(mean))
 
 
 def interval_of_length(vector: np.ndarray, means: np.ndarray) -> tuple[float, float]:
@@ -103,7 +104,9 @@ def interval_of_length(vector: np.ndarray, means: np.ndarray) -> tuple[float, fl
     The calibration error is such a sum, and noise makes it longer: with draws around the estimate
     alone, the interval of a perfectly calibrated classifier would never contain its true error, 0.
     Here the noise of the draws is added to the vector, scaled, and the interval is of the lengths
-    under which the observed one is not significantly long or short.
+    under which the observed one is not significantly long or short. Where noise explains most of
+    the observed length, all of these are shorter; the interval then ends with the observed length,
+    since an interval that is longer contains the true one at least as often.
 
     Args:
         vector: (C,) the observed means.
@@ -131,7 +134,8 @@ def interval_of_length(vector: np.ndarray, means: np.ndarray) -> tuple[float, fl
 
     low, high = (_first_factor(share_beyond, share) * length for share in _TAILS)
     # Where noise alone is rarely so short, no factor fits: up to the median noise may be true.
-    return low, high if high > 0 else float(np.median(np.abs(noise).sum(axis=1)))
+    high = high if high > 0 else float(np.median(np.abs(noise).sum(axis=1)))
+    return min(low, length), max(high, length)
 
 
 def _first_factor(share_beyond: Callable[[float], float], wanted: float) -> float:

@@ -7,11 +7,8 @@ from typing import Literal, TypedDict
 
 import numpy as np
 
-from imgclf.evaluation.intervals.by_formula import (
-    f1_intervals,
-    interval_by_variance,
-    wilson_intervals,
-)
+from imgclf.evaluation.intervals.by_formula import f1_intervals, wilson_intervals
+from imgclf.evaluation.intervals.of_class_means import interval_of_class_mean
 
 __all__ = [
     "Average",
@@ -34,6 +31,9 @@ _SCORES = {"precision": (1, 0, 1), "recall": (1, 1, 0), "f1": (2, 1, 1)}
 # naming the largest of two classes is right in 60% at most, and accuracy says little else than the
 # metrics that weight all classes equally.
 _IMBALANCE = 1.5
+
+# In place of a standard error of 0.
+_TINY = 1e-300
 
 
 class ClassRecord(TypedDict):
@@ -130,7 +130,7 @@ def mean_score(matrix: np.ndarray, score: Score, average: Average) -> tuple[floa
     factor, by_row, by_column = _SCORES[score]
     scores, sizes = _scores(matrix, score)
     weights = _weights(matrix, average)
-    value = float(weights @ scores)
+    value = min(float(weights @ scores), 1.0)  # rounding may put the mean of ones above it
     slopes = weights / sizes
     influence = np.diag(factor * slopes)
     influence = influence - by_row * (slopes * scores)[:, None] - by_column * slopes * scores
@@ -140,13 +140,42 @@ def mean_score(matrix: np.ndarray, score: Score, average: Average) -> tuple[floa
 
 
 def mean_score_interval(matrix: np.ndarray, score: Score, average: Average) -> tuple[float, float]:
-    """The 95% interval of `mean_score`: (low, high), by the delta method."""
-    value, influence = mean_score(matrix, score, average)
-    variance = float(np.sum(matrix * influence**2))
-    true = matrix.sum(axis=1)
-    weights = _weights(matrix, average)[true > 0]
-    num_samples = 1 / np.sum(weights**2 / true[true > 0])
-    return interval_by_variance(value, variance, at_the_ends=float(num_samples))
+    """The 95% interval of `mean_score`: (low, high), from the intervals of the classes."""
+    weights = _weights(matrix, average)
+    scores, sizes = _scores(matrix, score)
+    right, true, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    by_row, by_column = _SCORES[score][1:]
+    wrong = np.maximum(by_row * (true - right) + by_column * (predicted - right), right == 0)
+    # The numbers of images that a class has are as random as the images are.
+    of_weights = 0.0
+    if average == "weighted":
+        of_weights = float(true @ (scores - weights @ scores) ** 2) / true.sum() ** 2
+    unlike = np.zeros(matrix.shape) if score != "f1" else matrix - np.diag(right)
+    slopes = scores / sizes / np.maximum(_standard_errors(matrix, score), _TINY)
+
+    def bounds_at(z: float) -> np.ndarray:
+        return (f1_intervals if score == "f1" else _share_intervals)(right, wrong, z=z)
+
+    def spread_of(errors: np.ndarray) -> float:
+        # An image of one class that is taken for another lowers the F1 of both.
+        together = slopes * errors
+        return float(np.sqrt(errors @ errors + 2 * together @ unlike @ together + of_weights))
+
+    return interval_of_class_mean(weights, bounds_at, spread_of)
+
+
+def _share_intervals(right: np.ndarray, wrong: np.ndarray, z: float) -> np.ndarray:
+    return wilson_intervals(right, right + wrong, z=z)
+
+
+def _standard_errors(matrix: np.ndarray, score: Score) -> np.ndarray:
+    """(classes,) by the delta method; 0 where all images of a class are alike."""
+    factor, by_row, by_column = _SCORES[score]
+    scores, sizes = _scores(matrix, score)
+    right, true, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    of_right = right * (factor - (by_row + by_column) * scores) ** 2
+    of_wrong = (by_row * (true - right) + by_column * (predicted - right)) * scores**2
+    return np.sqrt(of_right + of_wrong) / sizes
 
 
 def _scores(matrix: np.ndarray, score: str) -> tuple[np.ndarray, np.ndarray]:

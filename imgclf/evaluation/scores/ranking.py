@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from imgclf.evaluation.intervals.by_formula import interval_by_influence
+from imgclf.evaluation.intervals.by_formula import effective_size, wilson_intervals
+from imgclf.evaluation.intervals.of_class_means import interval_of_class_mean
 
 __all__ = ["Area", "average_precision", "macro_area", "roc_auc"]
 
@@ -106,8 +107,21 @@ def macro_area(areas: list[Area]) -> tuple[float, tuple[float, float]]:
     """
     if not areas:
         return float("nan"), (0.0, 1.0)
-    value = float(np.mean([area.value for area in areas]))
-    influence = np.mean([area.influence for area in areas], axis=0)
-    # Perfectly ranked images have no variance; only their number is known.
-    pairs = len(areas) ** 2 / sum(1 / area.pairs for area in areas)
-    return value, interval_by_influence(value, influence, at_the_ends=pairs)
+    values = np.array([area.value for area in areas])
+    influences = np.stack([area.influence for area in areas])
+    errors = np.linalg.norm(influences, axis=1)
+    sizes = np.array([effective_size(*area[:2], at_the_ends=area.pairs) for area in areas])
+
+    def spread_of(weighted: np.ndarray) -> float:
+        # One image is ranked for all classes, so that their errors are correlated. That errors
+        # cancel each other, as they may in a few images, is not relied on.
+        together = np.divide(weighted, errors, out=np.zeros_like(errors), where=errors > 0)
+        alone = np.where(errors > 0, 0, weighted)
+        correlated = np.hypot(np.linalg.norm(together @ influences), np.linalg.norm(alone))
+        return float(max(correlated, np.linalg.norm(weighted)))
+
+    weights = np.full(len(areas), 1 / len(areas))
+    interval = interval_of_class_mean(
+        weights, lambda z: wilson_intervals(values * sizes, sizes, z=z), spread_of
+    )
+    return float(values.mean()), interval
