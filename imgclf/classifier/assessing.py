@@ -18,7 +18,11 @@ from imgclf.data.known_images import KnownImages, image_digests
 from imgclf.data.labels import check_labels
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentTypeError, DataError
-from imgclf.evaluation.calibration.temperature import Calibration, fit_temperature
+from imgclf.evaluation.calibration.temperature import (
+    Calibration,
+    cross_validated_losses,
+    fit_temperature,
+)
 from imgclf.evaluation.calibration.threshold import Threshold, find_threshold
 from imgclf.evaluation.deduplicated import DeduplicatedScore, deduplicated_score
 from imgclf.evaluation.evaluation import Evaluation
@@ -182,15 +186,17 @@ def evaluate_robustness(
 
 def calibrate(
     predictor: Predictor,
+    current: float,
     model: KerasModel,
     split: Split,
     measured_on: Split | None,
     batch_size: int | None,
 ) -> tuple[KerasModel, Calibration]:
-    """Fits a temperature; see `Classifier.calibrate`.
+    """Fits a temperature and compares it with the present one; see `Classifier.calibrate`.
 
     Args:
         predictor: of the classifier.
+        current: the temperature of the classifier.
         model: as it was trained, without a temperature.
         split: to fit it on.
         measured_on: to measure its effect on; None for those that it is fitted on.
@@ -202,11 +208,18 @@ def calibrate(
     network = CompiledModel(logits_model(model))
     logits = _logits(predictor, network, split, batch_size)
     fitted = fit_temperature(logits, split.labels)
+    losses = cross_validated_losses(logits, split.labels, current)
     measured = split
     if measured_on is not None:
         measured, logits = measured_on, _logits(predictor, network, measured_on, batch_size)
     calibration = Calibration.measured(
-        fitted, len(split), logits, measured.labels, on_others=measured_on is not None
+        fitted,
+        len(split),
+        logits,
+        measured.labels,
+        on_others=measured_on is not None,
+        current=current,
+        cross_validated=losses,
     )
     return with_temperature(model, fitted[0]), calibration
 

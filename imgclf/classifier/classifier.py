@@ -367,8 +367,8 @@ class Classifier:
     ) -> Calibration:
         """Corrects the probabilities by a temperature, so that of answers with 80%, 80% are right.
 
-        It becomes a layer of the model, so plain Keras applies it, too. No image changes its
-        class. A second call replaces the first. The threshold of before is dropped.
+        It becomes a layer of the model, so plain Keras applies it, too; no image changes its class.
+        Unless the cross-validated loss falls, all stays as it is; else a threshold is dropped.
         `measure_on` is a `Split` or a pair (images, labels) for the metrics before and after; on
         the images that the temperature is fitted on they flatter a little.
 
@@ -377,9 +377,10 @@ class Classifier:
         """
         split = assessing.held_out_images(data, labels, self.class_names, self.run_dir)
         others = None if measure_on is None else labelled_images(measure_on, None, self.class_names)
-        trained, predictor = self._uncalibrated(), self._predictor()
-        model, calibration = assessing.calibrate(predictor, trained, split, others, batch_size)
-        self.model, self._calibrated, self.threshold = model, (model, trained), None
+        trained, now = self._uncalibrated(), (self._predictor(), self.temperature)
+        model, calibration = assessing.calibrate(*now, trained, split, others, batch_size)
+        if calibration.is_better:
+            self.model, self._calibrated, self.threshold = model, (model, trained), None
         return calibration
 
     def fit_threshold(

@@ -15,7 +15,10 @@ from imgclf.evaluation.damage import DAMAGES, STEPS, damage
 from imgclf.evaluation.intervals.by_formula import wilson_interval
 from imgclf.typing import Figure
 
-__all__ = ["Robustness", "measure_robustness"]
+__all__ = ["SAMPLE", "Robustness", "measure_robustness"]
+
+# Images for each kind and severity, unless the user says otherwise.
+SAMPLE = 1000
 
 # Images that are read, damaged and predicted together.
 _BATCH = 256
@@ -118,7 +121,7 @@ def measure_robustness(
     predict: Callable[[np.ndarray], np.ndarray],
     split: Split,
     *,
-    sample: int | None = 1000,
+    sample: int | None = SAMPLE,
     damages: Sequence[str] = DAMAGES,
     seed: int = 0,
 ) -> Robustness:

@@ -13,9 +13,9 @@ from imgclf.data.images import decode_with_facts
 from imgclf.errors import ImgclfError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
 
     from imgclf.inspection.finding import Example, Finding
 
@@ -37,7 +37,11 @@ def draw(finding: Finding) -> Figure:
     if finding.sections:
         return plots.image_sections(
             [
-                (heading, [_read(one) for one in some[:_COLUMNS]], [_title(one, "") for one in some[:_COLUMNS]])
+                (
+                    heading,
+                    [_read(one) for one in some[:_COLUMNS]],
+                    [_title(one, "") for one in some[:_COLUMNS]],
+                )
                 for heading, some in finding.sections
             ],
             title=finding.kind,

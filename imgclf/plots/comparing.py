@@ -13,6 +13,7 @@ from imgclf.plots.style import (
     BLUE,
     GREY,
     INK,
+    PLAIN,
     VERMILLION,
     Numbers,
     Pairs,
@@ -22,7 +23,6 @@ from imgclf.plots.style import (
     new_axes,
     new_figure,
     percent_format,
-    PLAIN,
 )
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from imgclf.formatting import shorten
 from imgclf.plots.style import (
     BLUE,
     INK,
+    PLAIN,
     VERMILLION,
     Images,
     Numbers,
@@ -20,7 +21,6 @@ from imgclf.plots.style import (
     new_axes,
     new_figure,
     show_image,
-    PLAIN,
 )
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
 from imgclf.errors import ArgumentError
@@ -14,13 +14,13 @@ from imgclf.plots.style import (
     GREY,
     INK,
     ORANGE,
+    PLAIN,
     Images,
     Numbers,
     as_images,
     check_length,
     new_figure,
     show_image,
-    PLAIN,
 )
 
 if TYPE_CHECKING:
@@ -234,7 +234,8 @@ def message(text: str) -> Figure:
         'No mistakes'
     """
     figure = new_figure(max(5.0, 0.12 * len(text)), 1.5)
-    figure.text(0.5, 0.5, shorten(text, 80), ha="center", va="center", fontsize=14, color=INK)
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 14, "color": INK}
+    figure.text(0.5, 0.5, shorten(text, 80), **style, **PLAIN)
     return figure
 
 

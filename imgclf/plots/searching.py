@@ -14,6 +14,7 @@ from imgclf.plots.style import (
     BLUE,
     GREY,
     INK,
+    PLAIN,
     VERMILLION,
     Numbers,
     check_length,
@@ -22,7 +23,6 @@ from imgclf.plots.style import (
     new_axes,
     percent_format,
     whole_numbers,
-    PLAIN,
 )
 
 if TYPE_CHECKING:

@@ -103,8 +103,8 @@ def shown_in_notebooks(drawing: _Drawing) -> _Drawing:
 
 def finish(axes: Axes, xlabel: str, ylabel: str) -> None:
     """Labels the axes, and reduces frame and grid to what helps to read."""
-    axes.set_xlabel(xlabel, color=INK)
-    axes.set_ylabel(ylabel, color=INK)
+    axes.set_xlabel(xlabel, color=INK, **PLAIN)
+    axes.set_ylabel(ylabel, color=INK, **PLAIN)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GREY)
     axes.tick_params(color=GREY, labelcolor=INK, labelsize=9)

@@ -19,9 +19,14 @@ from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentTypeError, DataError, ImgclfError
 from imgclf.evaluation.baselines import Baselines, baselines
-from imgclf.evaluation.calibration.temperature import Calibration, fit_temperature
+from imgclf.evaluation.calibration.temperature import (
+    Calibration,
+    cross_validated_losses,
+    fit_temperature,
+)
 from imgclf.evaluation.deduplicated import DeduplicatedScore, deduplicated_score
 from imgclf.evaluation.evaluation import Evaluation
+from imgclf.evaluation.robustness import SAMPLE
 from imgclf.report.protocol import ReportableClassifier
 from imgclf.report.run_facts import RunFacts, read_run
 from imgclf.report.sections.slices import find_slices
@@ -36,20 +41,14 @@ __all__ = ["ReportData", "collect_report_data", "evaluated_split"]
 # Mistakes in the gallery, and those of them that get a heat map.
 _MISTAKES, _HEAT_MAPS = 24, 12
 
-# Training and test images for the baselines, each.
-_BASELINE_IMAGES = 2_000
-
 # Images that a temperature is fitted on.
 _CALIBRATION_IMAGES = 2_000
-
-# Images for each kind and severity of damage; with fewer than the second the accuracy says nothing.
-_DAMAGED_IMAGES, _TOO_FEW = 300, 50
 
 # Images that the time of a prediction is measured on.
 _TIMED_IMAGES = 200
 
-# Seconds that damaged images, and heat maps, may take, estimated from the time of a prediction.
-_SECONDS = 12.0
+# Seconds that heat maps, and damaged images, may take, estimated from the time of a prediction.
+_SECONDS, _SECONDS_DAMAGED = 12.0, 30.0
 
 # Predictions per image: six kinds of damage at five severities, and undamaged; a heat map with its
 # occlusion test.
@@ -238,8 +237,14 @@ def _calibrate(
     validation = _sample(data.validation, _CALIBRATION_IMAGES)
     scores = classifier.predict_proba(validation)
     fitted = fit_temperature(_logits(scores), validation.labels)
-    logits = _logits(evaluation.probabilities)
-    return Calibration.measured(fitted, len(validation), logits, evaluation.labels, on_others=True)
+    return Calibration.measured(
+        fitted,
+        len(validation),
+        _logits(evaluation.probabilities),
+        evaluation.labels,
+        on_others=True,
+        cross_validated=cross_validated_losses(_logits(scores), validation.labels),
+    )
 
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:
@@ -250,7 +255,7 @@ def _logits(probabilities: np.ndarray) -> np.ndarray:
 def _baselines(data: Dataset | None, split: str) -> Baselines | None:
     if data is None or split == "train":
         return None
-    return baselines(data, split, max_images=_BASELINE_IMAGES)
+    return baselines(data, split)
 
 
 def _duplicates(
@@ -273,14 +278,14 @@ def _duplicates(
 def _robustness(
     classifier: ReportableClassifier, images: Split, seconds: float
 ) -> Robustness | None:
-    count = _affordable(_DAMAGED_IMAGES, _PREDICTIONS_DAMAGED, seconds)
-    if count < _TOO_FEW:
-        total = _DAMAGED_IMAGES * _PREDICTIONS_DAMAGED * seconds
+    # The images that `imgclf evaluate --robustness` takes, or none: each metric has one value.
+    total = min(len(images), SAMPLE) * _PREDICTIONS_DAMAGED * seconds
+    if total > _SECONDS_DAMAGED:
         raise DataError(
             f"it would take {total:,.0f} s. `imgclf evaluate --robustness` measures it."
         )
     # Without a role: this evaluation of the test images has been counted already.
-    return classifier.evaluate_robustness(dataclasses.replace(images, role=None), sample=count)
+    return classifier.evaluate_robustness(dataclasses.replace(images, role=None))
 
 
 def _sample(split: Split, most: int) -> Split:

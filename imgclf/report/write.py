@@ -104,7 +104,9 @@ def _sections(found: ReportData) -> Iterator[Section | None]:
     yield classes(evaluation)
     yield mistakes(evaluation, found.mistakes, found.explanation)
     yield label_errors(evaluation, evaluation.label_errors())
-    yield calibration(evaluation, found.calibration, classifier.temperature)
+    validation = None if found.data is None else found.data.validation
+    num_validation = None if validation is None else len(validation)
+    yield calibration(evaluation, found.calibration, classifier.temperature, num_validation)
     yield slices(found.slices)
     yield robustness(found.robustness)
     yield baselines(found.baselines, evaluation)
@@ -158,8 +160,9 @@ def _more_metrics(found: ReportData) -> dict[str, str]:
     if score is not None and whole and score.copies and math.isfinite(score.deduplicated_accuracy):
         more["without duplicates"] = show_percent(score.deduplicated_accuracy)
     if found.baselines is not None:
-        best = found.baselines.best
-        more[f"best baseline ({best.name})"] = show_percent(best.accuracy)
+        best, images = found.baselines.best, found.baselines.num_test_images
+        of_sample = "" if images == len(found.evaluation) else f", on a sample of {images:,}"
+        more[f"best baseline ({best.name}{of_sample})"] = show_percent(best.accuracy)
     return more
 
 

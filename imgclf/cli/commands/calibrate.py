@@ -65,8 +65,9 @@ def calibrate(
     """Calibrate the probabilities of MODEL on SOURCE.
 
     MODEL is a run folder or a .keras file, SOURCE is as for `imgclf train`. Fits a temperature on
-    images that the model was not trained on, and writes it to the model file. No prediction changes
-    its class. The file is replaced completely or not at all.
+    images that the model was not trained on. If the cross-validated loss falls, it is written to
+    the model file, else the file stays as it is. No prediction changes its class. The file is
+    replaced completely or not at all.
 
     Prints the metrics before and after, and draws calibrated.png and threshold.png beside the
     model.
@@ -84,11 +85,14 @@ def calibrate(
     images = load_split(
         classifier, source, split, known, archive, selection, default="validation"
     ).images
+    had_threshold = classifier.threshold is not None
     calibration = classifier.calibrate(images)
     threshold = None
     if precision is not None:
         threshold = classifier.fit_threshold(images, precision=precision, certainty=certainty)
-    written = [classifier.save(file)]
+    written = []
+    if calibration.is_better or threshold is not None:
+        written.append(classifier.save(file))
     written.append(write_figure(home / "calibrated.png", calibration.plot()))
     if threshold is not None:
         written.append(write_figure(home / "threshold.png", threshold.plot()))
@@ -97,6 +101,11 @@ def calibrate(
         echo_json({"calibration": calibration.to_dict(), "threshold": found})
         return
     click.echo(str(calibration))
+    if had_threshold and classifier.threshold is None:
+        click.echo(
+            'The threshold for "unknown" was of the previous probabilities and is removed: fit '
+            "another one with --precision."
+        )
     if threshold is not None:
         click.echo(f"\n{threshold}")
     echo_written(written)

@@ -15,9 +15,19 @@ from imgclf.evaluation.calibration.reliability import (
     calibration_bins,
     expected_calibration_error,
 )
+from imgclf.formatting import plural
 from imgclf.typing import ArrayLike, Axes
 
-__all__ = ["Calibration", "Reliability", "fit_temperature", "reliability_at"]
+__all__ = [
+    "Calibration",
+    "Reliability",
+    "cross_validated_losses",
+    "fit_temperature",
+    "reliability_at",
+]
+
+# Rounds of cross-validation, each fitted on the images of the others.
+_FOLDS = 10
 
 # The range of the search. Networks have temperatures between 0.3 and 5.
 _LOWEST, _HIGHEST = 0.02, 50.0
@@ -48,16 +58,19 @@ class Reliability:
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """A fitted temperature and the metrics before and after.
+    """A fitted temperature, the metrics before and after, and whether it is an improvement.
 
     Args:
         temperature: what the logits are divided by. Above 1 the network was overconfident, below 1
             underconfident.
         interval: 95% profile-likelihood interval of the temperature.
         num_images: how many images it was fitted on.
-        before: the metrics without it.
-        after: the metrics with it.
+        before: the metrics of the classifier as it was.
+        after: the metrics with the temperature.
         on_others: whether the metrics are of other images than those that it was fitted on.
+        current: the temperature that the classifier had before; 1.0 if it had none.
+        cross_validated: the loss before and after on the images that it was fitted on, where each
+            is measured with a temperature that was fitted without it; None if not computed.
     """
 
     temperature: float
@@ -66,6 +79,8 @@ class Calibration:
     before: Reliability
     after: Reliability
     on_others: bool = False
+    current: float = 1.0
+    cross_validated: tuple[float, float] | None = None
 
     @classmethod
     def measured(
@@ -76,6 +91,8 @@ class Calibration:
         labels: ArrayLike,
         *,
         on_others: bool,
+        current: float = 1.0,
+        cross_validated: tuple[float, float] | None = None,
     ) -> Calibration:
         """Measures a fitted temperature.
 
@@ -85,10 +102,38 @@ class Calibration:
             logits: (N, classes) of the images to measure on.
             labels: (N,) their true classes.
             on_others: whether these are other images.
+            current: the temperature that the classifier has.
+            cross_validated: as `cross_validated_losses` gives it.
         """
         temperature, interval = fitted
-        before, after = (reliability_at(logits, labels, each) for each in (1.0, temperature))
-        return cls(temperature, interval, num_images, before, after, on_others)
+        before, after = (reliability_at(logits, labels, each) for each in (current, temperature))
+        return cls(
+            temperature, interval, num_images, before, after, on_others, current, cross_validated
+        )
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the cross-validated loss falls: only then `Classifier.calibrate` applies it.
+
+        The loss is what the temperature minimizes. The calibration error of a few hundred images is
+        mostly noise, so that it may rise where the probabilities become better.
+        """
+        before, after = self._losses
+        return after < before
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: whether the temperature is an improvement."""
+        before, after = self._losses
+        how = "cross-validated loss" if self.cross_validated else "loss"
+        if self.is_better:
+            return f"better: the {how} falls from {before:.4f} to {after:.4f}"
+        kept = "no temperature" if self.current == 1.0 else f"the temperature {self.current:.3f}"
+        return f"not better: the {how} is {after:.4f}, and {before:.4f} with {kept}, which is kept"
+
+    @property
+    def _losses(self) -> tuple[float, float]:
+        return self.cross_validated or (self.before.loss, self.after.loss)
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -107,6 +152,7 @@ class Calibration:
             f"on {self.num_images:,} images: {self._meaning}",
             f"{f'  {where}':<32}{'before':>9}{'after':>9}",
             *(f"    {name:<28}{before:>9}{after:>9}" for name, before, after in rows),
+            f"  {self.verdict}",
         ]
         return "\n".join(lines)
 
@@ -127,6 +173,8 @@ class Calibration:
         """All values in plain types that `json.dumps` takes."""
         values = dataclasses.asdict(self)
         values["interval"] = list(self.interval)
+        values["cross_validated"] = self.cross_validated and list(self.cross_validated)
+        values |= {"is_better": self.is_better, "verdict": self.verdict}
         for name in ("before", "after"):
             values[name]["bins"] = [
                 one | {"accuracy_interval": list(one["accuracy_interval"])}
@@ -154,7 +202,10 @@ class Calibration:
             f"{name}, error {metrics.calibration_error:.1%}"
             for name, metrics in zip(("before", "after"), self._both, strict=True)
         ]
-        return plots.calibration_change(before, after, names, ax=ax)
+        images = plural(self.before.num_images, "image")
+        result = "better" if self.is_better else "not better, not applied"
+        title = f"Temperature {self.temperature:.3f}: {result}\nmeasured on {images}"
+        return plots.calibration_change(before, after, names, title, ax=ax)
 
 
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> tuple[float, tuple[float, float]]:
@@ -181,7 +232,7 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> tuple[float, tuple[
         >>> round(float(1 / (1 + np.exp(-4 / temperature))), 3)
         0.8
     """
-    from scipy.optimize import brentq, minimize_scalar
+    from scipy.optimize import brentq
 
     values = np.asarray(logits, np.float64)
     truth = check_labels(labels, values.shape[1])
@@ -189,12 +240,10 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> tuple[float, tuple[
         raise DataError("`labels` must hold at least one label. Received: none.")
     low, high = np.log(_LOWEST), np.log(_HIGHEST)
 
-    # Convex in 1 / temperature, so there is one minimum, in its logarithm too.
     def loss(logarithm: float) -> float:
         return _loss(values / np.exp(logarithm), truth)
 
-    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-9})
-    best = float(found.x)
+    best = _likeliest(values, truth)
     if loss(best) > min(loss(low), loss(high)) - 1e-12:
         right = int(np.sum(np.argmax(values, axis=1) == truth))
         raise DataError(
@@ -211,6 +260,52 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> tuple[float, tuple[
         for bound in (low, high)
     ]
     return float(np.exp(best)), (float(np.exp(ends[0])), float(np.exp(ends[1])))
+
+
+def cross_validated_losses(
+    logits: ArrayLike, labels: ArrayLike, current: float = 1.0
+) -> tuple[float, float]:
+    """Computes the loss of a temperature on images that it was not fitted on, by 10 folds.
+
+    Args:
+        logits: (N, classes) what the softmax takes; at least two images.
+        labels: (N,) integers from 0: the true classes.
+        current: the temperature to compare with, which was not fitted on these images.
+
+    Returns:
+        The mean cross-entropy with `current`, and with temperatures fitted on the other folds.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> right = 2 * rng.normal(size=(500, 3))
+        >>> labels = np.argmax(right + rng.gumbel(size=(500, 3)), axis=1)
+        >>> before, after = cross_validated_losses(3 * right, labels)
+        >>> after < before
+        True
+    """
+    values = np.asarray(logits, np.float64)
+    truth = np.asarray(labels)
+    folds = np.random.default_rng(0).permutation(len(truth)) % min(_FOLDS, len(truth))
+    total = 0.0
+    for fold in np.unique(folds):
+        inside = folds == fold
+        temperature = np.exp(_likeliest(values[~inside], truth[~inside]))
+        total += _loss(values[inside] / temperature, truth[inside]) * inside.sum()
+    return _loss(values / current, truth), total / len(truth)
+
+
+def _likeliest(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The logarithm of the likeliest temperature within the range of the search."""
+    from scipy.optimize import minimize_scalar
+
+    # Convex in 1 / temperature, so there is one minimum, in its logarithm too.
+    found = minimize_scalar(
+        lambda logarithm: _loss(logits / np.exp(logarithm), labels),
+        bounds=(np.log(_LOWEST), np.log(_HIGHEST)),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    return float(found.x)
 
 
 def reliability_at(logits: ArrayLike, labels: ArrayLike, temperature: float = 1.0) -> Reliability:

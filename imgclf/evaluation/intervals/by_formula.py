@@ -135,9 +135,9 @@ def effective_size(value: float, influence: np.ndarray, *, at_the_ends: float) -
         of positive counts estimated from survey data", Survey Methodology 24 (1998), for the
         effective sample size, lessened by the degrees of freedom; C. Franco et al., "Comparative
         study of confidence intervals for proportions in complex sample surveys", Journal of Survey
-        Statistics and Methodology 7 (2019), for its use with Wilson's interval. F. E. Satterthwaite,
-        "An approximate distribution of estimates of variance components", Biometrics Bulletin 2
-        (1946): a variance s² whose own variance is V has 2 s⁴ / V degrees of freedom.
+        Statistics and Methodology 7 (2019), for its use with Wilson's interval; F. E.
+        Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics
+        Bulletin 2 (1946): a variance s² whose own variance is V has 2 s⁴ / V degrees of freedom.
 
     Example:
         >>> even, uneven = np.full(100, 0.004), np.append(np.full(99, 0.001), 0.0388)

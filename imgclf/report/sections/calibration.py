@@ -20,7 +20,10 @@ _SMALL = 0.01
 
 
 def calibration(
-    evaluation: Evaluation, calibrated: Calibration | None = None, temperature: float = 1.0
+    evaluation: Evaluation,
+    calibrated: Calibration | None = None,
+    temperature: float = 1.0,
+    num_validation: int | None = None,
 ) -> Section:
     """Shows the reliability diagram, and accuracy by coverage.
 
@@ -28,6 +31,7 @@ def calibration(
         evaluation: of the classifier as it is.
         calibrated: what a temperature would change.
         temperature: of the classifier; 1 if it is not calibrated.
+        num_validation: how many validation images there are, if `calibrated` is of a sample.
     """
     charts = [_reliability(evaluation, calibrated), _coverage(evaluation)]
     return Section(
@@ -36,7 +40,7 @@ def calibration(
         render("charts.html", charts=charts),
         "Of the predictions with 80% confidence, 80% should be correct. The mean distance from "
         f"that is {evaluation.calibration_error:.1%} (expected calibration error, 15 bins)."
-        + _about_temperature(calibrated, temperature),
+        + _about_temperature(calibrated, temperature, num_validation),
     )
 
 
@@ -50,21 +54,28 @@ def _reliability(evaluation: Evaluation, calibrated: Calibration | None) -> Mark
         f"Mean confidence {confidence:.1%}, accuracy {evaluation.accuracy:.1%}: {verdict}. "
         "Points below the dashed line are overconfident."
     )
-    drawing = evaluation.plot_calibration() if calibrated is None else calibrated.plot()
+    drawing = evaluation.plot_calibration()
+    if calibrated is not None and calibrated.is_better:
+        drawing = calibrated.plot()
     return chart(drawing, "Reliability diagram", caption=caption)
 
 
-def _about_temperature(calibrated: Calibration | None, temperature: float) -> str:
+def _about_temperature(
+    calibrated: Calibration | None, temperature: float, num_validation: int | None
+) -> str:
     if temperature != 1.0:
         return f" The classifier is calibrated: its logits are divided by {temperature:.3f}."
     if calibrated is None:
         return ""
     before, after = calibrated.before.calibration_error, calibrated.after.calibration_error
-    if before - after < _SMALL:
+    if not calibrated.is_better or before - after < _SMALL:
         return " A temperature fitted on the validation images would hardly change that."
+    fitted_on = f"{calibrated.num_images:,}"
+    if num_validation is not None and num_validation > calibrated.num_images:
+        fitted_on = f"a random sample of {fitted_on} of {num_validation:,}"
     return (
-        f" A temperature of {calibrated.temperature:.2f}, fitted on {calibrated.num_images:,} "
-        f"validation images, would reduce it to {after:.1%} and change no prediction: "
+        f" A temperature of {calibrated.temperature:.2f}, fitted on {fitted_on} validation images, "
+        f"would reduce it to {after:.1%} and change no prediction: "
         "clf.calibrate(data.validation)."
     )
 

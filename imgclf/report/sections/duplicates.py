@@ -40,8 +40,9 @@ def duplicates(score: DeduplicatedScore | None, num_images: int) -> Section | No
     clean = "none left"
     if math.isfinite(score.deduplicated_accuracy):
         clean = show_percent(score.deduplicated_accuracy, score.deduplicated_interval)
+    everything = "this sample" if sampled else "all images"
     facts = {
-        "all images": show_percent(score.accuracy, score.interval),
+        everything: show_percent(score.accuracy, score.interval),
         "without duplicates": clean,
         "duplicates only": f"{score.copies_accuracy:.1%} of {score.copies:,}",
         "with another label in training": f"{score.other_class:,}",

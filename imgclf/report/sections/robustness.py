@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from imgclf.formatting import show_percent
+from imgclf.formatting import plural, show_percent
 from imgclf.markup import table
 from imgclf.report.page import Section, scrolling
 
@@ -33,9 +33,13 @@ def robustness(card: Robustness | None) -> Section | None:
     heads = ["damage", *(f"severity {step}" for step in range(1, steps + 1)), "mean"]
     body = scrolling("Robustness", table("", heads, rows))
     undamaged = show_percent(card.accuracy, card.accuracy_interval)
+    images, these = plural(card.num_images, "image"), ""
+    if card.num_images < card.num_available:
+        images = f"a random sample of {card.num_images:,} of {card.num_available:,} images"
+        these = " these images"
     lead = (
-        f"Accuracy on {card.num_images:,} damaged images, from mild (1) to severe ({steps}). "
-        f"Undamaged: {undamaged}. Weakest against {card.weakest}."
+        f"Accuracy on {images} that are damaged, from mild (1) to severe ({steps}). "
+        f"Undamaged{these}: {undamaged}. Weakest against {card.weakest}."
     )
     return Section("robustness", "Robustness", body, lead)
 

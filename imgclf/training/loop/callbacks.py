@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, final
 
 import keras
@@ -31,6 +31,7 @@ __all__ = [
     "Pacer",
     "ResumedCallbackList",
     "Saver",
+    "StepCurves",
     "Stopwatch",
 ]
 
@@ -38,6 +39,9 @@ Logs = dict[str, Any] | None
 
 # Columns of a terminal; on a narrower one the metrics need the space of the bar.
 _WIDTH_WITH_BAR, _BAR_WIDTH = 100, 16
+
+# Of a run of so few epochs the steps are drawn, so many points an epoch.
+MOST_EPOCHS_BY_STEP, POINTS_OF_AN_EPOCH = 3, 40
 
 
 class FiniteCheck(keras.callbacks.Callback):
@@ -159,6 +163,32 @@ class LiveProgress(_TimedProgress):
             self.display.stop()  # shows the cursor, too
 
 
+class StepCurves:
+    """Means of metrics over some steps each, to draw runs of too few epochs for a curve.
+
+    Args:
+        steps: batches in an epoch.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.values: dict[str, list[tuple[float, float]]] = {}
+        self._before: tuple[int, int, Mapping[str, float]] = (0, 0, {})
+
+    def add(self, epoch: int, step: int, means: Mapping[str, float]) -> None:
+        """Notes the metrics after a step, as Keras logs them: means over the epoch so far."""
+        if epoch >= MOST_EPOCHS_BY_STEP:
+            return
+        last, first, before = self._before if self._before[0] == epoch else (epoch, 0, {})
+        if step < self.steps and (step - first) * POINTS_OF_AN_EPOCH < self.steps:
+            return
+        for name, mean in means.items():
+            sums = step * mean - first * before.get(name, 0.0)
+            place = last * self.steps + (first + step) / 2
+            self.values.setdefault(name, []).append((place, sums / (step - first)))
+        self._before = (epoch, step, dict(means))
+
+
 class Saver(keras.callbacks.Callback):
     """Saves after each epoch, within long ones, and when the run is asked to end.
 
@@ -187,6 +217,7 @@ class Saver(keras.callbacks.Callback):
         self.folder, self.callbacks, self.run_history = folder, callbacks, history
         self.steps, self.seconds, self.stop = steps, seconds, stop
         self.epoch = self.step = 0
+        self.curves = StepCurves(steps)
         self.metrics: Sequence[np.ndarray] = ()
         self.last = time.monotonic()
 
@@ -195,6 +226,7 @@ class Saver(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self.step = batch + 1
+        self.curves.add(self.epoch, self.step, logs or {})
         due = self.step < self.steps and time.monotonic() - self.last >= self.seconds
         pause = any(getattr(callback, "pause", False) for callback in self.callbacks)
         if due or self.stop or pause or self.step == self.steps:
@@ -222,7 +254,7 @@ class Saver(keras.callbacks.Callback):
         self._save(len(self.run_history.epoch), finished=True)
         # The log too: a run may have been killed between its last checkpoint and its log.
         self.folder.write_log(self.run_history.history)
-        self.folder.write_curves(self.run_history.history)
+        self.folder.write_curves(self.run_history.history, self.curves.values)
 
     def _save_and_end(self) -> None:
         """What the first signal asks for."""

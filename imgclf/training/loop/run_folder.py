@@ -237,10 +237,15 @@ class RunFolder:
             writer.writerow([epoch, *values])
         self._write("log.csv", table.getvalue().encode())
 
-    def write_curves(self, history: dict[str, list[float]]) -> None:
-        """Draws loss and accuracy by epoch."""
+    def write_curves(
+        self,
+        history: Mapping[str, Sequence[float]],
+        by_step: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    ) -> None:
+        """Draws loss and accuracy by epoch; of few epochs by step."""
         if history:
-            self._write("curves.png", plots.figure_png(plots.training_curves(history)))
+            figure = plots.training_curves(history, by_step=by_step)
+            self._write("curves.png", plots.figure_png(figure))
 
     def _write_images(self, data: TrainingData, *, is_new: bool) -> None:
         """Remembers which images are in which split, and what happened to every file."""
