@@ -13,8 +13,6 @@ from imgclf.data.images import decode_with_facts
 from imgclf.errors import ImgclfError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.figure import Figure
 
     from imgclf.inspection.finding import Example, Finding
@@ -50,21 +48,11 @@ def draw(finding: Finding) -> Figure:
     images, titles = [], []
     groups = itertools.islice(finding.groups, _PAIRS if pairs else _SINGLES)
     for number, group in enumerate(groups, start=1):
-        for example in _shown(group):
+        for example in group[:2]:
             images.append(_read(example))
             titles.append(_title(example, f"{number}: " if pairs else ""))
     title = f"{finding.kind}: {finding.num_affected:,}"
     return plots.image_grid(images, titles, columns=_COLUMNS, title=title)
-
-
-def _shown(group: Sequence[Example]) -> tuple[Example, ...]:
-    """Two images of a group, of different classes if it has any, or else of different splits."""
-    first, *others = group
-    for differs in (lambda photo: photo.class_name, lambda photo: photo.split):
-        for other in others:
-            if differs(other.photo) != differs(first.photo):
-                return first, other
-    return first, *others[:1]
 
 
 def _title(example: Example, mark: str) -> str:

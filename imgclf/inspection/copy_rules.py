@@ -60,8 +60,17 @@ def _exact_finding(kind: str, photos: Sequence[Photo], groups: Sequence[Sequence
         are="are" if several else "is",
         files=f"{files:,}",
     )
-    examples = tuple(tuple(Example(photos[index]) for index in group) for group in groups)
+    examples = tuple(_differing_first([photos[index] for index in group]) for group in groups)
     return Finding(kind, severity, files, message, advice, examples)
+
+
+def _differing_first(group: Sequence[Photo]) -> tuple[Example, ...]:
+    """The copies, first two that differ in class or else in split: often only two are shown."""
+    first, *others = group
+    others.sort(
+        key=lambda other: (other.class_name == first.class_name, other.split == first.split)
+    )
+    return tuple(map(Example, [first, *others]))
 
 
 def find_in_near_copies(photos: Sequence[Photo], near: NearCopies) -> list[Finding]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
+import warnings
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -13,7 +15,7 @@ from imgclf.errors import ArgumentError, ArgumentTypeError
 from imgclf.typing import ArrayLike
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence, Sized
+    from collections.abc import Iterator, Sequence, Sized
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -46,6 +48,7 @@ __all__ = [
     "new_figure",
     "percent_format",
     "plain_legend",
+    "readable",
     "show_image",
     "show_title",
     "shown_in_notebooks",
@@ -70,6 +73,18 @@ PALE = "#DDDDDD"
 INK = "#262626"
 
 DPI = 150
+
+# Of a side of a PNG file; matplotlib takes fewer than 2^16, and such a figure has many rows.
+_MOST_PIXELS = 32_000
+
+# What is installed on Linux, macOS and Windows for other letters.
+_FALLBACK_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "WenQuanYi Zen Hei"),
+    *("WenQuanYi Micro Hei", "Droid Sans Fallback", "PingFang SC", "PingFang HK", "Hiragino Sans"),
+    *("Apple SD Gothic Neo", "Arial Unicode MS", "Microsoft YaHei", "SimHei", "Yu Gothic"),
+    *("Malgun Gothic", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Arabic"),
+    *("Nirmala UI", "Leelawadee UI", "Segoe UI", "Noto Sans Symbols 2", "Segoe UI Emoji"),
+)
 
 # For every text that holds a name: `$`, `^`, `_`, `%` and backslashes are letters of it and never
 # a formula, whatever the user's settings of matplotlib are.
@@ -224,9 +239,47 @@ def figure_png(figure: Figure | Axes) -> bytes:
         >>> figure_png(confusion_matrix([[8, 2], [1, 9]], ["cat", "dog"]))[:8]
         b'\x89PNG\r\n\x1a\n'
     """
-    file = io.BytesIO()
-    whole_figure(figure).savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+    whole, file = whole_figure(figure), io.BytesIO()
+    dpi = min(DPI, _MOST_PIXELS / max(whole.get_size_inches()))
+    with readable(whole):
+        whole.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
     return file.getvalue()
+
+
+@contextlib.contextmanager
+def readable(figure: Figure) -> Iterator[None]:
+    """Within it a figure is drawn in fonts that have the letters of its names, if there are any.
+
+    Where there are none, one warning says so in place of one a letter by matplotlib.
+    """
+    from matplotlib.text import Text
+
+    foreign = [text for text in figure.findobj(Text) if not text.get_text().isascii()]
+    for text in foreign:
+        text.set_fontfamily([*text.get_fontfamily(), *_fallback_fonts()])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    missing = [str(one.message) for one in caught if "missing from font" in str(one.message)]
+    for one in caught:
+        if "missing from font" not in str(one.message):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    if missing:
+        warnings.warn(
+            "No font of this machine has all letters of the names in this figure: some are drawn "
+            "as boxes. Install one that has them, such as Noto Sans CJK for Chinese, Japanese and "
+            "Korean.",
+            stacklevel=4,
+        )
+
+
+@functools.cache
+def _fallback_fonts() -> list[str]:
+    """The installed ones of the fonts that have more than Latin, Greek and Cyrillic letters."""
+    from matplotlib.font_manager import get_font_names
+
+    installed = set(get_font_names())
+    return [name for name in _FALLBACK_FONTS if name in installed]
 
 
 def whole_figure(figure: Figure | Axes) -> Figure:

@@ -6,7 +6,7 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from imgclf.plots.style import BLUE, GREY, INK, ORANGE, PALE, VERMILLION, whole_figure
+from imgclf.plots.style import BLUE, GREY, INK, ORANGE, PALE, VERMILLION, readable, whole_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,8 +48,9 @@ def figure_svg(figure: Figure | Axes, alt: str) -> str:
 
     file = io.StringIO()
     nothing = dict.fromkeys(["Creator", "Date", "Format", "Type"])
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": alt}):
-        whole_figure(figure).savefig(file, format="svg", transparent=True, metadata=nothing)
+    whole = whole_figure(figure)
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": alt}), readable(whole):
+        whole.savefig(file, format="svg", transparent=True, metadata=nothing)
     text = file.getvalue()
     _, _, text = text.partition("<svg ")
     head, _, body = text.partition(">")

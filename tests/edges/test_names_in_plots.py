@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from imgclf import Evaluation, plots
@@ -170,3 +171,36 @@ def test_one_explained_image_fills_its_figure():
         extent = text.get_window_extent()
         assert extent.x0 >= 0
         assert extent.x1 <= figure.bbox.width
+
+
+def test_letters_that_no_font_has_are_one_warning(monkeypatch):
+    """ultralytics/yolov5#6522: a warning of matplotlib for each letter of each name."""
+    monkeypatch.setattr("imgclf.plots.style._fallback_fonts", list)
+    axes = plots.confusion_matrix([[3, 1], [0, 2]], ["翘头剪", "止血钳"])
+    with pytest.warns(UserWarning, match="No font of this machine has all letters") as caught:
+        assert plots.figure_png(axes).startswith(b"\x89PNG")
+    assert len(caught) == 1
+
+
+def test_other_letters_are_drawn_in_the_fonts_that_have_them(monkeypatch):
+    monkeypatch.setattr("imgclf.plots.style._fallback_fonts", lambda: ["DejaVu Sans Mono"])
+    axes = plots.confusion_matrix([[3, 1], [0, 2]], ["čaj", "tea"])
+    plots.figure_png(axes)
+    first, second = axes.get_yticklabels()
+    assert first.get_fontfamily()[-1] == "DejaVu Sans Mono"
+    assert second.get_fontfamily()[-1] != "DejaVu Sans Mono"
+
+
+def test_a_figure_of_very_many_rows_can_be_written():
+    """matplotlib/matplotlib#16234: an image of 2^16 pixels or more is an error."""
+    figure = Figure(figsize=(2, 500))
+    assert figure.get_size_inches()[1] * 150 > 2**16
+    png = plots.figure_png(figure)
+    assert int.from_bytes(png[20:24], "big") <= 32_000
+
+
+def test_the_confusion_matrix_of_a_thousand_classes_is_drawn():
+    """rasbt/mlxtend#152: a million numbers took 15 GB and ended in a segmentation fault."""
+    axes = plots.confusion_matrix(np.eye(1000, dtype=int), [f"class {n}" for n in range(1000)])
+    assert not axes.texts
+    render(axes)
