@@ -291,7 +291,7 @@ def cross_validated_losses(
         inside = folds == fold
         temperature = np.exp(_likeliest(values[~inside], truth[~inside]))
         total += _loss(values[inside] / temperature, truth[inside]) * inside.sum()
-    return _loss(values / current, truth), total / len(truth)
+    return _loss(values / current, truth), float(total / len(truth))
 
 
 def _likeliest(logits: np.ndarray, labels: np.ndarray) -> float:

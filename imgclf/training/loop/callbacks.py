@@ -185,7 +185,7 @@ class StepCurves:
         for name, mean in means.items():
             sums = step * mean - first * before.get(name, 0.0)
             place = last * self.steps + (first + step) / 2
-            self.values.setdefault(name, []).append((place, sums / (step - first)))
+            self.values.setdefault(name, []).append((place, float(sums / (step - first))))
         self._before = (epoch, step, dict(means))
 
 
