@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+# So few points of a curve are marked; and the range of a curve is not narrower than from here to 1.
+_FEW_POINTS, _HIGHEST_FOOT = 3, 0.95
+
 __all__ = [
     "calibration_change",
     "calibration_curve",
@@ -187,10 +190,13 @@ def coverage_curve(
             coverages, low, high, color=BLUE, alpha=0.18, linewidth=0, label="95% interval"
         )
     if len(coverages):
-        axes.plot(coverages, accuracies, color=BLUE, linewidth=2, label="right answers")
+        marker = "o" if len(coverages) <= _FEW_POINTS else None  # a single point has no line
+        style: dict[str, Any] = {"linewidth": 2, "marker": marker, "clip_on": marker is None}
+        axes.plot(coverages, accuracies, color=BLUE, label="right answers", **style)
         # The first few answers are left out of the range: their intervals reach far down.
         settled = np.asarray(accuracies)[np.asarray(coverages) >= min(0.05, np.max(coverages))]
-        axes.set_ylim(max(0, settled.min() - 0.25 * (1 - settled.min()) - 0.02), 1.005)
+        low = settled.min() - 0.25 * (1 - settled.min()) - 0.02
+        axes.set_ylim(float(np.clip(low, 0, _HIGHEST_FOOT)), 1.005)
         legend_above(axes)
     axes.set_xlim(0, 1.01)
     for axis in (axes.xaxis, axes.yaxis):

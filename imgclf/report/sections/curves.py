@@ -16,7 +16,7 @@ from imgclf.report.page import Section, render
 __all__ = ["curves"]
 
 # A table of more epochs shows only some of them.
-_ROWS = 30
+_MOST_ROWS = 30
 
 # A training accuracy that is higher than the validation accuracy by more than this is overfitting.
 _OVERFITTING = 0.1
@@ -31,8 +31,12 @@ def curves(history: Mapping[str, Sequence[float | None]]) -> Section | None:
     metrics = [name for name in ("loss", "accuracy") if _finite(history.get(name, ()))]
     if not metrics:
         return None
-    body = render("charts.html", charts=[_chart(history, metric) for metric in metrics])
-    return Section("curves", "Learning curves", body + _numbers(history), _lead(history))
+    if max(len(values) for values in history.values()) == 1:  # two dots are no curve
+        body = table("", ["epoch", *history], _rows(history))
+    else:
+        charts = [_chart(history, metric) for metric in metrics]
+        body = render("charts.html", charts=charts) + _numbers(history)
+    return Section("curves", "Learning curves", body, _lead(history))
 
 
 def _chart(history: Mapping[str, Sequence[float | None]], metric: str) -> Markup:
@@ -62,12 +66,16 @@ def _lead(history: Mapping[str, Sequence[float | None]]) -> str:
 
 
 def _numbers(history: Mapping[str, Sequence[float | None]]) -> Markup:
+    body = table("", ["epoch", *history], _rows(history))
+    return render("folded.html", title="As numbers", body=body)
+
+
+def _rows(history: Mapping[str, Sequence[float | None]]) -> list[list[str]]:
     names = list(history)
     epochs = max(len(values) for values in history.values())
-    step = math.ceil(epochs / _ROWS)
+    step = math.ceil(epochs / _MOST_ROWS)
     chosen = sorted({*range(0, epochs, step), epochs - 1})
-    rows = [[str(epoch + 1), *(_cell(history[name], epoch) for name in names)] for epoch in chosen]
-    return render("folded.html", title="As numbers", body=table("", ["epoch", *names], rows))
+    return [[str(epoch + 1), *(_cell(history[name], epoch) for name in names)] for epoch in chosen]
 
 
 def _cell(values: Sequence[float | None], epoch: int) -> str:
