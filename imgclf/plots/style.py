@@ -136,7 +136,7 @@ def show_title(axes: Axes, *lines: str, legend_rows: int = 0) -> None:
 def legend_above(axes: Axes, columns: int | None = None) -> None:
     """Puts a legend above the axes, where it hides no point; in one row, or in so many columns."""
     columns = columns or len(axes.get_legend_handles_labels()[1])
-    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns}
+    place: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns}
     plain_legend(axes, columnspacing=1.2, **place)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imgclf import checks
 from imgclf.errors import ArgumentError
@@ -118,7 +118,7 @@ def _draw_steps(
     if "validation" in curves:
         color, values = curves["validation"]
         ends = [last * (epoch + 1) / epochs for epoch in range(len(values))]
-        style = {"marker": "o", "markersize": 5, "clip_on": False, "zorder": 3}
+        style: dict[str, Any] = {"marker": "o", "markersize": 5, "clip_on": False, "zorder": 3}
         axes.plot(ends, values, color=color, label="validation", **style)
     for epoch in range(1, epochs):
         axes.axvline(last * epoch / epochs, color=PALE, linewidth=1)

@@ -285,7 +285,7 @@ def _robustness(
             f"it would take {total:,.0f} s. `imgclf evaluate --robustness` measures it."
         )
     # Without a role: this evaluation of the test images has been counted already.
-    return classifier.evaluate_robustness(dataclasses.replace(images, role=None))
+    return classifier.evaluate_robustness(dataclasses.replace(images, role=None), sample=SAMPLE)
 
 
 def _sample(split: Split, most: int) -> Split:
