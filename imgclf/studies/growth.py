@@ -91,9 +91,7 @@ class LearningCurve:
             (accuracy, low, high): the fitted one and its 95% interval.
         """
         checks.integer("n", n, low=1)
-        values = self._at(n)
-        low, high = np.quantile(values[1:], (0.025, 0.975))
-        return float(values[0]), float(low), float(high)
+        return _with_interval(self._at(n))
 
     def gain(self, factor: float = 2.0) -> tuple[float, float, float]:
         """Predicts the gain in accuracy with so many times the images of the largest training.
@@ -106,9 +104,7 @@ class LearningCurve:
         """
         checks.number("factor", factor, low=1)
         largest = max(self.sizes)
-        values = self._at(factor * largest) - self._at(largest)
-        low, high = np.quantile(values[1:], (0.025, 0.975))
-        return float(values[0]), float(low), float(high)
+        return _with_interval(self._at(factor * largest) - self._at(largest))
 
     def __str__(self) -> str:
         size, low, high = (100 * value for value in self.gain(2))
@@ -145,10 +141,12 @@ class LearningCurve:
             The axes.
         """
         numbers = np.geomspace(min(self.sizes), 4 * max(self.sizes), 80)
-        values = np.array([self._at(number) for number in numbers])
-        low, high = np.quantile(values[:, 1:], (0.025, 0.975), axis=1)
-        curve = (numbers, values[:, 0], low, high)
-        return plots.learning_curve(self.sizes, self.accuracies, curve, ax=ax)
+        values, low, high = zip(
+            *(_with_interval(self._at(number)) for number in numbers), strict=True
+        )
+        return plots.learning_curve(
+            self.sizes, self.accuracies, (numbers, values, low, high), ax=ax
+        )
 
     def _at(self, n: float) -> np.ndarray:
         """By the fitted curve, and by those of the resampled points."""
@@ -172,6 +170,16 @@ class LearningCurve:
         rng = np.random.default_rng(self.seed)
         noise = rng.standard_normal((_DRAWS, len(sizes))) * np.sqrt(scatter / weights)
         return np.concatenate([first, _fit(sizes, a - b * sizes**-c + noise, weights)])
+
+
+def _with_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """The first value, and the 95% interval of the others, which contains it.
+
+    Curves may not fall, so that the resampled ones may all lie on one side of the first.
+    """
+    value = float(values[0])
+    low, high = map(float, np.quantile(values[1:], (0.025, 0.975)))
+    return value, min(low, value), max(high, value)
 
 
 def _fit(sizes: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from imgclf.evaluation.deduplicated import deduplicated_score
 from imgclf.evaluation.intervals.paired import paired_interval
 from imgclf.evaluation.robustness import Robustness
 from imgclf.evaluation.scores.by_class import mean_score, mean_score_interval
+from imgclf.studies.growth import LearningCurve
 
 QUICK = settings(max_examples=40, deadline=None)
 
@@ -136,6 +137,15 @@ def test_so_does_that_of_a_temperature(seed, count, classes):
     except DataError:
         return
     assert holds(temperature, interval)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=5), st.integers(1, 60))
+def test_so_do_those_of_a_learning_curve(accuracies, images):
+    sizes = tuple(20 * 2**place for place in range(len(accuracies)))
+    curve = LearningCurve(sizes, tuple(accuracies), images)
+    for value, low, high in (curve.predict(5), curve.predict(300), curve.gain(2)):
+        assert low <= value <= high
 
 
 def test_a_tiny_class_makes_the_mean_of_the_classes_uncertain():
