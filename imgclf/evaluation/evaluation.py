@@ -65,8 +65,8 @@ class Evaluation:
         >>> print(ev)
         75.0% accuracy (30.1% to 95.4%, 95% interval) on 4 images
           1 to 3 images a class: see balanced accuracy and macro F1
-          balanced accuracy    83.3%    47.6% to   96.5%
-          macro F1             73.3%    27.9% to   95.1%
+          balanced accuracy    83.3%    32.1% to   95.2%
+          macro F1             73.3%    29.3% to   95.2%
           loss                0.4004   0.1937 to  0.7764
         ...
     """
@@ -165,9 +165,10 @@ class Evaluation:
     def interval(self, name: str) -> Interval:
         """Computes the 95% interval of a metric when it is first asked for.
 
-        Proportions have Wilson's interval. Averages over classes and areas under curves have
-        Wilson's for the number of images that would give a proportion their variance. Loss, Brier
-        score and calibration error are resampled 2,000 times, always with the seed 0.
+        It contains the metric. Proportions have Wilson's interval. For averages over classes and
+        areas under curves, the classes' intervals are averaged at the level that makes 95% for the
+        mean, so that a class of few images counts as what it is. Loss, Brier score and calibration
+        error are resampled 2,000 times, always with the seed 0.
 
         Args:
             name: one of `metrics`, such as "macro_f1".

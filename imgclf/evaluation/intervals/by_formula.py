@@ -142,7 +142,7 @@ def effective_size(value: float, influence: np.ndarray, *, at_the_ends: float) -
     Example:
         >>> even, uneven = np.full(100, 0.004), np.append(np.full(99, 0.001), 0.0388)
         >>> [round(effective_size(0.8, each, at_the_ends=100), 1) for each in (even, uneven)]
-        [100.0, 26.5]
+        [100.0, 26.4]
     """
     chance = value * (1 - value)
     squares = np.square(influence)
