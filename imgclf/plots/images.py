@@ -216,8 +216,10 @@ def mistakes(
 
 def _with_names(titles: Sequence[str], names: Sequence[str] | None) -> list[str]:
     """Adds a line to each title: which file it is."""
-    lines = [] if names is None else [shorten(name, _LONGEST) for name in names]
-    return [f"{title}\n{line}" for title, line in zip(titles, lines, strict=True)] or list(titles)
+    if names is None:
+        return list(titles)
+    lines = [shorten(name, _LONGEST) for name in names]
+    return [f"{title}\n{line}" for title, line in zip(titles, lines, strict=True)]
 
 
 def message(text: str) -> Figure:

@@ -122,7 +122,17 @@ def test_the_cross_validated_loss_is_no_lower_than_that_of_the_best_temperature(
         temperature, _ = fit_temperature(logits, labels)
     except imgclf.errors.DataError:
         return
-    assert after >= reliability_at(logits, labels, temperature).loss - 1e-9
+    assert min(before, after) >= reliability_at(logits, labels, temperature).loss - 1e-9
+
+
+def test_a_single_mistake_is_enough_where_it_is_clear():
+    """Without its fold no temperature fits: that is no reason against the others."""
+    labels = np.arange(200) % 4
+    logits = 2.0 * np.eye(4)[labels]
+    logits[0] = [0.0, 1.0, 0.0, 0.0]
+    before, after = cross_validated_losses(logits, labels)
+    assert after < before / 2
+    assert fit_temperature(logits, labels)[1][1] < 1
 
 
 def test_a_calibrated_network_is_left_alone_more_often_than_not():

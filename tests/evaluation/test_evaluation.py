@@ -377,7 +377,7 @@ def test_mistakes_are_drawn_with_prediction_and_truth():
     )
     figure = ev.plot_mistakes()
     titles = [axes.get_title() for axes in figure.axes]
-    assert titles == ["cat (90%)\ntrue: dog", "dog (70%)\ntrue: cat"]
+    assert titles == ["cat (90%)\ntrue: dog\nimage 1", "dog (70%)\ntrue: cat\nimage 0"]
     assert [int(axes.images[0].get_array()[0, 0]) for axes in figure.axes] == [1, 0]
 
 

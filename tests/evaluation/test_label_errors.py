@@ -86,7 +86,7 @@ def test_likely_errors_are_drawn_with_both_names(planted):
     figure = ev.plot_label_errors(4)
     assert len(figure.axes) == 4
     share = f"{first.suggested_probability:.0%}"
-    title = f"labelled {first.label}\nlikely {first.suggested} ({share})"
+    title = f"labelled {first.label}\nlikely {first.suggested} ({share})\nimage {first.index}"
     assert figure.axes[0].get_title() == title
     with pytest.raises(ArgumentError, match="`plot_label_errors` needs the images"):
         Evaluation(ev.labels, ev.probabilities, ev.class_names).plot_label_errors()

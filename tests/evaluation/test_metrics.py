@@ -330,9 +330,12 @@ def test_where_all_is_right_the_interval_is_that_of_a_proportion():
     labels = np.repeat([0, 1, 2], 10)
     ev = Evaluation(labels, np.eye(3)[labels] * 0.9 + 0.1 / 3, names(3))
     whole = wilson_interval(30, 30)
-    for name in ("balanced_accuracy", "macro_f1", "macro_precision", "weighted_f1", "roc_auc"):
+    for name in ("balanced_accuracy", "macro_precision", "weighted_precision", "roc_auc"):
         assert ev.metrics[name] == 1
         assert ev.interval(name) == pytest.approx(whole, abs=1e-12)
+    [of_f1] = f1_intervals([30], [0])
+    for name in ("macro_f1", "weighted_f1"):
+        assert ev.interval(name) == pytest.approx(tuple(of_f1), abs=1e-12)
     assert ev.interval("average_precision")[0] < 1
 
 

@@ -238,13 +238,8 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> tuple[float, tuple[
     truth = check_labels(labels, values.shape[1])
     if len(truth) == 0:
         raise DataError("`labels` must hold at least one label. Received: none.")
-    low, high = np.log(_LOWEST), np.log(_HIGHEST)
-
-    def loss(logarithm: float) -> float:
-        return _loss(values / np.exp(logarithm), truth)
-
     best = _likeliest(values, truth)
-    if loss(best) > min(loss(low), loss(high)) - 1e-12:
+    if best is None:
         right = int(np.sum(np.argmax(values, axis=1) == truth))
         raise DataError(
             f"No temperature from {_LOWEST:g} to {_HIGHEST:g} fits: of the {len(truth):,} images "
@@ -252,12 +247,15 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> tuple[float, tuple[
             "chance. Use more images, none of the training."
         )
 
+    least = _loss(values / np.exp(best), truth)
+
     def beyond(logarithm: float) -> float:
-        return len(truth) * (loss(logarithm) - loss(best)) - _HALF_CHI_SQUARED
+        loss = _loss(values / np.exp(logarithm), truth)
+        return len(truth) * (loss - least) - _HALF_CHI_SQUARED
 
     ends = [
         brentq(beyond, *sorted((best, bound))) if beyond(bound) > 0 else bound
-        for bound in (low, high)
+        for bound in np.log([_LOWEST, _HIGHEST])
     ]
     return float(np.exp(best)), (float(np.exp(ends[0])), float(np.exp(ends[1])))
 
@@ -266,6 +264,8 @@ def cross_validated_losses(
     logits: ArrayLike, labels: ArrayLike, current: float = 1.0
 ) -> tuple[float, float]:
     """Computes the loss of a temperature on images that it was not fitted on, by 10 folds.
+
+    Where none fits the other folds, as where these hold no mistake, `current` stays.
 
     Args:
         logits: (N, classes) what the softmax takes; at least two images.
@@ -289,23 +289,25 @@ def cross_validated_losses(
     total = 0.0
     for fold in np.unique(folds):
         inside = folds == fold
-        temperature = np.exp(_likeliest(values[~inside], truth[~inside]))
+        fitted = _likeliest(values[~inside], truth[~inside])
+        temperature = current if fitted is None else np.exp(fitted)
         total += _loss(values[inside] / temperature, truth[inside]) * inside.sum()
     return _loss(values / current, truth), float(total / len(truth))
 
 
-def _likeliest(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The logarithm of the likeliest temperature within the range of the search."""
+def _likeliest(logits: np.ndarray, labels: np.ndarray) -> float | None:
+    """The logarithm of the likeliest temperature; None if it is no lower than at either end."""
     from scipy.optimize import minimize_scalar
 
+    low, high = np.log([_LOWEST, _HIGHEST])
+
+    def loss(logarithm: float) -> float:
+        return _loss(logits / np.exp(logarithm), labels)
+
     # Convex in 1 / temperature, so there is one minimum, in its logarithm too.
-    found = minimize_scalar(
-        lambda logarithm: _loss(logits / np.exp(logarithm), labels),
-        bounds=(np.log(_LOWEST), np.log(_HIGHEST)),
-        method="bounded",
-        options={"xatol": 1e-9},
-    )
-    return float(found.x)
+    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-9})
+    best = float(found.x)
+    return None if loss(best) > min(loss(low), loss(high)) - 1e-12 else best
 
 
 def reliability_at(logits: ArrayLike, labels: ArrayLike, temperature: float = 1.0) -> Reliability:
