@@ -369,8 +369,7 @@ class Classifier:
 
         It becomes a layer of the model, so plain Keras applies it, too; no image changes its class.
         Unless the cross-validated loss falls, all stays as it is; else a threshold is dropped.
-        `measure_on` is a `Split` or a pair (images, labels) for the metrics before and after; on
-        the images that the temperature is fitted on they flatter a little.
+        `measure_on`, a `Split` or (images, labels), is for metrics before and after without bias.
 
         Raises:
             DataError: if no temperature fits, as where no image is taken for another class.
