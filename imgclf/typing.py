@@ -53,12 +53,16 @@ __all__ = [
     "KerasSchedule",
     "KerasTensor",
     "PILImage",
+    "RgbColor",
     "StrPath",
     "Tensor",
     "Verbose",
 ]
 
 StrPath: TypeAlias = str | os.PathLike[str]
+
+# A name such as "black", "#rrggbb", or (red, green, blue) from 0 to 255.
+RgbColor: TypeAlias = str | tuple[int, int, int]
 
 # (height, width) in pixels, or one int for both.
 ImageSize: TypeAlias = int | tuple[int, int]

@@ -35,6 +35,8 @@ class Parts(TypedDict):
     strategy: Strategy
     resize: str
     max_pixels: int
+    background: str
+    white_level: float | None
 
 
 def from_preset(

@@ -14,11 +14,11 @@ from imgclf.architecture.temperature import temperature_of, without_temperature
 from imgclf.backend.compiled_model import CompiledModel
 from imgclf.classifier import assessing, building, fitting, persistence, predicting
 from imgclf.classifier.assessing import Images, LabelledImages, Labels, labelled_images
-from imgclf.classifier.predicting import Predictor, Skipped, Source
+from imgclf.classifier.predicting import Predictor, Skipped, Source, image_spec
 from imgclf.classifier.prediction import Prediction
 from imgclf.classifier.strategies import Strategy, check_strategy
 from imgclf.data.dataset import Dataset
-from imgclf.data.images import MAX_PIXELS, ImageSpec
+from imgclf.data.images import MAX_PIXELS, WHITE
 from imgclf.data.split import Split
 from imgclf.evaluation.calibration.temperature import Calibration
 from imgclf.evaluation.calibration.threshold import Threshold
@@ -35,7 +35,7 @@ from imgclf.training.loop.options import FitOptions, Resume, callback_list
 from imgclf.training.loop.progress import announce
 from imgclf.training.recipe.class_weight import ClassWeights
 from imgclf.training.recipe.recipe import Recipe, check_recipe
-from imgclf.typing import KerasCallback, KerasHistory, KerasModel, StrPath, Verbose
+from imgclf.typing import KerasCallback, KerasHistory, KerasModel, RgbColor, StrPath, Verbose
 
 __all__ = ["Classifier"]
 
@@ -52,8 +52,7 @@ class Classifier:
         class_names: one name a class; "0", "1", … if left out.
         recipe: how `fit` trains by default; `fit` does not change it.
         blocks: the blocks that the model was built of, to be stored with it.
-        resize: how images of another size are fitted: "crop", "pad" or "stretch".
-        max_pixels: larger images are refused; at most 178,956,970.
+        resize: as in `load_folder`, like `max_pixels`, `background` and `white_level`.
         strategy: `WholeNetwork()`, or `Phases()` for transfer learning.
 
     Attributes:
@@ -93,14 +92,17 @@ class Classifier:
         blocks: Sequence[Block] | None = None,
         resize: str = "crop",
         max_pixels: int = MAX_PIXELS,
+        background: RgbColor = WHITE,
+        white_level: float | None = None,
         strategy: Strategy | None = None,
     ) -> None:
         self.class_names = predicting.checked_class_names(model, class_names)
         self.model = model
         self.recipe = check_recipe(recipe)
         self.blocks = persistence.checked_blocks(blocks)
-        spec = ImageSpec(resize=resize, max_pixels=max_pixels)
-        self.resize, self.max_pixels = spec.resize, spec.max_pixels
+        self.resize, self.max_pixels = resize, max_pixels
+        self.background, self.white_level = background, white_level
+        image_spec(self)
         self.strategy = check_strategy(strategy, model)
         self.trained_recipe: Recipe | None = None
         self.history: dict[str, list[float]] = {}
@@ -281,10 +283,9 @@ class Classifier:
         """Predicts the class of each image, in the order of the source (a folder's by path).
 
         Args:
-            source: an array of one or more images (0 to 255), the path of an image or of a folder
-                of images, a PIL image, a list of paths or PIL images, or a `Split`.
-            skipped: a list that files which cannot be read are added to, each with the reason;
-                without one, the first of them is an `ImageError`.
+            source: the path of an image or folder, bytes, an open file, a PIL image, an array or a
+                tensor of one or more, a `Split`, or any iterable of images.
+            skipped: receives the unreadable images with the reasons; without it, they are an error.
             unknown: whether to answer "unknown" below the `threshold` that `fit_threshold` found.
         """
         lowest = predicting.lowest_known(self.threshold, unknown)
@@ -292,13 +293,13 @@ class Classifier:
 
     def predict_files(
         self,
-        source: StrPath | Sequence[StrPath],
+        source: Source,
         *,
         skipped: Skipped | None = None,
         unknown: bool = False,
         batch_size: int | None = None,
     ) -> Iterator[Prediction]:
-        """Predicts any number of image files, one after the other; otherwise as `predict`."""
+        """Predicts any number of images, one after the other; otherwise as `predict`."""
         lowest = predicting.lowest_known(self.threshold, unknown)
         return self._predictor().predict_files(source, skipped, lowest, batch_size)
 
@@ -483,8 +484,7 @@ class Classifier:
     def _predictor(self) -> Predictor:
         if self._network is None or not self._network.stands_for(self.model):
             self._network = CompiledModel(self.model)
-        files = self.resize, self.max_pixels
-        return Predictor(self._network, self.image_shape, self.class_names, *files)
+        return Predictor(self._network, self.image_shape, self.class_names, image_spec(self))
 
     def _uncalibrated(self) -> KerasModel:
         """The model as it is trained; the very one that was calibrated, if it is still there."""

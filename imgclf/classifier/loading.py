@@ -45,6 +45,8 @@ def load(
             blocks=saved.blocks,
             resize=saved.resize,
             max_pixels=saved.max_pixels,
+            background=saved.background,
+            white_level=saved.white_level,
             strategy=saved.strategy,
         )
     clf.trained_recipe = saved.trained_recipe

@@ -14,14 +14,14 @@ from imgclf.architecture.blocks.block import Block, block_from_dict, check_block
 from imgclf.architecture.choices import holds_choices
 from imgclf.architecture.temperature import without_temperature
 from imgclf.backend.random_state import seeded
-from imgclf.classifier.predicting import checked_class_names
+from imgclf.classifier.predicting import checked_class_names, image_spec
 from imgclf.classifier.strategies import (
     Strategy,
     WholeNetwork,
     check_strategy,
     strategy_named,
 )
-from imgclf.data.images import MAX_PIXELS, ImageSpec
+from imgclf.data.images import MAX_PIXELS, WHITE
 from imgclf.errors import ArgumentError, ArgumentTypeError, ModelFileError, NotFiniteError
 from imgclf.evaluation.calibration.threshold import Threshold
 from imgclf.evaluation.evaluation_log import is_run
@@ -32,7 +32,7 @@ from imgclf.training.loop.checkpoint import not_finite
 from imgclf.training.loop.failed_write import naming_failed_write
 from imgclf.training.recipe.compile import compiled_by_user
 from imgclf.training.recipe.recipe import Recipe, check_no_choices
-from imgclf.typing import KerasModel, StrPath
+from imgclf.typing import KerasModel, RgbColor, StrPath
 from imgclf.version import __version__
 
 __all__ = [
@@ -61,6 +61,8 @@ class SavedClassifier:
         blocks: that the model was built of, if they are known.
         resize: how images of another size are fitted.
         max_pixels: the largest image that is read.
+        background: that transparent images are laid on.
+        white_level: the value of white in images of more than 8 bits.
         history: of the training.
         threshold: below which an answer is "unknown".
         strategy: how `fit` proceeds.
@@ -76,6 +78,8 @@ class SavedClassifier:
     blocks: Sequence[Block] | None = None
     resize: str = "crop"
     max_pixels: int = MAX_PIXELS
+    background: RgbColor = WHITE
+    white_level: float | None = None
     history: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
     threshold: Threshold | None = None
     strategy: Strategy = dataclasses.field(default_factory=WholeNetwork)
@@ -97,6 +101,8 @@ class Storable(Protocol):
     blocks: Sequence[Block] | None
     resize: str
     max_pixels: int
+    background: RgbColor
+    white_level: float | None
     history: dict[str, list[float]]
     threshold: Threshold | None
     strategy: Strategy
@@ -122,6 +128,8 @@ def write(saved: Storable, path: StrPath) -> Path:
         "class_names": list(saved.class_names),
         "resize": saved.resize,
         "max_pixels": saved.max_pixels,
+        "background": image_spec(saved).background,
+        "white_level": saved.white_level,
         "recipe": saved.recipe.to_dict(),
         "trained_recipe": None if trained is None else trained.to_dict(),
         "strategy": saved.strategy.name,
@@ -142,7 +150,7 @@ def check_storable(saved: Storable) -> None:
     checked_class_names(saved.model, saved.class_names)
     check_strategy(saved.strategy, saved.model)
     checked_blocks(saved.blocks)
-    ImageSpec(resize=saved.resize, max_pixels=saved.max_pixels)
+    image_spec(saved)
     _check_kind("recipe", saved.recipe, Recipe)
     check_no_choices(saved.recipe)
     if saved.trained_recipe is not None:
@@ -241,6 +249,8 @@ def read(path: StrPath, *, trust: bool = False) -> SavedClassifier:
             blocks=None if blocks is None else [block_from_dict(values) for values in blocks],
             resize=entry.get("resize", "crop"),
             max_pixels=entry.get("max_pixels", MAX_PIXELS),
+            background=entry.get("background", WHITE),
+            white_level=entry.get("white_level"),
             history=entry.get("history", {}),
             threshold=None if threshold is None else Threshold.from_dict(threshold),
             strategy=strategy,

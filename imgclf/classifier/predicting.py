@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, MutableSequence, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, Protocol, TypeAlias, TypedDict
 
 import numpy as np
 
@@ -19,14 +19,14 @@ from imgclf.data.image_batches import (
     prediction_batch_size,
 )
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.images import ImageSpec, reason_of
-from imgclf.data.sources.folder import images_at
-from imgclf.data.split import Split, check_class_names, check_images
+from imgclf.data.image_source import GivenImage, ImageSource, ModelInput, Skipped, given_images
+from imgclf.data.images import ImageSpec
+from imgclf.data.split import check_class_names
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, ImgclfError
 from imgclf.evaluation.calibration.threshold import Threshold
 from imgclf.evaluation.scores.probabilities import are_probabilities
 from imgclf.files.metadata import MAX_NAME
-from imgclf.typing import ArrayLike, KerasModel, PILImage, StrPath
+from imgclf.typing import KerasModel, RgbColor
 
 __all__ = [
     "ImageSettings",
@@ -35,15 +35,12 @@ __all__ = [
     "Source",
     "checked_class_names",
     "image_settings",
+    "image_spec",
     "lowest_known",
 ]
 
-Source: TypeAlias = (
-    StrPath | PILImage | Sequence[StrPath | PILImage] | ArrayLike | ImageFiles | Split
-)
-
-# Files that could not be read, each with the reason.
-Skipped: TypeAlias = list[tuple[Path, str]]
+# Whatever shows images; `imgclf.data.image_source` says what that is.
+Source: TypeAlias = ImageSource
 
 
 class ImageSettings(TypedDict):
@@ -51,6 +48,8 @@ class ImageSettings(TypedDict):
 
     resize: str
     max_pixels: int
+    background: str
+    white_level: float | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,51 +60,47 @@ class Predictor:
         network: answers batches of images.
         image_shape: (height, width, channels) that the model takes; None where any size will do.
         class_names: one name a class.
-        resize: how images of another size are fitted.
-        max_pixels: larger images are refused.
+        files: how images are read; its size and channels are those of `image_shape`.
     """
 
     network: CompiledModel
     image_shape: tuple[int | None, int | None, int]
     class_names: Sequence[str]
-    resize: str
-    max_pixels: int
+    files: ImageSpec
 
     def predict(
         self, source: Source, skipped: Skipped | None = None, threshold: float | None = None
     ) -> list[Prediction]:
         """See `Classifier.predict`; `threshold` is the lowest probability of a known class."""
-        images = _images(source, skipped)
-        if images is not None:
-            return list(self._predict_images(images, skipped, None, threshold))
-        rows = self.probabilities(self._array(source))
-        return [Prediction(row, self.class_names, threshold=threshold) for row in rows]
+        images = given_images(source, self._input, skipped)
+        if isinstance(images, (np.ndarray, ImageFiles)):
+            rows = self.probabilities(images)
+            return [Prediction(row, self.class_names, threshold=threshold) for row in rows]
+        return list(self._predict_images(images, skipped, None, threshold))
 
     def predict_files(
         self,
-        source: StrPath | Sequence[StrPath],
+        source: Source,
         skipped: Skipped | None = None,
         threshold: float | None = None,
         batch_size: int | None = None,
     ) -> Iterator[Prediction]:
         """See `Classifier.predict_files`."""
         prediction_batch_size(batch_size, self.image_shape)
-        images = _images(source, skipped)
-        if images is None:
-            raise ArgumentTypeError(
-                "`source` must be the path of an image or of a folder, or a list of paths. "
-                + checks.received("source", source)
-            )
+        images = given_images(source, self._input, skipped)
+        if isinstance(images, (np.ndarray, ImageFiles)):
+            rows = self.probabilities(images, batch_size)
+            return (Prediction(row, self.class_names, threshold=threshold) for row in rows)
         return self._predict_images(images, skipped, batch_size, threshold)
 
     def predict_proba(self, source: Source, batch_size: int | None = None) -> np.ndarray:
         """See `Classifier.predict_proba`."""
         prediction_batch_size(batch_size, self.image_shape)
-        images = _images(source)
-        if images is None:
-            return self.probabilities(self._array(source), batch_size)
-        predictions = self._predict_images(images, None, batch_size)
-        return np.stack([prediction.probability_array for prediction in predictions])
+        images = given_images(source, self._input)
+        if isinstance(images, (np.ndarray, ImageFiles)):
+            return self.probabilities(images, batch_size)
+        rows = [one.probability_array for one in self._predict_images(images, None, batch_size)]
+        return np.stack(rows) if rows else np.empty((0, len(self.class_names)), np.float32)
 
     def probabilities(
         self, images: np.ndarray | ImageFiles, batch_size: int | None = None
@@ -140,13 +135,16 @@ class Predictor:
 
     def decoded(self, source: Source) -> np.ndarray:
         """All images of a source as one array."""
-        images = _images(source)
-        if images is None:
-            return np.asarray(self._array(source)[:])
-        decoded: list[Any] = []
+        images = given_images(source, self._input)
+        if isinstance(images, (np.ndarray, ImageFiles)):
+            return np.asarray(images[:])
+        decoded: list[np.ndarray] = []
         for batch in decode_batches(images, self._spec(), inference_batch_size(self.image_shape)):
-            _raise_first(batch, one_of_many=False)
-            decoded += batch
+            _raise_first(batch, way_out=False)
+            decoded += [pixels for _, pixels in batch if isinstance(pixels, np.ndarray)]
+        if not decoded:
+            height, width, channels = self.image_shape
+            return np.empty((0, height or 1, width or 1, channels), np.uint8)
         shapes = sorted({one.shape for one in decoded})
         if len(shapes) > 1:
             raise DataError(
@@ -157,24 +155,22 @@ class Predictor:
 
     def _predict_images(
         self,
-        images: Sequence[Any],
+        images: Iterable[GivenImage],
         skipped: Skipped | None,
         batch_size: int | None,
         threshold: float | None = None,
     ) -> Iterator[Prediction]:
         size = prediction_batch_size(batch_size, self.image_shape)
-        unseen = iter(images)
+        is_one = isinstance(images, list) and len(images) == 1
         for batch in decode_batches(images, self._spec(), size):
             if skipped is None:
-                _raise_first(batch, one_of_many=len(images) > 1)
-            rows = iter(self._rows([one for one in batch if isinstance(one, np.ndarray)]))
-            for one in batch:
-                image = next(unseen)
-                name = None if _is_pil(image) else str(image)
+                _raise_first(batch, way_out=not is_one)
+            rows = iter(self._rows([one for _, one in batch if isinstance(one, np.ndarray)]))
+            for image, one in batch:
                 if isinstance(one, np.ndarray):
-                    yield Prediction(next(rows), self.class_names, name, threshold)
+                    yield Prediction(next(rows), self.class_names, image.path, threshold)
                 elif skipped is not None:
-                    skipped.append((Path(image), reason_of(image, one)))
+                    skipped.append((Path(image.name), str(one).removeprefix(f"{image.shown}: ")))
 
     def _rows(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Probabilities of images that may differ in size, where the model takes any."""
@@ -186,18 +182,9 @@ class Predictor:
                 rows[place] = row
         return rows
 
-    def _array(self, source: Any) -> Any:
-        """Images as an array or as `ImageFiles`, which are decoded batch by batch."""
-        if isinstance(source, Split):
-            return source.images
-        if isinstance(source, ImageFiles):
-            return source
-        array = np.asarray(source)
-        if array.ndim == 3 and array.shape[-1] == self.image_shape[-1]:
-            array = array[np.newaxis]
-        elif array.ndim == 2:
-            array = array[np.newaxis, ..., np.newaxis]
-        return check_images(array)
+    @property
+    def _input(self) -> ModelInput:
+        return ModelInput(self.image_shape, self.files.white_level)
 
     def _spec(self) -> ImageSpec:
         height, width, channels = self.image_shape
@@ -206,7 +193,7 @@ class Predictor:
                 f"This model takes {channels} channels: give it arrays, since an image has 1 or 3."
             )
         size = None if height is None or width is None else (height, width)
-        return ImageSpec(size, channels, self.resize, self.max_pixels)
+        return dataclasses.replace(self.files, image_size=size, channels=channels)
 
 
 def checked_class_names(model: KerasModel, class_names: Sequence[str] | None) -> tuple[str, ...]:
@@ -237,7 +224,31 @@ def image_settings(data: Dataset) -> ImageSettings:
     """How the data's files were read, so that predicting reads images in the same way."""
     images = data.train.images
     spec = images.spec if isinstance(images, ImageFiles) else ImageSpec()
-    return {"resize": spec.resize, "max_pixels": spec.max_pixels}
+    return {
+        "resize": spec.resize,
+        "max_pixels": spec.max_pixels,
+        "background": str(spec.background),
+        "white_level": spec.white_level,
+    }
+
+
+class ReadsImages(Protocol):
+    """What `image_spec` asks of a classifier, whose attributes may be changed."""
+
+    resize: str
+    max_pixels: int
+    background: RgbColor
+    white_level: float | None
+
+
+def image_spec(reader: ReadsImages) -> ImageSpec:
+    """How a classifier reads images, checked; the size and the channels are those of its model."""
+    return ImageSpec(
+        resize=reader.resize,
+        max_pixels=reader.max_pixels,
+        background=reader.background,
+        white_level=reader.white_level,
+    )
 
 
 def lowest_known(threshold: Threshold | None, unknown: bool) -> float | None:
@@ -250,30 +261,6 @@ def lowest_known(threshold: Threshold | None, unknown: bool) -> float | None:
             "command line `imgclf calibrate RUN SOURCE --precision 0.99`."
         )
     return threshold.probability
-
-
-def _images(source: Any, skipped: Skipped | None = None) -> list[Any] | None:
-    """The paths and PIL images of a source; None if it is a `Split` or an array."""
-    if skipped is not None and not isinstance(skipped, MutableSequence):
-        raise ArgumentTypeError(
-            "`skipped` must be a list, which the files that cannot be read are added to, or None. "
-            + checks.received("skipped", skipped)
-        )
-    if isinstance(source, (str, Path)):
-        return list(images_at(checks.existing_path("source", source), skipped))
-    if _is_pil(source):
-        return [source]
-    if isinstance(source, (list, tuple)) and source and not _is_numeric(source):
-        return list(source)
-    return None
-
-
-def _is_pil(image: Any) -> bool:
-    return hasattr(image, "convert") and hasattr(image, "size")
-
-
-def _is_numeric(source: Sequence[Any]) -> bool:
-    return not (isinstance(source[0], (str, Path)) or _is_pil(source[0]))
 
 
 def _check_shapes(model: Any) -> int:
@@ -305,8 +292,8 @@ def _check_probabilities(scores: np.ndarray) -> None:
         )
 
 
-def _raise_first(batch: Sequence[Any], *, one_of_many: bool) -> None:
-    for error in batch:
+def _raise_first(batch: Sequence[tuple[GivenImage, object]], *, way_out: bool) -> None:
+    for _, error in batch:
         if isinstance(error, ImgclfError):
-            way_out = " To continue without such files: predict(…, skipped=[])." * one_of_many
-            raise type(error)(f"{error}{way_out}") from error
+            hint = " To continue without such files: predict(…, skipped=[])." * way_out
+            raise type(error)(f"{error}{hint}") from error

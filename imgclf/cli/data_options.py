@@ -210,6 +210,18 @@ _READING_OPTIONS = (
         type=click.Choice(["crop", "pad", "stretch"]),
         help="How images are resized. Default: crop.",
     ),
+    click.option(
+        "--background",
+        metavar="COLOR",
+        help="Colour behind transparent images, such as black or '#808080'. Default: white.",
+    ),
+    click.option(
+        "--white-level",
+        type=click.FloatRange(0, min_open=True),
+        metavar="VALUE",
+        help="Value of white in grey images of more than 8 bits, such as 4095. Recognised by "
+        "default.",
+    ),
 )
 
 _CACHE_OPTIONS = (
@@ -267,6 +279,8 @@ class DataOptions:
     image_size: int | tuple[int, int] | None = None
     color: str | None = None
     resize: str | None = None
+    background: str | None = None
+    white_level: float | None = None
     validation: float | None = None
     test: float | None = None
     class_names: list[str] | None = None

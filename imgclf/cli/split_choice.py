@@ -97,6 +97,8 @@ def reading_options(classifier: Classifier) -> dict[str, Any]:
         "color": "gray" if channels == 1 else "rgb",
         "resize": classifier.resize,
         "max_pixels": classifier.max_pixels,
+        "background": classifier.background,
+        "white_level": classifier.white_level,
         "class_names": classifier.class_names,
     }
 

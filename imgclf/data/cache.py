@@ -27,7 +27,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.data.free_memory import available_memory
-from imgclf.data.images import ImageSpec
+from imgclf.data.images import DECODER_VERSION, ImageSpec
 from imgclf.files import atomic
 from imgclf.files.cache_folder import cache_folder
 from imgclf.typing import StrPath
@@ -293,7 +293,7 @@ def _key(paths: Sequence[str] | np.ndarray, states: np.ndarray, spec: ImageSpec)
     """Identifies the files as they are now, and how they are decoded."""
     import PIL
 
-    return _digest(_names(paths), states.tobytes(), spec, PIL.__version__)
+    return _digest(_names(paths), states.tobytes(), spec, PIL.__version__, DECODER_VERSION)
 
 
 def _names(paths: Sequence[str] | np.ndarray) -> str:

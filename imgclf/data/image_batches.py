@@ -1,27 +1,21 @@
 """Decodes images batch by batch on every core; an image that cannot be read becomes its error.
 
-Memory holds three batches at most, however many images there are.
+Memory holds three batches at most, however many images there are. Decoded images are small; of
+large arrays that an iterator makes, a few for each core.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from imgclf import checks
+from imgclf.data.image_source import GivenImage
 from imgclf.data.images import ImageSpec, decode_image, reason_of
 from imgclf.errors import ImageError, ImgclfError
 from imgclf.files.in_threads import in_threads
-from imgclf.formatting import show_path
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from imgclf.typing import StrPath
 
 __all__ = ["decode_batches", "inference_batch_size", "prediction_batch_size"]
 
@@ -52,34 +46,32 @@ def prediction_batch_size(batch_size: int | None, image_shape: Sequence[int | No
 
 
 def decode_batches(
-    images: Sequence[StrPath | Image.Image], spec: ImageSpec, batch_size: int
-) -> Iterator[list[np.ndarray | ImgclfError]]:
+    images: Iterable[GivenImage], spec: ImageSpec, batch_size: int
+) -> Iterator[list[tuple[GivenImage, np.ndarray | ImgclfError]]]:
     """Decodes images, the next batches while the caller uses one.
 
     Args:
-        images: paths or PIL images.
+        images: a list, or an iterator, of which few are taken ahead.
         spec: the size and channels to decode to.
         batch_size: images in a batch.
 
     Yields:
-        For each image of a batch, its pixels or the error that decoding raised.
+        Each image of a batch, with its pixels or the error that decoding raised.
     """
-    if len(images) == 1:  # no threads for one
+    if isinstance(images, list) and len(images) == 1:  # no threads for one
         yield [_decode(images[0], spec)]
         return
-    decoded = in_threads(
-        lambda image: _decode(image, spec), images, chunk=1, max_waiting=_AHEAD * batch_size
-    )
+    # Of an iterator, which may make large arrays, no more are held than the cores need.
+    ahead = _AHEAD * batch_size if isinstance(images, list) else None
+    decoded = in_threads(lambda image: _decode(image, spec), images, chunk=1, max_waiting=ahead)
     while batch := list(itertools.islice(decoded, batch_size)):
         yield batch
 
 
-def _decode(image: StrPath | Image.Image, spec: ImageSpec) -> np.ndarray | ImgclfError:
+def _decode(image: GivenImage, spec: ImageSpec) -> tuple[GivenImage, np.ndarray | ImgclfError]:
     try:
-        return decode_image(image, spec)
+        return image, decode_image(image.content, spec, image.shown)
     except ImgclfError as error:
-        return error
+        return image, error
     except OSError as error:
-        if not isinstance(image, (str, os.PathLike)):
-            raise
-        return ImageError(f"{show_path(image)}: {reason_of(image, error)}")
+        return image, ImageError(f"{image.shown}: {reason_of(image.name, error)}")

@@ -14,6 +14,7 @@ __all__ = [
     "decoded_formats",
     "format_of",
     "has_image_suffix",
+    "memory_per_pixel",
     "suffix_of",
 ]
 
@@ -31,7 +32,8 @@ class ImageFormat:
         extra: the extra of imgclf that installs the plugin.
         signatures: the content it is recognized by: bytes and their offset. Only needed where
             Pillow does not recognize it by itself.
-        ending: the last bytes of every whole file, if the format has such.
+        memory: bytes for each pixel while an image is decoded, measured as the growth of the
+            process.
     """
 
     name: str
@@ -40,21 +42,32 @@ class ImageFormat:
     plugin: str | None = None
     extra: str | None = None
     signatures: tuple[tuple[int, bytes], ...] = ()
-    ending: bytes | None = None
+    memory: int = 16
 
 
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
-_AVIF_BRANDS = (b"avif", b"avis")
 
 FORMATS = (
     # An MPO is a JPEG of a telephone with further images behind the first.
+    ImageFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), ("JPEG", "MPO"), memory=8),
+    ImageFormat("PNG", (".png",), ("PNG",), memory=8),
+    ImageFormat("WEBP", (".webp",), ("WEBP",), memory=20),
+    ImageFormat("GIF", (".gif",), ("GIF",), memory=8),
+    ImageFormat("BMP", (".bmp",), ("BMP",), memory=8),
+    # Scanners and microscopes write it. Pillow decodes it by itself or by libtiff, from memory.
     ImageFormat(
-        "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), ("JPEG", "MPO"), ending=b"\xff\xd9"
+        "TIFF",
+        (".tif", ".tiff"),
+        ("TIFF",),
+        signatures=tuple((0, mark) for mark in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+        memory=12,
     ),
-    ImageFormat("PNG", (".png",), ("PNG",), ending=b"IEND\xaeB`\x82"),
-    ImageFormat("WEBP", (".webp",), ("WEBP",)),
-    ImageFormat("GIF", (".gif",), ("GIF",), ending=b"\0;"),
-    ImageFormat("BMP", (".bmp",), ("BMP",)),
+    ImageFormat(
+        "AVIF",
+        (".avif",),
+        ("AVIF",),
+        signatures=((4, b"ftypavif"), (4, b"ftypavis")),
+    ),
     ImageFormat(
         "HEIC",
         (".heic", ".heif", ".hif"),
@@ -63,16 +76,7 @@ FORMATS = (
         extra="heic",
         signatures=tuple((4, b"ftyp" + brand) for brand in _HEIC_BRANDS),
     ),
-    ImageFormat(
-        "AVIF",
-        (".avif",),
-        ("AVIF",),
-        plugin="pillow_heif:register_heif_opener",
-        extra="heic",
-        signatures=tuple((4, b"ftyp" + brand) for brand in _AVIF_BRANDS),
-    ),
     # Not read: some start programs (EPS), others are parsed in Python.
-    ImageFormat("TIFF", (".tif", ".tiff"), signatures=((0, b"II*\0"), (0, b"MM\0*"))),
     ImageFormat("EPS", (".eps",), signatures=((0, b"%!PS"),)),
     ImageFormat("PSD", (".psd",), signatures=((0, b"8BPS"),)),
     ImageFormat("PDF", signatures=((0, b"%PDF"),)),
@@ -99,6 +103,11 @@ def format_of(pillow_name: str) -> ImageFormat:
         'JPEG'
     """
     return _BY_PILLOW[pillow_name]
+
+
+def memory_per_pixel(pillow_name: str | None) -> int:
+    """Bytes a pixel while an image is decoded; of an image without a known format, a guess."""
+    return _BY_PILLOW[pillow_name].memory if pillow_name in _BY_PILLOW else 8
 
 
 def has_image_suffix(name: str) -> bool:

@@ -8,36 +8,54 @@ everywhere. The steps, in order:
 3. The size in the header is checked before a pixel is decoded.
 4. The image is decoded whole: a truncated file is an error, not an image with a grey lower half.
 5. The EXIF orientation is applied.
-6. The mode becomes 8-bit grey or RGB: transparency is laid on white, 16-bit grey is scaled.
+6. The mode becomes 8-bit grey or RGB: transparency is laid on a background, 16-bit grey is scaled.
 7. It is resized by the policy that was asked for.
+
+A JPEG file is decoded at a fraction of its size where that leaves enough pixels. A PIL image has
+been decoded whole already, so it may differ by a few grey levels from the file it came from.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
-import pkgutil
-import stat
-import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
 from imgclf import checks
-from imgclf.data.image_formats import FORMATS, ImageFormat, decoded_formats, format_of
-from imgclf.errors import ImageError, ImgclfError, MissingFileError
+from imgclf.data.decoding.arrays import to_numbers
+from imgclf.data.decoding.jpeg import is_sound_jpeg
+from imgclf.data.decoding.memory import DECODING_MEMORY
+from imgclf.data.decoding.modes import (
+    DEEP_MODES,
+    deep_range,
+    orientation_of,
+    to_mode,
+    upright,
+    vanishes,
+    white_level_of,
+)
+from imgclf.data.decoding.opening import MAX_PIXELS, name_of, opened, read_all
+from imgclf.data.decoding.quiet import pillow_quiet
+from imgclf.data.image_formats import memory_per_pixel
+from imgclf.errors import ArgumentError, ImageError, ImgclfError
 from imgclf.formatting import show_path
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from imgclf.typing import ImageSize, StrPath
+    from imgclf.typing import ImageSize, PILImage, RgbColor, StrPath
 
 __all__ = [
+    "DECODER_VERSION",
     "GREY_MODES",
     "MAX_PIXELS",
+    "WHITE",
     "Facts",
     "Header",
     "ImageSpec",
@@ -48,23 +66,25 @@ __all__ = [
     "reason_of",
 ]
 
-GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+GREY_MODES = frozenset({"1", "L", "LA", "La"}) | DEEP_MODES
 
-# Pillow's names of the decoders that need no extra, and what messages call the formats.
-_DECODERS = tuple(row.pillow[0] for row in decoded_formats())
-_FORMAT_NAMES = ", ".join(row.name for row in decoded_formats())
+# The background of transparent images by default.
+WHITE = "#ffffff"
 
-# Pillow's own limit before it warns of a decompression bomb (PIL.Image.MAX_IMAGE_PIXELS).
-MAX_PIXELS = 89_478_485
+# Counts the changes that gave an image other pixels; decoded images on disk belong to one version.
+DECODER_VERSION = 2
 
-# A JPEG is decoded at an eighth, a quarter or half of its size if that leaves twice the pixels that
-# the final resize needs to average over.
-_DRAFT_MARGIN = 2
+# A JPEG is decoded at an eighth, a quarter or half of its size if that leaves four times the pixels
+# that the final resize needs to average over. With twice, edges differed by up to 40 of 255 levels.
+_DRAFT_MARGIN = 4
+
+# Bytes a pixel that a progressive JPEG takes at its full size, however small it is decoded.
+_PROGRESSIVE = 6
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class ImageSpec:
-    """The size and channels that images are decoded to.
+    """The size and channels that images are decoded to, and how.
 
     Args:
         image_size: (height, width) in pixels, or one int for both; None keeps each image's own.
@@ -74,17 +94,24 @@ class ImageSpec:
             ratio.
         max_pixels: images with more pixels are refused before they are decoded; at most
             178,956,970, the limit of Pillow.
+        background: the colour that transparent images are laid on: a name such as "black",
+            "#rrggbb", or (red, green, blue).
+        white_level: the value of white in grey images of more than 8 bits, such as 4095 for 12-bit
+            values; if left out, 65535, and 1.0 in images of floats.
 
     Example:
         >>> ImageSpec(64).image_size
         (64, 64)
+        >>> ImageSpec(64, background="black")
+        ImageSpec(image_size=(64, 64), channels=3, resize='crop', background='#000000')
     """
 
     image_size: ImageSize | None = None
     channels: int = 3
     resize: str = "crop"
-    # Not in the repr, which identifies the images of a run: it changes no pixel.
-    max_pixels: int = dataclasses.field(default=MAX_PIXELS, repr=False)
+    max_pixels: int = MAX_PIXELS
+    background: RgbColor = WHITE
+    white_level: float | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -98,67 +125,175 @@ class ImageSpec:
         checks.one_of("channels", self.channels, [1, 3])
         checks.one_of("resize", self.resize, ["crop", "pad", "stretch"])
         checks.integer("max_pixels", self.max_pixels, low=1, high=2 * MAX_PIXELS)
+        object.__setattr__(self, "background", _colour(self.background))
+        if self.white_level is not None:
+            level = checks.number("white_level", self.white_level, low=0, above=True)
+            object.__setattr__(self, "white_level", level)
+
+    def __repr__(self) -> str:
+        """Identifies the images of a run; `max_pixels` changes no pixel."""
+        values = {"image_size": self.image_size, "channels": self.channels, "resize": self.resize}
+        if self.background != WHITE:
+            values["background"] = self.background
+        if self.white_level is not None:
+            values["white_level"] = self.white_level
+        return f"ImageSpec({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
-def decode_image(source: StrPath | Image.Image, spec: ImageSpec) -> np.ndarray:
+def _colour(value: object) -> str:
+    """A colour as "#rrggbb"."""
+    if value == WHITE:  # without Pillow
+        return WHITE
+    from PIL import ImageColor
+
+    try:
+        if isinstance(value, str):
+            red, green, blue, *rest = ImageColor.getrgb(value)
+            if rest:
+                raise ValueError
+        else:
+            red, green, blue = value  # type: ignore[misc]
+        parts = [checks.integer("background", part, low=0, high=255) for part in (red, green, blue)]
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            "`background` must be a colour without transparency, such as 'black', '#808080' or "
+            f"(128, 128, 128). {checks.received('background', value)}"
+        ) from error
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+def decode_image(
+    source: StrPath | bytes | PILImage | np.ndarray, spec: ImageSpec, name: str | None = None
+) -> np.ndarray:
     """Decodes one image.
 
     Args:
-        source: the path of an image, or a PIL image.
+        source: the path of an image, the content of a file, a PIL image, or an array (height,
+            width, channels).
         spec: the size and channels to decode to, and the limit of pixels.
+        name: of the image in messages; the path if left out.
 
     Returns:
-        (height, width, channels) uint8.
+        (height, width, channels) uint8; float32 of an array of floats that has this size already.
 
     Raises:
         MissingFileError: if there is no such file.
         ImageError: if the file is not a whole image of a known format, or is too large.
+        DataError: if an array does not hold pixels.
 
     Example:
         >>> from PIL import Image
         >>> decode_image(Image.new("RGB", (40, 20), "red"), ImageSpec(8))[0, 0]
         array([255,   0,   0], dtype=uint8)
     """
-    from PIL import Image
-
-    if isinstance(source, Image.Image):
-        return _to_pixels(source, spec)
-    with _open(source, spec.max_pixels) as image:
+    if isinstance(source, np.ndarray):
+        return _from_array(source, spec, name or "source")
+    if not isinstance(source, (str, bytes, os.PathLike)):
+        return _from_pil(source, spec, name or "`source`")
+    shown = name or name_of(source)
+    with opened(source, spec.max_pixels, shown) as image:
         if spec.image_size is not None:
             side = max(spec.size) * _DRAFT_MARGIN
             image.draft(None, (side, side))
-        try:
+        with _decoding(image, shown):
             image.load()
             return _to_pixels(image, spec)
-        except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
-            raise ImageError(f"{show_path(source)}: damaged image ({error}).") from error
+
+
+def _from_pil(image: PILImage, spec: ImageSpec, name: str) -> np.ndarray:
+    with pillow_quiet():
+        if image.width * image.height > spec.max_pixels:
+            raise ImageError(
+                f"{name}: has more than {spec.max_pixels:,} pixels, the most that is allowed."
+            )
+        with _decoding(image, name):
+            image.load()
+            return _to_pixels(image, spec)
+
+
+def _from_array(array: np.ndarray, spec: ImageSpec, name: str) -> np.ndarray:
+    from PIL import Image
+
+    pixels = to_numbers(array, name, spec.white_level)
+    size = pixels.shape[:2] if spec.image_size is None else spec.size
+    if pixels.shape == (*size, spec.channels):
+        return pixels
+    if pixels.dtype != np.uint8:
+        pixels = np.rint(pixels).astype(np.uint8)
+    if pixels.ndim == 3 and pixels.shape[-1] == 1:
+        pixels = pixels[..., 0]
+    with pillow_quiet():
+        return _to_pixels(Image.fromarray(np.ascontiguousarray(pixels)), spec)
+
+
+@contextlib.contextmanager
+def _decoding(image: Image.Image, name: str) -> Iterator[None]:
+    """Reserves the memory that decoding takes, and names the image in errors."""
+    try:
+        with DECODING_MEMORY.reserve(_memory_of(image)):
+            yield
+    except ImageError as error:  # of its values
+        raise ImageError(f"{name}: {error}") from error
+    except MemoryError as error:
+        reason = str(error) or "needs more memory than there is"
+        raise ImageError(f"{name}: {reason}.") from error
+    except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
+        raise ImageError(f"{name}: damaged image ({error}).") from error
+
+
+def _memory_of(image: Image.Image) -> int:
+    """The bytes that decoding takes, from the header; of a JPEG, at the fraction of its size."""
+    pixels = image.width * image.height
+    size = memory_per_pixel(image.format) * pixels
+    if "progression" in image.info or "progressive" in image.info:
+        scale = getattr(image, "decoderconfig", None) or (1,)
+        size += _PROGRESSIVE * pixels * max(1, scale[0]) ** 2
+    return size
 
 
 class Header(NamedTuple):
-    """The header of an image; its size is the one after EXIF rotation."""
+    """The header of an image; its size is the one after EXIF rotation.
+
+    Args:
+        height: pixels.
+        width: pixels.
+        mode: as Pillow names it.
+        format: "JPEG", "PNG", …
+        is_animated: whether there is more than one frame or page.
+        value_range: the lowest and highest value of a grey image of more than 8 bits, if it was
+            decoded.
+        vanishes: whether it is partly transparent, and what is visible has the colour of the
+            background; known if it was decoded.
+    """
 
     height: int
     width: int
     mode: str
     format: str
     is_animated: bool = False
+    value_range: tuple[float, float] | None = None
+    vanishes: bool = False
 
 
-def read_header(path: StrPath, max_pixels: int = MAX_PIXELS) -> Header:
+def read_header(source: StrPath | bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Reads the header of an image without decoding it. Raises as `decode_image` does."""
-    with _open(path, max_pixels) as image:
-        width, height = image.size
-        try:
-            # Pillow looks for EXIF at the end of a PNG too, and decodes all of it to get there.
-            known = image.format != "PNG" or "exif" in image.info
-            orientation = image.getexif().get(_ORIENTATION, 1) if known else 1
-        except Exception as error:
-            raise ImageError(f"{show_path(path)}: damaged image ({error}).") from error
-        if isinstance(orientation, int) and 5 <= orientation <= 8:
-            width, height = height, width
-        if image.format == "MPO":  # a JPEG with more images behind the first, as telephones make
-            return Header(height, width, image.mode, "JPEG")
-        return Header(height, width, image.mode, str(image.format), _is_animated(image))
+    with opened(source, max_pixels) as image:
+        return _header(image, name_of(source))
+
+
+def _header(image: Image.Image, name: str) -> Header:
+    width, height = image.size
+    try:
+        # Pillow looks for EXIF at the end of a PNG too, and decodes all of it to get there.
+        known = image.format != "PNG" or "exif" in image.info
+        orientation = orientation_of(image) if known else 1
+    except Exception as error:
+        raise ImageError(f"{name}: damaged image ({error}).") from error
+    if orientation >= 5 and image.format != "TIFF":  # whose size Pillow has turned already
+        width, height = height, width
+    if image.format == "MPO":  # a JPEG with more images behind the first, as telephones make
+        return Header(height, width, image.mode, "JPEG")
+    return Header(height, width, image.mode, str(image.format), _is_animated(image))
 
 
 def _is_animated(image: Image.Image) -> bool:
@@ -177,8 +312,10 @@ class Facts(NamedTuple):
         mode: as Pillow names it: "RGB", "L", "CMYK", …
         format: "JPEG", "PNG", …; "MPO" is a JPEG of a telephone with more than one image.
         orientation: the EXIF tag, 1 to 8; 1 if there is none.
-        is_animated: whether it has more than one frame.
+        is_animated: whether it has more than one frame or page.
         camera: maker and model by EXIF, with control characters escaped, or "".
+        vanishes: whether it is partly transparent, and what is visible is white.
+        value_range: the lowest and highest value of a grey image of more than 8 bits.
     """
 
     height: int
@@ -188,10 +325,12 @@ class Facts(NamedTuple):
     orientation: int
     is_animated: bool
     camera: str
+    vanishes: bool = False
+    value_range: tuple[float, float] | None = None
 
 
 def decode_with_facts(
-    path: Path, side: int, max_pixels: int = MAX_PIXELS
+    path: Path, side: int, max_pixels: int = MAX_PIXELS, white_level: float | None = None
 ) -> tuple[Facts, Image.Image]:
     """Decodes an image once, for its metadata and its pixels. Raises as `decode_image` does.
 
@@ -200,186 +339,76 @@ def decode_with_facts(
         side: pixels; a larger image may be decoded at a fraction of its size, with its longer side
             at least this long, which makes a large JPEG several times faster.
         max_pixels: images with more pixels are refused before they are decoded.
+        white_level: the value of white in grey images of more than 8 bits; by the values of the
+            image if left out, which is enough to look at it.
 
     Returns:
         The metadata, and the image, upright, in the mode "L" or "RGB".
     """
-    from PIL import ImageOps
-
-    with _open(path, max_pixels) as image:
+    shown = name_of(path)
+    with opened(path, max_pixels, shown) as image:
         width, height = image.size
         mode, image_format = image.mode, str(image.format)
-        try:
-            is_animated = _is_animated(image) and image_format != "MPO"
-            scale = side / max(width, height)
-            image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
+        is_animated = _is_animated(image) and image_format != "MPO"
+        scale = side / max(width, height)
+        image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
+        with _decoding(image, shown):
             image.load()
             exif = image.getexif()
-            orientation = exif.get(_ORIENTATION, 1)
+            orientation = orientation_of(image)
             camera = " ".join(str(exif[tag]).strip("\0 ") for tag in _CAMERA if tag in exif)
             camera = show_path(camera[:_LONGEST_CAMERA])
-            upright = image if orientation == 1 else ImageOps.exif_transpose(image)
-            plain = _to_mode(upright, "L" if mode in GREY_MODES else "RGB")
-        except Exception as error:  # decoders raise many kinds: OSError, SyntaxError, struct.error
-            raise ImageError(f"{show_path(path)}: damaged image ({error}).") from error
-    orientation = orientation if orientation in range(1, 9) else 1
+            hidden, values = vanishes(image, WHITE), _range_of(image)
+            plain = to_mode(
+                upright(image),
+                "L" if mode in GREY_MODES else "RGB",
+                white_level=white_level or white_level_of([(mode, values)]),
+            )
     if orientation >= 5:
         width, height = height, width
-    return Facts(height, width, mode, image_format, orientation, is_animated, camera), plain
+    facts = Facts(
+        height, width, mode, image_format, orientation, is_animated, camera, hidden, values
+    )
+    return facts, plain
 
 
-def check_image(path: StrPath, max_pixels: int = MAX_PIXELS) -> Header:
-    """Reads a header and checks that the file is whole. Raises as `decode_image` does.
+def _range_of(image: Image.Image) -> tuple[float, float] | None:
+    return deep_range(image) if image.mode in DEEP_MODES else None
 
-    A file that ends as its format must counts as whole. Only others are decoded to find out, so a
-    folder is checked in a fraction of the time of an epoch.
+
+def check_image(
+    source: StrPath | bytes, max_pixels: int = MAX_PIXELS, background: str = WHITE
+) -> Header:
+    """Reads a header and checks that the image can be decoded. Raises as `decode_image` does.
+
+    Every image is decoded, except a JPEG that certainly can be: that takes a tenth of the time.
     """
-    header = read_header(path, max_pixels)
-    if not _ends_as_it_must(path, header.format):
-        decode_image(path, ImageSpec(_CHECK_SIZE, max_pixels=max_pixels))
-    return header
+    name = name_of(source)
+    with opened(source, max_pixels, name) as image:
+        header = _header(image, name)
+        if header.format == "JPEG":
+            data = source if isinstance(source, bytes) else read_all(source)
+            if is_sound_jpeg(data):
+                return header
+            image.draft(None, (1, 1))
+        with _decoding(image, name):
+            image.load()
+            return header._replace(
+                value_range=_range_of(image), vanishes=vanishes(image, background)
+            )
 
 
-def _ends_as_it_must(path: StrPath, image_format: str) -> bool:
-    ending = format_of(image_format).ending
-    if ending is None:
-        return False
-    with open(path, "rb") as file:  # noqa: PTH123  a Path for each of 100,000 files takes time
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - len(ending)))
-        return file.read() == ending
-
-
-_CHECK_SIZE = 8
-_ORIENTATION = 0x0112  # the EXIF tag
 _CAMERA = (0x010F, 0x0110)  # the EXIF tags of the maker and the model
 _LONGEST_CAMERA = 60
 
 
-def _recognise(path: StrPath) -> ImageFormat | None:
-    """The format of a file that Pillow does not read without an extra."""
-    with open(path, "rb") as file:  # noqa: PTH123  as above
-        start = file.read(16)
-    for row in FORMATS:
-        if any(start[offset:].startswith(mark) for offset, mark in row.signatures):
-            return row
-    return None
-
-
-def _why_not_read(found: ImageFormat | None) -> str:
-    if found is None:
-        return f"is not a {_FORMAT_NAMES} image"
-    if found.extra is not None:
-        return (
-            f"is {found.name}, which needs an extra: pip install 'imgclf[{found.extra}]', or save "
-            "it as JPEG or PNG"
-        )
-    return f"is {found.name}, not a {_FORMAT_NAMES} image: save it as JPEG or PNG"
-
-
-def _open_by_plugin(path: StrPath, found: ImageFormat | None) -> Image.Image | None:
-    """Opens an image whose decoder is an extra; None if the extra is not installed."""
-    from PIL import Image, UnidentifiedImageError
-
-    if found is None or found.plugin is None:
-        return None
-    try:
-        pkgutil.resolve_name(found.plugin)()
-    except ImportError:
-        return None
-    try:
-        return Image.open(path, formats=found.pillow)
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{show_path(path)}: is {found.name}, but damaged.") from error
-
-
-def _silence_pillow() -> None:
-    """Ignores Pillow's warnings of harmless oddities, and of sizes, which are checked here.
-
-    Not by `warnings.catch_warnings`: where several threads decode, one of them may restore what
-    another had set for a moment, and all warnings would stay ignored.
-    """
-    first = warnings.filters[0] if warnings.filters else None
-    if first is None or first[0] != "ignore" or getattr(first[3], "pattern", None) != _PILLOW:
-        warnings.filterwarnings("ignore", module=_PILLOW)
-
-
-_PILLOW = r"PIL\."
-
-
-def _open(path: StrPath, max_pixels: int) -> Image.Image:
-    """Opens a regular file whose header can be read and does not claim too many pixels."""
-    from PIL import Image
-
-    try:
-        status = os.stat(path)
-    except FileNotFoundError as error:
-        raise MissingFileError(f"{show_path(path)}: there is no such file.") from error
-    except OSError as error:
-        raise ImageError(f"{show_path(path)}: cannot be read ({error.strerror}).") from error
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageError(f"{show_path(path)}: is not a regular file.")
-    if status.st_size == 0:
-        raise ImageError(f"{show_path(path)}: is empty (0 bytes).")
-    _silence_pillow()
-    try:
-        image = _identify(path)
-    except ImageError:
-        raise
-    except Image.DecompressionBombError as error:  # twice Pillow's limit
-        raise ImageError(_too_large(path, max_pixels)) from error
-    except Exception as error:
-        reason = getattr(error, "strerror", None) or error  # without the path a second time
-        raise ImageError(f"{show_path(path)}: cannot be read ({reason}).") from error
-    if image.width * image.height > max_pixels:
-        image.close()
-        raise ImageError(_too_large(path, max_pixels))
-    return image
-
-
-def _identify(path: StrPath) -> Image.Image:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        return Image.open(path, formats=_DECODERS)
-    except UnidentifiedImageError as error:
-        found = _recognise(path)
-        image = _open_by_plugin(path, found)
-        if image is None:
-            raise ImageError(f"{show_path(path)}: {_why_not_read(found)}.") from error
-        return image
-
-
-def _too_large(path: StrPath, max_pixels: int) -> str:
-    return f"{show_path(path)}: has more than {max_pixels:,} pixels, the most that is allowed."
-
-
 def _to_pixels(image: Image.Image, spec: ImageSpec) -> np.ndarray:
-    from PIL import ImageOps
-
-    upright = ImageOps.exif_transpose(image)
-    plain = _to_mode(upright, "L" if spec.channels == 1 else "RGB")
+    mode = "L" if spec.channels == 1 else "RGB"
+    plain = to_mode(upright(image), mode, str(spec.background), spec.white_level)
     if spec.image_size is not None:
         plain = _resize(plain, spec)
     pixels = np.asarray(plain, np.uint8)
     return pixels[..., np.newaxis] if spec.channels == 1 else pixels
-
-
-def _to_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Converts to 8-bit grey or RGB, with transparency laid on white as on a page."""
-    from PIL import Image
-
-    if image.mode.startswith("I;16"):
-        # 65535 / 255 = 257: the full range is scaled; Pillow's own conversion clips at 255.
-        image = Image.fromarray((np.asarray(image, np.uint32) // 257).astype(np.uint8))
-    elif image.mode in ("I", "F"):
-        values = np.asarray(image, np.float64)
-        scale = 255 / 65535 if values.max(initial=0) > 255 else 1.0
-        image = Image.fromarray((values * scale).clip(0, 255).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return image.convert(mode)
 
 
 def _resize(image: Image.Image, spec: ImageSpec) -> Image.Image:

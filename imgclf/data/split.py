@@ -101,6 +101,8 @@ class Split:
             return self.images[int(index)], int(self.labels[index])
         if not isinstance(index, slice):
             index = np.asarray(index)
+            if index.size == 0 and index.dtype != np.bool_:  # [] is an array of floats for NumPy
+                index = index.astype(np.int64)
         return Split(self.images[index], self.labels[index], self.class_names, self.role)
 
     def as_role(self, role: str) -> Split:

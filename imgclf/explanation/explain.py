@@ -12,7 +12,7 @@ from imgclf.backend.compiled_model import CompiledModel
 from imgclf.data.image_batches import prediction_batch_size
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
-from imgclf.errors import ArgumentError, DataError
+from imgclf.errors import ArgumentError
 from imgclf.explanation.explanation import Explanation
 from imgclf.explanation.grad_cam import grad_cam
 from imgclf.explanation.graph import features_model, tap
@@ -57,8 +57,6 @@ def explain(
     checks.one_of("method", method, _METHODS)
     if layer is not None and method != "grad-cam":
         raise ArgumentError('`layer` goes with method="grad-cam" only.')
-    if len(images) == 0:
-        raise DataError("`source` must hold at least one image. Received: none.")
     scores = probabilities(images)
     numbers = _targets(targets, class_names, scores)
     used = ""
@@ -70,21 +68,22 @@ def explain(
         if batch_size is None:
             size = max(1, size // 4)
         places = range(0, len(images), size)
-        heatmaps = np.concatenate(
-            [grad_cam(found, images[at : at + size], numbers[at : at + size]) for at in places]
-        )
+        maps = [
+            one
+            for at in places
+            for one in grad_cam(found, images[at : at + size], numbers[at : at + size])
+        ]
     else:
-        heatmaps = np.stack(
-            [
-                occlusion(probabilities, image, int(target))
-                for image, target in zip(images, numbers, strict=True)
-            ]
-        )
+        maps = [
+            occlusion(probabilities, image, int(target))
+            for image, target in zip(images, numbers, strict=True)
+        ]
+    heatmaps = np.stack(maps) if maps else np.empty(images.shape[:3], np.float32)
     tests = [
         drops(probabilities, image, heat, int(target), seed)
         for seed, (image, heat, target) in enumerate(zip(images, heatmaps, numbers, strict=True))
     ]
-    hot, elsewhere = np.array(tests).T
+    hot, elsewhere = np.array(tests, np.float64).reshape(-1, 2).T
     return Explanation(
         images=images,
         heatmaps=heatmaps,
@@ -121,7 +120,7 @@ def nearest(
     """
     checks.integer("k", k, low=1, high=len(split))
     if len(images) == 0:
-        raise DataError("`source` must hold at least one image. Received: none.")
+        return _no_neighbours(images, split, class_names, k)
     predictions = np.argmax(probabilities(images), axis=1)
     network = CompiledModel(features_model(model))
     size = prediction_batch_size(batch_size, images.shape[1:])
@@ -145,6 +144,19 @@ def nearest(
     )
 
 
+def _no_neighbours(images: np.ndarray, split: Split, class_names: Sequence[str], k: int) -> Nearest:
+    """The answer where nothing is asked."""
+    return Nearest(
+        images=images,
+        indices=np.empty((0, k), np.int64),
+        distances=np.empty((0, k)),
+        labels=np.empty((0, k), np.int64),
+        neighbours=np.empty((0, k, *split.image_shape), np.uint8),
+        predictions=np.empty(0, np.int64),
+        class_names=class_names,
+    )
+
+
 def _targets(targets: Targets, class_names: Sequence[str], scores: np.ndarray) -> np.ndarray:
     """(N,) the label numbers of the targets."""
     if targets is None:
@@ -156,7 +168,7 @@ def _targets(targets: Targets, class_names: Sequence[str], scores: np.ndarray) -
             f"`targets` must be one class, or one for each of {len(scores)} images. "
             f"Received: {len(given)} classes."
         )
-    return np.array([_number(target, class_names) for target in given])
+    return np.array([_number(target, class_names) for target in given], np.int64)
 
 
 def _number(target: object, class_names: Sequence[str]) -> int:

@@ -157,5 +157,7 @@ class Explanation:
 
 
 def _in_words(drops: np.ndarray) -> str:
+    if not len(drops):
+        return "does not change"
     points = 100 * float(drops.mean())
     return f"{'falls' if points >= 0 else 'rises'} by {abs(points):.1f} points"

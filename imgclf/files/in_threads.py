@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ Result = TypeVar("Result")
 
 def in_threads(
     function: Callable[[Item], Result],
-    items: Sequence[Item] | np.ndarray,
+    items: Iterable[Item] | np.ndarray,
     chunk: int,
     max_waiting: int | None = None,
 ) -> Iterator[Result]:
@@ -30,7 +31,7 @@ def in_threads(
 
     Args:
         function: is called with one item.
-        items: a sequence or an array.
+        items: a list or an array; or any iterable, which is read as far as needed.
         chunk: how many items a thread takes at a time. Handing over a single item costs as much as
             reading a small file.
         max_waiting: how many chunks may be done or under way before the caller takes the first
@@ -47,11 +48,12 @@ def in_threads(
     def apply(some: Sequence[Item] | np.ndarray) -> list[Result]:
         return [function(item) for item in some]
 
+    chunks = _chunks(items, chunk)
     waiting: collections.deque[Future[list[Result]]] = collections.deque()
     with ThreadPoolExecutor(num_threads) as pool:
         try:
-            for start in range(0, len(items), chunk):
-                waiting.append(pool.submit(apply, items[start : start + chunk]))
+            for some in chunks:
+                waiting.append(pool.submit(apply, some))
                 if len(waiting) > max_waiting:
                     yield from waiting.popleft().result()
             while waiting:
@@ -59,3 +61,13 @@ def in_threads(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _chunks(items: Any, chunk: int) -> Iterator[Any]:
+    if hasattr(items, "__len__") and hasattr(items, "__getitem__"):
+        for start in range(0, len(items), chunk):
+            yield items[start : start + chunk]
+        return
+    iterator = iter(items)
+    while some := list(itertools.islice(iterator, chunk)):
+        yield some

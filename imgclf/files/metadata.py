@@ -133,6 +133,12 @@ def _history(value: Any) -> dict[str, list[float]]:
     }
 
 
+def _white_level(value: Any) -> float | None:
+    if value is not None and not (_is_number(value) and 0 < value < math.inf):
+        raise _wrong(".white_level", "a number above 0, or null")
+    return value
+
+
 def _threshold(value: Any) -> dict[str, Any] | None:
     """Checks what `Threshold.to_dict` writes: fractions of images, and how many there were."""
     if value is None:
@@ -181,6 +187,8 @@ _CHECKS = {
     "class_names": _class_names,
     "resize": lambda value: _text(".resize", value),
     "max_pixels": lambda value: _whole(".max_pixels", value),
+    "background": lambda value: _text(".background", value),
+    "white_level": _white_level,
     "recipe": _recipe,
     "trained_recipe": _trained_recipe,
     "strategy": _strategy,

@@ -57,9 +57,10 @@ def explain(
     do not trust that heat map.
     """
     import imgclf
+    from imgclf.data.image_source import place_of
     from imgclf.data.sources.folder import images_at
 
-    paths = [path for image in images for path in images_at(Path(image), None)]
+    paths = [path for image in images for path in images_at(Path(place_of(image, "IMAGE")), None)]
     if not 0 < len(paths) <= _MOST:
         raise click.UsageError(f"The figure takes 1 to {_MOST} images. Received: {len(paths):,}.")
     keep_inputs(out, model, *paths)

@@ -77,12 +77,14 @@ def predict(
     listed with the reason; the exit code is 1 only if no file could be read.
     """
     import imgclf
+    from imgclf.data.image_source import place_of
     from imgclf.data.sources.folder import images_at
 
     if unknown and threshold is not None:
         raise click.UsageError("--unknown and --threshold cannot be combined.")
     skipped: _Skipped = []
-    paths = [path for image in images for path in images_at(Path(image), skipped)]
+    places = [Path(place_of(image, "IMAGE")) for image in images]
+    paths = [path for place in places for path in images_at(place, skipped)]
     keep_inputs(out, model, *paths)
     check_images_exist(paths, skipped)
     load_tensorflow()

@@ -17,17 +17,17 @@ from imgclf import checks
 from imgclf.data.cache import CacheLocation, CacheSettings
 from imgclf.data.dataset import Dataset
 from imgclf.data.image_formats import has_image_suffix
-from imgclf.data.images import MAX_PIXELS
+from imgclf.data.images import MAX_PIXELS, WHITE
 from imgclf.data.known_images import SplitLikeChoice
 from imgclf.data.ledger import relative_path
 from imgclf.data.loading_code import records_code
 from imgclf.data.sources.from_files import make_dataset
-from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize
+from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize, WhiteLevel
 from imgclf.data.sources.labelled_files import LabelledFile
 from imgclf.data.sources.split_folders import find_splits
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError
 from imgclf.formatting import show_path
-from imgclf.typing import ImageSize, StrPath
+from imgclf.typing import ImageSize, RgbColor, StrPath
 
 __all__ = ["FolderScan", "images_at", "load_folder", "names_test_images", "scan_folder"]
 
@@ -92,6 +92,8 @@ def load_folder(
     exclude: Exclude | None = None,
     groups: str | Callable[[str], object] | None = None,
     max_pixels: int = MAX_PIXELS,
+    background: RgbColor = WHITE,
+    white_level: WhiteLevel = "auto",
     cache: CacheLocation | CacheSettings = "auto",
     split_like: SplitLikeChoice = None,
 ) -> Dataset:
@@ -130,6 +132,12 @@ def load_folder(
             (with "/"), or a function of that path. Images without a match, or for which the
             function returns None, belong to no group.
         max_pixels: images with more pixels are skipped unread.
+        background: the colour that transparent images are laid on: a name such as "black",
+            "#rrggbb", or (red, green, blue). White drawings vanish on white; `Dataset.notes` says
+            how many.
+        white_level: the value of white in grey images of more than 8 bits, such as 4095 for 12-bit
+            values. "auto" takes the range of the file (65535; 1.0 of floats), unless no image of
+            the data set exceeds that of 8, 10, 12 or 14 bits; None always takes it.
         cache: where decoded images are kept from the first epoch on: "auto" (memory up to a
             quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
             (nowhere), or `CacheSettings` with other limits.
@@ -172,6 +180,8 @@ def load_folder(
         max_skipped=max_skipped,
         exclude=exclude,
         max_pixels=max_pixels,
+        background=background,
+        white_level=white_level,
         cache=cache,
         split_like=split_like,
     )

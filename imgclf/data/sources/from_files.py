@@ -16,6 +16,7 @@ import numpy as np
 
 from imgclf.data.cache import CacheLocation, CacheSettings
 from imgclf.data.dataset import Dataset, cut
+from imgclf.data.decoding.modes import range_fault, white_level_of
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.images import (
     GREY_MODES,
@@ -33,6 +34,7 @@ from imgclf.data.sources.image_notes import (
     note_formats,
     note_shapes,
     note_skipped,
+    note_transparent,
     note_twins,
 )
 from imgclf.data.sources.image_options import ImageOptions
@@ -106,7 +108,7 @@ def _make(
     reasons = [exclusion.reason(file.name) for file in files]
     excluded = [(file, why) for file, why in zip(files, reasons, strict=True) if why is not None]
     files = [file for file, why in zip(files, reasons, strict=True) if why is None]
-    readable, headers, broken = _check_files(files, options.max_pixels)
+    readable, headers, broken, white_level = _check_files(files, options)
     skipped = [*unreadable, *((file.path, reason) for file, reason in broken)]
     _check_skipped(skipped, len(files) + len(unreadable), options.max_skipped)
     _check_classes_remain(readable, [*files, *(file for file, _ in excluded)], class_names)
@@ -119,7 +121,7 @@ def _make(
     used = [file for place, file in enumerate(readable) if place not in copies.left_out]
     _check_copies(used, readable, class_names)
     _check_groups(used)
-    spec, chosen_notes = _choose_spec(headers, options)
+    spec, chosen_notes = _choose_spec(headers, options, white_level)
     all_notes = (
         *notes,
         *exclusion.notes(),
@@ -127,6 +129,7 @@ def _make(
         *note_twins(class_names),
         *note_formats(readable, headers),
         *note_shapes(readable, headers),
+        *note_transparent(readable, headers, str(options.background)),
         *note_copies(copies, readable),
         *note_skipped(skipped, len(files) + len(unreadable)),
     )
@@ -177,23 +180,29 @@ def _choose_class_names(files: Sequence[LabelledFile], options: ImageOptions) ->
 
 
 def _check_files(
-    files: Sequence[LabelledFile], max_pixels: int
-) -> tuple[list[LabelledFile], list[Header], list[tuple[LabelledFile, str]]]:
-    """Returns the usable files, their headers, and the others with the reason, in order."""
+    files: Sequence[LabelledFile], options: ImageOptions
+) -> tuple[list[LabelledFile], list[Header], list[tuple[LabelledFile, str]], float | None]:
+    """Returns the usable files, their headers, the others with the reason, and what is white."""
+    results = list(in_threads(lambda file: _check_one(file.name, options), files, _CHUNK))
+    deep = [(one.mode, one.value_range) for one in results if isinstance(one, Header)]
+    given = options.white_level
+    white_level = white_level_of(deep) if given == "auto" else given
     used, headers, broken = [], [], []
-    results = in_threads(lambda file: _check_one(file.name, max_pixels), files, _CHUNK)
     for file, result in zip(files, results, strict=True):
-        if isinstance(result, Header):
+        fault = result if isinstance(result, str) else None
+        if isinstance(result, Header) and result.value_range is not None:
+            fault = range_fault(result.mode, result.value_range, white_level)
+        if isinstance(result, Header) and fault is None:
             used.append(file)
             headers.append(result)
         else:
-            broken.append((file, result))
-    return used, headers, broken
+            broken.append((file, str(fault)))
+    return used, headers, broken, white_level
 
 
-def _check_one(path: str, max_pixels: int) -> Header | str:
+def _check_one(path: str, options: ImageOptions) -> Header | str:
     try:
-        return check_image(path, max_pixels)
+        return check_image(path, options.max_pixels, str(options.background))
     except (ImgclfError, OSError) as error:
         return reason_of(path, error)
 
@@ -257,7 +266,7 @@ def _check_groups(used: Sequence[LabelledFile]) -> None:
 
 
 def _choose_spec(
-    headers: Sequence[Header], options: ImageOptions
+    headers: Sequence[Header], options: ImageOptions, white_level: float | None
 ) -> tuple[ImageSpec, tuple[str, ...]]:
     """Chooses the size and colour to decode to, with a note on each that was not given."""
     notes = []
@@ -279,7 +288,15 @@ def _choose_spec(
             if grey
             else "Images are read in colour; color='gray' reads one channel."
         )
-    spec = ImageSpec(image_size, 1 if color == "gray" else 3, options.resize, options.max_pixels)
+    if white_level is not None and options.white_level == "auto":
+        notes.append(
+            "No image of more than 8 bits has a value above "
+            f"{max(one.value_range[1] for one in headers if one.value_range):g}, so white is "
+            f"{white_level:g}; `white_level` sets another value."
+        )
+    spec = dataclasses.replace(
+        options.spec(1 if color == "gray" else 3, white_level), image_size=image_size
+    )
     return spec, tuple(notes)
 
 

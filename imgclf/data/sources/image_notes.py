@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgclf.data.image_formats import format_of, suffix_of
-from imgclf.data.images import Header
+from imgclf.data.images import WHITE, Header
 from imgclf.duplicates.exact import ResolvedCopies
 from imgclf.formatting import show_path
 
@@ -21,6 +21,7 @@ __all__ = [
     "note_formats",
     "note_shapes",
     "note_skipped",
+    "note_transparent",
     "note_twins",
     "twin_names",
 ]
@@ -70,7 +71,11 @@ def note_shapes(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tupl
     kinds: dict[str, list[str]] = {}
     for file, header in zip(used, headers, strict=True):
         short, long = sorted((header.height, header.width))
-        if header.is_animated:
+        if header.is_animated and header.format == "TIFF":
+            kinds.setdefault("TIFFs of several pages, of which the first is used", []).append(
+                file.name
+            )
+        elif header.is_animated:
             kinds.setdefault("Animations, of which the first image is used", []).append(file.name)
         if long >= _SLIVER * short:
             kinds.setdefault(
@@ -83,6 +88,21 @@ def note_shapes(used: Sequence[LabelledFile], headers: Sequence[Header]) -> tupl
     return tuple(
         f"{kind}: {len(some):,}, such as {show_path(some[0])}."
         for kind, some in sorted(kinds.items())
+    )
+
+
+def note_transparent(
+    used: Sequence[LabelledFile], headers: Sequence[Header], background: str
+) -> tuple[str, ...]:
+    """Notes transparent images that show nothing on the background."""
+    blank = [file.name for file, one in zip(used, headers, strict=True) if one.vanishes]
+    if not blank:
+        return ()
+    other = "'black'" if background == WHITE else "'white'"
+    colour = {WHITE: "white", "#000000": "black"}.get(background, background)
+    return (
+        f"Transparent images that are blank on {colour}: {len(blank):,}, such as "
+        f"{show_path(blank[0])}. background={other} lays them on another colour (--background).",
     )
 
 

@@ -14,12 +14,12 @@ from imgclf import checks
 from imgclf.data.cache import CacheLocation, CacheSettings
 from imgclf.data.dataset import Dataset
 from imgclf.data.image_formats import has_image_suffix, suffix_of
-from imgclf.data.images import MAX_PIXELS
+from imgclf.data.images import MAX_PIXELS, WHITE
 from imgclf.data.known_images import SplitLikeChoice
 from imgclf.data.labels import check_plausible
 from imgclf.data.loading_code import records_code
 from imgclf.data.sources.from_files import make_dataset
-from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize
+from imgclf.data.sources.image_options import Color, Exclude, ImageOptions, Resize, WhiteLevel
 from imgclf.data.sources.labelled_files import LabelledFile
 from imgclf.data.sources.table_columns import (
     DataFrame,
@@ -31,7 +31,7 @@ from imgclf.data.sources.table_columns import (
 )
 from imgclf.errors import DataError
 from imgclf.formatting import list_names, show_path
-from imgclf.typing import ImageSize, StrPath
+from imgclf.typing import ImageSize, RgbColor, StrPath
 
 __all__ = ["TableScan", "load_csv", "scan_table"]
 
@@ -83,6 +83,8 @@ def load_csv(
     exclude: Exclude | None = None,
     groups: str | None = None,
     max_pixels: int = MAX_PIXELS,
+    background: RgbColor = WHITE,
+    white_level: WhiteLevel = "auto",
     cache: CacheLocation | CacheSettings = "auto",
     split_like: SplitLikeChoice = None,
 ) -> Dataset:
@@ -119,6 +121,8 @@ def load_csv(
         exclude: as in `load_folder`; paths are relative to the same folder as those of the table.
         groups: the column of the groups whose images must stay in one split, such as "patient".
         max_pixels: as in `load_folder`.
+        background: as in `load_folder`.
+        white_level: as in `load_folder`.
         cache: where decoded images are kept from the first epoch on: "auto" (memory up to a
             quarter of what is free, at most 2 GiB, else the disk), "memory", "disk", None
             (nowhere), or `CacheSettings` with other limits.
@@ -160,6 +164,8 @@ def load_csv(
         max_skipped=max_skipped,
         exclude=exclude,
         max_pixels=max_pixels,
+        background=background,
+        white_level=white_level,
         cache=cache,
         split_like=split_like,
     )
