@@ -191,15 +191,19 @@ def _of_list(
     source: list[Any] | tuple[Any, ...], model: ModelInput
 ) -> np.ndarray | Iterable[GivenImage]:
     if source and all(isinstance(one, (int, float, list)) for one in source):
-        try:
-            return _of_array(np.asarray(source), model)
-        except ValueError as error:
-            if isinstance(error, ArgumentError):
-                raise
-            raise ArgumentTypeError(
-                f"`source` must be {_TAKES}. Received: nested lists of unequal lengths."
-            ) from error
+        nested = _nested(source)
+        if nested is not None:
+            return _of_array(nested, model)
     return _fitting(list(_each(source, model)), model)
+
+
+def _nested(values: list[Any] | tuple[Any, ...]) -> np.ndarray | None:
+    """Nested lists of numbers as an array; None if they are something else."""
+    try:
+        array = np.asarray(values)
+    except ValueError:  # of unequal lengths
+        return None
+    return array if array.dtype.kind in "buif" else None
 
 
 def _fitting(images: list[GivenImage], model: ModelInput) -> np.ndarray | list[GivenImage]:
@@ -230,6 +234,8 @@ def _single(one: Any, name: str, model: ModelInput) -> Iterator[GivenImage]:
         yield GivenImage(_read(one, name), name)
     elif hasattr(one, "read_bytes"):  # a file in a zip archive
         yield GivenImage(one.read_bytes(), name)
+    elif isinstance(one, list) and (nested := _nested(one)) is not None:
+        yield from _single(nested, name, model)
     elif is_array_like(one):
         stack = to_stack(one, name, model.image_shape)
         for number, image in enumerate(stack):

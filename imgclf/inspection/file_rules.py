@@ -68,8 +68,10 @@ def find_in_files(photos: Sequence[Photo]) -> list[Finding]:
 
 
 def is_blank(photo: Photo) -> bool:
-    """Whether the image shows one colour only."""
-    return photo.measures is not None and photo.measures.contrast < _BLANK_CONTRAST
+    """Whether the image shows one colour only, on any background."""
+    if photo.measures is None or _transparent(photo) is not None:
+        return False
+    return photo.measures.contrast < _BLANK_CONTRAST
 
 
 def _broken(photo: Photo) -> str | None:
@@ -87,7 +89,18 @@ def _misnamed(photo: Photo) -> str | None:
 
 
 def _animated(photo: Photo) -> str | None:
-    return photo.facts.format if photo.facts and photo.facts.is_animated else None
+    if photo.facts is None or not photo.facts.is_animated or photo.facts.format == "TIFF":
+        return None
+    return photo.facts.format
+
+
+def _pages(photo: Photo) -> str | None:
+    is_one = photo.facts is None or not photo.facts.is_animated or photo.facts.format != "TIFF"
+    return None if is_one else "TIFF"
+
+
+def _transparent(photo: Photo) -> str | None:
+    return "white on transparent" if photo.facts is not None and photo.facts.vanishes else None
 
 
 def _tiny(photo: Photo) -> str | None:
@@ -151,6 +164,16 @@ RULES = (
         _blank,
     ),
     FileRule(
+        "transparent",
+        "warning",
+        (
+            "1 image is transparent, and blank on white.",
+            "{n} images are transparent, and blank on white.",
+        ),
+        'Train with background="black" (--background black), or save them on another colour.',
+        _transparent,
+    ),
+    FileRule(
         "sliver",
         "warning",
         (
@@ -207,6 +230,13 @@ RULES = (
         ("1 file is animated.", "{n} files are animated."),
         "Only the first frame is used. To use another one, save it as an image.",
         _animated,
+    ),
+    FileRule(
+        "pages",
+        "note",
+        ("1 TIFF has several pages.", "{n} TIFFs have several pages."),
+        "Only the first page is used. To use another one, save it as an image.",
+        _pages,
     ),
     FileRule(
         "huge",

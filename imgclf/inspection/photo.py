@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from imgclf.data.decoding.modes import white_level_of
 from imgclf.data.images import Facts, decode_with_facts, reason_of
 from imgclf.errors import ImgclfError
 from imgclf.files.in_threads import in_threads
@@ -112,17 +113,33 @@ def measure_all(
         photos.append(photo)
         if progress is not None and (len(photos) % chunk == 0 or len(photos) == len(files)):
             progress(len(photos), len(files))
+    return _with_common_white(photos, files, root)
+
+
+def _with_common_white(
+    photos: list[Photo], files: Sequence[LabelledFile], root: Path
+) -> list[Photo]:
+    """Measures grey images of more than 8 bits again, if not all of them have the same white."""
+    ranges = [
+        (one.facts.mode, one.facts.value_range) if one.facts is not None else ("", None)
+        for one in photos
+    ]
+    common = white_level_of(ranges)
+    for place, (mode, values) in enumerate(ranges):
+        if values is not None and white_level_of([(mode, values)]) != common:
+            white = common or (1.0 if mode == "F" else 65_535.0)
+            photos[place] = _measure(files[place], root, white)
     return photos
 
 
-def _measure(file: LabelledFile, root: Path) -> Photo:
+def _measure(file: LabelledFile, root: Path, white_level: float | None = None) -> Photo:
     """Decodes one file, once and small, and measures it; an error becomes the reason."""
     size, changed, reason, facts, measures = 0, 0.0, None, None, None
     with contextlib.suppress(OSError):  # the reason is what the decoder says
         status = os.stat(file.path)
         size, changed = status.st_size, status.st_mtime
     try:
-        facts, image = decode_with_facts(file.path, _SIDE)
+        facts, image = decode_with_facts(file.path, _SIDE, white_level=white_level)
         measures = _measure_pixels(image)
     except (ImgclfError, OSError) as error:
         reason = reason_of(file.path, error)

@@ -38,7 +38,7 @@ _ORDER = (
     *("unreadable-folder", "one-class", "empty-class", "two-labels", "across-splits", "broken"),
     *("shortcut", "near-across-splits", "near-two-labels", "imbalanced", "small-class"),
     *("twin-classes", "loose-images", "blank-names", "structure"),
-    *("copies", "near-copies", "blank", "sliver", "tiny"),
+    *("copies", "near-copies", "blank", "transparent", "sliver", "tiny"),
 )
 
 

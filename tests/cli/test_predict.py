@@ -66,7 +66,7 @@ def untidy(tmp_path):
 
 REASONS = {
     "empty.jpg": "is empty (0 bytes).",
-    "text.jpg": "is not a JPEG, PNG, WEBP, GIF, BMP image.",
+    "text.jpg": "is not a JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF image.",
     "pipe.jpg": "is not a regular file.",
 }
 

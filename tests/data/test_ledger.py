@@ -70,7 +70,7 @@ def test_each_fate_has_its_reason(messy_folder):
         "sky/readme.txt": ("ignored", "is no image by its name."),
         "sky/loop/": ("ignored", "is a link to a folder that was read already."),
         "sky/empty.jpg": ("skipped", "is empty (0 bytes)."),
-        "sky/words.png": ("skipped", "is not a JPEG, PNG, WEBP, GIF, BMP image."),
+        "sky/words.png": ("skipped", "is not a JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF image."),
         "sky/2.jpg": ("excluded", "asked for by `exclude`."),
         "sky/0.jpg": ("used", "is the same image as sky/0 (copy).jpg."),
         "sky/1.png": (
@@ -90,7 +90,7 @@ def test_the_short_text_says_how_many_and_why(messy_folder):
     assert text.splitlines() == [
         "43 files: 32 used (26 train, 6 test), 2 skipped, 2 left out as duplicates, 7 ignored.",
         "  skipped: sky/empty.jpg: is empty (0 bytes).",
-        "  skipped: sky/words.png: is not a JPEG, PNG, WEBP, GIF, BMP image.",
+        "  skipped: sky/words.png: is not a JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF image.",
         "  duplicate: meadow/sky1.png: is the same image as sky/1.png, which has another label, "
         "'sky'.",
         "  duplicate: sky/1.png: is the same image as meadow/sky1.png, which has another label, "

@@ -187,6 +187,11 @@ def test_any_mixture_is_answered_in_order(clf, path, pixels, forms, kind):
     np.testing.assert_allclose(answers, np.repeat(expected, len(forms), axis=0), atol=1e-5)
 
 
+def assert_same(found, expected):
+    """How many images go through the network at a time may change the last bits."""
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_iterables_of_paths(clf, home, path):
     folder = path.parent
     expected = clf.predict_proba(sorted(folder.glob("*.png")))
@@ -201,7 +206,7 @@ def test_iterables_of_paths(clf, home, path):
         tuple(names),
         iter(sorted(folder.glob("*.png"))),
     ):
-        np.testing.assert_array_equal(clf.predict_proba(source), expected)
+        assert_same(clf.predict_proba(source), expected)
     assert len(clf.predict(folder.glob("*.png"))) == 10
     assert [one.source for one in clf.predict(map(str, names))] == names
 
@@ -223,16 +228,14 @@ def test_a_generator_is_read_as_its_answers_are_taken(clf, pixels):
 def test_arrays_of_any_size(clf, rng):
     large = rng.integers(0, 256, (480, 640), dtype=np.uint8)
     as_pil = clf.predict_proba(Image.fromarray(large))
-    np.testing.assert_array_equal(clf.predict_proba(large), as_pil)
-    np.testing.assert_array_equal(clf.predict_proba(large[..., np.newaxis]), as_pil)
+    assert_same(clf.predict_proba(large), as_pil)
+    assert_same(clf.predict_proba(large[..., np.newaxis]), as_pil)
     stack = rng.integers(0, 256, (5, 30, 20, 3), dtype=np.uint8)
     one_by_one = np.concatenate([clf.predict_proba(image) for image in stack])
-    np.testing.assert_array_equal(clf.predict_proba(stack), one_by_one)
-    np.testing.assert_array_equal(clf.predict_proba(list(stack)), one_by_one)
+    assert_same(clf.predict_proba(stack), one_by_one)
+    assert_same(clf.predict_proba(list(stack)), one_by_one)
     sizes = [stack[0], stack[1, :10], large]
-    np.testing.assert_array_equal(
-        clf.predict_proba(sizes), np.concatenate([clf.predict_proba(one) for one in sizes])
-    )
+    assert_same(clf.predict_proba(sizes), [clf.predict_proba(one)[0] for one in sizes])
     greys = rng.integers(0, 256, (7, SIDE, SIDE), dtype=np.uint8)
     assert clf.predict_proba(greys).shape == (7, 2)
 
@@ -240,7 +243,7 @@ def test_arrays_of_any_size(clf, rng):
 def test_a_mask_and_a_matrix_of_truths_are_black_and_white(clf):
     mask = np.eye(SIDE, dtype=bool)
     black_and_white = (mask * np.uint8(255)).astype(np.uint8)
-    np.testing.assert_array_equal(clf.predict_proba(mask), clf.predict_proba(black_and_white))
+    assert_same(clf.predict_proba(mask), clf.predict_proba(black_and_white))
     np.testing.assert_array_equal(
         clf.predict_proba(Image.fromarray(mask)), clf.predict_proba(black_and_white)
     )
@@ -273,10 +276,10 @@ def test_an_open_file_is_left_where_it_was(clf, path):
         file.read(7)
         first = clf.predict_proba(file)
         assert file.tell() == 7
-        np.testing.assert_array_equal(clf.predict_proba(file), first)
+        assert_same(clf.predict_proba(file), first)
     at_its_end = io.BytesIO()
     Image.open(path).save(at_its_end, "PNG")  # and no seek(0)
-    np.testing.assert_array_equal(clf.predict_proba(at_its_end), first)
+    assert_same(clf.predict_proba(at_its_end), first)
 
 
 def test_a_stream_that_gives_little_at_a_time(clf, path):
@@ -289,7 +292,7 @@ def test_a_stream_that_gives_little_at_a_time(clf, path):
             return piece
 
     found = clf.predict_proba(Socket(path.read_bytes()))
-    np.testing.assert_array_equal(found, clf.predict_proba(path))
+    assert_same(found, clf.predict_proba(path))
 
 
 def test_a_pil_image_is_not_changed(clf, path):
@@ -388,7 +391,7 @@ def test_what_cannot_be_read_is_an_error_or_an_entry(clf, path, home):
             np.full((4, 4, 3), 1j),
             DataError,
             "`source` must be real numbers, best as uint8 from 0 to 255. Received: "
-            "dtype=complex128, shape=(4, 4, 3).",
+            "dtype=complex128.",
         ),
         (
             np.zeros((2, 2, 2, 2, 2)),

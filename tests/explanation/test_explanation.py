@@ -252,8 +252,7 @@ def test_wrong_arguments_are_refused(clf):
     ]:
         with pytest.raises(errors.ArgumentError, match=message):
             clf.explain(images, **wrong)
-    with pytest.raises(errors.DataError, match="at least one image"):
-        clf.explain(images[:0])
+    assert len(clf.explain(images[:0])) == 0
     sizes = [Image.new("RGB", (16, 16)), Image.new("RGB", (20, 16))]
     with pytest.raises(errors.DataError, match="images of one size, since the model takes any"):
         Classifier(any_size()).explain(sizes)

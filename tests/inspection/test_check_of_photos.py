@@ -79,7 +79,7 @@ def test_broken_files_are_found_with_the_reason(photos):
     broken = finding(found, "broken")
     assert (broken.severity, broken.num_affected) == ("problem", 5)
     details = {group[0].photo.name: group[0].detail for group in broken.groups}
-    assert details["dog/page.jpg"] == "is not a JPEG, PNG, WEBP, GIF, BMP image."
+    assert details["dog/page.jpg"] == "is not a JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF image."
     assert details["dog/phone.heic"].startswith("is HEIC")
     for name in ("cat/aa.png", "cat/bb.png", "cat/zz.jpg"):
         assert details[name].startswith("damaged image (")

@@ -108,7 +108,7 @@ def to_numbers(array: np.ndarray, name: str, white_level: float | None = None) -
     if not (np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)):
         raise DataError(
             f"`{name}` must be real numbers, best as uint8 from 0 to 255. "
-            f"Received: dtype={array.dtype}, shape={array.shape}."
+            f"Received: dtype={array.dtype}."
         )
     if array.size == 0:
         return array.astype(np.uint8)

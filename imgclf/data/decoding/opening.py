@@ -64,11 +64,8 @@ def opened(
     with _file(source, max_pixels, shown) as file, pillow_quiet():
         bounded = BoundedFile(file, shown)
         image = _open(bounded, max_pixels, shown)
-        try:
-            bounded.end_header()
-            yield image
-        finally:
-            image.close()
+        bounded.end_header()
+        yield image  # which keeps its pixels, if it has any, when the file is closed
 
 
 def read_all(source: StrPath) -> bytes:
