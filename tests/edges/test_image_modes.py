@@ -297,23 +297,33 @@ def test_of_a_tiff_with_pages_the_first_is_used_and_they_are_counted(tmp_path):
     assert not [one for one in found.findings if one.kind == "animated"]
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientations_of_tiff_and_avif(orientation, rng):
+# What is done to the upright image so that a viewer that follows the EXIF tag shows it upright.
+STORED = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.transpose(1, 0, 2),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: np.rot90(upright, 2).transpose(1, 0, 2),
+    8: lambda upright: np.rot90(upright, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("suffix", ["TIFF", "AVIF"])
+def test_orientations_of_tiff_and_avif(suffix, orientation):
     upright = np.zeros((16, 24, 3), np.uint8)
-    upright[:8, :8], upright[8:, 16:] = (255, 0, 0), (0, 255, 0)
+    upright[:8, :8], upright[8:, 16:], upright[:8, 16:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 1, 7: 3, 8: 3}[orientation]
-    pixels = np.rot90(upright, stored) if orientation not in (2, 4, 5, 7) else None
-    if pixels is None:
-        pytest.skip("mirrored ones are in tests/data/test_images.py")
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    if orientation == 8:
-        image = Image.fromarray(np.ascontiguousarray(np.rot90(upright, -1)))
-    data = in_memory(image, "TIFF", exif=exif)
+    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](upright)))
+    data = in_memory(stored, suffix, exif=exif)
     assert check_image(data)[:2] == (16, 24)
-    np.testing.assert_array_equal(decode_image(data, RGB), upright)
-    np.testing.assert_array_equal(decode_image(Image.open(io.BytesIO(data)), RGB), upright)
+    for form in (data, Image.open(io.BytesIO(data))):
+        difference = np.abs(decode_image(form, RGB).astype(int) - upright)
+        assert difference.mean() < (30 if suffix == "AVIF" else 1e-9)
+        assert np.abs(difference[4, 4]).max() < 60
 
 
 def test_a_jpeg_is_nearly_the_same_by_path_and_by_pil():
@@ -327,7 +337,8 @@ def test_a_jpeg_is_nearly_the_same_by_path_and_by_pil():
                 by_file = decode_image(data, spec).astype(int)
                 difference = np.abs(by_file - decode_image(Image.open(io.BytesIO(data)), spec))
                 assert difference.mean() < 1
-                assert np.quantile(difference, 0.999) <= 10
+                assert np.quantile(difference, 0.99) <= 8
+                assert difference.max() <= 20
 
 
 def test_bytes_and_path_are_the_very_same(tmp_path):
