@@ -132,7 +132,11 @@ class ImageSpec:
 
     def __repr__(self) -> str:
         """Identifies the images of a run; `max_pixels` changes no pixel."""
-        values = {"image_size": self.image_size, "channels": self.channels, "resize": self.resize}
+        values: dict[str, object] = {
+            "image_size": self.image_size,
+            "channels": self.channels,
+            "resize": self.resize,
+        }
         if self.background != WHITE:
             values["background"] = self.background
         if self.white_level is not None:

@@ -145,7 +145,7 @@ def test_floats_of_0_to_255_are_recognised_over_the_data_set(tmp_path, rng):
 
 def test_a_model_keeps_white_level_and_background(tmp_path, rng):
     root = deep_folder(tmp_path / "photos", rng, 4095)
-    data = imgclf.load_folder(root, background="black")
+    data = imgclf.load_folder(root, background="black", image_size=16)
     clf = imgclf.Classifier.from_preset("quick", data, epochs=1)
     clf.fit(data, verbose=0)
     path = root / "lit" / "3.tif"
@@ -248,7 +248,7 @@ def test_the_command_line_takes_background_and_white_level(tmp_path):
         main,
         [
             *("train", str(root), "--epochs", "1", "--quiet", "--out", str(run)),
-            *("--background", "black", "--white-level", "4095"),
+            *("--background", "black", "--white-level", "4095", "--image-size", "16"),
         ],
     )
     assert result.exit_code == 0, result.output

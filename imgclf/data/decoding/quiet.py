@@ -40,7 +40,8 @@ class _Quiet:
             self._users -= 1
             if not self._users:
                 # Another list, if the caller has entered or left a catch_warnings meanwhile.
-                for filters in (self._changed, warnings.filters):
+                now: Any = warnings.filters
+                for filters in (self._changed, now):
                     with contextlib.suppress(ValueError):
                         filters.remove(_FILTER)
 
