@@ -13,13 +13,19 @@ from imgclf import checks
 from imgclf.backend.compiled_model import CompiledModel
 from imgclf.classifier.prediction import Prediction
 from imgclf.data.dataset import Dataset
+from imgclf.data.decoding.given_images import (
+    GivenImage,
+    ImageSource,
+    ModelInput,
+    Skipped,
+    given_images,
+)
 from imgclf.data.image_batches import (
     decode_batches,
     inference_batch_size,
     prediction_batch_size,
 )
 from imgclf.data.image_files import ImageFiles
-from imgclf.data.image_source import GivenImage, ImageSource, ModelInput, Skipped, given_images
 from imgclf.data.images import ImageSpec
 from imgclf.data.split import check_class_names
 from imgclf.errors import ArgumentError, ArgumentTypeError, DataError, ImgclfError
@@ -39,7 +45,7 @@ __all__ = [
     "lowest_known",
 ]
 
-# Whatever shows images; `imgclf.data.image_source` says what that is.
+# Whatever shows images; `imgclf.data.decoding.given_images` says what that is.
 Source: TypeAlias = ImageSource
 
 

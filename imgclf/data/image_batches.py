@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from imgclf import checks
-from imgclf.data.image_source import GivenImage
+from imgclf.data.decoding.given_images import GivenImage
 from imgclf.data.images import ImageSpec, decode_image, reason_of
 from imgclf.errors import ImageError, ImgclfError
 from imgclf.files.in_threads import in_threads

@@ -57,7 +57,7 @@ def explain(
     do not trust that heat map.
     """
     import imgclf
-    from imgclf.data.image_source import place_of
+    from imgclf.data.decoding.given_images import place_of
     from imgclf.data.sources.folder import images_at
 
     paths = [path for image in images for path in images_at(Path(place_of(image, "IMAGE")), None)]

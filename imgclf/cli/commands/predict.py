@@ -77,7 +77,7 @@ def predict(
     listed with the reason; the exit code is 1 only if no file could be read.
     """
     import imgclf
-    from imgclf.data.image_source import place_of
+    from imgclf.data.decoding.given_images import place_of
     from imgclf.data.sources.folder import images_at
 
     if unknown and threshold is not None:

@@ -1,1 +1,1 @@
-"""What decoding one image needs: opening it safely, its memory, its mode, arrays as images."""
+"""What decoding needs: splitting what was given, opening it safely, memory, modes, arrays."""
