@@ -282,17 +282,14 @@ class Header(NamedTuple):
 def read_header(source: StrPath | bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Reads the header of an image without decoding it. Raises as `decode_image` does."""
     with opened(source, max_pixels) as image:
-        return _header(image, name_of(source))
+        return _header(image)
 
 
-def _header(image: Image.Image, name: str) -> Header:
+def _header(image: Image.Image) -> Header:
     width, height = image.size
-    try:
-        # Pillow looks for EXIF at the end of a PNG too, and decodes all of it to get there.
-        known = image.format != "PNG" or "exif" in image.info
-        orientation = orientation_of(image) if known else 1
-    except Exception as error:
-        raise ImageError(f"{name}: damaged image ({error}).") from error
+    # Pillow looks for EXIF at the end of a PNG too, and decodes all of it to get there.
+    known = image.format != "PNG" or "exif" in image.info
+    orientation = orientation_of(image) if known else 1
     if orientation >= 5 and image.format != "TIFF":  # whose size Pillow has turned already
         width, height = height, width
     if image.format == "MPO":  # a JPEG with more images behind the first, as telephones make
@@ -358,10 +355,7 @@ def decode_with_facts(
         image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
         with _decoding(image, shown):
             image.load()
-            exif = image.getexif()
-            orientation = orientation_of(image)
-            camera = " ".join(str(exif[tag]).strip("\0 ") for tag in _CAMERA if tag in exif)
-            camera = show_path(camera[:_LONGEST_CAMERA])
+            orientation, camera = orientation_of(image), _camera_of(image)
             hidden, values = vanishes(image, WHITE), _range_of(image)
             plain = to_mode(
                 upright(image),
@@ -374,6 +368,14 @@ def decode_with_facts(
         height, width, mode, image_format, orientation, is_animated, camera, hidden, values
     )
     return facts, plain
+
+
+def _camera_of(image: Image.Image) -> str:
+    with contextlib.suppress(Exception):  # metadata that cannot be read
+        exif = image.getexif()
+        camera = " ".join(str(exif[tag]).strip("\0 ") for tag in _CAMERA if tag in exif)
+        return show_path(camera[:_LONGEST_CAMERA])
+    return ""
 
 
 def _range_of(image: Image.Image) -> tuple[float, float] | None:
@@ -389,7 +391,7 @@ def check_image(
     """
     name = name_of(source)
     with opened(source, max_pixels, name) as image:
-        header = _header(image, name)
+        header = _header(image)
         if header.format == "JPEG":
             data = source if isinstance(source, bytes) else read_all(source)
             if is_sound_jpeg(data):

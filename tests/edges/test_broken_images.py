@@ -22,7 +22,13 @@ from PIL import Image
 import imgclf
 from imgclf.data.decoding.jpeg import is_sound_jpeg
 from imgclf.data.decoding.memory import DecodingMemory
-from imgclf.data.images import ImageSpec, check_image, decode_image, read_header
+from imgclf.data.images import (
+    ImageSpec,
+    check_image,
+    decode_image,
+    decode_with_facts,
+    read_header,
+)
 from imgclf.errors import ImageError, ImgclfError
 
 FORMATS = {
@@ -294,3 +300,46 @@ def test_the_filters_of_warnings_are_as_before():
     for thread in threads:
         thread.join()
     assert warnings.filters == before
+
+
+# Metadata that other libraries stumble over; the pixels are as they were.
+ODD_METADATA = {
+    "XMP that is no UTF-8": {"xmp": b"<x:xmpmeta>\xa8\xff\xfe</x:xmpmeta>"},
+    "EXIF that is none": {"exif": b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(20)},
+    "EXIF of many values": {
+        "exif": b"Exif\0\0II*\0\x08\0\0\0\x02\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"
+        b"\x10\x92\x07\0\x05\0\0\0\x26\0\0\0" + bytes(16)
+    },
+}
+
+
+@pytest.mark.parametrize("kind", ODD_METADATA)
+@pytest.mark.parametrize("suffix", ["JPEG", "PNG", "WEBP"])
+def test_metadata_that_cannot_be_read_costs_no_image(tmp_path, suffix, kind):
+    """huggingface/datasets#7668 and ageitgey/image_to_numpy#1: a good photo was lost."""
+    image = make_image(np.random.default_rng(3), (60, 44), 1)
+    metadata = ODD_METADATA[kind]
+    if suffix == "PNG" and "xmp" in metadata:
+        pytest.skip("Pillow writes no XMP into a PNG")
+    path = tmp_path / f"x.{suffix.lower()}"
+    image.save(path, suffix, **metadata)
+    turned = kind == "EXIF of many values"
+    assert check_image(path)[:2] == ((60, 44) if turned else (44, 60))
+    assert decode_image(path, ImageSpec()).shape[:2] == ((60, 44) if turned else (44, 60))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Pillow, to who opens the file by it
+        opened = Image.open(path)
+    assert decode_image(opened, ImageSpec(8)).shape == (8, 8, 3)
+    facts, _ = decode_with_facts(path, 32)
+    assert facts.orientation == (6 if turned else 1)
+
+
+@pytest.mark.parametrize("mode", ["RGBX", "CMYK"])
+def test_tiffs_of_four_bands(mode):
+    """keras-team/keras#9187: more than three channels became distorted, or an error."""
+    image = make_image(np.random.default_rng(3), (30, 20), 1).convert("RGBA")
+    stored = image.convert("RGB").convert(mode)
+    file = io.BytesIO()
+    stored.save(file, "TIFF")
+    pixels = decode_image(file.getvalue(), ImageSpec())
+    assert np.abs(pixels.astype(int) - np.asarray(image)[..., :3]).max() <= 2

@@ -240,6 +240,14 @@ def test_arrays_of_any_size(clf, rng):
     assert clf.predict_proba(greys).shape == (7, 2)
 
 
+def test_arrays_with_other_channels_are_as_by_path(clf, tmp_path, rng):
+    """ultralytics/ultralytics#25150: RGBA and grey arrays crashed where the same file worked."""
+    for channels in (1, 2, 4):
+        pixels = rng.integers(0, 256, (30, 20, channels), dtype=np.uint8)
+        Image.fromarray(pixels.squeeze()).save(tmp_path / f"{channels}.png")
+        assert_same(clf.predict_proba(pixels), clf.predict_proba(tmp_path / f"{channels}.png"))
+
+
 def test_a_mask_and_a_matrix_of_truths_are_black_and_white(clf):
     mask = np.eye(SIDE, dtype=bool)
     black_and_white = (mask * np.uint8(255)).astype(np.uint8)

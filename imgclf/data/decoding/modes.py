@@ -55,8 +55,11 @@ _SAMPLE = 48
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 if there is none."""
-    orientation = image.getexif().get(_ORIENTATION, 1)
+    """The EXIF orientation, 1 to 8; 1 if there is none, or the metadata cannot be read."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # Pillow raises many kinds; the pixels are none the worse
+        return 1
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
