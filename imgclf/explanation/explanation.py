@@ -96,6 +96,8 @@ class Explanation:
             (N, height, width, 3) uint8.
         """
         strength = checks.number("strength", strength, low=0, high=1)
+        if not len(self):
+            return np.empty((*self.heatmaps.shape, 3), np.uint8)
         return plots.heat_overlay(self.images, self.heatmaps, strength)
 
     def to_dict(self) -> dict[str, Any]:

@@ -267,6 +267,7 @@ def test_nothing_gives_an_empty_answer(clf, data, empty):
     assert clf.predict_proba(empty).shape == (0, 2)
     assert list(clf.predict_files(empty)) == []
     explained = clf.explain(empty)
+    assert explained.overlay().shape[0] == 0
     assert (len(explained), str(explained).startswith("grad-cam of 0 images")) == (0, True)
     assert clf.explain(empty, method="occlusion").to_dict()["images"] == []
     assert len(clf.nearest_neighbors(empty, data.train, k=3)) == 0
