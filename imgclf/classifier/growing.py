@@ -57,6 +57,8 @@ def grown(classifier: Classifier, class_names: Sequence[str]) -> Classifier:
         blocks=classifier.blocks,
         resize=classifier.resize,
         max_pixels=classifier.max_pixels,
+        background=classifier.background,
+        white_level=classifier.white_level,
         strategy=classifier.strategy,
     )
     more.run_dir = classifier.run_dir

@@ -20,7 +20,7 @@ from imgclf.data.decoding.given_images import (
     Skipped,
     given_images,
 )
-from imgclf.data.image_batches import (
+from imgclf.data.decoding.image_batches import (
     decode_batches,
     inference_batch_size,
     prediction_batch_size,

@@ -54,6 +54,8 @@ _STORED: dict[str, Check] = {
     ),
     "color": optional(one_of("rgb", "gray")),
     "resize": optional(one_of("crop", "pad", "stretch")),
+    "background": optional(_TEXT),
+    "white_level": optional(number(0, 1e12)),
     "validation": optional(number(0, 1)),
     "exclude": optional(_TEXT),
     "groups": optional(_TEXT),

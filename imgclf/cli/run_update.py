@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["run_update"]
 
 # Options that an update takes from the run.
-_OF_THE_RUN = ("image_size", "color", "resize", "split_like")
+_OF_THE_RUN = ("image_size", "color", "resize", "background", "white_level", "split_like")
 
 
 def run_update(

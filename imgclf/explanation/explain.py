@@ -9,7 +9,7 @@ import numpy as np
 
 from imgclf import checks
 from imgclf.backend.compiled_model import CompiledModel
-from imgclf.data.image_batches import prediction_batch_size
+from imgclf.data.decoding.image_batches import prediction_batch_size
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
 from imgclf.errors import ArgumentError

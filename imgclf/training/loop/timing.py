@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from imgclf.backend.keras_internals import forget_traces
-from imgclf.data.image_batches import inference_batch_size
+from imgclf.data.decoding.image_batches import inference_batch_size
 from imgclf.data.split import Split, unchecked_split
 from imgclf.files.atomic import LEFTOVER
 from imgclf.training.budget.memory import peak_memory

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imgclf.backend.random_state import seeded
-from imgclf.data.image_batches import inference_batch_size
+from imgclf.data.decoding.image_batches import inference_batch_size
 from imgclf.data.image_files import ImageFiles
 from imgclf.data.split import Split
 from imgclf.errors import OutOfMemoryError
