@@ -47,6 +47,7 @@ from imgclf.search.results.confirmation import Confirmation, RetrainedNetwork, R
 from imgclf.search.results.significance import compare_all
 from imgclf.search.results.trial import Trial
 from imgclf.search.space.hypermodel_space import HyperModelSpace
+from imgclf.training.loop.options import TrainingData
 from imgclf.training.loop.run_folder import RunFolder
 from imgclf.typing import StrPath, Verbose
 
@@ -110,7 +111,7 @@ def confirm(
         if run_dir is not None:
             folder = RunFolder(run_dir)
             stack.enter_context(folder.lock())
-            folder.claim(_config(entrants, fresh, data, seconds))
+            folder.claim(_config(entrants, fresh, data, seconds), TrainingData.of(data))
         runner = _Runner(data, seconds, None if folder is None else folder.path, verbose, on_run)
         networks = [runner.train_all(entrant, fresh) for entrant in entrants]
     return _confirmation(networks, runner, data, seconds)
