@@ -204,10 +204,10 @@ class KnownImages:
         kept, given = self._split_by_digest, now._split_by_digest
         old_classes, new_classes = set(self.class_names), set(now.class_names)
         return ImageDifference(
-            new=sum(digest not in mine for digest in theirs),
-            gone=len(mine_now.keys() - theirs.keys()),
-            relabelled=sum(mine_now[one].class_name != theirs[one].class_name for one in both),
-            moved=sum(kept[one] != given[one] for one in both),
+            num_new=sum(digest not in mine for digest in theirs),
+            num_gone=len(mine_now.keys() - theirs.keys()),
+            num_relabelled=sum(mine_now[one].class_name != theirs[one].class_name for one in both),
+            num_moved=sum(kept[one] != given[one] for one in both),
             new_classes=tuple(sorted(new_classes - old_classes)),
             gone_classes=tuple(sorted(old_classes - new_classes)),
         )
@@ -218,22 +218,22 @@ class ImageDifference:
     """What data has more, less or otherwise than the data of a run; `str()` says it.
 
     Args:
-        new: images that the run does not know.
-        gone: images that are no longer there.
-        relabelled: images with another class.
-        moved: images in another split.
+        num_new: images that the run does not know.
+        num_gone: images that are no longer there.
+        num_relabelled: images with another class.
+        num_moved: images in another split.
         new_classes: classes that the run does not have.
         gone_classes: classes without an image now.
 
     Example:
-        >>> print(ImageDifference(new=19, new_classes=("dog",), gone=1))
+        >>> print(ImageDifference(num_new=19, new_classes=("dog",), num_gone=1))
         19 images and the class 'dog' are new; 1 image is gone
     """
 
-    new: int = 0
-    gone: int = 0
-    relabelled: int = 0
-    moved: int = 0
+    num_new: int = 0
+    num_gone: int = 0
+    num_relabelled: int = 0
+    num_moved: int = 0
     new_classes: tuple[str, ...] = ()
     gone_classes: tuple[str, ...] = ()
 
@@ -246,14 +246,16 @@ class ImageDifference:
     def sentences(self) -> list[str]:
         """One for each kind of difference."""
         found = [
-            _are(self.new, self.new_classes, "new"),
-            _are(self.gone, self.gone_classes, "gone"),
+            _are(self.num_new, self.new_classes, "new"),
+            _are(self.num_gone, self.gone_classes, "gone"),
         ]
-        if self.relabelled:
-            has = "has" if self.relabelled == 1 else "have"
-            found.append(f"{plural(self.relabelled, 'image')} {has} another class")
-        if self.moved:
-            found.append(f"{plural(self.moved, 'image')} {_verb(self.moved)} in another split")
+        if self.num_relabelled:
+            has = "has" if self.num_relabelled == 1 else "have"
+            found.append(f"{plural(self.num_relabelled, 'image')} {has} another class")
+        if self.num_moved:
+            found.append(
+                f"{plural(self.num_moved, 'image')} {_verb(self.num_moved)} in another split"
+            )
         return [sentence for sentence in found if sentence]
 
 

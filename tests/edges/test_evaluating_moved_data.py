@@ -266,7 +266,7 @@ def test_a_run_is_updated_with_more_photos_and_a_class(place):
     # A second time there is nothing to do; the plain command finds its run.
     again = call("train", place / "photos", "--out", place / "run", "--update", "--json")
     assert again.exit_code == 0, again.output
-    assert json.loads(again.stdout)["new"] == 0
+    assert json.loads(again.stdout)["num_new"] == 0
     assert json.loads(again.stdout)["epochs"] == 0
     # And from there it is evaluated as any other run.
     assert f"on {len(now.test)} images" in first_line(
