@@ -86,7 +86,7 @@ def load_model(path: StrPath, *, trust: bool = False) -> tuple[KerasModel, Mappi
         with (
             channels_last(),
             _to_load(checked) as file,
-            building_within(checked.weights),
+            building_within(checked.weights, timed=not trust),
             seeded(0),  # of dropout, which starts over; weights are the file's
             _all_weights(),
         ):

@@ -1,13 +1,13 @@
 """The objects that a network from a stranger may consist of: parts of Keras that only compute.
 
 Each is listed by the exact module and class that Keras writes. Everything else is unrecognized:
-`Lambda` and wrappers of other frameworks run code, lookups read files, recurrent layers can be
-unrolled without end.
+`Lambda` and wrappers of other frameworks run code, lookups read files, spectrograms compute their
+filters while they are built.
 """
 
 from __future__ import annotations
 
-__all__ = ["ACTIVATIONS", "ALLOWED", "DTYPES", "MODELS", "VALUES", "is_known_text"]
+__all__ = ["ACTIVATIONS", "ALLOWED", "DTYPES", "MODELS", "UNUSUAL", "VALUES", "is_known_text"]
 
 
 def _names(text: str) -> list[str]:
@@ -19,20 +19,25 @@ MODELS = frozenset({("keras", "Sequential"), ("keras.src.models.functional", "Fu
 
 _LAYERS = _names("""
     Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
-    AdaptiveMaxPooling1D AdaptiveMaxPooling2D Add AdditiveAttention AlphaDropout Attention
-    AutoContrast Average AveragePooling1D AveragePooling2D BatchNormalization CenterCrop
-    Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Cropping1D Cropping2D Dense
-    DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU EinsumDense Embedding Equalization Flatten
-    GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
-    GlobalMaxPooling1D GlobalMaxPooling2D GroupNormalization GroupQueryAttention Identity
-    InputLayer LayerNormalization LeakyReLU MaxPooling1D MaxPooling2D Maximum Minimum
-    MultiHeadAttention Multiply Normalization PReLU Permute RMSNormalization RandomBrightness
-    RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomErasing RandomFlip
-    RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective
-    RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
-    RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape Resizing SeparableConv1D
-    SeparableConv2D Softmax Solarization SpatialDropout1D SpatialDropout2D Subtract
-    UnitNormalization UpSampling1D UpSampling2D ZeroPadding1D ZeroPadding2D
+    AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add
+    AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D
+    AveragePooling2D AveragePooling3D BatchNormalization Bidirectional CenterCrop Concatenate
+    ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D Conv2DTranspose
+    Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D Dense
+    DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU EinsumDense Embedding Equalization Flatten GRU
+    GRUCell GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
+    GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D
+    GroupNormalization GroupQueryAttention Identity InputLayer LSTM LSTMCell LayerNormalization
+    LeakyReLU Masking MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum MultiHeadAttention
+    Multiply Normalization PReLU Permute Pipeline RMSNormalization RNN RandAugment RandomBrightness
+    RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop RandomElasticTransform
+    RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert
+    RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness
+    RandomShear RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape Resizing
+    ReversibleEmbedding SeparableConv1D SeparableConv2D SimpleRNN SimpleRNNCell Softmax
+    Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization
+    StackedRNNCells Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D
+    UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 """)
 _INITIALIZERS = _names("""
     Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal LecunUniform Ones
@@ -40,26 +45,55 @@ _INITIALIZERS = _names("""
 """)
 _REGULARIZERS = ["L1", "L1L2", "L2", "OrthogonalRegularizer"]
 _CONSTRAINTS = ["MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"]
-_ARITHMETIC = _names("""
-    Absolute Add Average Clip Concatenate Divide Exp ExpandDims GetItem Log Matmul Max Maximum Mean
-    Min Minimum Moveaxis Multiply Negative Power Reciprocal Reshape Sqrt Square Squeeze Stack
-    Subtract Sum Tanh Transpose TrueDivide
+# `x + y` and `keras.ops.relu(x)` in a functional model, by the module of Keras that they are in.
+_OPERATIONS = {
+    "core": _names("Cast SaturateCast Slice StopGradient Unstack"),
+    "einops": _names("Rearrange"),
+    "image": _names("""
+        AffineTransform CropImages ExtractPatches GaussianBlur HSVToRGB PadImages RGBToGrayscale
+        RGBToHSV Resize SobelEdges
+    """),
+    "linalg": _names("Norm"),
+    "math": _names("Erf Logsumexp Rsqrt TopK"),
+    "nn": _names("""
+        AdaptiveAveragePool AdaptiveMaxPool AveragePool BatchNorm Celu Conv ConvTranspose
+        DepthToSpace DepthwiseConv DotProductAttention Elu Gelu Glu HardShrink HardSigmoid HardSilu
+        HardTanh LayerNorm LeakyRelu LogSigmoid LogSoftmax MaxPool Moments Normalize OneHot RMSNorm
+        Relu Relu6 Selu SeparableConv Sigmoid Silu SoftShrink Softmax Softplus Softsign
+        SpaceToDepth SparsePlus SparseSigmoid Sparsemax Squareplus TanhShrink Threshold
+    """),
+    "numpy": _names("""
+        Abs Absolute Add All Amax Amin Any Append Arccos Arccosh Arcsin Arcsinh Arctan Arctan2
+        Arctanh Argmax Argmin Argsort Average BroadcastTo Cbrt Ceil Clip Concatenate Cos Cosh
+        CountNonzero Cross Cumprod Cumsum Diag Diagonal Diff Digitize Divide DivideNoNan Dot Einsum
+        Equal Exp Exp2 ExpandDims Expm1 Flip Fliplr Flipud Floor FloorDivide FullLike GetItem
+        Greater GreaterEqual Hstack Hypot Inner Isclose Isfinite Isinf Isnan Less LessEqual Log
+        Log10 Log1p Log2 Logaddexp LogicalAnd LogicalNot LogicalOr LogicalXor Matmul Max Maximum
+        Mean Median Min Minimum Mod Moveaxis Multiply NanToNum Negative NotEqual OnesLike Outer Pad
+        Percentile Power Prod Quantile Ravel Reciprocal Repeat Reshape Roll Rot90 Round Sign Sin
+        Sinc Sinh Sort Split Sqrt Square Squeeze Stack Std Subtract Sum Swapaxes Take TakeAlongAxis
+        Tan Tanh Tensordot Tile Trace Transpose Tril Triu TrueDivide Trunc Var Vdot Vstack Where
+        ZerosLike
+    """),
+}
+_POLICIES = _names("""
+    DTypePolicy DTypePolicyMap FloatDTypePolicy Int4DTypePolicy QuantizedDTypePolicy
+    QuantizedFloat8DTypePolicy
 """)
-_FUNCTIONS = _names("""
-    AveragePool Celu Elu Gelu HardSigmoid HardSilu HardTanh LeakyRelu LogSoftmax MaxPool Relu Relu6
-    Selu Sigmoid Silu Softmax Softplus Softsign
+_QUANTIZERS = _names("""
+    AbsMaxQuantizer Float8QuantizationConfig Int4QuantizationConfig Int8QuantizationConfig
 """)
 
 ALLOWED = frozenset(
     MODELS
     | {("keras", "DTypePolicy"), ("keras", "FloatDTypePolicy")}
+    | {("keras.dtype_policies", name) for name in _POLICIES}
+    | {("keras.quantizers", name) for name in _QUANTIZERS}
     | {("keras.layers", name) for name in _LAYERS}
     | {("keras.initializers", name) for name in _INITIALIZERS}
     | {("keras.regularizers", name) for name in _REGULARIZERS}
     | {("keras.constraints", name) for name in _CONSTRAINTS}
-    # `x + y` and `keras.ops.relu(x)` in a functional model.
-    | {("keras.src.ops.numpy", name) for name in _ARITHMETIC}
-    | {("keras.src.ops.nn", name) for name in _FUNCTIONS}
+    | {(f"keras.src.ops.{module}", name) for module, names in _OPERATIONS.items() for name in names}
     # Two layers of keras.applications that have no public name.
     | {
         ("keras.src.applications.convnext", "LayerScale"),
@@ -69,6 +103,9 @@ ALLOWED = frozenset(
 
 # Plain values that Keras writes in the form of an object.
 VALUES = frozenset({"__keras_tensor__", "__slice__", "__ellipsis__", "__numpy__", "__tensor__"})
+
+# Settings of recurrent layers that take time or memory by the length of a sequence or a batch.
+UNUSUAL = frozenset({"stateful", "unroll"})
 
 ACTIVATIONS = frozenset(
     _names("""
@@ -91,7 +128,7 @@ def is_known_text(key: str, text: str) -> bool:
 
     Texts under most keys are names or modes, which Keras checks; some name what is to be built.
     """
-    if key == "activation":
+    if key.endswith("activation"):
         return text in ACTIVATIONS
     if key == "dtype":
         return text in DTYPES

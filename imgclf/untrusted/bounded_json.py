@@ -1,7 +1,11 @@
-"""JSON from strangers: bounded in size, depth, and the size of its numbers and texts."""
+"""JSON from strangers: bounded in size, depth, and the size of its numbers and texts.
+
+No object may hold a key twice: of the two values, another program may read the other one.
+"""
 
 from __future__ import annotations
 
+import collections
 import itertools
 import json
 import math
@@ -13,6 +17,7 @@ from imgclf.untrusted.errors import UnsafeFileError
 __all__ = ["MAX_BYTES", "parse"]
 
 MAX_BYTES = 4 * 2**20  # the largest of keras.applications has 1 MB
+_MAX_VALUES = 200_000  # the largest of keras.applications: 65,000
 _MAX_DEPTH = 64  # keras.applications: 11
 _MAX_TEXT = 4096  # characters
 _MAX_INT = 2**64
@@ -32,11 +37,23 @@ def parse(name: str, data: bytes) -> Any:
     if len(data) > MAX_BYTES:
         raise UnsafeFileError(f"{name} is larger than {MAX_BYTES // 2**20} MiB.")
 
+    # At most as many values, before any of them takes memory.
+    values = sum(map(data.count, (b",", b"[", b"{")))
+    if values > _MAX_VALUES:
+        raise UnsafeFileError(f"{name} holds more than {_MAX_VALUES:,} values.")
+
     def refuse(constant: str) -> NoReturn:
         raise UnsafeFileError(f"{name} holds {constant}, which is not a number.")
 
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            [(twice, _)] = collections.Counter(key for key, _ in pairs).most_common(1)
+            raise UnsafeFileError(f"{name} holds {twice[:80]!r} twice in one object.")
+        return found
+
     try:
-        value = json.loads(data, parse_constant=refuse)
+        value = json.loads(data, parse_constant=refuse, object_pairs_hook=unique)
     except RecursionError as error:
         raise UnsafeFileError(f"{name} is nested too deeply.") from error
     except UnsafeFileError:

@@ -17,15 +17,18 @@ from imgclf.untrusted.allowed_layers import (
     ALLOWED,
     DTYPES,
     MODELS,
+    UNUSUAL,
     VALUES,
     is_known_text,
 )
+from imgclf.untrusted.build_time import estimate_seconds, is_model
+from imgclf.untrusted.constants import check_build_shapes, check_calls, constant_bytes
 from imgclf.untrusted.errors import UnsafeFileError
 
 __all__ = ["MAX_VALUES", "NOTHING", "Layer", "Network", "read_network"]
 
-# Of layers while the network is built; the largest of keras.applications: 1,041.
-_MAX_CALLS = 20_000
+_MAX_SECONDS = 15  # of one processor, to build the network; the largest of keras.applications: 6
+_MAX_CONSTANTS = 2**24  # bytes that are made of numbers in the description
 _MAX_MODELS = 6  # models within models
 _MAX_SIZE = 2**24  # any number that may become a size
 _MAX_FACTOR = 2**16  # numbers by which an image grows or shrinks
@@ -98,15 +101,22 @@ def read_network(config: Any) -> Network:
     walk = _Walk()
     # The outermost model is loaded with compile=False, which ignores its compile_config.
     walk.through({key: value for key, value in config.items() if key != "compile_config"})
-    if not _is_model(config):
+    if walk.constants > _MAX_CONSTANTS:
+        raise UnsafeFileError(
+            f"config.json: its Normalization layers would make {walk.constants:,} bytes of given "
+            f"numbers; at most {_MAX_CONSTANTS:,} are loaded."
+        )
+    if not is_model(config):
         unknown = f"the model is a {_class_of(config)}, of which no more is known"
         return Network((), None, (*walk.unrecognized, unknown), walk.compiled_within)
     layers = tuple(_layers(config, "layers", 1))
-    if walk.models != 1 + sum(map(_models, layers)):
+    if not walk.unrecognized and walk.models != 1 + sum(map(_models, layers)):
         raise UnsafeFileError("config.json describes a model where there can be none.")
-    if _build_calls(config) > _MAX_CALLS:
+    seconds = estimate_seconds(config)
+    if seconds > _MAX_SECONDS:
         raise UnsafeFileError(
-            f"config.json describes a network that takes more than {_MAX_CALLS:,} calls of layers."
+            f"config.json describes a network that takes about {seconds:,.0f} seconds to build; at "
+            f"most {_MAX_SECONDS} are spent on a file."
         )
     return Network(
         layers,
@@ -124,6 +134,7 @@ class _Walk:
         self.unrecognized: list[str] = []
         self.compiled_within = False
         self.models = 0
+        self.constants = 0  # bytes
         self.shared: dict[int, tuple[Any, ...]] = {}
 
     def through(self, value: Any, key: str = "") -> None:
@@ -138,6 +149,12 @@ class _Walk:
         elif isinstance(value, list):
             for part in value:
                 self.through(part, key)
+        else:
+            self._plain(value, key)
+
+    def _plain(self, value: Any, key: str) -> None:
+        if value is True and key in UNUSUAL:
+            self._note(f"{key}=True")
         elif isinstance(value, str):
             if not is_known_text(key, value):
                 self._note(f"{key} {value[:80]!r}")
@@ -164,6 +181,11 @@ class _Walk:
             known = (module, class_name) in ALLOWED and registered in (None, class_name)
         if not known:
             self._note(_class_of(value))
+        elif isinstance(config, dict):
+            check_build_shapes(value, MAX_VALUES)
+        if isinstance(config, dict):
+            check_calls(value)
+            self.constants += constant_bytes(value)
         self.models += (module, class_name) in MODELS
         if "shared_object_id" in value:
             # Keras builds the first of them only, so the others must not say anything else.
@@ -196,27 +218,6 @@ def _class_of(value: Mapping[str, Any]) -> str:
     return repr(f"{name} registered as {registered}"[:200])[1:-1]
 
 
-def _is_model(value: Mapping[str, Any]) -> bool:
-    inner = value.get("config")
-    return (
-        (value.get("module"), value.get("class_name")) in MODELS
-        and isinstance(inner, dict)
-        and isinstance(inner.get("layers"), list)
-        and all(map(_is_layer, inner["layers"]))
-    )
-
-
-def _is_layer(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("class_name"), str)
-        and isinstance(value.get("config"), dict)
-        and isinstance(value.get("inbound_nodes", []), list)
-        and all(isinstance(node, dict) for node in value.get("inbound_nodes", []))
-        and isinstance(value.get("name"), str | None)
-    )
-
-
 def _layers(model: Mapping[str, Any], store: str, depth: int) -> Iterator[Layer]:
     """The layers of a model, each with the group in which Keras stores its weights."""
     if depth > _MAX_MODELS:
@@ -233,14 +234,24 @@ def _layers(model: Mapping[str, Any], store: str, depth: int) -> Iterator[Layer]
             plain = _snake_case(class_name)
             number = used[plain] = used.get(plain, -1) + 1
             group = f"{store}/{plain}_{number}" if number else f"{store}/{plain}"
-        inner = tuple(_layers(value, f"{group}/layers", depth + 1)) if _is_model(value) else ()
         config = value["config"]
+        inner = _inner(value, group, depth)
         build = value.get("build_config")
         shape = build.get("input_shape") if isinstance(build, dict) else None
         if class_name == "InputLayer":
             shape = config.get("batch_shape", config.get("batch_input_shape"))
         name = str(config.get("name", value.get("name", class_name)))
         yield Layer(name, class_name, config, _shape(shape), group, inner)
+
+
+def _inner(layer: Mapping[str, Any], group: str, depth: int) -> tuple[Layer, ...]:
+    """The layers of a nested model, or of the model that a `TimeDistributed` calls."""
+    if is_model(layer):
+        return tuple(_layers(layer, f"{group}/layers", depth + 1))
+    wrapped = layer["config"].get("layer")
+    if layer["class_name"] == "TimeDistributed" and is_model(wrapped):
+        return tuple(_layers(wrapped, f"{group}/layer/layers", depth + 1))
+    return ()
 
 
 def _snake_case(name: str) -> str:
@@ -288,50 +299,3 @@ def _outputs(layers: tuple[Layer, ...], config: Mapping[str, Any]) -> int | None
 def _models(layer: Layer) -> int:
     """How many models this layer is, those within it included."""
     return bool(layer.inner) + sum(map(_models, layer.inner))
-
-
-def _build_calls(model: Mapping[str, Any]) -> int:
-    """How many calls of layers Keras makes to build a model."""
-    layers = model["config"]["layers"]
-    inner = sum(_build_calls(layer) for layer in layers if _is_model(layer))
-    if model["class_name"] == "Sequential":
-        # Built anew with each layer that is added.
-        return inner + sum(
-            (len(layers) - number) * _calls(layer) for number, layer in enumerate(layers)
-        )
-    # Tried anew for each layer that comes before one that it builds on; Keras writes none such.
-    return inner + _calls(model) * (1 + _forward_references(layers))
-
-
-def _forward_references(layers: list[dict[str, Any]]) -> int:
-    places = {layer.get("name"): place for place, layer in enumerate(layers)}
-    return sum(
-        isinstance(source, str) and places.get(source, -1) > place
-        for place, layer in enumerate(layers)
-        for node in layer.get("inbound_nodes", [])
-        for source in _sources(node)
-    )
-
-
-def _sources(value: Any) -> Iterator[Any]:
-    """The names of the layers whose tensors stand in the arguments of a call."""
-    if isinstance(value, dict):
-        config = value.get("config")
-        if value.get("class_name") == "__keras_tensor__" and isinstance(config, dict):
-            history = config.get("keras_history")
-            yield history[0] if isinstance(history, list) and history else None
-        for part in value.values():
-            yield from _sources(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _sources(part)
-
-
-def _calls(layer: Mapping[str, Any]) -> int:
-    """How many calls of layers it takes to apply this one once."""
-    if not _is_model(layer):
-        return 1
-    return sum(
-        max(1, len(inner.get("inbound_nodes", []))) * _calls(inner)
-        for inner in layer["config"]["layers"]
-    )

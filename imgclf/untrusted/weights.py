@@ -3,8 +3,8 @@
 `model.weights.h5` is an HDF5 file. The HDF5 library was not written for files from strangers: with
 one byte changed in a list of free space, h5py 3.14 runs until all memory is taken. So this module
 reads the file first. It knows the small part of the format that h5py writes for Keras and accepts
-nothing else: groups, and arrays of numbers stored in one piece. No two parts may overlap, so every
-loop ends, and all arrays together fit into the file.
+nothing else: groups, and arrays of numbers stored in one piece. No two parts may overlap, and all
+of them together are never more than the file, so every loop ends.
 
 Source: The HDF Group, "HDF5 File Format Specification Version 2.0", sections II.A, III.A, III.B,
 III.D, III.E and IV.A.1.
@@ -12,9 +12,10 @@ III.D, III.E and IV.A.1.
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
+import itertools
 import math
+import re
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -22,13 +23,13 @@ from typing import BinaryIO
 from imgclf.untrusted.archive import Member
 from imgclf.untrusted.errors import UnsafeFileError
 
-__all__ = ["Weight", "read_weights"]
+__all__ = ["Weight", "item_size", "read_weights"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NOWHERE = 2**64 - 1  # the address of what was never stored
 _LAST = 1  # ends a list of free space
 
-_MAX_OBJECTS = 50_000  # groups and arrays; the largest of keras.applications has 5,000
+_MAX_OBJECTS = 25_000  # groups and arrays; the largest of keras.applications has 5,000
 _MAX_DEPTH = 64  # groups within groups
 _MAX_RANK = 16
 _MAX_LEVELS = 8  # of a tree of names
@@ -99,6 +100,17 @@ class Weight:
         """How many values it has."""
         return math.prod(self.shape)
 
+    @property
+    def num_bytes(self) -> int:
+        """How much memory its values take."""
+        return self.size * item_size(self.dtype)
+
+
+def item_size(dtype: str) -> int:
+    """The bytes of one value of a type, such as "bfloat16"; 8 if the type is not known."""
+    bits = re.search(r"^[a-z]+(\d+)", dtype)
+    return 1 if dtype == "bool" else -(-int(bits[1]) // 8) if bits else 8
+
 
 def read_weights(file: BinaryIO, member: Member) -> tuple[Weight, ...]:
     """Lists the arrays of a weights file, without reading their values.
@@ -128,15 +140,17 @@ class _Entry:
 
 
 _ENTRY_SIZE = 40
+_OVERLAP = "two parts of it overlap"
 
 
 class _Reader:
-    """Walks through one file; `parts` holds what was read, so that nothing is read twice."""
+    """Walks through one file; `parts` holds the beginning and end of what was read."""
 
     def __init__(self, file: BinaryIO, member: Member) -> None:
         self.file = file
         self.member = member
         self.parts: list[tuple[int, int]] = []
+        self.left = member.size  # bytes that may still be read
         self.seen: set[int] = set()
         self.texts: dict[int, dict[int, int]] = {}
         self.leaf_size = self.node_size = 0  # half of what a leaf or a node can hold
@@ -162,6 +176,8 @@ class _Reader:
                 weights.append(self._array(path, found))
             else:
                 raise _damaged(f"{path!r} is neither a group nor an array")
+        if any(end > start for (_, end), (start, _) in itertools.pairwise(sorted(self.parts))):
+            raise _damaged(_OVERLAP)
         return tuple(sorted(weights, key=lambda weight: weight.path))
 
     def _take(self, address: int, size: int, signature: bytes = b"") -> bytes:
@@ -176,14 +192,11 @@ class _Reader:
     def _note(self, address: int, size: int) -> None:
         if address + size > self.member.size:
             raise _damaged("a part of it lies beyond its end")
-        if size == 0:
-            return
-        place = bisect.bisect(self.parts, (address, 0))
-        before = self.parts[place - 1][1] if place else 0
-        after = self.parts[place][0] if place < len(self.parts) else self.member.size
-        if before > address or address + size > after:
-            raise _damaged("two parts of it overlap")
-        self.parts.insert(place, (address, address + size))
+        self.left -= size
+        if self.left < 0:  # what overlaps is only sought at the end; until then, work has a bound
+            raise _damaged(_OVERLAP)
+        if size:
+            self.parts.append((address, address + size))
 
     def _superblock(self) -> _Entry:
         """The entry of the outermost group."""

@@ -17,45 +17,46 @@ from typing import Any
 
 import h5py
 import numpy as np
+from keras_file_making import (
+    CONFIG,
+    IMAGE,
+    METADATA,
+    WEIGHTS,
+    an_object,
+    call,
+    functional,
+    input_layer,
+    layer,
+    members,
+    pack,
+    sequential,
+    tensor,
+    with_config,
+    with_entry,
+    with_member,
+    with_weights,
+)
 
-METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
-
-
-def members(data: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def pack(contents: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression) as archive:
-        for name, content in contents.items():
-            archive.writestr(zipfile.ZipInfo(name), content, compression)
-    return file.getvalue()
-
-
-def with_member(data: bytes, name: str, content: bytes) -> bytes:
-    return pack(members(data) | {name: content})
-
-
-def with_config(data: bytes, change: Callable[[dict[str, Any]], Any]) -> bytes:
-    """The file with another network: `change` edits the description, or returns a new one."""
-    config = json.loads(members(data)[CONFIG])
-    changed = change(config)
-    return with_member(data, CONFIG, json.dumps(config if changed is None else changed).encode())
-
-
-def with_entry(data: bytes, entry: Any) -> bytes:
-    metadata = json.loads(members(data)[METADATA])
-    return with_member(data, METADATA, json.dumps(metadata | {"imgclf": entry}).encode())
-
-
-def with_weights(data: bytes, change: Callable[[h5py.File], None]) -> bytes:
-    """The file with other weights: `change` edits the HDF5 file."""
-    file = io.BytesIO(members(data)[WEIGHTS])
-    with h5py.File(file, "r+") as weights:
-        change(weights)
-    return with_member(data, WEIGHTS, file.getvalue())
+__all__ = [
+    "CONFIG",
+    "METADATA",
+    "WEIGHTS",
+    "archives",
+    "calling",
+    "central",
+    "endless_list",
+    "foreign_networks",
+    "large_networks",
+    "layers",
+    "members",
+    "offset_of",
+    "reseal",
+    "weights_files",
+    "with_config",
+    "with_entry",
+    "with_member",
+    "with_weights",
+]
 
 
 def layers(config: dict[str, Any], class_name: str) -> list[dict[str, Any]]:
@@ -142,23 +143,10 @@ def archives(data: bytes) -> dict[str, bytes]:
 # Networks
 
 
-def _as_object(module: Any, class_name: str, config: Any = None, **more: Any) -> dict[str, Any]:
-    return {"module": module, "class_name": class_name, "config": config or {}} | more
-
-
-def _layer(class_name: str, **config: Any) -> dict[str, Any]:
-    return _as_object("keras.layers", class_name, {"name": class_name.lower()} | config)
-
-
-def sequential(*inner: dict[str, Any], shape: tuple[int | None, ...] = (None, 8)) -> dict[str, Any]:
-    start = _layer("InputLayer", batch_shape=list(shape))
-    return _as_object("keras", "Sequential", {"name": "s", "layers": [start, *inner]})
-
-
 def calling(module: str, function: str) -> dict[str, Any]:
     """A network that calls a function of Keras when it is built."""
-    called = _as_object(module, "function", function, registered_name=function)
-    return sequential(_layer("Lambda", function=called))
+    called = an_object(module, "function", function, registered_name=function)
+    return sequential(layer("Lambda", function=called))
 
 
 def _dense(change: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
@@ -170,7 +158,7 @@ def _dense(change: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
 
 def foreign_networks(data: bytes) -> dict[str, bytes]:
     """What safe mode lets pass, and its kin."""
-    download = _as_object(
+    download = an_object(
         "keras.datasets.imdb", "function", "load_data", registered_name="load_data"
     )
     changes: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -178,17 +166,17 @@ def foreign_networks(data: bytes) -> dict[str, bytes]:
         "a function as activation": _dense({"activation": download}),
         "an unknown activation": _dense({"activation": "my_activation"}),
         "a TFSMLayer as activation": _dense(
-            {"activation": _as_object("keras.layers", "TFSMLayer", {"filepath": "/tmp/x"})}
+            {"activation": an_object("keras.layers", "TFSMLayer", {"filepath": "/tmp/x"})}
         ),
         "an application as initialiser": _dense(
-            {"kernel_initializer": _as_object("keras.applications", "VGG16", {"weights": "/tmp/x"})}
+            {"kernel_initializer": an_object("keras.applications", "VGG16", {"weights": "/tmp/x"})}
         ),
         "an unknown initialiser": _dense({"kernel_initializer": "from_file"}),
-        "a lambda as regulariser": _dense({"kernel_regularizer": _as_object(None, "__lambda__")}),
-        "a typespec": _dense({"bias_constraint": _as_object("os", "__typespec__", [1])}),
+        "a lambda as regulariser": _dense({"kernel_regularizer": an_object(None, "__lambda__")}),
+        "a typespec": _dense({"bias_constraint": an_object("os", "__typespec__", [1])}),
         "a quantised type": _dense({"dtype": "int8_from_float32"}),
         "an array of texts": _dense(
-            {"bias_constraint": _as_object(None, "__numpy__", {"value": ["a"], "dtype": "U99999"})}
+            {"bias_constraint": an_object(None, "__numpy__", {"value": ["a"], "dtype": "U99999"})}
         ),
         "a registered name": lambda config: layers(config, "Dense")[0].update(
             registered_name="evil>Dense"
@@ -197,7 +185,15 @@ def foreign_networks(data: bytes) -> dict[str, bytes]:
             module="keras.src.layers.core.dense"
         ),
         "no module": lambda config: layers(config, "Dense")[0].update(module=None),
-        "a recurrent layer": lambda config: layers(config, "Flatten")[0].update(class_name="LSTM"),
+        "a table of words": lambda config: layers(config, "Flatten")[0].update(
+            class_name="StringLookup"
+        ),
+        "an unrolled layer": lambda config: layers(config, "Flatten")[0].update(
+            class_name="LSTM", config={"name": "lstm", "units": 2, "unroll": True}
+        ),
+        "a layer that remembers": lambda config: layers(config, "Flatten")[0].update(
+            class_name="LSTM", config={"name": "lstm", "units": 2, "stateful": True}
+        ),
         "a model of another class": lambda config: config.update(
             module="my_package", class_name="MyModel"
         ),
@@ -206,55 +202,31 @@ def foreign_networks(data: bytes) -> dict[str, bytes]:
 
 
 def _chain(number: int) -> dict[str, Any]:
-    return sequential(*(_layer("Flatten", name=f"f{index}") for index in range(number)))
-
-
-def _tensor(name: str, call: int = 0) -> dict[str, Any]:
-    settings = {"shape": [None, 8], "dtype": "float32", "keras_history": [name, call, 0]}
-    return {"class_name": "__keras_tensor__", "config": settings}
-
-
-def _call(*tensors: dict[str, Any]) -> dict[str, Any]:
-    return {"args": list(tensors), "kwargs": {}}
-
-
-def functional(layers: list[dict[str, Any]], last: str, **more: Any) -> dict[str, Any]:
-    config = {
-        "name": "f",
-        "layers": layers,
-        "input_layers": ["input", 0, 0],
-        "output_layers": [last, 0, 0],
-    }
-    return _as_object("keras.src.models.functional", "Functional", config | more)
-
-
-def _input() -> dict[str, Any]:
-    layer = _layer("InputLayer", batch_shape=[None, 8], name="input")
-    return layer | {"name": "input", "inbound_nodes": []}
+    return sequential(*(layer("Flatten", name=f"f{index}") for index in range(number)))
 
 
 def _backwards(number: int) -> dict[str, Any]:
     """A chain of layers, the last first: Keras goes through all of them again for each."""
     names = ["input", *(f"r{index}" for index in range(number))]
     chain = [
-        _layer("ReLU", name=name) | {"name": name, "inbound_nodes": [_call(_tensor(before))]}
+        layer("ReLU", name=name) | {"name": name, "inbound_nodes": [call(tensor(before))]}
         for before, name in itertools.pairwise(names)
     ]
-    return functional([*reversed(chain), _input()], names[-1])
+    return functional([*reversed(chain), input_layer()], names[-1])
 
 
 def _doubling(levels: int, times: int) -> dict[str, Any]:
     """A model that calls a model several times, which calls a model several times, …"""
-    inner = _layer("ReLU")
+    inner = layer("ReLU")
     for level in range(levels):
         name = f"m{level}"
-        calls = [_call(_tensor("input")), *(_call(_tensor(name, n)) for n in range(times - 1))]
-        inner = functional([_input(), inner | {"name": name, "inbound_nodes": calls}], name)
+        calls = [call(tensor("input")), *(call(tensor(name, n)) for n in range(times - 1))]
+        inner = functional([input_layer(), inner | {"name": name, "inbound_nodes": calls}], name)
     return inner
 
 
 def _nested(depth: int) -> dict[str, Any]:
-    model = sequential(_layer("Flatten"))
+    model = sequential(layer("Flatten"))
     for _ in range(depth):
         model = sequential(model)
     return model
@@ -262,33 +234,32 @@ def _nested(depth: int) -> dict[str, Any]:
 
 def large_networks(data: bytes) -> dict[str, bytes]:
     """Small files that ask for much: memory, time, or a place beyond all numbers."""
-    image = (None, 8, 8, 3)
     shared = {"shared_object_id": 7}
     networks = {
-        "units": sequential(_layer("Dense", units=60_000_000)),
+        "units": sequential(layer("Dense", units=60_000_000)),
         "units not in the file": sequential(
-            _layer("Conv2D", filters=16_000_000, kernel_size=3), shape=image
+            layer("Conv2D", filters=16_000_000, kernel_size=3), shape=IMAGE
         ),
-        "input": sequential(_layer("Flatten"), shape=(None, 10**6, 10**6, 3)),
-        "input beyond numbers": sequential(_layer("Flatten"), shape=(None, 2**62, 2**62, 3)),
+        "input": sequential(layer("Flatten"), shape=(None, 10**6, 10**6, 3)),
+        "input beyond numbers": sequential(layer("Flatten"), shape=(None, 2**62, 2**62, 3)),
         "up-sampling": sequential(
-            *(_layer("UpSampling2D", size=[1000, 1000], name=f"u{n}") for n in range(9)),
-            shape=image,
+            *(layer("UpSampling2D", size=[1000, 1000], name=f"u{n}") for n in range(9)),
+            shape=IMAGE,
         ),
-        "padding": sequential(_layer("ZeroPadding2D", padding=60_000), shape=image),
-        "padding beyond": sequential(_layer("ZeroPadding2D", padding=10**12), shape=image),
-        "resizing": sequential(_layer("Resizing", height=65_000, width=65_000), shape=image),
-        "repeated": sequential(_layer("RepeatVector", n=50_000_000)),
-        "layers": _chain(400),
+        "padding": sequential(layer("ZeroPadding2D", padding=60_000), shape=IMAGE),
+        "padding beyond": sequential(layer("ZeroPadding2D", padding=10**12), shape=IMAGE),
+        "resizing": sequential(layer("Resizing", height=65_000, width=65_000), shape=IMAGE),
+        "repeated": sequential(layer("RepeatVector", n=50_000_000)),
+        "layers": _chain(6000),
         "layers in the wrong order": _backwards(200),
         "calls of a model within a model": _doubling(5, 9),
         "models within models": _nested(9),
         "a shared object in two ways": sequential(
-            _layer("Dense", units=2) | shared, _layer("Flatten") | shared
+            layer("Dense", units=2) | shared, layer("Flatten") | shared
         ),
-        "a model as argument": sequential(_layer("Dense", units=2, bias_constraint=_chain(3))),
-        "deep": _as_object("keras", "Sequential", {"layers": [], "name": _deep(500)}),
-        "a number without end": sequential(_layer("Dense", units=10**300)),
+        "a model as argument": sequential(layer("Dense", units=2, bias_constraint=_chain(3))),
+        "deep": an_object("keras", "Sequential", {"layers": [], "name": _deep(500)}),
+        "a number without end": sequential(layer("Dense", units=10**300)),
     }
     return {
         name: with_member(data, CONFIG, json.dumps(network).encode())
