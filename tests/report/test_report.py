@@ -149,6 +149,7 @@ def test_duplicates_are_found_and_shown_in_pairs(tmp_path, rng):
 
 def test_what_takes_long_is_left_out_with_the_reason(tmp_path, photo_folder, monkeypatch):
     monkeypatch.setattr("imgclf.report.report_data._SECONDS", 1e-9)
+    monkeypatch.setattr("imgclf.report.report_data._SECONDS_DAMAGED", 1e-9)
     monkeypatch.setattr("imgclf.report.report_data._MAX_FILES", 3)
     data = imgclf.load_folder(photo_folder, image_size=16)
     clf = imgclf.Classifier.from_preset("quick", data)
