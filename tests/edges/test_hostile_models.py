@@ -87,7 +87,7 @@ def test_what_is_refused_is_named(tried):
         ("tensors without end", "UpSampling2D alone", "a tensor of ?×65,536×65,536×3 values"),
         ("calls of constants", "an array, RepeatVector in a model", "call of layer 'one' has cons"),
         ("broadcasts", "nine sides, a number, in a Pipeline", "which is no shape"),
-        ("broadcasts", "three sides, a list, alone", "a layer takes ?×8,192×8,192×4 values at onc"),
+        ("broadcasts", "three sides, a list, alone", "make 4,294,967,296 bytes of given numbers"),
         ("broadcasts", "one long side, a list, alone", "make 268,435,456 bytes of given numbers"),
         ("slow networks", "layers side by side", "seconds to build; at most 15 are spent on a f"),
         ("slow members", "lists in config.json", "config.json holds more than 200,000 values"),
