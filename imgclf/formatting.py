@@ -194,16 +194,14 @@ def is_terminal(stream: Any) -> bool:
 def say(line: str) -> None:
     """Writes a line on stderr. Progress never ends what it is about.
 
-    There may be no stderr (programs without a console), its encoding may lack a letter, the
-    terminal may be gone.
+    There may be no stderr (programs without a console) or one that can only write, its encoding may
+    lack a letter, the terminal may be gone.
     """
-    stream = sys.stderr
-    if stream is None:
-        return
-    with contextlib.suppress(ValueError, OSError):
+    stream: Any = sys.stderr
+    with contextlib.suppress(ValueError, OSError, AttributeError):
         try:
             stream.write(f"{line}\n")
         except UnicodeEncodeError:
-            encoding = stream.encoding or "ascii"
+            encoding = getattr(stream, "encoding", None) or "ascii"
             stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         stream.flush()

@@ -362,15 +362,23 @@ class Gone(io.StringIO):
         raise OSError(5, "Input/output error")
 
 
+class OnlyWrites:
+    """What programs without a console put in the place of stderr."""
+
+    def write(self, text):
+        pass
+
+
 @pytest.mark.parametrize(
     "make_stream",
     [
         lambda: None,
+        OnlyWrites,
         lambda: io.TextIOWrapper(io.BytesIO(), encoding="ascii"),
         lambda: io.TextIOWrapper(io.BytesIO(), encoding="cp1252"),
         Gone,
     ],
-    ids=["none", "ascii", "cp1252", "gone"],
+    ids=["none", "only writes", "ascii", "cp1252", "gone"],
 )
 def test_progress_never_ends_a_training(few, monkeypatch, make_stream):
     monkeypatch.setattr(sys, "stderr", make_stream())
