@@ -306,8 +306,22 @@ def _():
 def _():
     from imgclf.untrusted.errors import UnsafeFileError
 
+    layer = keras.layers.Dense(3000)
     with pytest.raises(UnsafeFileError, match="asks for weights"), building_within([]):
-        small_model()
+        layer.build((None, 3000))
+    with pytest.raises(UnsafeFileError, match="makes a tensor of"), building_within([]):
+        keras.KerasTensor((None, 2**15, 2**15))
+
+
+@relied_on("Sequential.add and Sequential.from_config (untrusted.building)")
+def _():
+    layers = [keras.layers.ReLU() for _ in range(5)]
+    config = keras.Sequential([keras.Input((2,)), *layers]).get_config()
+    with building_within([]):
+        model = keras.Sequential.from_config(config)
+    assert model.built
+    assert model.output_shape == (None, 2)
+    assert len(model.layers[0]._inbound_nodes) == 1
 
 
 @relied_on("modules of classes in saved files (untrusted.allowed_layers)")
