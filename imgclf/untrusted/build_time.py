@@ -16,6 +16,7 @@ __all__ = ["estimate_seconds", "is_model"]
 # Seconds of one processor (2 GHz, Keras 3.15): for an initialiser or another small object, for a
 # layer, for one with weights, and for those that are made of several.
 _OBJECT, _LAYER, _WITH_WEIGHTS = 1e-4, 3e-3, 8e-3
+_TRY = 5e-4  # to see that a layer cannot be called yet
 _SLOWER = {
     "AugMix": 40e-3,
     "Bidirectional": 10e-3,
@@ -63,8 +64,9 @@ def estimate_seconds(model: Mapping[str, Any]) -> float:
     seconds = sum(
         _seconds(layer, _LAYER) * max(1, len(layer.get("inbound_nodes", []))) for layer in layers
     )
-    # Tried anew for each layer that comes before one that it builds on; Keras writes none such.
-    return seconds * (1 + _forward_references(layers))
+    # Keras goes through the layers again for each that comes before one that it builds on, as those
+    # do that are called in turns.
+    return seconds + _TRY * len(layers) * _forward_references(layers)
 
 
 def _seconds(value: Any, least: float = 0) -> float:

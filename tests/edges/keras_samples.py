@@ -156,6 +156,10 @@ def other_samples() -> dict[str, Make]:
             kl.GRU(2),
             shape=VIDEO,
         ),
+        # keras#4160 and #6481: layers that are called in turns, many times
+        "shared layers in turns": lambda: graph(_in_turns),
+        # keras#19326: one model that is called twice, and models on what it gives
+        "shared models": lambda: graph(_shared_models),
         "given means": lambda: classifier(
             kl.Normalization(mean=[1.0, 2.0, 3.0], variance=[1.0, 4.0, 9.0]),
             kl.Normalization(axis=(1, 2, 3), mean=0.5, variance=2.0),
@@ -194,3 +198,21 @@ def _operations(x: keras.KerasTensor) -> keras.KerasTensor:
     x = ops.image.rgb_to_grayscale(x[..., :3]) + ops.swapaxes(x, 1, 2)
     x = ops.clip(ops.abs(x), 0.0, 9.0) * ops.sin(x) + ops.logsumexp(x, axis=-1, keepdims=True)
     return ops.einsum("abcd->acbd", ops.take(x, ops.array([0, 2, 5]), axis=3))
+
+
+def _in_turns(x: keras.KerasTensor) -> keras.KerasTensor:
+    layers = kl.Conv2D(3, 3, padding="same"), kl.LayerNormalization(), kl.ReLU(), kl.Add()
+    for _ in range(30):
+        *inner, add = layers
+        y = x
+        for layer in inner:
+            y = layer(y)
+        x = add([x, y])
+    return x
+
+
+def _shared_models(x: keras.KerasTensor) -> keras.KerasTensor:
+    shared = keras.Sequential([keras.Input(IMAGE), kl.Conv2D(2, 3), kl.BatchNormalization()])
+    images = keras.Input((6, 6, 2))
+    split = keras.Model(images, kl.GlobalMaxPooling2D()(kl.Conv2D(2, 3)(images)))
+    return kl.Concatenate()([split(shared(x)), split(shared(kl.Rescaling(2.0)(x)))])
