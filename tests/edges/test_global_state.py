@@ -29,6 +29,7 @@ import tensorflow as tf
 import imgclf
 from imgclf import conv_maxpool, flatten
 from imgclf.training.loop import timing
+from imgclf.training.recipe import grouped_optimizers, scalable_rate
 
 BLOCKS = [conv_maxpool(4), flatten(dropout=0.2)]
 
@@ -187,7 +188,10 @@ def world(data, tmp_path_factory):
     table = folder / "table.csv"
     rows = [f"photos/{name}/{number}.png,{name}" for name in "ab" for number in range(6)]
     table.write_text("\n".join(["path,label", *rows]))
-    keras_tuner.HyperParameters()  # its import registers layers with Keras
+    # Imports that register classes with Keras.
+    keras_tuner.HyperParameters()
+    assert grouped_optimizers.GroupedSGD
+    assert scalable_rate.ScalableRate
     return {
         "clf": clf,
         "path": path,
@@ -222,6 +226,16 @@ def search_blocks(d, w, folder, **settings):
         verbose=0,
         **settings,
     )
+
+
+def update_of_a_run(d, w, folder):
+    run = folder / "updated"
+    fresh(w).fit(d, run_dir=run, verbose=0)
+    splits = [d.train, d.validation, d.test, imgclf.load_digits().train[90:120]]
+    images = np.concatenate([split.images for split in splits])
+    labels = np.concatenate([split.labels for split in splits])
+    more = imgclf.Dataset.from_arrays(images, labels, class_names=d.class_names, split_like=run)
+    return imgclf.update_run(run, more, epochs=1, verbose=0)
 
 
 def no_cifar10(folder):
@@ -270,6 +284,7 @@ CALLS = {
     "search of a hypermodel": lambda d, w, f: imgclf.search(
         d, quick, recipe=w["recipe"], max_trials=1, run_dir=f / "hyper", verbose=0
     ),
+    "update_run": update_of_a_run,
     "Classifier": lambda d, w, f: imgclf.Classifier(w["clf"].model, d.class_names),
     "Classifier.from_preset": lambda d, w, f: imgclf.Classifier.from_preset("quick", d),
     "Classifier.from_model": lambda d, w, f: imgclf.Classifier.from_model(w["path"], d),
