@@ -13,12 +13,15 @@ def load_tensorflow() -> None:
     """Imports Keras and its backend; shows what they write to stderr only if that fails."""
     if "keras" in sys.modules:
         return
+    from imgclf.backend.keras_settings import check_backend
+
     if sys.stderr is not None:
         sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as notices:
         os.dup2(notices.fileno(), 2)
         try:
+            check_backend()
             import keras
 
             # TensorFlow reports the processor's features at the first tensor.
