@@ -91,7 +91,8 @@ def _own_seconds(value: Mapping[str, Any], name: str) -> float:
 
 
 def _forward_references(layers: list[dict[str, Any]]) -> int:
-    places = {layer.get("name"): place for place, layer in enumerate(layers)}
+    # A name is text if Keras wrote it.
+    places = {str(layer.get("name")): place for place, layer in enumerate(layers)}
     return sum(
         isinstance(source, str) and places.get(source, -1) > place
         for place, layer in enumerate(layers)

@@ -9,6 +9,7 @@ built for.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,11 +25,16 @@ def check_calls(layer: Mapping[str, Any]) -> None:
     """Checks that each call of a layer has the output of another one among its arguments.
 
     Raises:
-        UnsafeFileError: if a call has constants only, or nothing.
+        UnsafeFileError: if a call has constants only, or nothing, or is no call.
     """
     if layer["class_name"] == "InputLayer":
         return
-    for node in layer.get("inbound_nodes", []):
+    nodes = layer.get("inbound_nodes", [])
+    if not isinstance(nodes, list) or not all(isinstance(node, dict) for node in nodes):
+        raise UnsafeFileError(
+            f"config.json: the calls of layer {_name(layer)} are no list of them."
+        )
+    for node in nodes:
         if not _is_symbolic([node.get("args"), node.get("kwargs")]):
             raise UnsafeFileError(
                 f"config.json: a call of layer {_name(layer)} has constants only, so loading would "
@@ -89,7 +95,7 @@ def constant_bytes(layer: Mapping[str, Any]) -> int:
     shape = build.get("input_shape") if isinstance(build, dict) else None
     axes = [] if axis is None else axis if isinstance(axis, list) else [axis]
     try:
-        sides: list[int] = [] if shape is None else shape
+        sides = [] if shape is None else list(map(operator.index, shape))
         kept = {range(len(sides))[axis] for axis in axes}
         return _COPIES * math.prod(sides[axis] for axis in kept)
     except (TypeError, IndexError) as error:

@@ -299,7 +299,8 @@ def test_the_best_models_stay_and_all_else_goes(data, tmp_path):
     assert (tmp_path / "best.keras").samefile(tmp_path / best.weights)
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {
-        *("config.json", "machine.json", "journal.jsonl", "lock", "lock.owner", "best.keras"),
+        *("config.json", "images.csv", "machine.json", "journal.jsonl", "best.keras"),
+        *("lock", "lock.owner"),
         *(best.weights, second.weights),
     }
     assert result.run_dir == tmp_path
