@@ -84,6 +84,11 @@ def labelled_images(
     class_names: Sequence[str],
 ) -> Split:
     """A split to evaluate on: of the classifier's classes, with at least one image."""
+    if isinstance(data, Dataset):
+        raise ArgumentTypeError(
+            "`data` must be a split of the data set, such as data.test. "
+            + checks.received("data", "Dataset")
+        )
     split = to_split(data, labels, class_names)
     if len(split) == 0:
         raise DataError("`data` must hold at least one image. Received: none.")

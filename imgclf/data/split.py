@@ -223,8 +223,8 @@ def check_images(images: ArrayLike | ImageFiles) -> np.ndarray | ImageFiles:
         ) from error
     if array.dtype == np.bool_ or not np.issubdtype(array.dtype, np.number):
         raise DataError(
-            "`images` must be numbers from 0 to 255, best as uint8. "
-            f"Received: dtype={array.dtype}, shape={array.shape}."
+            "`images` must be numbers from 0 to 255, best as uint8; files with labels are read by "
+            f"load_folder() or load_csv(). Received: dtype={array.dtype}, shape={array.shape}."
         )
     _check_layout(array.shape)
     if array.ndim == 3:

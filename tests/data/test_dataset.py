@@ -216,8 +216,8 @@ def test_every_class_of_groups_of_its_own_is_trained_on(labels, tied, seed):
         ),
         (
             np.full((2, 4, 4, 3), "x"),
-            "`images` must be numbers from 0 to 255, best as uint8. Received: dtype=<U1, shape=(2, "
-            "4, 4, 3).",
+            "`images` must be numbers from 0 to 255, best as uint8; files with labels are read by "
+            "load_folder() or load_csv(). Received: dtype=<U1, shape=(2, 4, 4, 3).",
         ),
         (
             [np.zeros((4, 4, 3)), np.zeros((5, 4, 3))],

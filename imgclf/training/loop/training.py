@@ -334,6 +334,8 @@ class Training:
 
     def _pacer(self) -> Pacer | None:
         """Keeps the run to a budget that it was fitted to just now."""
+        from imgclf.training.loop.callbacks import Pacer
+
         if self.options.budget is None or self.pace is None:
             return None
         pacing = Pacing(self.options.budget, self.pace, self.recipe.epochs)
