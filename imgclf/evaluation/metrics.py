@@ -113,9 +113,13 @@ class MetricValues:
 
     def __init__(self, outcomes: Outcomes) -> None:
         self._outcomes = outcomes
-        self._metrics = metrics_for(outcomes.num_classes)
         self._values: dict[str, float] = {}
         self._intervals: dict[str, Interval] = {}
+
+    @property
+    def _metrics(self) -> dict[str, Metric]:
+        # Not kept, since their functions cannot be pickled with an evaluation.
+        return metrics_for(self._outcomes.num_classes)
 
     @property
     def names(self) -> list[str]:

@@ -95,9 +95,10 @@ def constant_bytes(layer: Mapping[str, Any]) -> int:
     shape = build.get("input_shape") if isinstance(build, dict) else None
     axes = [] if axis is None else axis if isinstance(axis, list) else [axis]
     try:
-        sides = [] if shape is None else list(map(operator.index, shape))
+        # A dict has no sides, and its keys would be taken for places.
+        sides = [] if shape is None else list(shape)
         kept = {range(len(sides))[axis] for axis in axes}
-        return _COPIES * math.prod(sides[axis] for axis in kept)
+        return _COPIES * math.prod(operator.index(sides[axis]) for axis in kept)
     except (TypeError, IndexError) as error:
         raise UnsafeFileError(
             f"config.json: {_name(layer)} has a mean, but not the shape that it is built for."

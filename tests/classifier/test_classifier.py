@@ -221,11 +221,6 @@ WRONG = [
         "`source`: there is no file or folder 'none.jpg'.",
     ),
     (
-        lambda clf, data: clf.evaluate(np.zeros((2, 9, 9, 1), np.uint8), [0, 1]),
-        errors.DataError,
-        "Images must have the shape (8, 8, 1) that the model takes. Received: (9, 9, 1).",
-    ),
-    (
         lambda clf, data: clf.evaluate(data.test[:0]),
         errors.DataError,
         "`data` must hold at least one image. Received: none.",

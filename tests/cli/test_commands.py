@@ -290,7 +290,7 @@ def test_search_prints_its_best_blocks(tiny_cifar10, here):
         assert f"\n  found/{name}\n" in result.stdout
         assert (here / "found" / name).stat().st_size > 0
     script = (here / "found" / "winner.py").read_text()
-    assert f"\ndata = imgclf.load_cifar10(batches=(1,), archive={str(tiny_cifar10)!r})\n" in script
+    assert f"\ndata = imgclf.load_cifar10(archive={str(tiny_cifar10)!r}, batches=(1,))\n" in script
     assert "Not confirmed yet" in (here / "found" / "search.html").read_text()
 
 

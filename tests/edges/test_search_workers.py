@@ -86,6 +86,8 @@ class Died:
 )
 def test_other_deaths_at_the_start_are_told_with_their_signal(monkeypatch, code, words):
     monkeypatch.setattr(local_workers, "_GUARD", "guard")
+    # The tests' own program may be no file.
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
     with pytest.raises(SearchError, match=rf"^The worker processes ended before .*{words}.*guard"):
         local_workers._check_started([Died(None), Died(code)])
     monkeypatch.setattr(sys.modules["__main__"], "__file__", "<stdin>")

@@ -336,18 +336,29 @@ def test_a_full_disk_at_any_call_is_an_error_that_leaves_all_whole(data, tmp_pat
     assert place > 20
 
 
-def test_a_file_that_cannot_be_written_whole_is_never_put_in_place(data, tmp_path):
-    new(data, RECIPE.replace(epochs=1)).fit(data, verbose=0, run_dir=tmp_path / "run")
+@pytest.mark.parametrize(
+    ("num_train", "message", "changed"),
+    [
+        # The record of so few images fits into a file of 3 kB, but no checkpoint does.
+        (20, r"A checkpoint cannot be written .*too", ["config.json", "time.json"]),
+        (60, r"images\.csv and files\.csv cannot be written .*too", []),
+    ],
+)
+def test_a_file_that_cannot_be_written_whole_is_never_put_in_place(
+    data, tmp_path, num_train, message, changed
+):
+    few = imgclf.Dataset(data.train[:num_train], data.validation[:5], name="few")
+    new(few, RECIPE.replace(epochs=1)).fit(few, verbose=0, run_dir=tmp_path / "run")
     before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))
     try:
-        with pytest.raises(errors.RunFolderError, match=r"A checkpoint cannot be written .*too"):
-            new(data).fit(data, verbose=0, run_dir=tmp_path / "run", resume="force")
+        with pytest.raises(errors.RunFolderError, match=message):
+            new(few).fit(few, verbose=0, run_dir=tmp_path / "run", resume="force")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    changed = [path.name for path, data in before.items() if path.read_bytes() != data]
-    assert sorted(changed) == ["config.json", "time.json"]  # both small enough to be written whole
+    found = [path.name for path, data in before.items() if path.read_bytes() != data]
+    assert sorted(found) == changed  # small enough to be written whole
     assert not list((tmp_path / "run").rglob(".imgclf-*"))
 
 

@@ -183,11 +183,13 @@ class RunFolder:
             atomic.remove_leftovers(place)
         storable = _storable(config)
         is_new = self._stored_config() != storable
-        if is_new:
-            self._write(_CONFIG, (json.dumps(storable, indent=2) + "\n").encode())
         self._begun = True
+        # The configuration comes last: if the images cannot be recorded, the run is still what it
+        # was, and the next call records them.
         if data is not None and data.are_images:
             self._write_images(data, is_new=is_new)
+        if is_new:
+            self._write(_CONFIG, (json.dumps(storable, indent=2) + "\n").encode())
 
     def claim(self, config: Mapping[str, Any], data: TrainingData | None = None) -> None:
         """`check`, then `begin`."""

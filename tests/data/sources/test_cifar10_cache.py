@@ -188,7 +188,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(archive, cache):
     assert len(data.train) == 135
     assert about_reading(data)[1:] == (
         f"The decoded images could not be kept in {cache / 'cifar10-decoded'} "
-        "(Not a directory): each start reads the archive again.",
+        "(is a file, not a folder): each start reads the archive again.",
     )
 
 
