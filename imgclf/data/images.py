@@ -195,13 +195,16 @@ def decode_image(
     if not isinstance(source, (str, bytes, os.PathLike)):
         return _from_pil(source, spec, name or "`source`")
     shown = name or name_of(source)
-    with opened(source, spec.max_pixels, shown) as image:
-        if spec.image_size is not None:
-            side = max(spec.size) * _DRAFT_MARGIN
-            image.draft(None, (side, side))
-        with _decoding(image, shown):
-            image.load()
-            return _to_pixels(image, spec)
+    with contextlib.ExitStack() as memory:
+        with opened(source, spec.max_pixels, shown) as image:
+            if spec.image_size is not None:
+                side = max(spec.size) * _DRAFT_MARGIN
+                image.draft(None, (side, side))
+            with _decoding(image, shown, memory):
+                image.load()
+                pixels = _to_pixels(image, spec)
+        del image  # and its memory, before another one takes it
+    return pixels
 
 
 def _from_pil(image: PILImage, spec: ImageSpec, name: str) -> np.ndarray:
@@ -210,7 +213,7 @@ def _from_pil(image: PILImage, spec: ImageSpec, name: str) -> np.ndarray:
             raise ImageError(
                 f"{name}: has more than {spec.max_pixels:,} pixels, the most that is allowed."
             )
-        with _decoding(image, name):
+        with contextlib.ExitStack() as memory, _decoding(image, name, memory):
             image.load()
             return _to_pixels(image, spec)
 
@@ -231,11 +234,14 @@ def _from_array(array: np.ndarray, spec: ImageSpec, name: str) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _decoding(image: Image.Image, name: str) -> Iterator[None]:
-    """Reserves the memory that decoding takes, and names the image in errors."""
+def _decoding(image: Image.Image, name: str, memory: contextlib.ExitStack) -> Iterator[None]:
+    """Reserves the memory that decoding takes until `memory` ends, and names the image in errors.
+
+    An image keeps what it was decoded with, so `memory` must end after the image is gone.
+    """
     try:
-        with DECODING_MEMORY.reserve(_memory_of(image)):
-            yield
+        memory.enter_context(DECODING_MEMORY.reserve(_memory_of(image)))
+        yield
     except ImageError as error:  # of its values
         raise ImageError(f"{name}: {error}") from error
     except MemoryError as error:
@@ -347,21 +353,23 @@ def decode_with_facts(
         The metadata, and the image, upright, in the mode "L" or "RGB".
     """
     shown = name_of(path)
-    with opened(path, max_pixels, shown) as image:
-        width, height = image.size
-        mode, image_format = image.mode, str(image.format)
-        is_animated = _is_animated(image) and image_format != "MPO"
-        scale = side / max(width, height)
-        image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
-        with _decoding(image, shown):
-            image.load()
-            orientation, camera = orientation_of(image), _camera_of(image)
-            hidden, values = vanishes(image, WHITE), _range_of(image)
-            plain = to_mode(
-                upright(image),
-                "L" if mode in GREY_MODES else "RGB",
-                white_level=white_level or white_level_of([(mode, values)]),
-            )
+    with contextlib.ExitStack() as memory:
+        with opened(path, max_pixels, shown) as image:
+            width, height = image.size
+            mode, image_format = image.mode, str(image.format)
+            is_animated = _is_animated(image) and image_format != "MPO"
+            scale = side / max(width, height)
+            image.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
+            with _decoding(image, shown, memory):
+                image.load()
+                orientation, camera = orientation_of(image), _camera_of(image)
+                hidden, values = vanishes(image, WHITE), _range_of(image)
+                plain = to_mode(
+                    upright(image),
+                    "L" if mode in GREY_MODES else "RGB",
+                    white_level=white_level or white_level_of([(mode, values)]),
+                )
+        del image  # and its memory, before another one takes it
     if orientation >= 5:
         width, height = height, width
     facts = Facts(
@@ -390,18 +398,21 @@ def check_image(
     Every image is decoded, except a JPEG that certainly can be: that takes a tenth of the time.
     """
     name = name_of(source)
-    with opened(source, max_pixels, name) as image:
-        header = _header(image)
-        if header.format == "JPEG":
-            data = source if isinstance(source, bytes) else read_all(source)
-            if is_sound_jpeg(data):
-                return header
-            image.draft(None, (1, 1))
-        with _decoding(image, name):
-            image.load()
-            return header._replace(
-                value_range=_range_of(image), vanishes=vanishes(image, background)
-            )
+    with contextlib.ExitStack() as memory:
+        with opened(source, max_pixels, name) as image:
+            header = _header(image)
+            if header.format == "JPEG":
+                data = source if isinstance(source, bytes) else read_all(source)
+                if is_sound_jpeg(data):
+                    return header
+                image.draft(None, (1, 1))
+            with _decoding(image, name, memory):
+                image.load()
+                header = header._replace(
+                    value_range=_range_of(image), vanishes=vanishes(image, background)
+                )
+        del image  # and its memory, before another one takes it
+    return header
 
 
 _CAMERA = (0x010F, 0x0110)  # the EXIF tags of the maker and the model
