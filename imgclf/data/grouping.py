@@ -66,7 +66,7 @@ def extend_cut(
     Example:
         >>> splits = ["test", None, None, None]
         >>> extend_cut(np.array([0, 0, 0, 0]), ["cat"], {"test": 0.5}, 0, splits)
-        ['test', 'test', 'train', 'train']
+        ['test', 'train', 'train', 'test']
     """
     titles = [*fractions, "train"]
     given = follow_groups(splits, groups)

@@ -75,7 +75,10 @@ def test_evaluate_looks_for_duplicates_and_damages_images(runs, tmp_path):
         assert f"  {tmp_path / name}\n" in text
     wrong = call("evaluate", runs / "b", "digits", "--split", "train", "--duplicates")
     assert wrong.exit_code == 2
-    assert "--duplicates requires the validation or test images" in wrong.output
+    assert (
+        "--duplicates requires images that were not trained on: --split test or validation."
+        in wrong.output
+    )
 
 
 def test_a_learning_curve_says_its_cost_and_writes_its_files(tmp_path, monkeypatch):

@@ -210,8 +210,9 @@ def _measure_more(
         more["duplicates"] = deduplicated_score(evaluation, train, images, mirrored=data.flip_safe)
     if robustness:
         click.echo("Evaluating on damaged images", err=True)
-        # Without a role: this evaluation of the test images has been counted already.
-        more["robustness"] = classifier.evaluate_robustness(dataclasses.replace(images, role=None))
+        # This evaluation of the test images has been counted already.
+        uncounted = dataclasses.replace(images, role=None) if images.role == "test" else images
+        more["robustness"] = classifier.evaluate_robustness(uncounted)
     return more
 
 
