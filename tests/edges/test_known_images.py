@@ -63,7 +63,7 @@ def change(folder, operations, draw, rng):
         elif operation == "move":
             folder = folder.rename(folder.with_name(f"moved-{number}"))
         elif operation == "nest":
-            (path.parent / f"sub{number}").mkdir()
+            (path.parent / f"sub{number}").mkdir(exist_ok=True)
             path.rename(path.parent / f"sub{number}" / path.name)
         elif operation == "copy":
             shutil.copy(path, path.with_name(f"copy-{number}.png"))
