@@ -29,3 +29,17 @@ def make_image(rng: np.random.Generator, size: tuple[int, int], colour: int) -> 
     pixels = rng.integers(0, 80, (height, width, 3), dtype=np.uint8)
     pixels[..., colour] += 150
     return Image.fromarray(pixels)
+
+
+# What the EXIF orientation says must be done to the stored image to see it upright; the stored
+# image is therefore the upright one with the inverse applied (EXIF 2.32, tag 0x0112).
+STORED = {
+    1: lambda upright: upright,
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.transpose(1, 0, 2),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: np.rot90(upright, 2).transpose(1, 0, 2),
+    8: lambda upright: np.rot90(upright, -1),
+}

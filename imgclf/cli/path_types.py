@@ -25,10 +25,8 @@ __all__ = [
 ]
 
 
-class ModelFile(click.ParamType):
-    """A run folder or a model file that is there."""
-
-    name = "model"
+class _Input(click.ParamType):
+    """A path that is checked, and kept as it was given."""
 
     def convert(
         self,
@@ -37,11 +35,25 @@ class ModelFile(click.ParamType):
         ctx: click.Context | None,  # noqa: ARG002
     ) -> str:
         """Returns the text as it was given."""
-        model_path(value)
+        self.check(value)
         return value
 
+    def check(self, value: str) -> None:
+        """Raises an error of imgclf if the text names nothing that can be used."""
+        raise NotImplementedError
 
-class Source(click.ParamType):
+
+class ModelFile(_Input):
+    """A run folder or a model file that is there."""
+
+    name = "model"
+
+    def check(self, value: str) -> None:
+        """Refuses what is no model."""
+        model_path(value)
+
+
+class Source(_Input):
     """The name of a data set, or a folder or table that is there.
 
     Args:
@@ -53,18 +65,12 @@ class Source(click.ParamType):
     def __init__(self, *, model: bool = False) -> None:
         self.model = model
 
-    def convert(
-        self,
-        value: str,
-        param: click.Parameter | None,  # noqa: ARG002
-        ctx: click.Context | None,  # noqa: ARG002
-    ) -> str:
-        """Returns the text as it was given."""
+    def check(self, value: str) -> None:
+        """Refuses what is no source."""
         if not (self.model and looks_like_model(value)):
             from imgclf.data.sources.registry import check_source
 
             check_source(value)
-        return value
 
 
 class OutputFile(click.ParamType):
@@ -107,24 +113,18 @@ class OutputFolder(click.ParamType):
         return path
 
 
-class WeightsFile(click.ParamType):
+class WeightsFile(_Input):
     """`imagenet`, `none`, or a file of weights that is there."""
 
     name = "weights"
 
-    def convert(
-        self,
-        value: str,
-        param: click.Parameter | None,  # noqa: ARG002
-        ctx: click.Context | None,  # noqa: ARG002
-    ) -> str:
-        """Returns the text as it was given."""
+    def check(self, value: str) -> None:
+        """Refuses files that are not there."""
         if value not in ("imagenet", "none") and not Path(value).expanduser().is_file():
             raise MissingFileError(
                 "`weights` must be 'imagenet', 'none' or a file; there is no such file. "
                 + checks.received("weights", value)
             )
-        return value
 
 
 def check_images_exist(

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from photo_making import STORED
 from PIL import Image
 
 from imgclf.data.image_files import ImageFiles
@@ -22,19 +23,6 @@ from imgclf.errors import ArgumentError, ImageError, MissingFileError
 
 RGB = ImageSpec(channels=3)
 GREY = ImageSpec(channels=1)
-
-# What the EXIF orientation says must be done to the stored image to see it upright; the stored
-# image is therefore the upright one with the inverse applied (EXIF 2.32, tag 0x0112).
-STORED = {
-    1: lambda upright: upright,
-    2: lambda upright: upright[:, ::-1],
-    3: lambda upright: upright[::-1, ::-1],
-    4: lambda upright: upright[::-1],
-    5: lambda upright: upright.transpose(1, 0, 2),
-    6: lambda upright: np.rot90(upright, 1),
-    7: lambda upright: np.rot90(upright, 2).transpose(1, 0, 2),
-    8: lambda upright: np.rot90(upright, -1),
-}
 
 
 def save(path, image, **settings):

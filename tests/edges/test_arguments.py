@@ -7,23 +7,9 @@ import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_runs import call, make_home, succeed
+from tiny_runs import call, succeed
 
 from imgclf.cli.param_types import Address, ByteSize, Fraction, Fractions
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("home")
-        patch.chdir(home)
-        return make_home(home)
-
-
-@pytest.fixture
-def here(made, monkeypatch):
-    monkeypatch.chdir(made)
-    return made
 
 
 def convert(kind, text):

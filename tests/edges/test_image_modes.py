@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photo_making import STORED
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
@@ -295,19 +296,6 @@ def test_of_a_tiff_with_pages_the_first_is_used_and_they_are_counted(tmp_path):
     (finding,) = [one for one in found.findings if one.kind == "pages"]
     assert finding.message == "12 TIFFs have several pages."
     assert not [one for one in found.findings if one.kind == "animated"]
-
-
-# What is done to the upright image so that a viewer that follows the EXIF tag shows it upright.
-STORED = {
-    1: lambda upright: upright,
-    2: lambda upright: upright[:, ::-1],
-    3: lambda upright: upright[::-1, ::-1],
-    4: lambda upright: upright[::-1],
-    5: lambda upright: upright.transpose(1, 0, 2),
-    6: lambda upright: np.rot90(upright, 1),
-    7: lambda upright: np.rot90(upright, 2).transpose(1, 0, 2),
-    8: lambda upright: np.rot90(upright, -1),
-}
 
 
 @pytest.mark.parametrize("orientation", STORED)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_runs import call, changes, make_home, snapshot, succeed
+from tiny_runs import call, changes, snapshot, succeed
 
 import imgclf
 from imgclf import errors
@@ -40,20 +40,6 @@ FOLDERS = {
     "inspect": ("inspect", "photos", "--out"),
     "demo": ("demo", "--epochs", 1, "--out"),
 }
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("home")
-        patch.chdir(home)
-        return make_home(home)
-
-
-@pytest.fixture
-def here(made, monkeypatch):
-    monkeypatch.chdir(made)
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_runs import NAMES, call, make_home, succeed
+from tiny_runs import NAMES, call, succeed
 
 import imgclf
 from imgclf import Classifier, Recipe, flatten
@@ -57,20 +57,6 @@ PRINTING = {
     "help": ("--help",),
     "help of a command": ("train", "--help"),
 }
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("home")
-        patch.chdir(home)
-        return make_home(home)
-
-
-@pytest.fixture
-def here(made, monkeypatch):
-    monkeypatch.chdir(made)
-    return made
 
 
 @pytest.mark.parametrize("name", PRINTING)

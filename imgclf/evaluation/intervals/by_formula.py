@@ -140,8 +140,8 @@ def effective_size(value: float, influence: np.ndarray, *, at_the_ends: float) -
         Bulletin 2 (1946): a variance s² whose own variance is V has 2 s⁴ / V degrees of freedom.
 
     Example:
-        >>> even, uneven = np.full(100, 0.004), np.append(np.full(99, 0.001), 0.0388)
-        >>> [round(effective_size(0.8, each, at_the_ends=100), 1) for each in (even, uneven)]
+        >>> equal, unequal = np.full(100, 0.004), np.append(np.full(99, 0.001), 0.0388)
+        >>> [round(effective_size(0.8, each, at_the_ends=100), 1) for each in (equal, unequal)]
         [100.0, 26.4]
     """
     chance = value * (1 - value)
