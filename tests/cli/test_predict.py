@@ -190,13 +190,14 @@ def test_a_table_that_cannot_be_written_is_a_message_and_nothing_is_left(model, 
 
 
 MEMORY = """
-import resource, sys
+import sys
 import imgclf
+from imgclf.training.budget.memory import peak_memory
 clf = imgclf.load(sys.argv[1])
 sum(1 for _ in clf.predict_files([sys.argv[2]] * 300))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_memory()
 count = sum(1 for _ in clf.predict_files([sys.argv[2]] * 6000))
-print(count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print(count, (peak_memory() - before) // 10**6)
 """
 
 

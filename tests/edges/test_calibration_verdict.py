@@ -109,10 +109,11 @@ def test_the_command_writes_only_what_is_better(clf, images, tmp_path, better):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10_000), st.integers(2, 80), st.integers(2, 4))
+@given(st.integers(0, 10_000), st.integers(50, 120), st.integers(2, 4))
 def test_the_cross_validated_loss_is_no_lower_than_that_of_the_best_temperature(
     seed, count, classes
 ):
+    """As each fold's temperature is the best of the other folds; of few images, some have none."""
     rng = np.random.default_rng(seed)
     logits = 2 * rng.normal(size=(count, classes))
     labels = np.argmax(logits + rng.gumbel(size=logits.shape), axis=1)

@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from photo_making import make_image
 from PIL import Image
@@ -456,6 +456,7 @@ def test_a_file_opened_as_text_says_how_to_open_it(clf, path):
         max_leaves=6,
     )
 )
+@example([3.4028235677973366e38])  # which float32 cannot hold
 def test_whatever_comes_is_answered_or_refused_by_an_error_of_ours(clf, source):
     if isinstance(source, str) and source in ("", ".", ".."):
         return

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from imgclf.training.budget.memory import peak_memory
+
 SECONDS = 10  # for one file
 
 
@@ -26,7 +28,7 @@ def fuzz(minutes: float, kind_of: Callable[[int], str], outcome: Callable[[int],
     """
     counts: collections.Counter[tuple[str, str]] = collections.Counter()
     end, number, slowest = time.monotonic() + 60 * minutes, 0, 0.0
-    start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = peak_memory() or 0
     resource.setrlimit(resource.RLIMIT_AS, (_virtual() + 2**31, resource.RLIM_INFINITY))
     while time.monotonic() < end:
         number += 1
@@ -40,13 +42,15 @@ def fuzz(minutes: float, kind_of: Callable[[int], str], outcome: Callable[[int],
             raise
         slowest = max(slowest, time.monotonic() - began)
         signal.alarm(0)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_memory() or 0
     for (kind, result), count in sorted(counts.items()):
         print(f"{kind:<28}{result:<24}{count:>8,}")
     print(
         f"{number:,} files in {minutes:g} minutes, none crashed; the slowest took {slowest:.2f} s"
     )
-    print(f"peak memory {peak / 1024:.0f} MiB, {(peak - start) / 1024:.0f} above that at the start")
+    print(
+        f"peak memory {peak / 2**20:.0f} MiB, {(peak - start) / 2**20:.0f} above that at the start"
+    )
 
 
 def _virtual() -> int:

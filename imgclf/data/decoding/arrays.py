@@ -162,8 +162,9 @@ def _to_array(value: Any, name: str) -> np.ndarray:
             f"`{name}` cannot be converted to a NumPy array ({error}). "
             + checks.received(name, type(value).__name__)
         ) from error
-    # NumPy has no bfloat16 of its own, so that it is no kind of float for it.
-    return array.astype(np.float32) if "float" in array.dtype.name else array
+    # Types that NumPy lacks, such as bfloat16, are no kind of float for it.
+    is_foreign_float = "float" in array.dtype.name and not np.issubdtype(array.dtype, np.floating)
+    return array.astype(np.float32) if is_foreign_float else array
 
 
 def _is_torch(value: object) -> bool:
