@@ -68,6 +68,14 @@ def cache(monkeypatch, tmp_path):
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def short_timing():
+    """A run that is fitted to a time measures its steps for seconds, of which tests have many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("imgclf.training.loop.timing._SECONDS", 0.2)
+        yield
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

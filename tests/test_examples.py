@@ -1,10 +1,8 @@
 """Each script in examples/ runs, here with tiny settings."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forking
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -26,15 +24,7 @@ WRITTEN = {
 
 
 def run(name, arguments, cwd):
-    return subprocess.run(
-        [sys.executable, EXAMPLES / name, *arguments],
-        cwd=cwd,
-        env=os.environ
-        | {"PYTHONPATH": str(EXAMPLES.parent), "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "Agg"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return forking.run([EXAMPLES / name, *arguments], cwd=cwd, environment={"MPLBACKEND": "Agg"})
 
 
 def test_every_example_is_run_here():

@@ -1,12 +1,10 @@
 """What the command line says, and how it exits, when something is wrong."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 
+import forking
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -149,30 +147,14 @@ def test_wrong_usage_exits_2_and_points_to_the_help(arguments, message):
 
 
 def test_ctrl_c_exits_130(tmp_path):
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "imgclf",
-            "train",
-            "digits",
-            "--preset",
-            "quick",
-            "--epochs",
-            "500",
-            "--out",
-            tmp_path / "r",
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
-    for line in process.stderr:
-        if line.startswith("epoch 1/"):
-            break
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
+    words = ["imgclf", "train", "digits", "--preset", "quick", "--epochs", 500]
+    with forking.started([*words, "--out", tmp_path / "r"]) as program:
+        for line in program.stderr:
+            if line.startswith("epoch 1/"):
+                break
+        time.sleep(0.2)
+        program.send_signal(signal.SIGINT)
+        rest = program.stderr.read()
+    assert program.process.exitcode == 130
     assert "The same call resumes from there.\n" in rest
     assert "Traceback" not in rest
