@@ -72,10 +72,12 @@ def started(
         )
         process.start()
         os.close(writing)
-        yield Program(process, stderr)
-        process.join(timeout=300)
-        if process.exitcode is None:
-            process.kill()
+        try:
+            yield Program(process, stderr)
+            process.join(timeout=300)
+        finally:
+            process.kill()  # if a test failed meanwhile, or it never ends
+            process.join()
 
 
 def run(words: Sequence[object], **settings: Any) -> Finished:
