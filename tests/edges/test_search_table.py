@@ -14,7 +14,7 @@ import termios
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -105,6 +105,8 @@ def test_numbers_are_whole_at_usual_widths(width):
     network=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=200),
     epochs=st.integers(1, 999),
 )
+@example(34, 1, 0.5, 999_600, 1.0, "", 1)
+@example(34, 1, 0.5, 10**12, 1.0, "", 1)
 def test_no_row_is_longer_than_the_terminal_and_no_number_is_cut(
     width, number, score, parameters, seconds, network, epochs
 ):

@@ -173,9 +173,9 @@ def _parameters(count: int, *, wide: bool) -> str:
     """Shows 1234567 as 1,234,567 if there is room, else as 1.2M."""
     if wide and count < 1_000_000_000:
         return f"{count:,}"
-    for size, letter in ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k")):
-        if count >= size:
-            return f"{count / size:.3g}{letter}" if count < 1000 * size else f"{count:.1e}"
+    for size, letter in ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if count >= 0.9995 * size:  # 999,600 is 1M to three digits
+            return f"{count / size:.3g}{letter}"
     return str(count)
 
 
