@@ -47,6 +47,7 @@ def test_demo_trains_evaluates_and_predicts(here):
     assert len(re.findall(r"^  \d \(\S+%\), true class \d$", result.stdout, re.MULTILINE)) == 5
     following = result.stdout.split("What to do next:\n")[1].splitlines()
     assert len(following) == 3
+    assert following[1].endswith("your own photos, a folder for each class")
     assert "epoch 1/1" in result.stderr
 
 

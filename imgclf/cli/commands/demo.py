@@ -23,7 +23,7 @@ _SHOWN = 5
 _NEXT = """\
 What to do next:
   imgclf train cifar10                      60,000 images of ten classes; downloads 170 MB
-  imgclf train photos/                      your own photos, a out for each class
+  imgclf train photos/                      your own photos, a folder for each class
   python -c "import imgclf; help(imgclf)"   the same in Python"""
 
 
