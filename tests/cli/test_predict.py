@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from child_environment import child_environment
 from click.testing import CliRunner
 from PIL import Image
 
@@ -207,7 +208,7 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path):
     model.save(tmp_path / "model.keras")
     save(tmp_path / "a.png", 9)
     script = [sys.executable, "-c", MEMORY, tmp_path / "model.keras", tmp_path / "a.png"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = child_environment()
     done = subprocess.run(script, capture_output=True, text=True, check=True, env=environment)
     count, megabytes = map(int, done.stdout.split())
     assert count == 6000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,7 @@ import zlib
 
 import numpy as np
 import pytest
+from child_environment import child_environment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from photo_making import make_image
@@ -205,7 +205,7 @@ def test_large_images_are_decoded_one_after_the_other(tmp_path):
         capture_output=True,
         text=True,
         timeout=120,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=child_environment(),
     )
     assert int(done.stdout) < 2_300_000_000
 

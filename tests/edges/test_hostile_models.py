@@ -1,7 +1,6 @@
 """Model files from strangers: what asks for much gets little, and what is harmless loads."""
 
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -12,6 +11,7 @@ import keras
 import keras_samples
 import numpy as np
 import pytest
+from child_environment import child_environment
 from hostile_networks import hostile_files
 
 import imgclf
@@ -52,7 +52,7 @@ def tried(ordinary, tmp_path_factory):
             HERE / "trying_hostile_models.py",
             *map(str, (ordinary, folder, seconds, mebibytes)),
         ],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=child_environment(),
         capture_output=True,
         text=True,
         timeout=600,

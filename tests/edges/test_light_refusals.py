@@ -1,11 +1,11 @@
 """Wrong paths and arguments are refused before anything heavy is imported."""
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
+from child_environment import child_environment
 
 # Modules that take seconds to load. NumPy is among them where a source is not looked at.
 HEAVY = ("tensorflow", "keras", "matplotlib", "sklearn", "rich")
@@ -89,7 +89,7 @@ def tried(tmp_path_factory):
         capture_output=True,
         text=True,
         check=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=child_environment(),
     )
     return {
         " ".join(row[0]): answer

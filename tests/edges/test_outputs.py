@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from child_environment import child_environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_runs import call, changes, snapshot, succeed
@@ -295,7 +296,7 @@ def test_what_may_not_be_written_is_refused_by_name():
             capture_output=True,
             text=True,
             check=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=child_environment(),
         )
         assert (here / "read-only.txt").read_text() == "mine"
     protected = here / "protected"
@@ -320,7 +321,7 @@ def test_stdout_is_refused_where_it_is_a_pipe():
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=child_environment(),
     )
     assert "OutputError: /dev/stdout: is a pipe, not a regular file." in result.stderr
 

@@ -17,6 +17,7 @@ import textwrap
 import time
 
 import pytest
+from child_environment import child_environment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_runs import NAMES, call, succeed
@@ -29,11 +30,7 @@ from imgclf.formatting import say
 from imgclf.training.loop.progress import Clock, LinePace, Work, live_line
 from imgclf.training.loop.stop_signals import StopRequest, position
 
-ENVIRONMENT = os.environ | {
-    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TERM": "xterm",
-}
+ENVIRONMENT = child_environment(TF_CPP_MIN_LOG_LEVEL="3", TERM="xterm")
 
 # Encodings of Windows, of old Unix, and none at all: few of them have č.
 ENCODINGS = ["cp1252", "cp1250", "cp437", "latin-1", "ascii", "utf-8"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hostile_models as hostile
 import pytest
+from child_environment import child_environment
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -299,7 +300,7 @@ def test_small_files_that_ask_for_much_get_nothing(ordinary, file, tmp_path):
         (bombs / f"{name}.keras").write_bytes(content)
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(CHILD), file(ordinary), bombs],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=child_environment(),
         capture_output=True,
         text=True,
         timeout=300,

@@ -15,6 +15,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from child_environment import child_environment
 from click.testing import CliRunner
 from PIL import Image
 
@@ -49,7 +50,7 @@ def test_a_huge_image_takes_no_memory_and_is_skipped(photo_folder):
         capture_output=True,
         text=True,
         timeout=60,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=child_environment(),
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "has more than 89,478,485 pixels, the most that is allowed.\n"
